@@ -1,0 +1,97 @@
+import type { Match } from './config.ts';
+import { type Image, imageSources, type Root, type Source } from './image.ts';
+import { hyphenated, type Mac } from './mac.ts';
+import type { OnFailure, Variable } from './node.ts';
+import { baseUrl, type ServerIdentity } from './server.ts';
+
+/** One version of a file, named by its content. */
+export interface Pin {
+  /** SHA-256, 64 lower-case hex digits. */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** The versions in force of the artifacts that a plan names, by their path below the artifacts folder. */
+export type Pins = ReadonlyMap<string, Pin>;
+
+/** A file that a node fetches. Digest and size are known for artifacts only. */
+export interface Download {
+  readonly url: string;
+  readonly name: string;
+  readonly sha256: string | null;
+  readonly size: number | null;
+}
+
+/** The root method with its source replaced by what the node fetches. */
+export type PlannedRoot =
+  | { readonly method: 'none' }
+  | ({ readonly [key: string]: unknown; readonly method: Exclude<Root['method'], 'none'> } & Download);
+
+/** Everything that a script template may print. Nothing is undefined: what is absent is null. */
+export interface BootPlan {
+  readonly server: { readonly address: string; readonly url: string };
+  readonly mac: Mac;
+  readonly node: { readonly name: string | null; readonly hostname: string | null };
+  readonly image: string | null;
+  readonly kernel: Download | null;
+  readonly initrds: readonly Download[];
+  readonly root: PlannedRoot;
+  readonly args: readonly string[];
+  readonly vars: Readonly<Record<string, Variable>>;
+  readonly on_failure: OnFailure;
+  /** Where this very script is fetched again. */
+  readonly script_url: string;
+}
+
+/** The artifacts whose pins {@link planBoot} needs, each once. */
+export function neededArtifacts(match: Match): readonly string[] {
+  const image = match.settings.image?.value;
+  const paths = image ? imageSources(image).flatMap((source) => (source.kind === 'artifact' ? [source.path] : [])) : [];
+  return [...new Set(paths)];
+}
+
+/** Percent-encodes what a blank, a quote or a `#` would break on a kernel command line and in an iPXE script. */
+function encodeName(name: string): string {
+  return encodeURIComponent(name).replace(/['()*!]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function download(source: Source, pins: Pins, base: string): Download {
+  if (source.kind === 'url') {
+    const name = source.url.replace(/[?#].*$/, '').replace(/.*\//, '');
+    return { url: source.url, name, sha256: null, size: null };
+  }
+  const pin = pins.get(source.path);
+  if (!pin) throw new Error(`no pin for artifact ${source.path}`);
+  const name = source.path.replace(/.*\//, '');
+  return { url: `${base}/blobs/sha256/${pin.digest}/${encodeName(name)}`, name, sha256: pin.digest, size: pin.size };
+}
+
+function plannedRoot(image: Image | undefined, pins: Pins, base: string): PlannedRoot {
+  if (!image || image.root.method === 'none') return { method: 'none' };
+  const { source, ...rest } = image.root;
+  return { ...rest, ...download(source, pins, base) };
+}
+
+/**
+ * Resolves what one machine boots into URLs, digests and arguments.
+ * @throws if a pin is missing for one of {@link neededArtifacts}
+ */
+export function planBoot(match: Match, pins: Pins, server: ServerIdentity): BootPlan {
+  const { settings, node, mac } = match;
+  const base = baseUrl(server);
+  const image = settings.image?.value;
+  return {
+    server: { address: server.address, url: base },
+    mac,
+    node: { name: node?.name ?? null, hostname: node?.hostname.value ?? null },
+    image: image?.name ?? null,
+    kernel: image ? download(image.kernel, pins, base) : null,
+    initrds: image ? image.initrd.map((source) => download(source, pins, base)) : [],
+    root: plannedRoot(image, pins, base),
+    args: settings.args.map(({ value }) => value),
+    vars: Object.fromEntries(Object.entries(settings.vars).map(([name, { value }]) => [name, value])),
+    on_failure: settings.onFailure.value,
+    script_url: `${base}/ipxe/${hyphenated(mac)}`,
+  };
+}

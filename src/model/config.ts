@@ -1,0 +1,59 @@
+import type { Mac } from './mac.ts';
+import type { BootSettings, Node } from './node.ts';
+
+/** The `server:` section. What is undefined is looked up on the machine at start. */
+export interface ServerSettings {
+  readonly interface: string | undefined;
+  readonly address: string | undefined;
+  readonly http: { readonly port: number } | false;
+  readonly tftp: { readonly port: number } | false;
+  readonly dhcp: { readonly mode: 'proxy' | 'off' };
+  /** Absolute path of a folder with iPXE binaries of the user's own, looked into first. */
+  readonly ipxe: string | undefined;
+}
+
+/** One valid configuration: immutable, swapped whole, read once per request. */
+export interface Config {
+  readonly server: ServerSettings;
+  /** Absolute path. */
+  readonly artifacts: string;
+  /** Absolute path. */
+  readonly templates: string | undefined;
+  readonly nodes: readonly Node[];
+  readonly byMac: ReadonlyMap<Mac, Node>;
+  /** What machines get that no node names. */
+  readonly unknown: BootSettings;
+}
+
+/** One thing wrong with a configuration or template: where, what, and what was expected instead. */
+export interface Problem {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  /** From 1. */
+  readonly column: number;
+  readonly message: string;
+}
+
+/** `FILE:LINE:COLUMN: message`, the form that editors and compilers share. */
+export function formatProblem({ file, line, column, message }: Problem): string {
+  return `${file}:${line}:${column}: ${message}`;
+}
+
+/** How a machine was recognised. */
+export interface Match {
+  readonly mac: Mac;
+  /** Absent where no node names the machine and the `unknown:` rule applies. */
+  readonly node?: Node;
+  readonly settings: BootSettings;
+  /** The rule that matched, in words. */
+  readonly why: string;
+}
+
+/** Finds what the configuration says of the machine with this address. */
+export function findNode(config: Config, mac: Mac): Match {
+  const node = config.byMac.get(mac);
+  return node
+    ? { mac, node, settings: node.settings, why: `nodes.${node.name}.mac is ${mac}` }
+    : { mac, settings: config.unknown, why: `no node has ${mac}: the rule "unknown" applies` };
+}

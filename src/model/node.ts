@@ -1,0 +1,50 @@
+import type { EfiBinary } from './boot-file.ts';
+import type { Image } from './image.ts';
+import type { Mac } from './mac.ts';
+
+/** A setting together with the place in the configuration that it came from, such as `profiles.compute.args[0]`. */
+export interface Sourced<T> {
+  readonly value: T;
+  readonly from: string;
+}
+
+/** A value that templates can print. */
+export type Variable = string | number | boolean;
+
+/** What iPXE does when every retry has failed. */
+export interface OnFailure {
+  readonly action: 'shell' | 'reboot';
+  /** Seconds that the message stays on the screen first. */
+  readonly after: number;
+}
+
+/** How UEFI PXE firmware is told its boot file: by the boot server on port 4011, or in the OFFER itself. */
+export type Discovery = 'binl' | 'bypass';
+
+/** `boot` an image, hand over to the `local` disk, or `ignore` the machine altogether. */
+export type Action = 'boot' | 'local' | 'ignore';
+
+/** Everything that image, profiles and node together say about one boot. */
+export interface BootSettings {
+  readonly action: Sourced<Action>;
+  /** Absent only where the action is not `boot`. */
+  readonly image?: Sourced<Image>;
+  /** The template's name without `.ipxe.njk`. */
+  readonly template: Sourced<string>;
+  /** Kernel arguments in order: the image's, each profile's, the node's. */
+  readonly args: readonly Sourced<string>[];
+  readonly vars: Readonly<Record<string, Sourced<Variable>>>;
+  readonly onFailure: Sourced<OnFailure>;
+  readonly ipxe: Sourced<EfiBinary>;
+  readonly discovery: Sourced<Discovery>;
+}
+
+/** A machine that the configuration names. */
+export interface Node {
+  readonly name: string;
+  /** What the booted system calls itself. */
+  readonly hostname: Sourced<string>;
+  readonly macs: readonly Mac[];
+  readonly profiles: readonly string[];
+  readonly settings: BootSettings;
+}

@@ -1,0 +1,12 @@
+/** Who the server is on the network, as nodes are told. */
+export interface ServerIdentity {
+  /** IPv4 address, dotted. */
+  readonly address: string;
+  /** The TCP port of HTTP. */
+  readonly httpPort: number;
+}
+
+/** The root of every URL that nodes are given: `http://192.0.2.10:8080`, without a slash at the end. */
+export function baseUrl({ address, httpPort }: ServerIdentity): string {
+  return `http://${address}${httpPort === 80 ? '' : `:${httpPort}`}`;
+}
