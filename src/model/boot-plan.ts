@@ -15,12 +15,13 @@ export interface Pin {
 /** The versions in force of the artifacts that a plan names, by their path below the artifacts folder. */
 export type Pins = ReadonlyMap<string, Pin>;
 
-/** A file that a node fetches. Digest and size are known for artifacts only. */
+/** A file that a node fetches. Digest and length are known for artifacts only. */
 export interface Download {
   readonly url: string;
   readonly name: string;
   readonly sha256: string | null;
-  readonly size: number | null;
+  /** Length of the file. */
+  readonly bytes: number | null;
 }
 
 /** The root method with its source replaced by what the node fetches. */
@@ -59,12 +60,12 @@ function encodeName(name: string): string {
 function download(source: Source, pins: Pins, base: string): Download {
   if (source.kind === 'url') {
     const name = source.url.replace(/[?#].*$/, '').replace(/.*\//, '');
-    return { url: source.url, name, sha256: null, size: null };
+    return { url: source.url, name, sha256: null, bytes: null };
   }
   const pin = pins.get(source.path);
   if (!pin) throw new Error(`no pin for artifact ${source.path}`);
   const name = source.path.replace(/.*\//, '');
-  return { url: `${base}/blobs/sha256/${pin.digest}/${encodeName(name)}`, name, sha256: pin.digest, size: pin.size };
+  return { url: `${base}/blobs/sha256/${pin.digest}/${encodeName(name)}`, name, sha256: pin.digest, bytes: pin.size };
 }
 
 function plannedRoot(image: Image | undefined, pins: Pins, base: string): PlannedRoot {

@@ -1,0 +1,62 @@
+// Runs every check of the project and ends with one line that counts them all.
+import { readFile, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+const started = Date.now();
+
+function say(text: string): void {
+  const minutes = ((Date.now() - started) / 60_000).toFixed(1);
+  console.log(`\n=== ${text} (at ${minutes} min)`);
+}
+
+/** Runs a program with this terminal as its own and gives its exit code. */
+function run(command: string, args: readonly string[]): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    child.once('error', (error) => {
+      console.log(`${command}: ${error.message}`);
+      resolve(127);
+    });
+    child.once('close', (code) => resolve(code ?? 1));
+  });
+}
+
+/** A check that counts as one. */
+async function check(name: string, command: string, args: readonly string[]): Promise<void> {
+  say(name);
+  const code = await run(command, args);
+  total[code === 0 ? 'passed' : 'failed'] += 1;
+  if (code !== 0) console.log(`FAILED: ${name}`);
+}
+
+/** A part of the test suite, counted test by test. */
+async function tests(project: string): Promise<void> {
+  say(`tests: ${project}`);
+  const file = `build/test-${project}.json`;
+  await rm(file, { force: true });
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const code = await run('node', ['node_modules/vitest/vitest.mjs', 'run', '--project', project, ...reporters]);
+  const report = await readFile(file, 'utf8').then(JSON.parse, () => undefined);
+  total.passed += report?.numPassedTests ?? 0;
+  total.failed += report?.numFailedTests ?? 0;
+  total.skipped += (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0);
+  // A suite that broke before or after its tests is a failure that no test counts.
+  if (code !== 0 && !report?.numFailedTests) total.failed += 1;
+}
+
+const bin = (name: string) => `node_modules/.bin/${name}`;
+
+await check('lint', bin('biome'), ['check', '--error-on-warnings', '.']);
+await check('types', bin('tsc'), ['-p', 'tsconfig.json']);
+await check('unused code and dependencies', bin('knip'), []);
+for (const project of ['unit', 'wire', 'e2e']) await tests(project);
+
+console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exitCode = total.failed > 0 ? 1 : 0;

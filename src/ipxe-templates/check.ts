@@ -1,0 +1,50 @@
+import { neededArtifacts, type Pin, planBoot } from '../model/boot-plan.ts';
+import { type Config, findNode, type Match, type Problem } from '../model/config.ts';
+import type { Mac } from '../model/mac.ts';
+import type { ServerIdentity } from '../model/server.ts';
+import { freeNames } from './free-names.ts';
+import { type TemplateSources, Templates } from './render.ts';
+
+const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0 };
+const SAMPLE_SERVER: ServerIdentity = { address: '192.0.2.1', httpPort: 8080 };
+const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
+
+/** Every machine that gets a script, and what a stranger gets. */
+function matches(config: Config): readonly Match[] {
+  const named = config.nodes.flatMap((node) => node.macs.slice(0, 1).map((mac) => findNode(config, mac)));
+  return [...named, { mac: SAMPLE_MAC, settings: config.unknown, why: 'unknown' }];
+}
+
+/** Two machines with the same key take the same branches of a template, values of variables apart. */
+function shape({ settings, node }: Match): string {
+  const vars = Object.entries(settings.vars).map(([name, { value }]) => (value === false ? `!${name}` : name));
+  return [settings.template.value, settings.image?.value.name, settings.onFailure.value.action, !node, ...vars].join(
+    '\n',
+  );
+}
+
+/**
+ * Compiles templates and renders every kind of script that the configuration can ask for, so that a mistake shows now
+ * and not when a machine boots.
+ */
+export function checkTemplates(
+  config: Config,
+  sources: TemplateSources,
+): { ok: true; templates: Templates } | { ok: false; problems: readonly Problem[] } {
+  const templates = new Templates(sources);
+  const problems: Problem[] = [...sources.values()].flatMap(freeNames);
+  const seen = new Set<string>();
+  for (const match of matches(config)) {
+    const key = shape(match);
+    if (match.settings.action.value === 'ignore' || seen.has(key)) continue;
+    seen.add(key);
+    const pins = new Map(neededArtifacts(match).map((path) => [path, SAMPLE_PIN]));
+    const template = match.settings.template;
+    const problem = templates.problem(template.value, planBoot(match, pins, SAMPLE_SERVER));
+    if (problem && !problems.some(({ file, line }) => file === problem.file && line === problem.line)) {
+      const machine = match.node ? `nodes.${match.node.name}` : 'unknown machines';
+      problems.push({ ...problem, message: `${problem.message} (template "${template.value}", for ${machine})` });
+    }
+  }
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, templates };
+}

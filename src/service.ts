@@ -1,0 +1,66 @@
+/** A part of the daemon that runs. */
+export interface Service {
+  /** Where it listens, for people: `udp 192.0.2.10:69`. */
+  readonly listening: readonly string[];
+  /** Stops it; what runs may take `graceMs` to finish. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** How to start a service, and all that the start depends on. */
+export interface Plan {
+  readonly key: string;
+  start(): Promise<Service>;
+}
+
+const isInUse = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+
+/** A place for one service, which is started anew when what it was started with changes. */
+export class ServiceSlot {
+  private running: { readonly plan: Plan; readonly service: Service } | undefined;
+  private readonly graceMs: number;
+
+  constructor(graceMs: number) {
+    this.graceMs = graceMs;
+  }
+
+  /** Where the service listens; nothing where it is off. */
+  get listening(): readonly string[] {
+    return this.running?.service.listening ?? [];
+  }
+
+  /**
+   * Makes the service run by this plan, or stops it. The new one starts before the old one ends, so that no request is
+   * dropped; where both need the same port, the old one ends first.
+   * @throws what the start throws; the service then runs by the old plan
+   */
+  async put(plan: Plan | undefined): Promise<void> {
+    const old = this.running;
+    if (old?.plan.key === plan?.key) return;
+    if (!plan) return this.stop();
+    try {
+      this.running = { plan, service: await plan.start() };
+      await old?.service.stop(this.graceMs);
+    } catch (error) {
+      if (!old || !isInUse(error)) throw error;
+      await this.replace(old, plan);
+    }
+  }
+
+  private async replace(old: { readonly plan: Plan; readonly service: Service }, plan: Plan): Promise<void> {
+    await old.service.stop(this.graceMs);
+    try {
+      this.running = { plan, service: await plan.start() };
+    } catch (error) {
+      this.running = undefined;
+      this.running = { plan: old.plan, service: await old.plan.start() };
+      throw error;
+    }
+  }
+
+  /** Stops the service if it runs. */
+  async stop(): Promise<void> {
+    const old = this.running;
+    this.running = undefined;
+    await old?.service.stop(this.graceMs);
+  }
+}

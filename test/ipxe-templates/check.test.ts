@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { checkTemplates } from '../../src/ipxe-templates/check.ts';
+import { freeNames } from '../../src/ipxe-templates/free-names.ts';
+import { loadTemplates } from '../../src/ipxe-templates/load.ts';
+import { aConfig, aNode, settings, sourced } from '../support/config.ts';
+
+const at = (text: string) => freeNames({ file: 't.ipxe.njk', text }).map((p) => `${p.line}:${p.column} ${p.message}`);
+
+test('the built-in templates name only variables that exist', async () => {
+  expect([...(await loadTemplates(undefined)).values()].flatMap(freeNames)).toEqual([]);
+});
+
+test('an unknown variable is found in a branch that nobody takes', () => {
+  expect(at('#!ipxe\n{% if vars.never %}{{ nodee.name }}{% endif %}')).toEqual([
+    expect.stringMatching(/^2:23 no variable "nodee" exists; expected one of: server, mac, node,/),
+  ]);
+});
+
+test('an unknown member is found', () => {
+  expect(at('{{ node.nmae }}')).toEqual([
+    '1:8 no variable "node.nmae" exists; expected one of: node.name, node.hostname',
+  ]);
+});
+
+test("a template's own names are no mistakes", () => {
+  expect(
+    at(`{% set a = 1 %}{{ a }}{% for arg in args %}{{ loop.index }} {{ arg | upper }}{% endfor %}
+      {% for k, v in vars %}{{ k }}={{ v }}{% endfor %}
+      {% macro m(x, y=2) %}{{ x }}{{ y }}{% endmacro %}{{ m(1) }}
+      {% block b %}{% endblock %}{{ 'q' if args | sets('x') else 'r' }}`),
+  ).toEqual([]);
+});
+
+const template = (text: string, vars = {}) =>
+  checkTemplates(
+    aConfig([aNode({ settings: settings({ template: sourced('own'), vars }) })]),
+    new Map([['own', { file: '/t/own.ipxe.njk', text }]]),
+  );
+
+test('a variable without a value is an error at load time, with its place and the machine', () => {
+  expect(template('#!ipxe\necho {{ vars.rack }}')).toEqual({
+    ok: false,
+    problems: [
+      {
+        file: '/t/own.ipxe.njk',
+        line: 2,
+        column: 6,
+        message: 'prints a variable that has no value here (template "own", for nodes.n001)',
+      },
+    ],
+  });
+  expect(template('#!ipxe\necho {{ vars.rack }}', { rack: sourced(7) }).ok).toBe(true);
+});
+
+test('a syntax error has a place', () => {
+  expect(template('#!ipxe\n{% if mac %}\n')).toMatchObject({
+    ok: false,
+    problems: [{ file: '/t/own.ipxe.njk', message: expect.stringContaining('expected elif') }],
+  });
+});
+
+test('a template that does not exist is an error', () => {
+  const config = aConfig([aNode({ settings: settings({ template: sourced('nowhere') }) })]);
+  expect(checkTemplates(config, new Map())).toMatchObject({
+    ok: false,
+    problems: [{ message: expect.stringContaining('template not found: nowhere.ipxe.njk') }],
+  });
+});
+
+test('ten thousand machines of one shape are rendered once', async () => {
+  const nodes = Array.from({ length: 10_000 }, (_, i) =>
+    aNode({ name: `n${i}`, macs: [`02:00:00:00:${(i >> 8).toString(16)}:${i & 255}` as never] }),
+  );
+  expect(checkTemplates(aConfig(nodes), await loadTemplates(undefined)).ok).toBe(true);
+});

@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest';
+import { checkTemplates } from '../../src/ipxe-templates/check.ts';
+import { loadTemplates } from '../../src/ipxe-templates/load.ts';
+import { createScripts } from '../../src/ipxe-templates/scripts.ts';
+import type { Config } from '../../src/model/config.ts';
+import type { Root } from '../../src/model/image.ts';
+import { aConfig, aNode, anImage, ignored, mac, settings, sourced } from '../support/config.ts';
+
+const MAC = mac('52:54:00:00:00:01');
+const DIGEST = 'd'.repeat(64);
+const BLOBS = `http://192.0.2.10:8080/blobs/sha256/${DIGEST}`;
+
+async function scripts(config: Config) {
+  const checked = checkTemplates(config, await loadTemplates(undefined));
+  if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
+  return createScripts(() => ({
+    config,
+    templates: checked.templates,
+    server: { address: '192.0.2.10', httpPort: 8080 },
+    pin: async (path) => {
+      if (path.includes('missing')) throw new Error('no such file');
+      return { digest: DIGEST, size: 1 };
+    },
+  }));
+}
+
+async function scriptOf(root: Root, args: readonly string[] = []) {
+  const node = aNode({
+    settings: settings({ image: sourced(anImage(root)), template: sourced(root.method), args: args.map(sourced) }),
+  });
+  const result = await (await scripts(aConfig([node]))).forMac(MAC);
+  if (result.kind !== 'script') throw new Error(result.why);
+  return result.text;
+}
+
+const kernelLine = (script: string) => script.split('\n').find((line) => line.startsWith('kernel ')) ?? '';
+const COMMON = `rd.neednet=1 ip=dhcp BOOTIF=01-52-54-00-00-00-01 systemd.hostname=n001`;
+const source = { kind: 'artifact', path: 'debian/root' } as const;
+
+test.each<[Root, string]>([
+  [
+    { method: 'bootc-live', source, label: 'v1' },
+    ` root=bootc-live:${BLOBS}/root bootclabel=v1 slipway.sha256=${DIGEST} ${COMMON}`,
+  ],
+  [
+    { method: 'container-root', source, size: '3G' },
+    ` rd.container.rootfs=${BLOBS}/root rd.tmpfs.size=3G slipway.sha256=${DIGEST} ${COMMON}`,
+  ],
+  [
+    { method: 'live', source },
+    ` root=live:${BLOBS}/root rd.live.image rd.live.overlay.overlayfs=1 slipway.sha256=${DIGEST} ${COMMON}`,
+  ],
+  [{ method: 'none' }, ' BOOTIF=01-52-54-00-00-00-01 systemd.hostname=n001'],
+])('the kernel arguments of $method', async (root, expected) => {
+  expect(kernelLine(await scriptOf(root))).toBe(
+    `kernel --name vmlinuz ${BLOBS}/vmlinuz initrd=initrd0.img${expected} || goto failed`,
+  );
+});
+
+test("the configuration's own ip=, rd.neednet= and systemd.hostname= replace the template's", async () => {
+  const line = kernelLine(
+    await scriptOf({ method: 'live', source }, ['ip=eth0:dhcp systemd.hostname=other', 'rd.neednet=0']),
+  );
+  expect(line).toContain('BOOTIF=01-52-54-00-00-00-01 ip=eth0:dhcp systemd.hostname=other rd.neednet=0 ||');
+  expect(line).not.toMatch(/ip=dhcp|systemd.hostname=n001|rd.neednet=1/);
+});
+
+test('a whole script', async () => {
+  expect(await scriptOf({ method: 'bootc-live', source, label: 'latest' }, ['quiet'])).toMatchSnapshot();
+});
+
+test('every script begins with the shebang that iPXE looks for and ends with a newline', async () => {
+  const local = settings({ action: sourced('local'), template: sourced('local') });
+  const rendered = await (await scripts(aConfig([], local))).forMac(MAC);
+  const bootstrap = (await scripts(aConfig())).bootstrap();
+  for (const text of [rendered.kind === 'script' ? rendered.text : '', bootstrap]) {
+    expect(text).toMatch(/^#!ipxe\n(.*\n)*.+\n$/);
+  }
+});
+
+test('a machine that is to be ignored gets no script, and the reason', async () => {
+  expect(await (await scripts(aConfig([], ignored()))).forMac(MAC)).toEqual({
+    kind: 'ignored',
+    why: 'no node has 52:54:00:00:00:01: the rule "unknown" applies',
+  });
+});
+
+test('a missing artifact makes the script unavailable, and says which', async () => {
+  const image = { ...anImage(), kernel: { kind: 'artifact', path: 'missing/vmlinuz' } as const };
+  const config = aConfig([aNode({ settings: settings({ image: sourced(image) }) })]);
+  expect(await (await scripts(config)).forMac(MAC)).toEqual({
+    kind: 'unavailable',
+    why: 'missing/vmlinuz: no such file',
+  });
+});
+
+test('the explanation tells where every value came from', async () => {
+  const node = aNode({
+    settings: settings({
+      args: [{ value: 'quiet', from: 'profiles.compute.args[0]' }],
+      vars: { rack: { value: 7, from: 'nodes.n001.vars.rack' } },
+    }),
+  });
+  expect(await (await scripts(aConfig([node]))).explain(MAC)).toMatchObject({
+    mac: MAC,
+    matched: 'nodes.n001',
+    image: { value: 'debian', from: 'test' },
+    args: [{ value: 'quiet', from: 'profiles.compute.args[0]' }],
+    vars: { rack: { value: 7, from: 'nodes.n001.vars.rack' } },
+    kernel: { sha256: DIGEST, url: `${BLOBS}/vmlinuz` },
+  });
+});

@@ -1,0 +1,77 @@
+import type { Config } from '../../src/model/config.ts';
+import type { Image, Root } from '../../src/model/image.ts';
+import { type Mac, parseMac } from '../../src/model/mac.ts';
+import type { BootSettings, Node, Sourced } from '../../src/model/node.ts';
+
+const sourced = <T>(value: T): Sourced<T> => ({ value, from: 'test' });
+
+/** An address that the test knows to be one. */
+export function mac(text: string): Mac {
+  const parsed = parseMac(text);
+  if (!parsed) throw new Error(`${text} is no MAC address`);
+  return parsed;
+}
+
+/** An image with a kernel, one initrd and the given root. */
+export function anImage(root: Root = { method: 'none' }): Image {
+  return {
+    name: 'debian',
+    kernel: { kind: 'artifact', path: 'debian/vmlinuz' },
+    initrd: [{ kind: 'artifact', path: 'debian/initrd.img' }],
+    root,
+  };
+}
+
+/** Settings that boot an image, changed as given. */
+export function settings(changes: Partial<BootSettings> = {}): BootSettings {
+  return {
+    action: sourced('boot'),
+    image: sourced(anImage()),
+    template: sourced('none'),
+    args: [],
+    vars: {},
+    onFailure: sourced({ action: 'reboot', after: 60 }),
+    ipxe: sourced('snponly.efi'),
+    discovery: sourced('binl'),
+    ...changes,
+  };
+}
+
+/** Settings of machines that are left alone. */
+export function ignored(): BootSettings {
+  const { image: _, ...rest } = settings({ action: sourced('ignore') });
+  return rest;
+}
+
+/** A node n001 at 52:54:00:00:00:01. */
+export function aNode(changes: Partial<Node> = {}): Node {
+  return {
+    name: 'n001',
+    hostname: sourced('n001'),
+    macs: [mac('52:54:00:00:00:01')],
+    profiles: [],
+    settings: settings(),
+    ...changes,
+  };
+}
+
+/** A configuration of these nodes; strangers are ignored unless `unknown` says otherwise. */
+export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSettings = ignored()): Config {
+  return {
+    server: {
+      interface: undefined,
+      address: '192.0.2.10',
+      http: { port: 8080 },
+      tftp: { port: 69 },
+      dhcp: { mode: 'proxy' },
+      ipxe: undefined,
+    },
+    artifacts: '/srv/artifacts',
+    templates: undefined,
+    nodes,
+    byMac: new Map(nodes.flatMap((node) => node.macs.map((each) => [each, node] as const))),
+    unknown,
+  };
+}
+
+export { sourced };

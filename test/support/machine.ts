@@ -1,0 +1,77 @@
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Network } from './network.ts';
+import type { Running } from './process.ts';
+
+/** What firmware a virtual machine has and how it is set to boot. */
+export type MachineFirmware = 'bios' | 'uefi' | 'uefi-http';
+
+/** A virtual machine to be switched on. */
+export interface MachineSpec {
+  readonly firmware: MachineFirmware;
+  readonly mac: string;
+  /** MiB. */
+  readonly memory: number;
+  /** A copy of the console goes to this file. */
+  readonly log?: string;
+}
+
+/** cmpxchg16b is wrong in QEMU 7.2's software emulation and corrupts Linux 6.12's memory allocator. */
+const CPU = ['-accel', 'tcg,thread=multi', '-cpu', 'max,cx16=off', '-smp', '2'];
+
+const OVMF = '/usr/share/OVMF';
+
+function firmwareArgs(firmware: MachineFirmware, vars: string): readonly string[] {
+  if (firmware === 'bios') return ['-machine', 'q35,graphics=off', '-boot', 'n'];
+  return [
+    ...['-machine', 'q35'],
+    ...['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${OVMF}/OVMF_CODE_4M.fd`],
+    ...['-drive', `if=pflash,format=raw,unit=1,file=${vars}`],
+    ...(firmware === 'uefi-http'
+      ? ['-fw_cfg', 'name=opt/org.tianocore/IPv4PXESupport,string=n']
+      : ['-fw_cfg', 'name=opt/org.tianocore/HttpBootSupport,string=n']),
+    ...['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=n'],
+    ...['-fw_cfg', 'name=opt/org.tianocore/IPv6Support,string=n'],
+  ];
+}
+
+/** A virtual machine whose firmware boots from the network; its console is the process's output. */
+export interface Machine {
+  readonly console: Running;
+  /** Pulls the plug. */
+  off(): Promise<void>;
+}
+
+let taps = 0;
+
+/** Switches a virtual machine on, with its only NIC on the network's switch. */
+export async function powerOn(network: Network, spec: MachineSpec): Promise<Machine> {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-vm-'));
+  const vars = join(folder, 'vars.fd');
+  if (spec.firmware !== 'bios') await copyFile(`${OVMF}/OVMF_VARS_4M.fd`, vars);
+  const tap = `tap${++taps}`;
+  await network.addTap(tap);
+  // UEFI has a network stack of its own; on a BIOS machine the NIC's option ROM (iPXE) is what boots.
+  const nic = `virtio-net-pci,netdev=n0,mac=${spec.mac}${spec.firmware === 'bios' ? '' : ',bootindex=0,romfile='}`;
+  const console = network.start(
+    'switch',
+    'qemu-system-x86_64',
+    [
+      ...CPU,
+      ...firmwareArgs(spec.firmware, vars),
+      ...['-m', String(spec.memory), '-display', 'none', '-serial', 'stdio', '-monitor', 'none', '-no-reboot'],
+      ...['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`],
+      ...['-object', 'rng-random,id=r0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=r0'],
+      ...['-device', nic],
+    ],
+    spec.log === undefined ? {} : { log: spec.log },
+  );
+  return {
+    console,
+    async off() {
+      await console.stop('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
