@@ -1,6 +1,7 @@
 // Runs every check of the project and ends with one line that counts them all.
-import { readFile, rm } from 'node:fs/promises';
+
 import { spawn } from 'node:child_process';
+import { readFile, rm } from 'node:fs/promises';
 
 interface Counts {
   passed: number;

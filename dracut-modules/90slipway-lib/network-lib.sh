@@ -1,0 +1,61 @@
+#!/bin/sh
+# Whether the network is there. Asks the kernel, so that it holds with systemd-networkd, NetworkManager and
+# network-legacy alike; none of them is told when to call us.
+
+# Seconds that the network gets before the machine gives up.
+slipway_network_timeout=120
+
+# The host in a URL, without user, port and brackets. $1: URL
+slipway_url_host() {
+    printf '%s\n' "$1" | sed -e 's#^[a-z]*://##' -e 's#[/?].*##' -e 's#.*@##' -e 's#^\[\(.*\)\].*#\1#' -e t -e 's#:[0-9]*$##'
+}
+
+# Whether there is a way to a host: a route to its address, or a default route where only a name is known.
+slipway_has_route() {
+    case $1 in
+        *:* | [0-9]*.*[0-9]) ip route get "$1" > /dev/null 2>&1 ;;
+        *) [ -n "$(ip -4 route show default; ip -6 route show default)" ] ;;
+    esac
+}
+
+# Gives curl the name servers that systemd-networkd learnt where nothing else wrote /etc/resolv.conf.
+slipway_name_servers() {
+    [ -s /etc/resolv.conf ] ||
+        sed -n 's/^DNS=//p' /run/systemd/netif/leases/* 2> /dev/null | tr ' ' '\n' | sed -n 's/^./nameserver &/p' > /etc/resolv.conf
+}
+
+# What state the links are in, in one line, for a message.
+slipway_links() {
+    for slipway_link in /sys/class/net/*; do
+        slipway_link=${slipway_link##*/}
+        [ "$slipway_link" != lo ] || continue
+        printf '%s %s, %s; ' "$slipway_link" "$(cat "/sys/class/net/$slipway_link/operstate")" \
+            "$(ip -o address show dev "$slipway_link" scope global | sed -n 's/.*inet6* \([^ ]*\).*/\1/p' | tr '\n' ' ' | grep . || echo 'no address')"
+    done | sed 's/; $//' | grep . || echo 'none: no driver in the initrd'
+}
+
+# One look at the network. $1: the URL to be fetched.
+# 0: it is there. 1: not yet, look again later. 2: the time is up, with the reason recorded.
+slipway_network() {
+    slipway_proxy=$(getarg proxy=)
+    slipway_host=$(slipway_url_host "${slipway_proxy:-$1}")
+    if slipway_has_route "$slipway_host"; then
+        slipway_name_servers
+        rm -f "$slipway_run/waiting"
+        return 0
+    fi
+    slipway_now=$(slipway_uptime)
+    [ -f "$slipway_run/waiting" ] || printf '%s %s\n' "$slipway_now" "$slipway_now" > "$slipway_run/waiting"
+    read -r slipway_since slipway_told < "$slipway_run/waiting"
+    if [ $((slipway_now - slipway_since)) -ge $slipway_network_timeout ]; then
+        rm -f "$slipway_run/waiting"
+        slipway_failed "no route to $slipway_host after $slipway_network_timeout s; network: $(slipway_links)" \
+            'Check cable and switch, that a DHCP server answers, and that the kernel line has ip=dhcp.'
+        return 2
+    fi
+    if [ $((slipway_now - slipway_told)) -ge 10 ]; then
+        slipway_say "waiting for a route to $slipway_host; network: $(slipway_links)"
+        printf '%s %s\n' "$slipway_since" "$slipway_now" > "$slipway_run/waiting"
+    fi
+    return 1
+}

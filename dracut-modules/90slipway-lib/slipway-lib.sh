@@ -1,0 +1,187 @@
+#!/bin/sh
+# What every root method shares: speaking to the person at the console, the arguments, tmpfs, and giving up.
+# Functions whose body stands in parentheses run in a subshell, so that their variables are their own.
+
+# Everything that the modules keep while the initrd runs.
+slipway_run=${slipway_run:-/run/slipway}
+# The root file system while it is made, and a place for what is only needed meanwhile.
+slipway_root=$slipway_run/root
+slipway_work=$slipway_run/work
+
+# Says one line on every console, with `quiet` too, and in the journal, which the main program has at descriptor 9:
+# standard output may be a pipe full of data here.
+slipway_say() (
+    [ -n "$slipway_journal" ] && printf '%s\n' "$*" >&9
+    while read -r tty _; do
+        [ -c "/dev/$tty" ] && printf 'slipway: %s\n' "$*" > "/dev/$tty"
+    done < /proc/consoles 2> /dev/null
+    :
+)
+
+# Records why there is no root and what a person can do about it, for slipway_give_up.
+# $1: what failed; $2: what to do. Always fails, so that a method can end with it.
+slipway_failed() {
+    mkdir -p "$slipway_run"
+    printf '%s\n' "$1" > "$slipway_run/failure"
+    printf '%s\n' "$2" > "$slipway_run/remedy"
+    return 1
+}
+
+# Whole seconds since the kernel started.
+slipway_uptime() (
+    read -r up _ < /proc/uptime
+    printf '%s\n' "${up%%.*}"
+)
+
+# A number of bytes, for people.
+slipway_size() {
+    if [ "$1" -ge 10485760 ]; then
+        printf '%s MB\n' "$(($1 / 1048576))"
+    else
+        printf '%s kB\n' "$(($1 / 1024))"
+    fi
+}
+
+# Whether $1 is what rd.tmpfs.size= may say: 3G, 500M, 50% or nothing at all.
+slipway_is_size() {
+    case ${1%[kKmMgG%]} in
+        '') [ -z "$1" ] ;;
+        *[!0-9]*) return 1 ;;
+    esac
+}
+
+# Makes a fresh, empty tmpfs. $1: where; $2: its size, empty for the kernel's default of half the memory.
+slipway_tmpfs() {
+    slipway_drop "$1"
+    mkdir -p "$1"
+    # Private, so that what is later mounted below the new root is not mirrored here, nor unmounted with it.
+    mount -t tmpfs -o "mode=0755${2:+,size=$2}" slipway "$1" && mount --make-private "$1"
+}
+
+# Takes a tmpfs and all that is in it away.
+slipway_drop() {
+    while grep -q " $1 tmpfs " /proc/mounts; do
+        umount "$1" 2> /dev/null || umount -l "$1" || return 1
+    done
+}
+
+# How much is in the tmpfs at $1, for people.
+slipway_used() {
+    df -P -k "$1" | { read -r _ && read -r _ _ blocks _ && slipway_size $((blocks * 1024)); }
+}
+
+# Whether $1 is a SHA-256 digest as 64 lower-case hex digits.
+slipway_is_digest() {
+    case $1 in
+        *[!0-9a-f]*) return 1 ;;
+    esac
+    [ ${#1} -eq 64 ]
+}
+
+# Reads slipway.sha256= into $slipway_sha256: lower-case hex digits, or empty where none was given.
+slipway_read_digest() {
+    slipway_sha256=$(getarg slipway.sha256= | tr 'A-F' 'a-f')
+    slipway_sha256=${slipway_sha256#sha256:}
+    [ -z "$slipway_sha256" ] || slipway_is_digest "$slipway_sha256" ||
+        slipway_failed "slipway.sha256=$slipway_sha256 is no SHA-256 digest" "Give 64 hex digits, as sha256sum prints."
+}
+
+# Compares two digests. $1: what was expected, empty for anything; $2: what was found; $3: of what.
+slipway_check_digest() {
+    [ -z "$1" ] || [ "$1" = "$2" ] ||
+        slipway_failed "$3 has the wrong SHA-256 digest: expected $1, got $2" \
+            "The bytes are not those that the server announced: look for a file that changed, or a faulty disk, memory or link."
+}
+
+# The size that the root's tmpfs gets, from rd.tmpfs.size=, into $slipway_tmpfs_size.
+slipway_read_tmpfs_size() {
+    slipway_tmpfs_size=$(getarg rd.tmpfs.size=)
+    slipway_is_size "$slipway_tmpfs_size" ||
+        slipway_failed "rd.tmpfs.size=$slipway_tmpfs_size is no size" "Give a number with k, M, G or %, such as 3G or 50%."
+}
+
+# Whether a method is asked for: sets slipway_method to its name and slipway_source to where the root comes from.
+slipway_find_method() {
+    slipway_method='' slipway_source=''
+    for slipway_file in /lib/slipway/methods/*.sh; do
+        # shellcheck source=/dev/null
+        . "$slipway_file"
+        slipway_claim && return 0
+    done
+    return 1
+}
+
+# Whether $1 names something that must be fetched over the network.
+slipway_is_url() {
+    case $1 in
+        http://* | https://* | ftp://* | tftp://*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+# Whether a tree can be booted at all. Adds the mount points that container images leave out.
+slipway_check_root() {
+    mkdir -p "$slipway_root/proc" "$slipway_root/sys" "$slipway_root/dev" "$slipway_root/run"
+    slipway_init=$(getarg init=)
+    slipway_init=${slipway_init:-/sbin/init}
+    if ! slipway_root_has "$slipway_root" "$slipway_init"; then
+        slipway_failed "the image has no $slipway_init" \
+            "It is a container image without an init system: install one in it (such as systemd-sysv), or name one with init=."
+        return 1
+    fi
+    [ -d "$slipway_root/lib/modules/$(uname -r)" ] ||
+        slipway_say "the image has no modules for this kernel, $(uname -r): only drivers of the initrd will work"
+}
+
+# Whether a path exists inside a root, its absolute links taken as the root will see them. $1: root; $2: path.
+slipway_root_has() (
+    path=$2
+    for _ in 1 2 3 4 5 6 7 8; do
+        [ -L "$1$path" ] || break
+        target=$(readlink "$1$path")
+        case $target in
+            /*) path=$target ;;
+            *) path=${path%/*}/$target ;;
+        esac
+    done
+    # /sbin may itself be a link, and an absolute one.
+    [ -e "$1$path" ] || [ -e "$1/usr$path" ]
+)
+
+# Restarts the machine at once: nothing in an initrd needs to be shut down.
+slipway_reboot() {
+    slipway_say 'restarting'
+    echo b > /proc/sysrq-trigger
+    # The line above does not return where the kernel has it at all.
+    reboot -f
+    sleep 3600
+}
+
+# Says on the console what failed and what to do, then does what slipway.on_failure= asks for.
+# Returns only if all is to be tried again.
+slipway_give_up() {
+    action=$(getarg slipway.on_failure=)
+    case $action in
+        shell | reboot | retry) ;;
+        *) if getargbool 0 rd.shell; then action=shell; else action=reboot; fi ;;
+    esac
+    slipway_say '----------------------------------------------------------------'
+    slipway_say 'This machine has no root file system.'
+    slipway_say "What failed:  $(cat "$slipway_run/failure" 2> /dev/null)"
+    slipway_say "What to do:   $(cat "$slipway_run/remedy" 2> /dev/null)"
+    slipway_say "Kernel line:  $(cat /proc/cmdline)"
+    case $action in
+        shell) slipway_say 'Next:         a shell on this console; leave it with "exit" to try again' ;;
+        retry) slipway_say 'Next:         all is tried again in 60 s' ;;
+        reboot) slipway_say 'Next:         restart in 60 s (slipway.on_failure=shell gives a shell instead)' ;;
+    esac
+    slipway_say '----------------------------------------------------------------'
+    case $action in
+        shell) emergency_shell -n slipway 'The root file system could not be made.' ;;
+        retry) sleep 60 ;;
+        reboot)
+            sleep 60
+            slipway_reboot
+            ;;
+    esac
+}

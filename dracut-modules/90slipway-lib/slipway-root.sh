@@ -1,0 +1,45 @@
+#!/bin/sh
+# /sbin/slipway-root: makes the root file system in /run/slipway/root, or says why not. Returns at once, with nothing
+# done, while there is no network yet.
+
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+. /lib/dracut-lib.sh
+. /lib/slipway/slipway-lib.sh
+. /lib/slipway/network-lib.sh
+. /lib/slipway/fetch-lib.sh
+. /lib/slipway/unpack-lib.sh
+
+exec 9>&1
+# shellcheck disable=SC2034
+[ -n "$DRACUT_SYSTEMD" ] && slipway_journal=1
+
+slipway_find_method || exit 0
+
+if slipway_is_url "$slipway_source"; then
+    slipway_network "$slipway_source"
+    case $? in
+        1) exit 0 ;;
+        2)
+            slipway_give_up
+            exit 0
+            ;;
+    esac
+fi
+
+# All of it once; nothing stays mounted where it fails.
+make_root() {
+    slipway_read_digest && slipway_read_tmpfs_size || return 1
+    # Downloads and lists: big enough for anything, since what counts is the machine's memory.
+    slipway_tmpfs "$slipway_work" 100% || slipway_failed 'no tmpfs can be made' 'Is this kernel built without tmpfs?' || return 1
+    slipway_say "fetching $slipway_source"
+    slipway_make_root && slipway_check_root
+    status=$?
+    slipway_drop "$slipway_work"
+    [ "$status" -eq 0 ] || slipway_drop "$slipway_root"
+    return "$status"
+}
+
+begin=$(slipway_uptime)
+until make_root; do slipway_give_up; done
+slipway_say "the root is ready after $(($(slipway_uptime) - begin)) s: $(slipway_used "$slipway_root") in memory"
+: > "$slipway_run/done"

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Unpacking while the bytes arrive: digest, decompressor and tar run side by side and nothing is stored in between.
+
+# Decompresses standard input by what it is, whatever it is called. The status goes to $slipway_work/decompress.status.
+slipway_decompress() {
+    dd bs=1 count=6 of="$slipway_work/magic" 2> /dev/null
+    case $(od -An -v -tx1 < "$slipway_work/magic" | tr -d ' \n') in
+        1f8b*) set -- gzip -dc ;;
+        fd377a585a00) set -- xz -dc ;;
+        28b52ffd*) set -- zstd -dcq ;;
+        *) set -- cat ;;
+    esac
+    cat "$slipway_work/magic" - | "$@" 2> "$slipway_work/decompress.err"
+    echo $? > "$slipway_work/decompress.status"
+}
+
+# Unpacks a tar archive, compressed or not, from standard input. $1: the directory.
+# Leaves the digest of all bytes in $slipway_work/digest and the members' names, quoted as in C, in $slipway_work/members.
+# Fails with the reason recorded.
+slipway_unpack() {
+    rm -f "$slipway_work/bytes"
+    mkfifo "$slipway_work/bytes"
+    sha256sum < "$slipway_work/bytes" > "$slipway_work/digest" &
+    slipway_sum=$!
+    # What tar leaves unread behind the end of the archive is read too: it belongs to the digest.
+    tee "$slipway_work/bytes" | {
+        slipway_decompress
+        cat > /dev/null
+    } | {
+        LC_ALL=C tar -x -v -C "$1" -f - --preserve-permissions --same-owner --numeric-owner --xattrs \
+            --xattrs-include='*' --acls --recursive-unlink --warning=no-timestamp --quoting-style=c \
+            > "$slipway_work/members" 2> "$slipway_work/tar.err"
+        echo $? > "$slipway_work/tar.status"
+        cat > /dev/null
+    }
+    wait "$slipway_sum"
+    slipway_digest=$(cut -d ' ' -f 1 < "$slipway_work/digest")
+    if [ "$(cat "$slipway_work/decompress.status")" != 0 ]; then
+        slipway_unpack_error "$slipway_work/decompress.err"
+    elif [ "$(cat "$slipway_work/tar.status")" != 0 ]; then
+        slipway_unpack_error "$slipway_work/tar.err"
+    fi
+}
+
+# Records why an archive could not be unpacked. $1: what the failing program said.
+slipway_unpack_error() {
+    if grep -q 'No space left' "$slipway_work/tar.err"; then
+        slipway_failed "the root file system does not fit into its tmpfs ($(slipway_room "$slipway_root"))" \
+            'Give rd.tmpfs.size= more than the image has unpacked, such as 80%, or the machine more memory.'
+    else
+        slipway_failed "the archive cannot be unpacked: $(head -n 1 "$1")" \
+            'Check that the file is whole: a tar archive, plain or compressed with gzip, xz or zstd.'
+    fi
+}
+
+# How big the tmpfs at $1 is, for people.
+slipway_room() {
+    df -P -k "$1" | { read -r _ && read -r _ blocks _ && slipway_size $((blocks * 1024)); }
+}

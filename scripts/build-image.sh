@@ -1,0 +1,123 @@
+#!/bin/bash
+# Builds all that a node boots, from Debian's own packages: build-image.sh SUITE OUT
+#
+#   SUITE  bookworm (Debian 12, dracut 059) or trixie (Debian 13, dracut-ng 106)
+#   OUT    gets vmlinuz, initrd.img, root.oci (label "latest") and rootfs.tar.xz; untouched if the build fails
+#
+# The root is a minimal Debian with systemd, made for trying things out: root's password is "slipway", and on the
+# console it reports what it booted from. The initrd has the drivers of virtual machines only; for real hardware take
+# linux-image-amd64 and leave out --omit and --add-drivers (see docs/roots.md).
+# Needs root, mmdebstrap, umoci, skopeo and xz. Nothing is done if OUT was already made from the same inputs.
+
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+
+say() { printf 'build-image: %3d s  %s\n' "$SECONDS" "$*"; }
+die() {
+    printf 'build-image: %s\n' "$*" >&2
+    exit 1
+}
+
+# ---- Steps that run in mmdebstrap's hook, with the new system's /proc, /sys and /dev mounted; $1 is its root ----
+
+# Copies the modules that a root in a virtual machine needs: virtio, network protocols, file systems. $1: the root;
+# $2: where to; $3: the kernel's version
+copy_kernel_modules() {
+    local from=$1/usr/lib/modules/$3 stage=$1/tmp/stage path
+    local to=$stage/usr/lib/modules/$3
+    mkdir -p "$to/kernel/drivers/net" "$to/kernel/fs"
+    cp "$from"/modules.{order,builtin,builtin.modinfo} "$to"
+    cp -a "$from"/kernel/{net,lib,crypto,arch} "$to/kernel"
+    for path in "$from"/kernel/drivers/{block,virtio} "$from"/kernel/fs/{overlayfs,squashfs,erofs,ext4,jbd2,nls} \
+        "$from"/kernel/fs/mbcache.ko* "$from"/kernel/drivers/net/{virtio_net,net_failover}.ko*; do
+        [ -e "$path" ] && cp -a "$path" "$to/kernel/$(dirname "${path#"$from/kernel/"}")"
+    done
+    chroot "$1" depmod --basedir /tmp/stage/usr "$3"
+    cp -a "$stage/usr" "$2"
+}
+
+hook() {
+    local root=$1 work=$2 kernel
+    say 'root file system is installed; adding kernel and dracut beside it'
+    cp --archive --one-file-system "$root" "$work/base"
+    # INITRD=No: the kernel's package need not make an initrd of its own.
+    INITRD=No DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get --yes --no-install-recommends --quiet install \
+        linux-image-cloud-amd64 dracut-core dracut-network curl ca-certificates jq zstd xz-utils > "$work/apt.log" 2>&1 || { tail -n 40 "$work/apt.log"; return 1; }
+    kernel=$(basename "$root"/usr/lib/modules/*)
+    cp -R "$here"/dracut-modules/[0-9]* "$root/usr/lib/dracut/modules.d/"
+    say "making the initrd for kernel $kernel"
+    chroot "$root" dracut --force --no-hostonly --no-hostonly-cmdline --no-early-microcode --reproducible --zstd \
+        --add slipway --omit 'kernel-modules kernel-modules-extra qemu qemu-net nvdimm i18n' \
+        --add-drivers 'virtio_pci virtio_net virtio_blk virtio_scsi virtio_console virtio_rng overlay squashfs' \
+        --kver "$kernel" /boot/slipway.img > "$work/dracut.log" 2>&1 || { cat "$work/dracut.log"; return 1; }
+    grep -iE 'cannot|not found|error' "$work/dracut.log" || true
+    cp "$root/boot/slipway.img" "$work/out/initrd.img"
+    cp "$root/boot/vmlinuz-$kernel" "$work/out/vmlinuz"
+    copy_kernel_modules "$root" "$work/layer" "$kernel"
+}
+
+if [ "${1:-}" = --hook ]; then
+    SECONDS=$(($(date +%s) - $4))
+    hook "$2" "$3"
+    exit
+fi
+
+# ---- The whole ----
+
+[ $# -eq 2 ] || die 'usage: build-image.sh SUITE OUT'
+suite=$1
+out=$(realpath -m "$2")
+case $suite in bookworm | trixie) ;; *) die "unknown suite $suite: bookworm or trixie" ;; esac
+[ "$(id -u)" -eq 0 ] || die 'must run as root'
+for tool in mmdebstrap umoci skopeo xz; do
+    command -v "$tool" > /dev/null || die "$tool is missing: apt install mmdebstrap umoci skopeo xz-utils"
+done
+
+inputs=$({
+    echo "$suite"
+    cat "$0" "$here/scripts/image-files.sh"
+    find "$here/dracut-modules" -type f | LC_ALL=C sort | xargs cat
+} | sha256sum | cut -d ' ' -f 1)
+if [ "$(cat "$out/inputs.sha256" 2> /dev/null)" = "$inputs" ]; then
+    say "$out is up to date"
+    exit
+fi
+
+mkdir -p "$(dirname "$out")"
+work=$(mktemp -d "$out.XXXXXX")
+trap 'rm -rf --one-file-system "$work"' EXIT
+chmod 755 "$work"
+mkdir "$work/out" "$work/layer"
+
+say "installing Debian $suite"
+mmdebstrap --quiet --variant=minbase \
+    --include=systemd,systemd-sysv,udev,dbus,iproute2,kmod,login,passwd,util-linux,procps \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --customize-hook="bash '$0' --hook \"\$1\" '$work' $(date +%s)" \
+    "$suite" "$work/builder" || die "mmdebstrap failed"
+
+say 'making the layers'
+# shellcheck source=scripts/image-files.sh
+. "$here/scripts/image-files.sh"
+clean_base "$work/base"
+write_layer "$work/base" "$work/layer"
+tar --create --file "$work/base.tar" --directory "$work/base" --numeric-owner --xattrs --acls --sort=name .
+tar --create --file "$work/layer.tar" --directory "$work/layer" --owner=0 --group=0 --numeric-owner --sort=name .
+umoci init --layout "$work/oci" > /dev/null
+umoci new --image "$work/oci:latest" > /dev/null
+umoci raw add-layer --image "$work/oci:latest" "$work/base.tar"
+umoci raw add-layer --image "$work/oci:latest" "$work/layer.tar"
+umoci gc --layout "$work/oci" > /dev/null
+skopeo copy --quiet "oci:$work/oci:latest" "oci-archive:$work/out/root.oci:latest"
+
+say 'making rootfs.tar.xz of the same tree'
+umoci raw unpack --image "$work/oci:latest" "$work/rootfs" > /dev/null
+tar --create --directory "$work/rootfs" --numeric-owner --xattrs --acls --sort=name . | xz -T0 -2 > "$work/out/rootfs.tar.xz"
+
+echo "$inputs" > "$work/out/inputs.sha256"
+rm -rf "$out"
+mv "$work/out" "$out"
+say "done: $out"
+du -h "$out"/*

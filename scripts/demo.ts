@@ -1,0 +1,69 @@
+// Builds a Debian image and netboots it in a virtual machine on a network of its own, saying what happens.
+import { styleText } from 'node:util';
+import { buildImage, IMAGES, imageYaml } from '../test/support/images.ts';
+import { createLab, DHCP_ADDRESS, SERVER_ADDRESS } from '../test/support/lab.ts';
+import { powerOn } from '../test/support/machine.ts';
+
+const MAC = '52:54:00:00:00:01';
+const CONFIG = `server: { interface: eth0 }
+artifacts: ${IMAGES}
+images:${imageYaml('bookworm', 'bootc-live')}
+nodes:
+  n001: { mac: "${MAC}", image: bookworm-bootc-live }
+`;
+
+const started = performance.now();
+const seconds = () => `${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s`;
+const step = (text: string) => console.log(`${seconds()}  ${styleText('bold', text)}`);
+const detail = (text: string) => console.log(`        ${styleText('dim', text)}`);
+
+/** What the machine's console says on its way, and what that means. */
+const STAGES: readonly (readonly [RegExp, string])[] = [
+  [/iPXE initialising devices/, "the machine's firmware starts its network boot ROM (iPXE)"],
+  [/Slipway: n001 boots/, 'iPXE runs the script that the server made for this machine'],
+  [/Linux version/, 'the kernel runs; the initrd follows'],
+  [/slipway: /, "the initrd fetches the root file system, Slipway's dracut modules at work"],
+  [/Switching root|Switch Root|Welcome to .*Debian/, 'the root is in RAM; the system in it takes over'],
+  [/login: /, 'log-in prompt'],
+];
+
+step('building a Debian 12 image with Debian packages (kernel, initrd, OCI archive); once, a minute or two');
+await buildImage('bookworm', detail);
+
+step(
+  `a network of its own: ordinary DHCP server ${DHCP_ADDRESS} (dnsmasq, knows nothing of PXE), Slipway ${SERVER_ADDRESS}`,
+);
+const lab = await createLab(CONFIG);
+const cleanUp = () => lab.destroy();
+process.once('SIGINT', () => cleanUp().then(() => process.exit(130)));
+try {
+  console.log(CONFIG.replace(/^/gm, '          ').trimEnd());
+  const daemon = await lab.serve();
+  let seen = 0;
+  daemon.child.stdout?.on('data', () => {
+    for (const line of daemon.output.split('\n').slice(seen, -1)) {
+      seen += 1;
+      const { event, level, message } = JSON.parse(line);
+      if (level !== 'debug') detail(`server: ${event}: ${message}`);
+    }
+  });
+  step(`the script that any machine with this address gets: curl http://${SERVER_ADDRESS}:8080/ipxe/${MAC}`);
+  const script = await lab.network.must('client', 'curl', ['-sS', `http://${SERVER_ADDRESS}:8080/ipxe/${MAC}`]);
+  console.log(script.replace(/^/gm, '          ').trimEnd());
+
+  step('power on: a PC with BIOS, 1.5 GB of memory, no disk');
+  const machine = await powerOn(lab.network, { firmware: 'bios', mac: MAC, memory: 1536 });
+  for (const [pattern, meaning] of STAGES) {
+    await machine.console.until(pattern, 600);
+    step(meaning);
+  }
+  console.log(
+    [...machine.console.output.matchAll(/SLIPWAY-REPORT (\w+=.*?)\r?$/gm)]
+      .map(([, line]) => `          ${line}`)
+      .join('\n'),
+  );
+  await machine.off();
+  step('done: one daemon, one YAML file, and a machine without a disk runs Debian');
+} finally {
+  await cleanUp();
+}

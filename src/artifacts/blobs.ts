@@ -1,0 +1,285 @@
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { chmod, copyFile, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { RecordEvent } from '../model/event.ts';
+import type { OpenFile } from '../model/open-file.ts';
+import type { Hasher } from './hash.ts';
+import { isDigest, type Pinned } from './index-file.ts';
+import { type Located, lease, openInside } from './open-file.ts';
+import { versionAt } from './stat.ts';
+import { type FileVersion, relate, sameBytes, sameFile } from './version.ts';
+
+/** A version of a file that was pinned once. */
+interface Blob {
+  readonly size: number;
+  /** The kept file as last seen; undefined until its content is verified. */
+  version: FileVersion | undefined;
+  /** Whether there is a kept file. */
+  kept: boolean;
+  /** Downloads that run. */
+  readers: number;
+  /** When it was last handed out or read, milliseconds. */
+  lastUsed: number;
+}
+
+/** The folder of pinned versions, each named by its digest. */
+export interface Blobs {
+  /** Whether a digest was ever pinned here and is not forgotten. */
+  has(digest: string): boolean;
+  /** Notes that a digest was handed out. */
+  use(digest: string): void;
+  /**
+   * Keeps the bytes of an open file under their digest, whatever becomes of their path: by a reflink, which nothing
+   * else can write to, or by a hard link, whose changes {@link open} detects, or not at all where neither is possible.
+   * @returns false if the path came to mean other bytes before they were kept
+   */
+  keep(digest: string, source: Located): Promise<boolean>;
+  /** Opens a kept version; undefined where its bytes are not there any more. */
+  open(digest: string): Promise<OpenFile | undefined>;
+  /** Counts the reader of a version that was found elsewhere. */
+  lend(digest: string, file: OpenFile): OpenFile;
+  /** Removes what is neither in use nor was lately. */
+  collect(inUse: ReadonlySet<string>, unusedMs: number): Promise<void>;
+  /** What is known of the kept files. */
+  entries(): ReadonlyMap<string, Pinned>;
+}
+
+/** The errors that say that a file system cannot do a thing, as opposed to failing at it. */
+const CANNOT = new Set([
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'EXDEV',
+  'EINVAL',
+  'ENOTTY',
+  'ENOSYS',
+  'EPERM',
+  'EACCES',
+  'EROFS',
+  'EMLINK',
+]);
+
+/** Whether an error is one of those that an unable or read-only file system gives. */
+export function isInability(error: unknown): boolean {
+  return CANNOT.has((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/**
+ * Opens the folder and takes stock of what an earlier run left.
+ * @param folder absolute and without symbolic links; need not exist
+ * @param known the entries that the earlier run wrote down
+ */
+export async function openBlobs(
+  folder: string,
+  known: ReadonlyMap<string, Pinned>,
+  deps: { readonly hash: Hasher; readonly record: RecordEvent; readonly now: () => number },
+): Promise<Blobs> {
+  const { hash, record, now } = deps;
+  const blobs = await takeStock(folder, known, now());
+  const verifying = new Map<string, Promise<boolean>>();
+
+  const lend = (digest: string, file: OpenFile): OpenFile => {
+    const blob = blobs.get(digest) ?? add(digest, file.size);
+    blob.readers += 1;
+    return lease(file, digest, () => {
+      blob.readers -= 1;
+      blob.lastUsed = now();
+    });
+  };
+
+  const add = (digest: string, size: number): Blob => {
+    const blob: Blob = { size, version: undefined, kept: false, readers: 0, lastUsed: now() };
+    blobs.set(digest, blob);
+    return blob;
+  };
+
+  /** Reads a file whose content is in doubt, once for all who wait. */
+  const verify = (digest: string, file: OpenFile): Promise<boolean> => {
+    let running = verifying.get(digest);
+    if (!running) {
+      running = hash(file).then((found) => found === digest);
+      const done = () => verifying.delete(digest);
+      running.then(done, done);
+      verifying.set(digest, running);
+    }
+    return running;
+  };
+
+  const whole = async (digest: string, blob: Blob, { file, version }: Located): Promise<boolean> => {
+    if (blob.version && sameBytes(blob.version, version)) return true;
+    if (blob.version && relate(blob.version, version) === 'changed') return false;
+    return await verify(digest, file);
+  };
+
+  /** Gives up a kept file that was overwritten. */
+  const discard = async (digest: string, blob: Blob): Promise<void> => {
+    blob.kept = false;
+    await rm(join(folder, digest), { force: true });
+    record({
+      event: 'artifact.lost',
+      level: 'warn',
+      message:
+        'a file was overwritten in place while nodes still need its old version: replace artifacts by renaming the new file over the old one',
+      digest,
+    });
+  };
+
+  const open = async (digest: string): Promise<OpenFile | undefined> => {
+    const blob = blobs.get(digest);
+    if (!blob?.kept) return undefined;
+    const found = await openInside(folder, digest);
+    if (!found.ok) {
+      blob.kept = false;
+      return undefined;
+    }
+    try {
+      if (await whole(digest, blob, found)) {
+        blob.version = found.version;
+        return lend(digest, found.file);
+      }
+    } catch (error) {
+      await found.file.close();
+      throw error;
+    }
+    await found.file.close();
+    await discard(digest, blob);
+    return undefined;
+  };
+
+  /** A file has one content: what it was kept for before was overwritten, though the new link hides that from relate. */
+  const disown = async (digest: string, version: FileVersion): Promise<void> => {
+    for (const [other, blob] of blobs) {
+      if (other === digest || !blob.kept || !blob.version || !sameFile(blob.version, version)) continue;
+      await discard(other, blob);
+    }
+  };
+
+  const keep = async (digest: string, source: Located): Promise<boolean> => {
+    await disown(digest, source.version);
+    const known = blobs.get(digest);
+    const present = known?.kept ? await versionAt(join(folder, digest)) : undefined;
+    if (known && present && sameBytes(source.version, present)) {
+      known.version = present;
+      return true;
+    }
+    const earlier = await open(digest);
+    if (earlier) {
+      await earlier.close();
+      return true;
+    }
+    const blob = blobs.get(digest) ?? add(digest, source.file.size);
+    const path = join(folder, digest);
+    const temporary = join(folder, `${randomUUID()}.new`);
+    try {
+      const how = await duplicate(source, temporary);
+      if (how === undefined) return false;
+      await rename(temporary, path);
+      blob.version = await versionAt(path);
+      blob.kept = true;
+      record({
+        event: 'artifact.kept',
+        level: 'debug',
+        message: `kept a version by ${how}`,
+        digest,
+        path: source.realPath,
+      });
+    } catch (error) {
+      if (!isInability(error)) throw error;
+      record({
+        event: 'artifact.unkept',
+        level: 'warn',
+        message: `cannot keep versions under ${folder} (${(error as Error).message}): nodes that still need the old version of a file when it is replaced will fail`,
+        digest,
+        path: source.realPath,
+      });
+    } finally {
+      // Renaming a hard link over another of the same file does nothing: rename(2).
+      await rm(temporary, { force: true }).catch(() => {});
+    }
+    return true;
+  };
+
+  const collect = async (inUse: ReadonlySet<string>, unusedMs: number): Promise<void> => {
+    for (const [digest, blob] of blobs) {
+      if (inUse.has(digest) || blob.readers > 0 || now() - blob.lastUsed < unusedMs) continue;
+      blobs.delete(digest);
+      await rm(join(folder, digest), { force: true });
+      record({ event: 'artifact.collected', level: 'debug', message: 'removed a version that nothing uses', digest });
+    }
+  };
+
+  return {
+    has: (digest) => blobs.has(digest),
+    use: (digest) => {
+      const blob = blobs.get(digest);
+      if (blob) blob.lastUsed = now();
+    },
+    keep,
+    open,
+    lend,
+    collect,
+    entries: () => {
+      const entries = new Map<string, Pinned>();
+      for (const [digest, { kept, version, size }] of blobs) {
+        if (kept && version) entries.set(digest, { pin: { digest, size }, version });
+      }
+      return entries;
+    },
+  };
+}
+
+/** Finds the kept files; one that the index does not know is verified when somebody asks for it. */
+async function takeStock(folder: string, known: ReadonlyMap<string, Pinned>, now: number): Promise<Map<string, Blob>> {
+  const blobs = new Map<string, Blob>();
+  let names: string[];
+  try {
+    names = await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return blobs;
+    throw error;
+  }
+  for (const name of names) {
+    if (isDigest(name)) {
+      const { size } = await stat(join(folder, name));
+      blobs.set(name, { size, version: known.get(name)?.version, kept: true, readers: 0, lastUsed: now });
+    } else if (name.endsWith('.new')) {
+      // Left by a process that was killed.
+      await rm(join(folder, name), { force: true }).catch(() => {});
+    }
+  }
+  return blobs;
+}
+
+/** Makes the folder and the two above it. Not by mkdir's own recursion, which says ENOENT on a read-only file system. */
+async function makeFolders(folder: string): Promise<void> {
+  for (const path of [dirname(dirname(folder)), dirname(folder), folder]) {
+    await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  }
+}
+
+/** Makes a second name or an unshared copy of an open file's bytes; undefined if they changed before that. */
+async function duplicate(
+  { file, version, realPath }: Located,
+  target: string,
+): Promise<'reflink' | 'hard link' | undefined> {
+  await makeFolders(dirname(target));
+  try {
+    await copyFile(`/proc/self/fd/${file.fd}`, target, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
+    await chmod(target, 0o444);
+    return (await file.intact()) ? 'reflink' : undefined;
+  } catch (error) {
+    await rm(target, { force: true });
+    if (!isInability(error)) throw error;
+  }
+  try {
+    await link(realPath, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  // The path may have come to mean another file since it was opened.
+  const linked = await versionAt(target);
+  return linked && sameBytes(version, linked) ? 'hard link' : undefined;
+}

@@ -1,0 +1,115 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Firmware } from '../model/arch.ts';
+import { bootFileName, parseBootFileName } from '../model/boot-file.ts';
+import type { RecordEvent } from '../model/event.ts';
+import type { OpenResult } from '../model/open-file.ts';
+import { openInside } from './open-file.ts';
+
+/** Where Debian's and Fedora's packages put iPXE, in the order in which they are looked into. */
+export const PACKAGE_FOLDERS: readonly string[] = ['/usr/lib/ipxe', '/usr/share/ipxe'];
+
+/** How distributions call an architecture in file names, and where iPXE's own build tree puts it. */
+const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
+  'efi-x64': ['x86_64', 'amd64', 'x64'],
+  'efi-ia32': ['i386', 'ia32'],
+  'efi-arm32': ['arm32', 'arm'],
+  'efi-arm64': ['arm64', 'aarch64'],
+  'efi-riscv32': ['riscv32'],
+  'efi-riscv64': ['riscv64'],
+  'efi-riscv128': ['riscv128'],
+  'efi-loong32': ['loong32'],
+  'efi-loong64': ['loong64', 'loongarch64'],
+};
+
+/**
+ * The names under which a boot file may lie in a folder, best first: its own; then Debian's (`ipxe-arm64.efi`),
+ * Fedora's (`ipxe-snponly-x86_64.efi`, `arm64-efi/snponly.efi`) and those of iPXE's build tree
+ * (`bin-arm64-efi/snponly.efi`). Only x64 may lie under the bare name of an EFI binary.
+ */
+export function candidates(name: string): readonly string[] {
+  const parsed = parseBootFileName(name);
+  if (!parsed) return [];
+  if (parsed.binary === 'undionly.kpxe') return [name, 'bin/undionly.kpxe', 'bin-i386-pcbios/undionly.kpxe'];
+  const { binary, firmware } = parsed;
+  const stem = binary.replace('.efi', '');
+  return [
+    name,
+    ...(SPELLINGS[firmware] ?? []).flatMap((arch) => [
+      `${stem}-${arch}.efi`,
+      ...(stem === 'snponly' ? [`ipxe-snponly-${arch}.efi`] : []),
+      `${arch}/${binary}`,
+      `${arch}-efi/${binary}`,
+      `bin-${arch}-efi/${binary}`,
+    ]),
+  ];
+}
+
+/** Every name under which a boot file can be asked for. */
+const NAMES: readonly string[] = [
+  bootFileName('bios', 'snponly.efi'),
+  ...(Object.keys(SPELLINGS) as Firmware[]).flatMap((firmware) => [
+    bootFileName(firmware, 'snponly.efi'),
+    bootFileName(firmware, 'ipxe.efi'),
+  ]),
+];
+
+/** The iPXE binaries that there are. */
+export interface BootFiles {
+  /** Whether a name of the model's boot-file.ts can be served, by what was there at the start. */
+  has(name: string): boolean;
+  /** The absolute path of the file that a name stands for. */
+  where(name: string): string | undefined;
+  /** Opens a binary: the shape of the store's open. Packages link out of their folder (Debian's to /boot), so that may be. */
+  open(name: string): Promise<OpenResult>;
+}
+
+/**
+ * Looks for iPXE binaries in folders. Where an architecture has only one of `snponly.efi` and `ipxe.efi`, it stands in
+ * for the other, and that is recorded: a machine that boots with the other build beats one that does not boot.
+ * @param folders absolute, in order: the user's own first, then {@link PACKAGE_FOLDERS}; they need not exist
+ */
+export async function findBootFiles(folders: readonly string[], record: RecordEvent): Promise<BootFiles> {
+  const found = new Map<string, string>();
+  for (const name of NAMES) {
+    const path = await firstFile(folders.flatMap((folder) => candidates(name).map((file) => join(folder, file))));
+    if (path !== undefined) found.set(name, path);
+  }
+  const places = new Map(found);
+  for (const name of NAMES) {
+    const place = found.get(otherBuild(name));
+    if (found.has(name) || place === undefined) continue;
+    places.set(name, place);
+    record({
+      event: 'bootfile.substitute',
+      level: 'info',
+      message: `there is no ${name}: ${place} is served in its stead`,
+      name,
+      path: place,
+    });
+  }
+  return {
+    has: (name) => places.has(name),
+    where: (name) => places.get(name),
+    open: async (name) => {
+      const place = places.get(name);
+      return place === undefined
+        ? { ok: false, reason: 'missing', why: 'no such iPXE binary on this server' }
+        : await openInside('/', place);
+    },
+  };
+}
+
+function otherBuild(name: string): string {
+  return name.endsWith('snponly.efi')
+    ? name.replace('snponly.efi', 'ipxe.efi')
+    : name.replace('ipxe.efi', 'snponly.efi');
+}
+
+async function firstFile(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const stats = await stat(path).catch(() => undefined);
+    if (stats?.isFile()) return path;
+  }
+  return undefined;
+}

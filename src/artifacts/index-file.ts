@@ -1,0 +1,71 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import type { Pin } from '../model/boot-plan.ts';
+import { type FileVersion, versionFromJson, versionToJson } from './version.ts';
+
+/** A pin and the file version that it was computed from. */
+export interface Pinned {
+  readonly pin: Pin;
+  readonly version: FileVersion;
+}
+
+/** What the store remembers across restarts, so that no image is hashed twice. */
+export interface Index {
+  /** By path below the artifacts folder. */
+  readonly paths: ReadonlyMap<string, Pinned>;
+  /** The kept files, by digest. */
+  readonly blobs: ReadonlyMap<string, Pinned>;
+}
+
+const FORMAT = 1;
+
+function toJson(entries: ReadonlyMap<string, Pinned>): unknown {
+  return [...entries].map(([name, { pin, version }]) => [name, pin.digest, versionToJson(version)]);
+}
+
+function fromJson(json: unknown): Map<string, Pinned> | undefined {
+  if (!Array.isArray(json)) return undefined;
+  const entries = new Map<string, Pinned>();
+  for (const row of json) {
+    const [name, digest, numbers] = Array.isArray(row) ? row : [];
+    const version = versionFromJson(numbers);
+    if (typeof name !== 'string' || typeof digest !== 'string' || !isDigest(digest) || !version) return undefined;
+    entries.set(name, { pin: { digest, size: version.size }, version });
+  }
+  return entries;
+}
+
+/** Whether a text is a SHA-256 in the spelling that the store uses. */
+export function isDigest(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
+/** Reads the index; undefined where there is none or it is not whole. It is a cache: nothing is lost but time. */
+export async function readIndex(file: string): Promise<Index | undefined> {
+  try {
+    const json: unknown = JSON.parse(await readFile(file, 'utf8'));
+    if (typeof json !== 'object' || json === null || !('format' in json) || json.format !== FORMAT) return undefined;
+    const paths = fromJson('paths' in json ? json.paths : undefined);
+    const blobs = fromJson('blobs' in json ? json.blobs : undefined);
+    return paths && blobs ? { paths, blobs } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Writes the index in one step: a reader sees the old one or the new one.
+ * @throws the operating system's error
+ */
+export async function writeIndex(file: string, index: Index): Promise<void> {
+  const temporary = `${file}.new`;
+  try {
+    await writeFile(
+      temporary,
+      JSON.stringify({ format: FORMAT, paths: toJson(index.paths), blobs: toJson(index.blobs) }),
+    );
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

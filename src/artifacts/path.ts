@@ -1,0 +1,23 @@
+/** A path below the artifacts folder that is safe to join to it, or why it is not. */
+export type SafePath =
+  | { readonly ok: true; readonly path: string }
+  | { readonly ok: false; readonly reason: 'refused' | 'missing'; readonly why: string };
+
+const refused = (why: string): SafePath => ({ ok: false, reason: 'refused', why });
+
+/**
+ * Makes a requested path, percent-decoded once by the caller, into a relative one without empty or `.` parts.
+ * What tries to leave the folder is refused; what begins with a dot (such as the store's own `.slipway`) is hidden,
+ * and so is said to be missing.
+ */
+export function safePath(requested: string): SafePath {
+  if (/[\0-\x1f\x7f]/.test(requested)) return refused('control character in the path');
+  if (requested.includes('\\')) return refused('backslash in the path');
+  if (requested.startsWith('/')) return refused('absolute path');
+  const parts = requested.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) return refused('".." in the path');
+  const path = parts.join('/');
+  if (path === '' || requested.endsWith('/')) return { ok: false, reason: 'missing', why: 'a folder, not a file' };
+  if (parts.some((part) => part.startsWith('.'))) return { ok: false, reason: 'missing', why: 'no such file' };
+  return { ok: true, path };
+}

@@ -1,0 +1,61 @@
+import { relative } from 'node:path';
+import { watch } from 'chokidar';
+import type { RecordEvent } from '../model/event.ts';
+import type { Store } from './store.ts';
+
+/** Milliseconds between two collections of unused versions. */
+const COLLECT_EVERY = 10 * 60 * 1000;
+
+/** Settings and means of {@link watchStore}. */
+export interface WatchOptions {
+  readonly store: Store;
+  readonly record: RecordEvent;
+  /** The same as the store's. */
+  readonly settleMs: number;
+  /** Told when a pinned path has a new version in force. */
+  readonly onChange: (path: string) => void;
+}
+
+/**
+ * Watches the artifacts folder, so that a changed file that nodes use is hashed before one of them asks, and removes
+ * unused versions from time to time. Missed changes do no harm: pinning looks at the file itself.
+ */
+export async function watchStore(options: WatchOptions): Promise<{ stop(): Promise<void> }> {
+  const { store, record, settleMs, onChange } = options;
+  const timers = new Map<string, NodeJS.Timeout>();
+  const failed = (error: unknown) => {
+    record({ event: 'artifact.watch', level: 'warn', message: `artifacts: ${(error as Error).message}` });
+  };
+
+  const again = async (path: string) => {
+    timers.delete(path);
+    const result = await store.pin(path);
+    if (result.ok) onChange(path);
+  };
+  const changed = (file: string) => {
+    const path = relative(store.root, file);
+    if (!store.pinnedPaths().includes(path)) return;
+    clearTimeout(timers.get(path));
+    timers.set(
+      path,
+      setTimeout(() => again(path).catch(failed), settleMs),
+    );
+  };
+
+  const watcher = watch(store.root, {
+    ignoreInitial: true,
+    ignored: (file) => relative(store.root, file).startsWith('.'),
+  });
+  watcher.on('add', changed).on('change', changed).on('error', failed);
+  await new Promise<void>((resolve) => watcher.once('ready', resolve));
+  const collecting = setInterval(() => store.collect().catch(failed), COLLECT_EVERY);
+  collecting.unref();
+
+  return {
+    stop: async () => {
+      clearInterval(collecting);
+      for (const timer of timers.values()) clearTimeout(timer);
+      await watcher.close();
+    },
+  };
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import { checkConfig } from './commands/check.ts';
+import { printScript } from './commands/script.ts';
+import { formatEvent, type LogFormat } from './log.ts';
+import { serve } from './main.ts';
+import type { RecordEvent } from './model/event.ts';
+import { Unusable } from './unusable.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** Writes to standard output; a reader that went away is no reason to fall over. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+const print = (text: string) => void process.stdout.write(text);
+
+/** Ends the command: a message for people on standard error, and exit status 1. */
+function fail(error: unknown): void {
+  if (error instanceof Unusable) process.stderr.write(`${error.message}\n`);
+  else process.stderr.write(`slipway: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+
+function recorder(format: LogFormat, verbose: boolean): RecordEvent {
+  return (event) => {
+    if (verbose || event.level !== 'debug') print(`${formatEvent(format, new Date(), event)}\n`);
+  };
+}
+
+const program = new Command('slipway')
+  .description('Netboot server: proxyDHCP, TFTP and HTTP; boots machines from container images')
+  .version(version)
+  .showHelpAfterError('(slipway --help lists the commands)');
+
+const withConfig = (name: string, description: string) =>
+  program.command(name).description(description).requiredOption('--config <file>', 'the configuration file (YAML)');
+
+withConfig('serve', 'run the server until SIGTERM or SIGINT')
+  .addOption(new Option('--log <format>', 'how log lines look').choices(['text', 'json']).default('text'))
+  .option('--verbose', 'log requests too that get no answer, and why')
+  .action(async (options: { config: string; log: LogFormat; verbose?: boolean }) => {
+    const daemon = await serve(options.config, {
+      record: recorder(options.log, options.verbose ?? false),
+      now: Date.now,
+      monotonic: () => performance.now(),
+    });
+    let stopping = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        // Whoever asks twice does not want to wait for running downloads.
+        if (stopping) process.exit(1);
+        stopping = true;
+        daemon.stop(signal).then(() => process.exit(0), fail);
+      });
+    }
+  });
+
+withConfig('check', 'validate the configuration; print what each node boots')
+  .option('--json', 'print JSON')
+  .action(async (options: { config: string; json?: boolean }) => {
+    const { text, ok } = await checkConfig(options.config, options.json ?? false);
+    print(text);
+    if (!ok) process.exitCode = 1;
+  });
+
+withConfig('script', 'print the iPXE script of one machine, as it would get it')
+  .argument('<mac>', "the machine's MAC address, in any spelling")
+  .action(async (mac: string, options: { config: string }) => print(await printScript(options.config, mac)));
+
+await program.parseAsync().catch(fail);

@@ -1,0 +1,66 @@
+import type { Config } from '../model/config.ts';
+import type { Root } from '../model/image.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Action, BootSettings, Variable } from '../model/node.ts';
+
+/** What one node gets, in few words: what `slipway check --json` prints for it. */
+export interface NodeSummary {
+  readonly name: string;
+  readonly hostname: string;
+  readonly macs: readonly Mac[];
+  readonly action: Action;
+  readonly image: string | null;
+  readonly method: Root['method'] | null;
+  readonly template: string;
+  readonly profiles: readonly string[];
+  readonly args: readonly string[];
+  readonly vars: Readonly<Record<string, Variable>>;
+}
+
+/** The nodes of a configuration in the order of the file. */
+export function describeNodes(config: Config): readonly NodeSummary[] {
+  return config.nodes.map(({ name, hostname, macs, profiles, settings }) => ({
+    name,
+    hostname: hostname.value,
+    macs,
+    action: settings.action.value,
+    image: settings.image?.value.name ?? null,
+    method: settings.image?.value.root.method ?? null,
+    template: settings.template.value,
+    profiles,
+    args: settings.args.map(({ value }) => value),
+    vars: Object.fromEntries(Object.entries(settings.vars).map(([key, { value }]) => [key, value])),
+  }));
+}
+
+function bootWords({ action, image }: BootSettings): readonly [string, string] {
+  return image ? [image.value.name, image.value.root.method] : [`(${action.value})`, '-'];
+}
+
+/** The nodes as a table for people, with a last line for machines that no node names. Ends with a newline. */
+export function formatNodes(config: Config): string {
+  const rows = config.nodes.map(({ name, macs, profiles, settings }) => [
+    name,
+    macs.join(','),
+    ...bootWords(settings),
+    profiles.join(',') || '-',
+    settings.args.map(({ value }) => value).join(' ') || '-',
+  ]);
+  rows.unshift(['NODE', 'MAC', 'IMAGE', 'METHOD', 'PROFILES', 'ARGS']);
+  const [image, method] = bootWords(config.unknown);
+  rows.push(['(unknown)', '*', image, method, '-', config.unknown.args.map(({ value }) => value).join(' ') || '-']);
+  const widths: number[] = [];
+  for (const row of rows)
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length);
+    });
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}

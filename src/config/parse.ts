@@ -1,0 +1,53 @@
+import type { Config, Problem } from '../model/config.ts';
+import { checkReferences } from './check.ts';
+import { explainIssues } from './issues.ts';
+import { makeLocator, type Position } from './locate.ts';
+import { readYaml } from './read-yaml.ts';
+import { resolveConfig } from './resolve.ts';
+import { configSchema } from './schema.ts';
+
+/** A configuration, or all that is wrong with it, in the order of the file. */
+export type Parsed =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Sorts by place; the same fault found on two ways is told once. */
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  const seen = new Set<string>();
+  return sorted.filter(({ line, column, message }) => {
+    const key = `${line}:${column}:${message}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+/**
+ * Reads a configuration. Never throws: whatever is wrong with the text is a problem, and all problems are found at once,
+ * except that a text that is no YAML is looked at no further.
+ *
+ * @param yaml the file's text
+ * @param file its name, for problems only
+ * @param baseDir what relative folders in it are relative to: the folder of the file
+ */
+export function parseConfig(yaml: string, file: string, baseDir: string): Parsed {
+  const { tree, flaws, lines } = readYaml(yaml.replace(/^\uFEFF/, ''));
+  const problem = ({ line, column }: Position, message: string): Problem => ({ file, line, column, message });
+  const problems = flaws.map(({ offset, message }) => {
+    const { line, col } = lines.linePos(offset);
+    return problem({ line: Math.max(line, 1), column: Math.max(col, 1) }, message);
+  });
+  if (!tree) return { ok: false, problems: inOrder(problems) };
+
+  const locator = makeLocator(tree);
+  const document = tree.value ?? {};
+  const parsed = configSchema.safeParse(document);
+  const findings = checkReferences(document, (path) => {
+    const { line, column } = locator.locate(path, 'value');
+    return `${file}:${line}:${column}`;
+  });
+  if (!parsed.success) findings.push(...explainIssues(document, parsed.error.issues));
+  problems.push(...findings.map(({ path, target, message }) => problem(locator.locate(path, target), message)));
+  return parsed.success && problems.length === 0
+    ? { ok: true, config: resolveConfig(parsed.data, baseDir) }
+    : { ok: false, problems: inOrder(problems) };
+}

@@ -1,0 +1,250 @@
+import { z } from 'zod';
+import { parseMac } from '../model/mac.ts';
+
+/**
+ * The shape of the configuration file: the one source of its validation, of its JSON Schema and of the types that
+ * `resolve.ts` reads. Nothing here transforms or fills in: defaults are part of resolving.
+ *
+ * Each `error` says what is expected there; `issues.ts` adds the rest of the message.
+ */
+
+type Shape = z.core.$ZodShape;
+
+/** A mapping that knows its keys. The `error` of an unknown key is the list of those that exist. */
+const mapping = <T extends Shape>(shape: T) =>
+  z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : 'a mapping'),
+  });
+
+/** A mapping whose keys are names of the user's own. */
+const named = <T extends z.ZodType>(key: z.ZodString, value: T) => z.record(key, value, { error: 'a mapping' });
+
+/** One thing or a list of them. */
+const oneOrList = <T extends z.ZodType>(item: T, expected: string, atLeast = 0) => {
+  const error = `${expected}, or a list of them`;
+  return z.union([item, z.array(item, { error }).min(atLeast)], { error });
+};
+
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  z.enum(values, { error: values.join(values.length === 2 ? ' or ' : ', ').replace(/, (?=[^,]*$)/, ' or ') });
+
+const wholeNumber = (min: number, max: number, unit = '') => {
+  const error = `a whole number${unit} from ${min} to ${max}`;
+  return z.int({ error }).min(min).max(max);
+};
+
+const text = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern);
+
+/** Text that YAML may take for a number: `525400000001` is an address and `1.10` a label, as they are written. */
+const textual = (error: string, holds: (text: string) => boolean) =>
+  z.union([z.string(), z.number()], { error }).refine((value) => holds(String(value)), { error });
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const NAME_EXPECTED = 'letters, digits, ".", "_" and "-", with a letter or digit first';
+const name = () => text(NAME, NAME_EXPECTED);
+const variableName = () => text(/^[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digits and "_", with no digit first');
+/** A name where it is used; whether it exists is for `check.ts` to say. */
+const reference = (what: string) => textual(`the name of ${what}`, () => true);
+
+/** RFC 1123 section 2.1, and the 64 octets that Linux gives a host name. */
+export function isHostname(text: string): boolean {
+  return text.length <= 64 && /^(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*$/.test(text);
+}
+export const HOSTNAME_EXPECTED =
+  'a host name: up to 64 letters, digits and "-", in labels of up to 63 that neither begin nor end with "-"';
+
+/**
+ * iPXE splits a command at blanks only: a word that begins with `#` hides the rest of the line, and `||`, `&&` and `;`
+ * end the command. No quoting keeps them (iPXE's `core/exec.c`).
+ */
+function isKernelArgument(text: string): boolean {
+  return text.trim() !== '' && !text.split(/\s+/).some((word) => word.startsWith('#') || /^(?:\|\||&&|;)$/.test(word));
+}
+
+function isIpv4(text: string): boolean {
+  const octets = text.split('.');
+  const first = Number(octets[0]);
+  return (
+    octets.length === 4 &&
+    octets.every((o) => /^(?:0|[1-9]\d{0,2})$/.test(o) && Number(o) < 256) &&
+    first > 0 &&
+    first < 224
+  );
+}
+
+/** Whether a source is one that names a scheme, and so is no path. */
+export function isUrl(source: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(source);
+}
+
+function isSource(source: string): boolean {
+  if (isUrl(source)) return /^https?:\/\/\S+$/i.test(source) && URL.canParse(source);
+  return !/^\/|\/\.?$|^\.?$/.test(source) && !source.split('/').includes('..');
+}
+
+const source = (what: string) =>
+  z
+    .string({ error: 'a path below the artifacts folder (relative, without "..") or an http(s) URL' })
+    .refine(isSource)
+    .describe(`${what}: a path below the artifacts folder, or an http(s) URL.`);
+
+const folder = () => text(/\S/, 'the path of a folder');
+
+const method = <T extends string>(value: T) => z.literal(value);
+
+const root = z
+  .discriminatedUnion(
+    'method',
+    [
+      mapping({
+        method: method('bootc-live'),
+        source: source('The OCI archive'),
+        label: textual('the label of an image in the archive, such as latest', (t) =>
+          /^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}$/.test(t),
+        )
+          .optional()
+          .describe('Which image of the archive to run. Default: latest.'),
+      }),
+      mapping({
+        method: method('container-root'),
+        source: source('The tar archive of the root file system'),
+        size: textual('a size such as 3G, 800M or 75%', (t) => /^(?:[1-9]\d{0,18}[KMGT]?|[1-9]\d?%|100%)$/i.test(t))
+          .optional()
+          .describe('The most that the root may take in memory, as tmpfs counts it. Default: 50% of the memory.'),
+      }),
+      mapping({ method: method('live'), source: source('The squashfs or ISO image') }),
+      mapping({ method: method('none') }),
+    ],
+    {
+      error: ({ code }) =>
+        code === 'invalid_union' ? 'bootc-live, container-root, live or none' : 'a mapping such as { method: none }',
+    },
+  )
+  .describe('How the initrd makes the root file system. Default: { method: none }, nothing is added.');
+
+const args = z
+  .array(
+    textual(
+      'kernel arguments: text in which no word begins with "#" or is "||", "&&" or ";", at which iPXE would cut the line',
+      isKernelArgument,
+    ),
+    { error: 'a list of kernel arguments' },
+  )
+  .nullish()
+  .describe('Kernel arguments. They add up: the image, each profile, the node.');
+
+const vars = named(
+  variableName(),
+  z.union([z.string(), z.number(), z.boolean()], { error: 'a text, a number, true or false' }),
+)
+  .nullish()
+  .describe('Variables for templates: text, numbers, true or false. They merge; the node has the last word.');
+
+const action = oneOf(['boot', 'local', 'ignore'])
+  .optional()
+  .describe('boot an image, go on from the local disk, or ignore the machine. Default: boot.');
+
+const image = reference('an image').optional().describe('The image to boot.');
+
+const profile = oneOrList(reference('a profile'), 'the name of a profile')
+  .optional()
+  .describe('One profile or a list: later ones win, their args add up.');
+
+/** What may be said on each of the three levels; the more special one wins. */
+const common = {
+  template: textual(`the name of a template: ${NAME_EXPECTED}`, (t) => NAME.test(t))
+    .optional()
+    .describe("The script's template, without .ipxe.njk. Default: the root method's."),
+  on_failure: mapping({
+    action: oneOf(['shell', 'reboot']).optional().describe('Default: reboot.'),
+    after: wholeNumber(1, 86_400, ' of seconds').optional().describe('Seconds. Default: 60.'),
+  })
+    .nullish()
+    .describe('What iPXE does, and after how many seconds, when every retry has failed.'),
+  ipxe: oneOf(['snponly.efi', 'ipxe.efi'])
+    .optional()
+    .describe("For UEFI: snponly.efi uses the firmware's network driver, ipxe.efi its own. Default: snponly.efi."),
+  discovery: oneOf(['binl', 'bypass'])
+    .optional()
+    .describe('How UEFI PXE learns its boot file: by port 4011 (binl), or from the offer (bypass). Default: binl.'),
+};
+
+const imageSection = mapping({
+  kernel: source('The kernel'),
+  initrd: oneOrList(source('An initrd'), 'a path below the artifacts folder or an http(s) URL')
+    .nullish()
+    .describe('One initrd or a list, in the order in which the kernel unpacks them.'),
+  root: root.optional(),
+  args,
+  ...common,
+});
+
+const profileSection = mapping({ image, action, args, vars, ...common }).nullable();
+
+const nodeSection = mapping({
+  mac: oneOrList(
+    textual('a MAC address such as 52:54:00:00:00:01', (t) => parseMac(t) !== undefined),
+    'a MAC address such as 52:54:00:00:00:01',
+    1,
+  ).describe('One address or a list; any case, with ":", "-" or dots (aabb.cc00.0002) or bare.'),
+  hostname: textual(HOSTNAME_EXPECTED, isHostname).optional().describe("Default: the node's name."),
+  profile,
+  image,
+  action,
+  args,
+  vars,
+  ...common,
+});
+
+const service = () =>
+  z
+    .union([z.literal(false), mapping({ port: wholeNumber(1, 65_535).optional() })], {
+      error: 'a mapping such as { port: 8080 }, or false',
+    })
+    .nullish();
+
+const serverSection = mapping({
+  interface: text(/^[^\s/]{1,15}$/, 'the name of a network interface, up to 15 characters')
+    .optional()
+    .describe('The interface to serve. Default: that of the default route.'),
+  address: z
+    .string({ error: 'the IPv4 address of this server, such as 192.0.2.10' })
+    .refine(isIpv4)
+    .optional()
+    .describe("What nodes are told. Default: the interface's first IPv4 address."),
+  http: service().describe('Default: { port: 8080 }; false turns it off.'),
+  tftp: service().describe('Default: { port: 69 }; false turns it off.'),
+  dhcp: mapping({ mode: oneOf(['proxy', 'off']).optional() })
+    .nullish()
+    .describe('Default: { mode: proxy }; off leaves DHCP to another server altogether.'),
+  ipxe: folder()
+    .optional()
+    .describe('A folder with iPXE binaries of your own, relative to this file, looked into first.'),
+});
+
+const unknownSection = mapping({
+  action: oneOf(['ignore', 'local', 'boot']).optional().describe('Default: ignore.'),
+  profile,
+  image,
+});
+
+/** The whole file; an empty one is valid. A section without content counts as absent. */
+export const configSchema = mapping({
+  server: serverSection.nullish().describe('Where this server listens and what it tells nodes.'),
+  artifacts: folder()
+    .optional()
+    .describe('The folder of kernels, initrds and roots, relative to this file. Default: ./artifacts.'),
+  templates: folder()
+    .optional()
+    .describe('A folder of script templates of your own, relative to this file: NAME.ipxe.njk.'),
+  images: named(name(), imageSection).nullish().describe('Operating systems by name.'),
+  profiles: named(name(), profileSection).nullish().describe('Settings that nodes share, by name.'),
+  nodes: named(name(), nodeSection).nullish().describe('Machines by name.'),
+  unknown: unknownSection.nullish().describe('What machines get that no node names.'),
+});
+
+export type ConfigFile = z.infer<typeof configSchema>;
+export type ImageSection = z.infer<typeof imageSection>;
+export type ProfileSection = NonNullable<z.infer<typeof profileSection>>;
+export type NodeSection = z.infer<typeof nodeSection>;
+export type RootSection = z.infer<typeof root>;

@@ -1,0 +1,142 @@
+import { readlink, stat } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
+import type { Config, Problem } from '../model/config.ts';
+import { fileProblem, loadConfig, reasonOf } from './load.ts';
+
+/** Milliseconds for which the file must stay as it is before it is read: programs write in several steps. */
+const SETTLED = 50;
+
+/** As many symbolic links as Linux follows in one path. */
+const MAX_LINKS = 40;
+
+/** Options of {@link watchConfig}. */
+export interface WatchOptions {
+  readonly file: string;
+  /** The text in force, as `loadConfig` gave it: only a change since then is told. */
+  readonly text?: string | undefined;
+  /** Called with each new configuration that is valid. Must not throw. */
+  readonly onConfig: (config: Config) => void;
+  /** Called each time the file is saved with something wrong in it, or cannot be read. Must not throw. */
+  readonly onProblems: (problems: readonly Problem[]) => void;
+}
+
+/** A running watch. */
+export interface ConfigWatch {
+  /** Ends the watch; no callback is called after this. */
+  stop(): Promise<void>;
+}
+
+/** What tells one version of a file from the next: the error's code where it cannot be looked at. */
+async function versionOf(file: string): Promise<string | undefined> {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join();
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}
+
+/** The folders in which a change can alter what the path leads to: the file's own and that of each link on the way. */
+async function foldersOf(file: string): Promise<Set<string>> {
+  const folders = new Set<string>();
+  let steps = resolve(file).split('/');
+  let folder = '/';
+  let links = 0;
+  for (let step = steps.shift(); step !== undefined; step = steps.shift()) {
+    const path = join(folder, step);
+    const target = await readlink(path).catch(() => undefined);
+    if (target !== undefined && links++ < MAX_LINKS) {
+      folders.add(folder);
+      if (isAbsolute(target)) folder = '/';
+      steps = [...target.split('/'), ...steps];
+    } else {
+      if (steps.length === 0) folders.add(folder);
+      folder = path;
+    }
+  }
+  return folders;
+}
+
+const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
+
+/**
+ * Watches a configuration file. It watches folders, not the file: so it sees writes in place, editors that rename a new
+ * file over the old, and mounted volumes that swap a link to a folder.
+ *
+ * Resolves when the watch is on and the file has been compared with `text`.
+ */
+export async function watchConfig({ file, text, onConfig, onProblems }: WatchOptions): Promise<ConfigWatch> {
+  const watchers = new Map<string, FSWatcher>();
+  let stopped = false;
+  let version: string | undefined;
+  let last = text;
+  let asked = false;
+  let checking: Promise<void> | undefined;
+
+  async function open(folder: string): Promise<void> {
+    // Only the folder's own events count: each entry would cost a watch.
+    const watcher = watch(folder, { depth: 0, ignoreInitial: true, ignored: (path) => path !== folder });
+    watchers.set(folder, watcher);
+    watcher.on('raw', ask);
+    watcher.on('all', ask);
+    watcher.on('error', (error) => {
+      if (!stopped) onProblems([fileProblem(file, `the folder ${folder} cannot be watched: ${reasonOf(error)}`)]);
+    });
+    await new Promise<void>((done) => watcher.once('ready', done));
+  }
+
+  async function follow(): Promise<void> {
+    const folders = await foldersOf(file);
+    for (const [folder, watcher] of watchers) {
+      if (folders.has(folder)) continue;
+      watchers.delete(folder);
+      await watcher.close();
+    }
+    for (const folder of folders) if (!watchers.has(folder) && !stopped) await open(folder);
+  }
+
+  /** Reads the file once it has settled, if it is another version than the last. */
+  async function check(): Promise<void> {
+    let next = await versionOf(file);
+    if (next === version) return;
+    for (let before: string | undefined; next !== before && !stopped; ) {
+      before = next;
+      await pause(SETTLED);
+      next = await versionOf(file);
+    }
+    if (stopped || next === version) return;
+    version = next;
+    await follow();
+    const loaded = await loadConfig(file);
+    if (stopped) return;
+    const changed = loaded.text !== last;
+    last = loaded.text;
+    if (!loaded.ok) onProblems(loaded.problems);
+    else if (changed) onConfig(loaded.config);
+  }
+
+  /** One check at a time; an event during a check asks for one more. */
+  function ask(): void {
+    asked = true;
+    checking ??= (async () => {
+      while (asked && !stopped) {
+        asked = false;
+        await check();
+      }
+    })().finally(() => {
+      checking = undefined;
+    });
+  }
+
+  await follow();
+  ask();
+  await checking;
+  return {
+    async stop() {
+      stopped = true;
+      await Promise.all([...watchers.values()].map((watcher) => watcher.close()));
+      await checking;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { type Config, findNode } from '../model/config.ts';
+import type { BootEvent } from '../model/event.ts';
+import type { Attempts } from './attempts.ts';
+import { type DhcpIdentity, decide, type Recognised, type Reply } from './decide.ts';
+import { decodePacket } from './packet.ts';
+import { buildReply, type Datagram, type Sender } from './reply.ts';
+import { type PxeRequest, readPxeRequest, type ServerPort } from './request.ts';
+import type { Silence } from './silence.ts';
+
+/** What comes of a packet: something to note, and perhaps something to send. */
+export interface Outcome {
+  readonly event: BootEvent;
+  readonly send?: Datagram;
+  /** The boot file that is missing. */
+  readonly missing?: string;
+}
+
+/** All that an answer depends on besides the packet. */
+export interface Context {
+  readonly config: Config;
+  readonly identity: DhcpIdentity;
+  readonly attempts: Attempts;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: number;
+}
+
+/** The first of a machine's addresses that the configuration names, else the first at all. */
+function recognise(config: Config, { macs }: PxeRequest): Recognised {
+  const mac = macs.find((each) => config.byMac.has(each)) ?? macs[0];
+  if (mac !== undefined) return findNode(config, mac);
+  return { settings: config.unknown, why: 'it does not tell its hardware address: the rule "unknown" applies' };
+}
+
+/** The number of the attempt that this request belongs to. */
+function countAttempt({ client, port, packet }: PxeRequest, { mac }: Recognised, { attempts, now }: Context): number {
+  if (mac === undefined) return 1;
+  if (port === 67 && client.kind === 'pxe') return attempts.begin(mac, packet.xid, now);
+  attempts.succeed(mac);
+  return 1;
+}
+
+function silent(port: ServerPort, sender: Sender, why: Silence, request?: PxeRequest): Outcome {
+  const who = request?.macs[0] ?? sender.address;
+  return {
+    event: {
+      event: 'dhcp.silent',
+      level: 'debug',
+      message: `no answer to ${who} on port ${port}: ${why.reason}${why.detail === undefined ? '' : ` (${why.detail})`}`,
+      reason: why.reason,
+      detail: why.detail,
+      port,
+      from: sender.address,
+      mac: request?.macs[0],
+      arch: request?.arch,
+    },
+    ...(why.reason === 'no-boot-file' && why.detail !== undefined ? { missing: why.detail } : {}),
+  };
+}
+
+function answered(request: PxeRequest, match: Recognised, reply: Reply, send: Datagram): Outcome {
+  const name = reply.type === 'offer' ? 'OFFER' : 'ACK';
+  const who = match.mac ?? 'a machine without an address';
+  return {
+    event: {
+      event: `dhcp.${reply.type}`,
+      level: 'info',
+      message: `${name} to ${who}: ${reply.bootFile ?? 'the boot server only'}`,
+      mac: match.mac,
+      client: request.client.kind,
+      arch: request.arch,
+      uuid: request.uuid,
+      file: reply.bootFile,
+      to: `${send.address}:${send.port}`,
+      why: match.why,
+    },
+    send,
+  };
+}
+
+/** From the octets of a packet to the octets of its answer, or to the reason why there is none. */
+export function answer(bytes: Uint8Array, port: ServerPort, sender: Sender, context: Context): Outcome {
+  const packet = decodePacket(bytes);
+  if ('silent' in packet) return silent(port, sender, packet);
+  const request = readPxeRequest(packet, port);
+  if ('silent' in request) return silent(port, sender, request);
+  const match = recognise(context.config, request);
+  const ignored = match.settings.action.value === 'ignore';
+  const attempt = ignored ? 1 : countAttempt(request, match, context);
+  const reply = decide(request, match, context.identity, attempt);
+  if ('silent' in reply) return silent(port, sender, reply, request);
+  const send = buildReply(request, reply, context.identity, sender);
+  if ('silent' in send) return silent(port, sender, send, request);
+  return answered(request, match, reply, send);
+}

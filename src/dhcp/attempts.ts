@@ -1,0 +1,46 @@
+import type { Mac } from '../model/mac.ts';
+
+interface Entry {
+  readonly xid: number;
+  readonly attempt: number;
+  /** Milliseconds, of the clock that the calls pass. */
+  readonly at: number;
+}
+
+/** Machines that are remembered at a time: some 100 octets each. */
+const CAPACITY = 4096;
+/** A machine that asks after this time begins anew, in milliseconds. */
+const FORGET_AFTER = 10 * 60_000;
+
+/**
+ * Counts how often machines begin to boot without getting further. A machine has got further when it comes to the boot
+ * server or asks as iPXE. Holds a bounded number of machines and forgets the one that was silent longest.
+ */
+export class Attempts {
+  private readonly entries = new Map<Mac, Entry>();
+
+  /**
+   * Notes a DISCOVER. Repeats of one transaction are one attempt.
+   * @returns the number of this attempt, from 1
+   */
+  begin(mac: Mac, xid: number, now: number): number {
+    const before = this.entries.get(mac);
+    const known = before && now - before.at < FORGET_AFTER ? before : undefined;
+    const attempt = known ? known.attempt + (known.xid === xid ? 0 : 1) : 1;
+    this.entries.delete(mac);
+    this.entries.set(mac, { xid, attempt, at: now });
+    const [oldest] = this.entries.keys();
+    if (this.entries.size > CAPACITY && oldest !== undefined) this.entries.delete(oldest);
+    return attempt;
+  }
+
+  /** The machine got further. */
+  succeed(mac: Mac): void {
+    this.entries.delete(mac);
+  }
+
+  /** How many machines are remembered. */
+  get size(): number {
+    return this.entries.size;
+  }
+}

@@ -1,0 +1,102 @@
+/** DHCP option codes, with the document that defines each. */
+export const Option = {
+  /** One octet of filling (RFC 2132 section 3.1). */
+  PAD: 0,
+  /** Vendor-specific information; for PXEClient the options of PXE 2.1 table 2-1 (RFC 2132 section 8.4). */
+  VENDOR: 43,
+  /** `file` (1), `sname` (2) or both (3) hold options as well (RFC 2132 section 9.3). */
+  OVERLOAD: 52,
+  /** DHCP message type (RFC 2132 section 9.6). */
+  MESSAGE_TYPE: 53,
+  /** Server identifier (RFC 2132 section 9.7). */
+  SERVER_ID: 54,
+  /** The longest message that the client takes (RFC 2132 section 9.10). */
+  MAX_SIZE: 57,
+  /** Vendor class identifier (RFC 2132 section 9.13). */
+  VENDOR_CLASS: 60,
+  /** Client identifier (RFC 2132 section 9.14, RFC 4361). */
+  CLIENT_ID: 61,
+  /** TFTP server name (RFC 2132 section 9.4). */
+  TFTP_SERVER: 66,
+  /** Boot file name (RFC 2132 section 9.5). */
+  BOOT_FILE: 67,
+  /** User class (RFC 3004). */
+  USER_CLASS: 77,
+  /** Relay agent information (RFC 3046). */
+  RELAY_AGENT: 82,
+  /** Client system architecture types (RFC 4578 section 2.1). */
+  ARCH: 93,
+  /** Client network interface identifier: type, major, minor (RFC 4578 section 2.2). */
+  NDI: 94,
+  /** Client machine identifier: type 0 and a GUID (RFC 4578 section 2.3). */
+  MACHINE_ID: 97,
+  /** Options of iPXE inside one option (ipxe.org/howto/dhcpd). */
+  IPXE: 175,
+  /** End of the options (RFC 2132 section 3.2). */
+  END: 255,
+} as const;
+
+/** Options inside option 43 of PXEClient (PXE 2.1 table 2-1). */
+export const PxeOption = {
+  DISCOVERY_CONTROL: 6,
+  BOOT_MENU: 9,
+  MENU_PROMPT: 10,
+  BOOT_ITEM: 71,
+} as const;
+
+/** DHCP message types (RFC 2132 section 9.6). */
+export const MessageType = { DISCOVER: 1, OFFER: 2, REQUEST: 3, ACK: 5, INFORM: 8 } as const;
+
+/** Options by code in the order of their first appearance; each with all its octets, however often it was split. */
+export type Options = ReadonlyMap<number, Uint8Array>;
+
+/** Options that do not add up. */
+export interface BadOptions {
+  readonly malformed: string;
+}
+
+/**
+ * Reads the options of several fields as if they were one, so that an option split across them is whole again
+ * (RFC 3396 section 7). Pad octets are skipped; a field may lack its end mark. Also reads the options inside option 43
+ * or 175, which have the same form.
+ */
+export function decodeOptions(...fields: readonly Uint8Array[]): Options | BadOptions {
+  const parts = new Map<number, Uint8Array[]>();
+  for (const field of fields) {
+    let at = 0;
+    while (at < field.length) {
+      const code = field[at++];
+      if (code === undefined || code === Option.END) break;
+      if (code === Option.PAD) continue;
+      const length = field[at++];
+      if (length === undefined) return { malformed: `option ${code} has no length` };
+      if (at + length > field.length) return { malformed: `option ${code} runs past the end` };
+      const part = field.subarray(at, at + length);
+      const before = parts.get(code);
+      if (before) before.push(part);
+      else parts.set(code, [part]);
+      at += length;
+    }
+  }
+  return new Map([...parts].map(([code, list]) => [code, join(list)]));
+}
+
+function join(list: readonly Uint8Array[]): Uint8Array {
+  const [only] = list;
+  return list.length === 1 && only ? only : Uint8Array.from(Buffer.concat(list));
+}
+
+/** Writes options with their end mark; what is longer than 255 octets is split (RFC 3396 section 5). */
+export function encodeOptions(options: Options): Uint8Array {
+  const out: number[] = [];
+  for (const [code, data] of options) {
+    let at = 0;
+    do {
+      const part = data.subarray(at, at + 255);
+      out.push(code, part.length, ...part);
+      at += 255;
+    } while (at < data.length);
+  }
+  out.push(Option.END);
+  return Uint8Array.from(out);
+}

@@ -1,0 +1,124 @@
+import { type BadOptions, decodeOptions, encodeOptions, Option, type Options } from './options.ts';
+import { type Silence, silence } from './silence.ts';
+
+/** BOOTREQUEST and BOOTREPLY (RFC 2131 section 2). */
+export const Op = { REQUEST: 1, REPLY: 2 } as const;
+
+/** The flag of a client that wants replies by broadcast (RFC 2131 section 2). */
+export const BROADCAST = 0x8000;
+
+/** A DHCP message (RFC 2131 figure 1) with its options taken out of wherever they stood. */
+export interface Packet {
+  readonly op: number;
+  readonly htype: number;
+  readonly hlen: number;
+  readonly hops: number;
+  readonly xid: number;
+  /** Seconds; iPXE keeps notes of its own in it. */
+  readonly secs: number;
+  readonly flags: number;
+  readonly ciaddr: string;
+  readonly yiaddr: string;
+  readonly siaddr: string;
+  readonly giaddr: string;
+  /** All 16 octets of the field, whatever `hlen` says. */
+  readonly chaddr: Uint8Array;
+  /** At most 64 octets, without trailing zeros; empty where the field held options. */
+  readonly sname: Uint8Array;
+  /** At most 128 octets, without trailing zeros; empty where the field held options. */
+  readonly file: Uint8Array;
+  readonly options: Options;
+}
+
+const COOKIE = 0x63825363;
+const OPTIONS_AT = 240;
+/** What old BOOTP clients and relays take for a whole message (RFC 1542 section 2.1). */
+const MIN_LENGTH = 300;
+
+const SNAME = { at: 44, length: 64 };
+const FILE = { at: 108, length: 128 };
+
+const ip = (bytes: Uint8Array, at: number) => bytes.subarray(at, at + 4).join('.');
+
+/** The field without the zeros at its end. */
+function text(bytes: Uint8Array, { at, length }: { at: number; length: number }): Uint8Array {
+  let end = at + length;
+  while (end > at && bytes[end - 1] === 0) end--;
+  return bytes.slice(at, end);
+}
+
+/** The options of the options field and, as option 52 says, of `file` and then `sname` (RFC 3396 section 5). */
+function allOptions(bytes: Uint8Array): { options: Map<number, Uint8Array>; overload: number } | BadOptions {
+  const main = bytes.slice(OPTIONS_AT);
+  const first = decodeOptions(main);
+  if ('malformed' in first) return first;
+  const overload = first.get(Option.OVERLOAD)?.[0] ?? 0;
+  const all = decodeOptions(
+    main,
+    ...(overload & 1 ? [bytes.slice(FILE.at, FILE.at + FILE.length)] : []),
+    ...(overload & 2 ? [bytes.slice(SNAME.at, SNAME.at + SNAME.length)] : []),
+  );
+  if ('malformed' in all) return all;
+  const options = new Map(all);
+  options.delete(Option.OVERLOAD);
+  return { options, overload };
+}
+
+/** Reads a DHCP message. The result shares no memory with `bytes`. */
+export function decodePacket(bytes: Uint8Array): Packet | Silence {
+  if (bytes.length < OPTIONS_AT) return silence('too-short', `${bytes.length} octets`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(236) !== COOKIE) return silence('no-cookie');
+  const read = allOptions(bytes);
+  if ('malformed' in read) return silence('malformed', read.malformed);
+  return {
+    op: view.getUint8(0),
+    htype: view.getUint8(1),
+    hlen: view.getUint8(2),
+    hops: view.getUint8(3),
+    xid: view.getUint32(4),
+    secs: view.getUint16(8),
+    flags: view.getUint16(10),
+    ciaddr: ip(bytes, 12),
+    yiaddr: ip(bytes, 16),
+    siaddr: ip(bytes, 20),
+    giaddr: ip(bytes, 24),
+    chaddr: bytes.slice(28, 44),
+    sname: read.overload & 2 ? new Uint8Array() : text(bytes, SNAME),
+    file: read.overload & 1 ? new Uint8Array() : text(bytes, FILE),
+    options: read.options,
+  };
+}
+
+/**
+ * Writes a DHCP message, filled up with zeros to 300 octets.
+ * @throws RangeError if `sname` or `file` does not fit its field
+ */
+export function encodePacket(packet: Packet): Uint8Array {
+  const options = encodeOptions(packet.options);
+  const bytes = new Uint8Array(Math.max(MIN_LENGTH, OPTIONS_AT + options.length));
+  const view = new DataView(bytes.buffer);
+  bytes.set([packet.op, packet.htype, packet.hlen, packet.hops]);
+  view.setUint32(4, packet.xid);
+  view.setUint16(8, packet.secs);
+  view.setUint16(10, packet.flags);
+  for (const [i, address] of [packet.ciaddr, packet.yiaddr, packet.siaddr, packet.giaddr].entries()) {
+    bytes.set(addressBytes(address), 12 + 4 * i);
+  }
+  bytes.set(packet.chaddr.subarray(0, 16), 28);
+  for (const [field, { at, length }] of [
+    [packet.sname, SNAME],
+    [packet.file, FILE],
+  ] as const) {
+    if (field.length > length) throw new RangeError(`${field.length} octets do not fit a field of ${length}`);
+    bytes.set(field, at);
+  }
+  view.setUint32(236, COOKIE);
+  bytes.set(options, OPTIONS_AT);
+  return bytes;
+}
+
+/** The four octets of a dotted IPv4 address. */
+export function addressBytes(address: string): Uint8Array {
+  return Uint8Array.from(address.split('.'), Number);
+}

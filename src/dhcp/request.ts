@@ -1,0 +1,149 @@
+import { clientArch, type Firmware } from '../model/arch.ts';
+import type { Mac } from '../model/mac.ts';
+import { hardwareAddresses } from './hardware.ts';
+import { decodeOptions, MessageType, Option, PxeOption } from './options.ts';
+import { Op, type Packet } from './packet.ts';
+import { type Silence, silence } from './silence.ts';
+
+/** The port of DHCP servers, and that of PXE boot servers (PXE 2.1 section 2.2). */
+export type ServerPort = 67 | 4011;
+
+/** The vendor class that a client sends and looks for in replies. */
+export type VendorClass = 'PXEClient' | 'HTTPClient';
+
+/** What kind of program asks. */
+export type Client =
+  | { readonly kind: 'pxe'; readonly firmware: Firmware }
+  | { readonly kind: 'http'; readonly firmware: Firmware }
+  /** `http`: whether it can fetch over HTTP; true where it does not list its features. */
+  | { readonly kind: 'ipxe'; readonly firmware: Firmware; readonly http: boolean }
+  | { readonly kind: 'raspberry-pi' };
+
+/** A request of a machine that boots from the network. */
+export interface PxeRequest {
+  readonly port: ServerPort;
+  readonly packet: Packet;
+  /** Hardware addresses, best first; InfiniBand may have several spellings, or none. */
+  readonly macs: readonly Mac[];
+  readonly vendorClass: VendorClass;
+  /** Number of option 93, or of the vendor class. */
+  readonly arch: number;
+  readonly client: Client;
+  /** As `${uuid}` of iPXE spells it. */
+  readonly uuid?: string;
+  /** Payload of option 43.71, the item that a boot menu led to: type and layer, 16 bits each. */
+  readonly bootItem?: Uint8Array;
+}
+
+/** rpiboot in option 93. */
+const RPIBOOT = 41;
+
+/** Raspberry Pi's own prefixes (IEEE registry): its boot ROM claims to be a PC BIOS. */
+const RASPBERRY_PI = ['b8:27:eb', 'dc:a6:32', 'e4:5f:01', '28:cd:c1', 'd8:3a:dd', '2c:cf:67'];
+
+/** iPXE's feature codes inside option 175. */
+const FEATURE_HTTP = 0x13;
+
+const latin1 = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('latin1');
+
+/** The first architecture that means something, of option 93 and then of the vendor class's digits. */
+function readArch(packet: Packet, vendorClass: string): number | undefined {
+  const listed = packet.options.get(Option.ARCH) ?? new Uint8Array();
+  const codes: number[] = [];
+  for (let at = 0; at + 1 < listed.length; at += 2) codes.push(((listed[at] ?? 0) << 8) | (listed[at + 1] ?? 0));
+  const digits = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass)?.[1];
+  if (digits !== undefined) codes.push(Number(digits));
+  return codes.find((code) => code === RPIBOOT || clientArch(code) !== undefined);
+}
+
+function archText({ options }: Packet): string {
+  const listed = options.get(Option.ARCH);
+  return listed ? `option 93 is ${Buffer.from(listed.subarray(0, 8)).toString('hex')}` : 'no option 93';
+}
+
+function isRaspberryPi(packet: Packet, macs: readonly Mac[], arch: number): boolean {
+  if (arch === RPIBOOT) return true;
+  if (arch !== 0) return false;
+  const machine = packet.options.get(Option.MACHINE_ID);
+  return latin1(machine?.subarray(1, 4)) === 'RPi' || macs.some((mac) => RASPBERRY_PI.includes(mac.slice(0, 8)));
+}
+
+/** Whether the user class names iPXE: bare as iPXE sends it, or as a list of counted strings (RFC 3004 section 4). */
+function isIpxeClass(userClass: Uint8Array | undefined): boolean {
+  const text = latin1(userClass);
+  return text === 'iPXE' || text === '\x04iPXE';
+}
+
+/** Whether it is iPXE that asks, and whether it can fetch over HTTP. A chainloaded iPXE must not be sent iPXE again. */
+function readIpxe({ options }: Packet): { readonly http: boolean } | undefined {
+  const encapsulated = options.get(Option.IPXE);
+  if (!encapsulated) return isIpxeClass(options.get(Option.USER_CLASS)) ? { http: true } : undefined;
+  const features = decodeOptions(encapsulated);
+  if ('malformed' in features || features.size === 0) return { http: true };
+  return { http: (features.get(FEATURE_HTTP)?.[0] ?? 0) !== 0 };
+}
+
+function readClient(packet: Packet, macs: readonly Mac[], vendorClass: VendorClass, arch: number): Client {
+  const firmware = clientArch(arch)?.firmware;
+  const ipxe = readIpxe(packet);
+  if (ipxe && firmware !== undefined) return { kind: 'ipxe', firmware, http: ipxe.http };
+  if (firmware === undefined || isRaspberryPi(packet, macs, arch)) return { kind: 'raspberry-pi' };
+  return { kind: vendorClass === 'HTTPClient' ? 'http' : 'pxe', firmware };
+}
+
+/** A GUID's first three fields are little-endian (RFC 4578 section 2.3); iPXE and SMBIOS print them in order. */
+function readUuid(machine: Uint8Array | undefined): string | undefined {
+  if (machine?.length !== 17 || machine[0] !== 0) return undefined;
+  const hex = Buffer.from([4, 3, 2, 1, 6, 5, 8, 7, 9, 10, 11, 12, 13, 14, 15, 16].map((i) => machine[i] ?? 0)).toString(
+    'hex',
+  );
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+/** On 67 only a DISCOVER is for a proxy; on 4011 the firmware asks its boot server (PXE 2.1 section 2.2). */
+function isForUs(type: number | undefined, port: ServerPort): boolean {
+  return port === 67 ? type === MessageType.DISCOVER : type === MessageType.REQUEST || type === MessageType.INFORM;
+}
+
+function readVendorClass(packet: Packet): { readonly text: string; readonly name: VendorClass } | Silence {
+  const text = latin1(packet.options.get(Option.VENDOR_CLASS));
+  const name = (['HTTPClient', 'PXEClient'] as const).find((prefix) => text.startsWith(prefix));
+  return name ? { text, name } : silence('vendor-class', text.slice(0, 40));
+}
+
+/** The boot item of option 43, which only boot servers are sent. */
+function readBootItem(packet: Packet, port: ServerPort): { readonly bootItem?: Uint8Array } | Silence {
+  const vendor = port === 4011 ? packet.options.get(Option.VENDOR) : undefined;
+  if (!vendor) return {};
+  const options = decodeOptions(vendor);
+  if ('malformed' in options) return silence('malformed', `option 43: ${options.malformed}`);
+  const bootItem = options.get(PxeOption.BOOT_ITEM);
+  if (!bootItem) return {};
+  return bootItem.length === 4 ? { bootItem } : silence('malformed', 'option 43.71 is not of 4 octets');
+}
+
+/** Finds out who asks, or that the packet is for somebody else. */
+export function readPxeRequest(packet: Packet, port: ServerPort): PxeRequest | Silence {
+  if (packet.op !== Op.REQUEST) return silence('not-a-request', `op ${packet.op}`);
+  const macs = hardwareAddresses(packet);
+  if (!macs) return silence('hardware', `type ${packet.htype}, length ${packet.hlen}`);
+  const type = packet.options.get(Option.MESSAGE_TYPE);
+  if (type?.length !== 1 || !isForUs(type[0], port)) return silence('message-type', `${type?.[0] ?? 'none'}`);
+  const vendorClass = readVendorClass(packet);
+  if ('silent' in vendorClass) return vendorClass;
+  const arch = readArch(packet, vendorClass.text);
+  if (arch === undefined) return silence('architecture', archText(packet));
+  const uuid = readUuid(packet.options.get(Option.MACHINE_ID));
+  const item = readBootItem(packet, port);
+  if ('silent' in item) return item;
+  return {
+    port,
+    packet,
+    macs,
+    vendorClass: vendorClass.name,
+    arch,
+    client: readClient(packet, macs, vendorClass.name, arch),
+    ...(uuid === undefined ? {} : { uuid }),
+    ...item,
+  };
+}

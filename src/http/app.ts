@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import { artifactsRoute } from './artifacts.ts';
+import { blobsRoute } from './blobs.ts';
+import { bootRoute } from './boot.ts';
+import type { HttpDeps } from './deps.ts';
+import { healthRoute } from './health.ts';
+import { ipxeRoute } from './ipxe.ts';
+import { requestDetails, sendText } from './respond.ts';
+import { createSender } from './send.ts';
+import { createServeFile } from './serve-file.ts';
+
+/** Errors of the operating system that say that it is only too much just now. */
+const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+
+/** Every route of the HTTP server. Nothing in it buffers a response or reads a request's body. */
+export function createApp(deps: HttpDeps): Express {
+  const serve = createServeFile(deps, createSender());
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.set('query parser', false);
+  app.use(inTurn);
+  app.use('/ipxe', ipxeRoute(deps));
+  app.use('/artifacts', artifactsRoute(deps, serve));
+  app.use('/blobs', blobsRoute(deps, serve));
+  const boot = bootRoute(deps, serve);
+  app.use('/boot', boot);
+  app.get('/autoexec.ipxe', boot);
+  app.all('/autoexec.ipxe', boot);
+  app.all('/healthz', healthRoute());
+  app.use((request, response) => {
+    deps.record({
+      event: 'http.refused',
+      level: 'info',
+      message: '404: no such path',
+      status: 404,
+      ...requestDetails(request),
+    });
+    sendText(response, 404, 'no such path\n');
+  });
+  app.use(failure(deps));
+  return app;
+}
+
+/** A pipelined request waits here until it is its turn to be answered, so that it holds no file open meanwhile. */
+const inTurn: RequestHandler = async (_request, response, next) => {
+  if (!response.socket) await Promise.race([once(response, 'socket'), once(response, 'close')]);
+  next();
+};
+
+/** A store or a script that fails is the server's fault, and says so: never 404. */
+function failure(deps: HttpDeps): ErrorRequestHandler {
+  return (error: NodeJS.ErrnoException, request, response, _next) => {
+    const status = PASSING.has(error.code ?? '') ? 503 : 500;
+    deps.record({
+      event: 'http.error',
+      level: 'error',
+      message: `${status}: ${error.message}`,
+      status,
+      code: error.code,
+      ...requestDetails(request),
+    });
+    if (response.headersSent) {
+      request.socket.destroy();
+      return;
+    }
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    if (status === 503) response.setHeader('Retry-After', '5');
+    sendText(response, status, 'the server failed to answer; its log says why\n');
+  };
+}

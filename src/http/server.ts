@@ -1,0 +1,123 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+
+/** Settings of {@link startHttp}. */
+export interface HttpOptions {
+  /** TCP port; 0 for any that is free. */
+  readonly port: number;
+  /** The address to listen on; all of IPv4 unless given. */
+  readonly host?: string;
+  readonly app: RequestListener;
+  /** A connection on which nothing moves for this long is closed, milliseconds. */
+  readonly stallMs?: number;
+  readonly maxConnections?: number;
+}
+
+/** A running server. */
+export interface HttpServer {
+  /** Where it listens, as `192.0.2.10:8080`. */
+  readonly listening: readonly string[];
+  readonly port: number;
+  /**
+   * Takes no more connections, closes those on which no request is being answered, and gives the others some time.
+   * Resolves when all are closed.
+   */
+  stop(graceMs: number): Promise<void>;
+}
+
+const STALL = 5 * 60 * 1000;
+const CONNECTIONS = 10_000;
+/** Time for a request's head, milliseconds. */
+const HEAD_TIMEOUT = 30_000;
+/** Bytes of a request's head. */
+const HEAD_SIZE = 16 * 1024;
+/** How long an idle connection waits for the next request, milliseconds. */
+const KEEP_ALIVE = 30_000;
+/** Requests that one connection may have open: more than any client pipelines. */
+const PIPELINE = 64;
+
+/**
+ * Starts the HTTP server.
+ * @throws an error with `code`, whose message names the port and the remedy, if it cannot listen
+ */
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const { port, host = '0.0.0.0', app, stallMs = STALL, maxConnections = CONNECTIONS } = options;
+  const server = createServer(
+    {
+      maxHeaderSize: HEAD_SIZE,
+      headersTimeout: HEAD_TIMEOUT,
+      requestTimeout: 2 * HEAD_TIMEOUT,
+      keepAliveTimeout: KEEP_ALIVE,
+    },
+    app,
+  );
+  // Counts from the last byte that moved in either direction; a slow download is left alone.
+  server.timeout = stallMs;
+  server.maxConnections = maxConnections;
+  const connections = trackConnections(server);
+  await listen(server, port, host);
+  const address = server.address() as AddressInfo;
+  return {
+    listening: [`${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`],
+    port: address.port,
+    stop: async (graceMs) => {
+      const closed = once(server, 'close');
+      server.close();
+      connections.drain();
+      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Knows which connections have a request being answered. */
+function trackConnections(server: Server): { drain(): void } {
+  const open = new Map<Socket, number>();
+  let draining = false;
+  server.on('connection', (socket) => {
+    open.set(socket, 0);
+    socket.once('close', () => open.delete(socket));
+  });
+  // Ahead of the application, so that what it answers at once is counted too.
+  server.prependListener('request', ({ socket }, response) => {
+    const count = (open.get(socket) ?? 0) + 1;
+    open.set(socket, count);
+    if (count > PIPELINE) socket.destroy();
+    if (draining) response.shouldKeepAlive = false;
+    response.once('close', () => {
+      const left = (open.get(socket) ?? 1) - 1;
+      if (open.has(socket)) open.set(socket, left);
+      if (draining && left === 0) socket.destroySoon();
+    });
+  });
+  return {
+    drain: () => {
+      draining = true;
+      for (const [socket, count] of open) if (count === 0) socket.destroy();
+    },
+  };
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  try {
+    const listening = once(server, 'listening');
+    server.listen(port, host);
+    await listening;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw Object.assign(new Error(`HTTP: ${remedy(code, port, host) ?? message}`, { cause: error }), { code });
+  }
+}
+
+function remedy(code: string | undefined, port: number, host: string): string | undefined {
+  if (code === 'EADDRINUSE') {
+    return `TCP port ${port} is in use by another program: stop it ("ss -ltnp" shows it) or choose another in server.http.port`;
+  }
+  if (code === 'EACCES') {
+    return `TCP port ${port} needs a privilege: run as root or with CAP_NET_BIND_SERVICE, or choose a port above 1023 in server.http.port`;
+  }
+  if (code === 'EADDRNOTAVAIL') return `this machine does not have the address ${host}: correct server.address`;
+  return undefined;
+}

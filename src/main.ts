@@ -1,0 +1,84 @@
+import { watchAll } from './reload.ts';
+import { startServices } from './services.ts';
+import { loadSnapshot, type Snapshot } from './snapshot.ts';
+import { Unusable } from './unusable.ts';
+import { type Means, makeWorld, missingBinaries, usedArtifacts, type World, watchWorld } from './world.ts';
+
+/** The daemon at work. */
+export interface Daemon {
+  /** Stops everything, in the reverse order of the start; running downloads get some seconds. */
+  stop(why: string): Promise<void>;
+}
+
+/** Looks at what nodes will ask for, so that what is missing shows before they do, and digests are ready. */
+async function prepare(world: World, { record }: Means): Promise<void> {
+  for (const message of missingBinaries(world)) record({ event: 'bootfile.missing', level: 'warn', message });
+  const used = usedArtifacts(world.config);
+  for (const [path, result] of await world.store.pinAll(used.keys())) {
+    if (result.ok) continue;
+    const message = `${used.get(path)} names ${path}, which cannot be served: ${result.why}`;
+    record({ event: 'artifact.missing', level: 'warn', message, path });
+  }
+}
+
+/**
+ * Runs the server with a configuration file, which is watched: a good change takes effect at once.
+ * @throws Unusable for a configuration with problems at the start; Error with the remedy where a socket, a folder or
+ * an address is not to be had
+ */
+export async function serve(configFile: string, means: Means): Promise<Daemon> {
+  const { record } = means;
+  const loaded = await loadSnapshot(configFile);
+  if (!loaded.ok) throw new Unusable(loaded.problems);
+  let world = await makeWorld(loaded.snapshot, means);
+  const services = await startServices(() => world, means);
+  let artifacts = await watchWorld(world, means);
+
+  const prepareInBackground = () => {
+    prepare(world, means).catch((error: Error) => {
+      record({ event: 'artifact.error', level: 'error', message: `artifacts: ${error.message}` });
+    });
+  };
+
+  const adopt = async (snapshot: Snapshot) => {
+    const before = world;
+    world = await makeWorld(snapshot, means, before);
+    try {
+      await services.update();
+    } catch (error) {
+      if (world.store !== before.store) await world.store.close();
+      world = before;
+      await services.update();
+      throw error;
+    }
+    if (world.store !== before.store) {
+      await artifacts.stop();
+      await before.store.close();
+      artifacts = await watchWorld(world, means);
+    }
+    prepareInBackground();
+  };
+
+  const { config } = world;
+  const reload = await watchAll({ file: configFile, config, text: loaded.text, record, adopt });
+  record({
+    event: 'ready',
+    level: 'info',
+    message: `ready: ${config.nodes.length} node(s); ${services.listening().join(', ')}`,
+    nodes: config.nodes.length,
+    address: world.server.address,
+    http: world.server.httpPort,
+  });
+  prepareInBackground();
+
+  return {
+    async stop(why) {
+      record({ event: 'stopping', level: 'info', message: `${why}: stopping` });
+      await reload.stop();
+      await artifacts.stop();
+      await services.stop();
+      await world.store.close();
+      record({ event: 'stopped', level: 'info', message: 'stopped' });
+    },
+  };
+}

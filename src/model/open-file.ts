@@ -1,0 +1,34 @@
+/** A regular file held open for reading. Whoever got it closes it. */
+export interface OpenFile {
+  /** The descriptor, valid until {@link close}. */
+  readonly fd: number;
+  /** Bytes. */
+  readonly size: number;
+  /** When the bytes last changed, milliseconds since 1970. */
+  readonly modified: number;
+  /** Differs between versions of one file, and of different files; letters, digits and hyphens. */
+  readonly stamp: string;
+  /** SHA-256 of the bytes in 64 lower-case hex digits, where it is known. */
+  readonly digest: string | undefined;
+  /**
+   * Reads at a position (bytes from the file's start) until the buffer is full or the file ends.
+   * @returns the number of bytes read
+   * @throws the operating system's error
+   */
+  read(buffer: Uint8Array, position: number): Promise<number>;
+  /** Whether the bytes still are those that were opened: asked after a read and before its bytes are used. */
+  intact(): Promise<boolean>;
+  /** Lets go of the file. May be called again. */
+  close(): Promise<void>;
+}
+
+/** Why there is no file to read. `gone`: this version existed, and its bytes do not any more. */
+export interface NotOpened {
+  readonly ok: false;
+  readonly reason: 'missing' | 'directory' | 'refused' | 'gone';
+  /** For people: half a sentence. */
+  readonly why: string;
+}
+
+/** What came of opening a file. */
+export type OpenResult = { readonly ok: true; readonly file: OpenFile } | NotOpened;

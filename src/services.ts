@@ -1,0 +1,98 @@
+import { startDhcp } from './dhcp/server.ts';
+import { createApp } from './http/app.ts';
+import { startHttp } from './http/server.ts';
+import { type Plan, ServiceSlot } from './service.ts';
+import { startTftp } from './tftp/server.ts';
+import { tftpSource } from './tftp-source.ts';
+import { type Means, type World, worldScripts } from './world.ts';
+
+/** How long running downloads may go on after the server was told to stop, milliseconds. */
+const GRACE_MS = 10_000;
+
+/** The network services of the daemon. */
+export interface Services {
+  /** Where each listens, for people. */
+  listening(): readonly string[];
+  /** Starts anew what the world's `server:` section says otherwise by now. */
+  update(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts HTTP, TFTP and proxyDHCP, in this order: a node is not told of what does not answer yet.
+ * @throws Error with the remedy for a port that is not to be had; then none of them runs
+ */
+export async function startServices(world: () => World, means: Means): Promise<Services> {
+  const { record, now, monotonic } = means;
+  const scripts = worldScripts(world);
+  const app = createApp({
+    scripts,
+    artifacts: {
+      open: (path) => world().store.open(path),
+      openBlob: (digest) => world().store.openBlob(digest),
+    },
+    bootFiles: { open: (name) => world().bootFiles.open(name) },
+    record,
+    now,
+  });
+
+  const identity = () => {
+    const { server, config, bootFiles } = world();
+    return {
+      ...server,
+      http: config.server.http !== false,
+      tftp: config.server.tftp !== false,
+      hasBootFile: bootFiles.has,
+    };
+  };
+
+  const plans: Readonly<Record<string, (world: World) => Plan | undefined>> = {
+    http: ({ config: { server } }) => {
+      const { http } = server;
+      return http === false
+        ? undefined
+        : { key: JSON.stringify(http), start: () => startHttp({ port: http.port, app }) };
+    },
+    tftp: ({ config, server: { address } }) => {
+      const { tftp } = config.server;
+      if (tftp === false) return undefined;
+      const open = tftpSource(world, scripts);
+      return {
+        key: JSON.stringify([tftp, address]),
+        start: () => startTftp({ address, port: tftp.port, open, record, now: monotonic }),
+      };
+    },
+    dhcp: ({ config, server: { address } }) => {
+      if (config.server.dhcp.mode === 'off') return undefined;
+      return {
+        key: JSON.stringify([config.server.dhcp, address]),
+        start: () => startDhcp({ address, config: () => world().config, identity, record, now: monotonic }),
+      };
+    },
+  };
+
+  const slots = Object.entries(plans).map(([name, plan]) => ({ name, plan, slot: new ServiceSlot(GRACE_MS) }));
+  const update = async () => {
+    for (const { name, plan, slot } of slots) {
+      const before = slot.listening.join();
+      await slot.put(plan(world()));
+      if (slot.listening.join() === before) continue;
+      const message = slot.listening.length > 0 ? `${name} listens on ${slot.listening.join(', ')}` : `${name} is off`;
+      record({ event: 'listening', level: 'info', message, service: name });
+    }
+  };
+  const stop = async () => {
+    for (const { slot } of slots.toReversed()) await slot.stop();
+  };
+  try {
+    await update();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    listening: () => slots.flatMap(({ name, slot }) => slot.listening.map((each) => `${name} ${each}`)),
+    update,
+    stop,
+  };
+}

@@ -1,0 +1,84 @@
+/**
+ * A file open for one transfer. `read` is asked for about 64 KiB at a time, in order and once for each piece; its bytes
+ * are kept until the client has acknowledged them, so the memory must not be used again.
+ */
+export interface TftpFile {
+  /** Octets. */
+  readonly size: number;
+  /** Exactly `length` octets; fewer only if the file has shrunk since it was opened. Rejects with the system's error. */
+  read(offset: number, length: number): Promise<Uint8Array> | Uint8Array;
+  close(): Promise<void>;
+}
+
+/** The file seemed whole when it was opened and ends too early now. */
+export class FileShrunk extends Error {
+  readonly code = 'FILE_SHRUNK';
+}
+
+/** How much is read at a time: enough that reading costs little per block, small enough for thousands of transfers. */
+const CHUNK = 64 * 1024;
+
+/** The blocks of a file, read ahead in chunks. */
+export interface Blocks {
+  /** A block (from 1), or undefined while its chunk is still to be read: then {@link load} it. */
+  get(block: number): Uint8Array | undefined;
+  /** Resolves when {@link get} has the block. */
+  load(block: number): Promise<void>;
+  /** Forgets chunks that hold only blocks up to this one. */
+  release(block: number): void;
+}
+
+/** Cuts a file into blocks. Beside the blocks not yet released, the next chunk is read in advance. */
+export function readBlocks(file: TftpFile, blksize: number): Blocks {
+  const perChunk = Math.max(1, Math.floor(CHUNK / blksize));
+  const chunkSize = perChunk * blksize;
+  const chunks = new Map<number, Uint8Array>();
+  const loading = new Map<number, Promise<void>>();
+  let lowest = 0;
+
+  const keep = (index: number, length: number, bytes: Uint8Array): void => {
+    loading.delete(index);
+    if (bytes.length !== length) throw new FileShrunk(`${bytes.length} octets instead of ${length} at chunk ${index}`);
+    if (index >= lowest) chunks.set(index, bytes);
+  };
+  const fetch = (index: number): Promise<void> | undefined => {
+    const length = Math.min(chunkSize, file.size - index * chunkSize);
+    if (length <= 0) chunks.set(index, new Uint8Array(0));
+    if (chunks.has(index)) return undefined;
+    const under = loading.get(index);
+    if (under) return under;
+    const bytes = file.read(index * chunkSize, length);
+    if (bytes instanceof Uint8Array) {
+      keep(index, length, bytes);
+      return undefined;
+    }
+    const promise = bytes.then((read) => keep(index, length, read));
+    loading.set(index, promise);
+    return promise;
+  };
+
+  /** A read in advance that fails is tried again, and reported, when its blocks' turn has come. */
+  const readAhead = async (index: number): Promise<void> => {
+    try {
+      await fetch(index);
+    } catch {}
+  };
+
+  return {
+    get(block) {
+      const index = Math.floor((block - 1) / perChunk);
+      const chunk = chunks.get(index);
+      if (!chunk) return undefined;
+      const start = (block - 1 - index * perChunk) * blksize;
+      if (start === 0 && (index + 1) * chunkSize < file.size) void readAhead(index + 1);
+      return chunk.subarray(start, start + blksize);
+    },
+    async load(block) {
+      await fetch(Math.floor((block - 1) / perChunk));
+    },
+    release(block) {
+      const below = Math.floor(block / perChunk);
+      for (; lowest < below; lowest++) chunks.delete(lowest);
+    },
+  };
+}

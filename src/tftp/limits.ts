@@ -1,0 +1,56 @@
+/** What the server grants and bears. */
+export interface TftpLimits {
+  /** The largest block granted. 1468 octets fill an Ethernet frame of 1500 without being fragmented. */
+  readonly blksize: number;
+  /** The largest window granted, in blocks. */
+  readonly windowsize: number;
+  /** Transfers at a time, those included that wait after their last ACK. */
+  readonly transfers: number;
+  /** Milliseconds without progress after which a client is given up. */
+  readonly silence: number;
+  /** Milliseconds that one transfer may take in all. */
+  readonly total: number;
+  /** Milliseconds that a transfer's port stays open after the last ACK. */
+  readonly dally: number;
+}
+
+/** The limits in force unless others are given. */
+export const DEFAULT_LIMITS: TftpLimits = {
+  blksize: 1468,
+  windowsize: 64,
+  transfers: 2048,
+  silence: 30_000,
+  total: 3_600_000,
+  dally: 1000,
+};
+
+/** What {@link makeRoom} needs to know of a transfer. */
+export interface Occupant {
+  /** The client's address without its port. */
+  readonly address: string;
+  /** `over`: only waits for stray packets. `unanswered`: its client, if there is one, has acknowledged nothing yet. */
+  readonly state: 'over' | 'unanswered' | 'answered';
+}
+
+/**
+ * Decides which transfer gives way to a new one when there is no room left. Finished ones go first, then the oldest
+ * whose client never answered (a flood of forged requests leaves only such), then one of the address that holds the
+ * most, if that is more than the newcomer would hold.
+ * @param occupants oldest first
+ * @returns the one to end, or undefined where the newcomer has to wait
+ */
+export function makeRoom<T extends Occupant>(occupants: Iterable<T>, newcomer: string): T | undefined {
+  const counts = new Map<string, number>();
+  const latest = new Map<string, T>();
+  let unanswered: T | undefined;
+  for (const occupant of occupants) {
+    if (occupant.state === 'over') return occupant;
+    if (occupant.state === 'unanswered') unanswered ??= occupant;
+    counts.set(occupant.address, (counts.get(occupant.address) ?? 0) + 1);
+    latest.set(occupant.address, occupant);
+  }
+  if (unanswered) return unanswered;
+  let [greediest, most] = [newcomer, (counts.get(newcomer) ?? 0) + 1];
+  for (const [address, count] of counts) if (count > most) [greediest, most] = [address, count];
+  return greediest === newcomer ? undefined : latest.get(greediest);
+}

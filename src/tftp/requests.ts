@@ -1,0 +1,95 @@
+import { type Download, type DownloadDeps, type Peer, startDownload } from './download.ts';
+import { refusedEvent, requestEvent, type Subject, subject } from './events.ts';
+import { makeRoom } from './limits.ts';
+import { decodePacket, ERROR, type Request } from './packet.ts';
+import { normaliseName } from './path.ts';
+
+/** Where requests arrive: tells new ones from repeated ones and keeps the number of downloads within bounds. */
+export interface Requests {
+  /** Takes a datagram sent to the listening port. */
+  receive(datagram: Uint8Array, from: Peer): void;
+  /**
+   * Resolves when every download is closed.
+   * @param graceMs how long those under way may go on before they are ended
+   */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** Begins to answer requests; see {@link Requests}. */
+export function receiveRequests(deps: Omit<DownloadDeps, 'over' | 'closed'>): Requests {
+  const { refuse, record, limits } = deps;
+  /** By the client's address and port, oldest first. */
+  const downloads = new Map<string, Download & { readonly request: string }>();
+  let changed = (): void => {};
+
+  const start = (request: Request, name: string, peer: Peer, about: Subject): void => {
+    const key = about.client;
+    const text = JSON.stringify(request);
+    const before = downloads.get(key);
+    // The same request again: its answer was lost, or is on the way.
+    if (before?.request === text && before.repeat()) return;
+    // A new request from the same port, as firmware with a fixed port sends: the client has forgotten the old one.
+    before?.end('replaced');
+    if (downloads.size >= limits.transfers) {
+      const loser = makeRoom(downloads.values(), peer.address);
+      if (!loser) {
+        refuse(peer, ERROR.undefined, 'The server is busy, try again later');
+        record(refusedEvent(about, 'busy'));
+        return;
+      }
+      loser.end('busy');
+    }
+    record(requestEvent(about));
+    const closed = (): void => {
+      if (downloads.get(key) === entry) downloads.delete(key);
+      changed();
+    };
+    const entry = Object.assign(startDownload(request, name, peer, about, { ...deps, over: () => changed(), closed }), {
+      request: text,
+    });
+    downloads.set(key, entry);
+  };
+
+  const answer = (request: Request, peer: Peer): void => {
+    const about = subject(`${peer.address}:${peer.port}`, request.filename);
+    const reject = (reason: string, code: number, message: string): void => {
+      refuse(peer, code, message);
+      record(refusedEvent(about, reason));
+    };
+    const mode = request.mode.toLowerCase();
+    const path = normaliseName(request.filename);
+    if (request.kind === 'write') {
+      reject('write', ERROR.accessViolation, 'This server is read-only');
+    } else if (mode !== 'octet' && mode !== 'netascii') {
+      reject('mode', ERROR.illegalOperation, 'Only the modes octet and netascii are served');
+    } else if (path.ok) {
+      start(request, path.name, peer, subject(about.client, path.name));
+    } else if (path.reason === 'parent') {
+      reject(path.reason, ERROR.accessViolation, 'Access violation');
+    } else {
+      reject(path.reason, ERROR.fileNotFound, 'File not found');
+    }
+  };
+
+  return {
+    receive(datagram, from) {
+      // Only requests belong here. Whatever else comes is left unanswered, so that nobody can be made to echo.
+      const packet = decodePacket(datagram);
+      if (packet.kind === 'read' || packet.kind === 'write') answer(packet, from);
+    },
+    async drain(graceMs) {
+      const underWay = (): boolean => [...downloads.values()].some(({ state }) => state !== 'over');
+      if (graceMs > 0 && underWay()) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, graceMs);
+          changed = () => {
+            if (underWay()) return;
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      for (const download of [...downloads.values()]) download.end('stopped');
+    },
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * One read transfer as the server sees it: which blocks are sent, sent again and acknowledged. Blocks are numbered from
+ * 1 without wrapping; on the wire they are taken modulo 65536, so that 0 follows 65535.
+ */
+export interface Transfer {
+  /** `oack`: the OACK waits for its ACK 0. `over`: nothing is sent any more. */
+  readonly phase: 'oack' | 'data' | 'over';
+  /** How many DATA packets the file takes, the last of them shorter than a block, possibly empty. */
+  readonly blocks: number;
+  readonly windowsize: number;
+  /** All blocks up to this one are acknowledged. */
+  readonly acked: number;
+  /** The last block sent. */
+  readonly sent: number;
+  /**
+   * The last block of which two copies may have been sent, -1 before any (the OACK counts as 0). An ACK of a block up
+   * to here may answer either copy: it measures no round trip, and its repetition says nothing of a gap.
+   */
+  readonly repeated: number;
+  /** Whether the client has acknowledged anything: before, its address may be forged. */
+  readonly answered: boolean;
+}
+
+/** What happens to a transfer. */
+export type Input =
+  | { readonly kind: 'start' }
+  /** `block` as on the wire. */
+  | { readonly kind: 'ack'; readonly block: number }
+  | { readonly kind: 'error'; readonly code: number }
+  /** The retransmission timer ran out. */
+  | { readonly kind: 'timeout' }
+  /** It ran out for the last time. */
+  | { readonly kind: 'gone' };
+
+/** What is to be done about it, in order. */
+export type Output =
+  | { readonly kind: 'send-oack' }
+  /** Send these blocks, both ends included, instead of what is still to be sent. The first `again` of them anew. */
+  | { readonly kind: 'send-data'; readonly from: number; readonly to: number; readonly again: number }
+  /** The peer made progress; `once` says that what it acknowledged was sent once and all of it arrived. */
+  | { readonly kind: 'progress'; readonly once: boolean }
+  /** `confirmed` is false where everything was sent and only the last ACK is missing. */
+  | { readonly kind: 'done'; readonly confirmed: boolean }
+  /** The client wanted nothing but the size. */
+  | { readonly kind: 'probe' }
+  | { readonly kind: 'failed'; readonly reason: 'client-error' | 'client-gone' };
+
+const NOTHING: readonly Output[] = [];
+
+/**
+ * A transfer that has not begun.
+ * @param size the file's octets
+ * @param oack whether options were granted
+ */
+export function newTransfer(size: number, blksize: number, windowsize: number, oack: boolean): Transfer {
+  const blocks = Math.floor(size / blksize) + 1;
+  return { phase: oack ? 'oack' : 'data', blocks, windowsize, acked: 0, sent: 0, repeated: -1, answered: false };
+}
+
+/** Sends the window that follows the last acknowledged block, whatever of it was sent before. */
+function sendWindow(transfer: Transfer): readonly [Transfer, Output] {
+  const { acked, sent, repeated } = transfer;
+  const to = Math.min(acked + transfer.windowsize, transfer.blocks);
+  const next = sent > acked ? { ...transfer, sent: to, repeated: Math.max(sent, repeated) } : { ...transfer, sent: to };
+  return [next, { kind: 'send-data', from: acked + 1, to, again: sent - acked }];
+}
+
+function onAck(transfer: Transfer, wireBlock: number): readonly [Transfer, readonly Output[]] {
+  const { acked, sent, repeated } = transfer;
+  if (transfer.phase === 'oack') {
+    if (wireBlock !== 0) return [transfer, NOTHING];
+    const [next, send] = sendWindow({ ...transfer, phase: 'data', answered: true });
+    return [next, [{ kind: 'progress', once: repeated < 0 }, send]];
+  }
+  const ahead = (wireBlock - acked) & 0xffff;
+  if (ahead === 0) {
+    // At window 1 an ACK repeated is only an echo: answering it doubles every packet that follows (the Sorcerer's
+    // Apprentice, RFC 1123 section 4.2.3.1). In a window it is how a client reports that the first block is missing
+    // (RFC 7440 section 4); edk2 reports it once for each packet after the hole, so only the first counts.
+    if (transfer.windowsize === 1 || sent === acked || repeated >= acked) return [transfer, NOTHING];
+    const [next, send] = sendWindow(transfer);
+    return [next, [send]];
+  }
+  if (ahead > sent - acked) return [transfer, NOTHING];
+  const block = acked + ahead;
+  const progress: Output = { kind: 'progress', once: block === sent && block > repeated };
+  if (block === transfer.blocks) {
+    return [
+      { ...transfer, phase: 'over', acked: block, answered: true },
+      [progress, { kind: 'done', confirmed: true }],
+    ];
+  }
+  const [next, send] = sendWindow({ ...transfer, acked: block, answered: true });
+  return [next, [progress, send]];
+}
+
+/**
+ * Advances a transfer by one event (RFC 1350 with RFC 1123's correction, RFC 2347, RFC 7440). Pure: the caller owns the
+ * clock, the socket and the file.
+ */
+export function step(transfer: Transfer, input: Input): readonly [Transfer, readonly Output[]] {
+  if (transfer.phase === 'over') return [transfer, NOTHING];
+  const over: Transfer = { ...transfer, phase: 'over' };
+  switch (input.kind) {
+    case 'start': {
+      if (transfer.phase === 'oack') return [transfer, [{ kind: 'send-oack' }]];
+      const [next, send] = sendWindow(transfer);
+      return [next, [send]];
+    }
+    case 'ack':
+      return onAck(transfer, input.block);
+    case 'timeout': {
+      if (transfer.phase === 'oack') return [{ ...transfer, repeated: 0 }, [{ kind: 'send-oack' }]];
+      const [next, send] = sendWindow(transfer);
+      return [next, [send]];
+    }
+    case 'error': {
+      // edk2 ends a size probe with ERROR 8, PXE ROMs with ERROR 0 "TFTP Aborted", both in answer to the OACK.
+      const probe = transfer.phase === 'oack' && (input.code === 0 || input.code === 8);
+      return [over, [probe ? { kind: 'probe' } : { kind: 'failed', reason: 'client-error' }]];
+    }
+    case 'gone':
+      // Many clients close their port with the last ACK; where that is lost, nobody answers any more.
+      if (transfer.answered && transfer.sent === transfer.blocks) return [over, [{ kind: 'done', confirmed: false }]];
+      return [over, [{ kind: 'failed', reason: 'client-gone' }]];
+  }
+}

@@ -1,0 +1,75 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
+import { buildImage, IMAGES, imageYaml, type Suite } from '../support/images.ts';
+import { createLab, type Lab, TOP } from '../support/lab.ts';
+import { type Machine, type MachineFirmware, powerOn } from '../support/machine.ts';
+import type { Running } from '../support/process.ts';
+
+/** Seconds after which a boot counts as hung; software emulation on a loaded machine is slow. */
+const HUNG = 400;
+const LOGS = join(TOP, 'build/logs');
+
+const CASES: readonly { firmware: MachineFirmware; suite: Suite; method: 'bootc-live' | 'container-root' }[] = [
+  { firmware: 'bios', suite: 'bookworm', method: 'bootc-live' },
+  { firmware: 'bios', suite: 'bookworm', method: 'container-root' },
+  { firmware: 'uefi', suite: 'trixie', method: 'bootc-live' },
+  { firmware: 'uefi', suite: 'trixie', method: 'container-root' },
+  { firmware: 'uefi-http', suite: 'bookworm', method: 'bootc-live' },
+];
+
+const macOf = (index: number) => `52:54:00:00:00:${(index + 1).toString(16).padStart(2, '0')}`;
+const nameOf = (index: number) => `n${String(index + 1).padStart(3, '0')}`;
+
+const CONFIG = `
+server: { interface: eth0 }
+artifacts: ${IMAGES}
+images:${[...new Set(CASES.map(({ suite, method }) => imageYaml(suite, method)))].join('')}
+nodes:
+${CASES.map(({ suite, method }, i) => `  ${nameOf(i)}: { mac: "${macOf(i)}", profile: lab, image: ${suite}-${method} }`).join('\n')}
+profiles:
+  lab: { args: [slipway.lab=1] }
+`;
+
+let lab: Lab;
+let daemon: Running;
+
+beforeAll(async () => {
+  await mkdir(LOGS, { recursive: true });
+  for (const suite of new Set(CASES.map((each) => each.suite))) await buildImage(suite);
+  lab = await createLab(CONFIG);
+  daemon = await lab.serve();
+});
+
+afterAll(() => lab?.destroy());
+
+/** What the booted system says of itself on its console. */
+function report(console: string): Readonly<Record<string, string>> {
+  const lines = console.matchAll(/SLIPWAY-REPORT ([a-z]+)=(.*?)\r?$/gm);
+  return Object.fromEntries([...lines].map(([, key = '', value = '']) => [key, value]));
+}
+
+describe.each(CASES.map((each, index) => ({ ...each, index })))('$firmware boots $suite by $method', (each) => {
+  const { firmware, suite, method, index } = each;
+  let machine: Machine;
+  afterAll(() => machine?.off());
+
+  test('from power-on to a login prompt, with its root in RAM', async () => {
+    const log = join(LOGS, `${firmware}-${suite}-${method}.log`);
+    onTestFailed(() =>
+      console.log(`${log} ends with:\n${machine?.console.output.slice(-3000)}\n${daemon.output.slice(-3000)}`),
+    );
+    const powerOnAt = performance.now();
+    machine = await powerOn(lab.network, { firmware, mac: macOf(index), memory: 1536, log });
+    await machine.console.until(/SLIPWAY-REPORT end/, HUNG);
+    await machine.console.until(/login: /, HUNG);
+    const seconds = (performance.now() - powerOnAt) / 1000;
+    console.log(`${firmware}, ${suite}, ${method}: ${seconds.toFixed(1)} s from power-on to log-in`);
+    const said = report(machine.console.output);
+    expect(said.hostname).toBe(nameOf(index));
+    expect(said.cmdline).toContain('slipway.lab=1');
+    expect(said.cmdline).toContain(method === 'bootc-live' ? 'root=bootc-live:http' : 'rd.container.rootfs=http');
+    expect(said.rootfs).toMatch(/^(tmpfs|ramfs|overlay)$/);
+    expect(said.os).toBe(suite === 'bookworm' ? '12' : '13');
+  });
+});

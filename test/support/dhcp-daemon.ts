@@ -1,0 +1,37 @@
+/**
+ * A proxyDHCP server of this project alone, to be run inside a namespace:
+ * `node --import tsx test/support/dhcp-daemon.ts ADDRESS [FLAG...]`. Every machine boots, but for 52:54:00:00:00:99,
+ * which is ignored. Prints one JSON object per event, `ready` first; on SIGUSR1 its memory. `bypass` as a flag tells
+ * UEFI machines their boot file in the OFFER.
+ */
+import { performance } from 'node:perf_hooks';
+import { startDhcp } from '../../src/dhcp/server.ts';
+import { aConfig, aNode, ignored, mac, settings, sourced } from './config.ts';
+import { anIdentity } from './dhcp.ts';
+
+const [address = '127.0.0.1', ...flags] = process.argv.slice(2);
+const config = aConfig(
+  [aNode({ macs: [mac('52:54:00:00:00:99')], settings: ignored() })],
+  settings({ discovery: sourced(flags.includes('bypass') ? 'bypass' : 'binl') }),
+);
+const identity = anIdentity({ address });
+const print = (event: object): void => console.log(JSON.stringify(event));
+
+try {
+  const server = await startDhcp({
+    address,
+    config: () => config,
+    identity: () => identity,
+    record: print,
+    now: () => performance.now(),
+  });
+  print({ event: 'ready', listening: server.listening });
+  process.on('SIGUSR1', () => print({ event: 'memory', rss: process.memoryUsage().rss }));
+  process.once('SIGTERM', async () => {
+    await server.stop();
+    process.exit(0);
+  });
+} catch (error) {
+  print({ event: 'failed', code: (error as { code?: string }).code, message: (error as Error).message });
+  process.exit(1);
+}
