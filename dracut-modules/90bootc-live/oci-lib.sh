@@ -49,13 +49,13 @@ oci_small_blob() {
 # First the label itself; then a whole reference that ends in it, as podman writes; and where no label was asked for,
 # or the usual one, the only image there is.
 oci_choose() {
-    jq -r --arg label "${oci_label:-latest}" '
+    jq -r --arg wanted "${oci_label:-latest}" '
         [.manifests[]? | {digest, name: (.annotations["org.opencontainers.image.ref.name"] // "")}] as $all
-        | [$all[] | select(.name == $label)] as $exact
-        | [$all[] | select(.name | endswith(":" + $label))] as $reference
+        | [$all[] | select(.name == $wanted)] as $exact
+        | [$all[] | select(.name | endswith(":" + $wanted))] as $reference
         | if ($exact | length) > 0 then $exact[-1].digest
           elif ($reference | length) == 1 then $reference[0].digest
-          elif ($all | length) == 1 and $label == "latest" then $all[0].digest
+          elif ($all | length) == 1 and $wanted == "latest" then $all[0].digest
           else empty end' "$1"
 }
 

@@ -6,9 +6,16 @@
 slipway_network_timeout=120
 
 # The host in a URL, without user, port and brackets. $1: URL
-slipway_url_host() {
-    printf '%s\n' "$1" | sed -e 's#^[a-z]*://##' -e 's#[/?].*##' -e 's#.*@##' -e 's#^\[\(.*\)\].*#\1#' -e t -e 's#:[0-9]*$##'
-}
+slipway_url_host() (
+    host=${1#*://}
+    host=${host%%[/?]*}
+    host=${host##*@}
+    case $host in
+        \[*) host=${host#?} host=${host%%\]*} ;;
+        *) host=${host%%:*} ;;
+    esac
+    printf '%s\n' "$host"
+)
 
 # Whether there is a way to a host: a route to its address, or a default route where only a name is known.
 slipway_has_route() {
@@ -30,7 +37,7 @@ slipway_links() {
         slipway_link=${slipway_link##*/}
         [ "$slipway_link" != lo ] || continue
         printf '%s %s, %s; ' "$slipway_link" "$(cat "/sys/class/net/$slipway_link/operstate")" \
-            "$(ip -o address show dev "$slipway_link" scope global | sed -n 's/.*inet6* \([^ ]*\).*/\1/p' | tr '\n' ' ' | grep . || echo 'no address')"
+            "$(ip -o address show dev "$slipway_link" scope global | sed -n 's/.*inet6* \([^ ]*\).*/\1/p' | grep . || echo 'no address')"
     done | sed 's/; $//' | grep . || echo 'none: no driver in the initrd'
 }
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, copyFile, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, link, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { RecordEvent } from '../model/event.ts';
 import type { OpenFile } from '../model/open-file.ts';
+import { isInability, makeFolders } from './folders.ts';
 import type { Hasher } from './hash.ts';
 import { isDigest, type Pinned } from './index-file.ts';
 import { type Located, lease, openInside } from './open-file.ts';
@@ -43,25 +44,6 @@ export interface Blobs {
   collect(inUse: ReadonlySet<string>, unusedMs: number): Promise<void>;
   /** What is known of the kept files. */
   entries(): ReadonlyMap<string, Pinned>;
-}
-
-/** The errors that say that a file system cannot do a thing, as opposed to failing at it. */
-const CANNOT = new Set([
-  'ENOTSUP',
-  'EOPNOTSUPP',
-  'EXDEV',
-  'EINVAL',
-  'ENOTTY',
-  'ENOSYS',
-  'EPERM',
-  'EACCES',
-  'EROFS',
-  'EMLINK',
-]);
-
-/** Whether an error is one of those that an unable or read-only file system gives. */
-export function isInability(error: unknown): boolean {
-  return CANNOT.has((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /**
@@ -250,21 +232,13 @@ async function takeStock(folder: string, known: ReadonlyMap<string, Pinned>, now
   return blobs;
 }
 
-/** Makes the folder and the two above it. Not by mkdir's own recursion, which says ENOENT on a read-only file system. */
-async function makeFolders(folder: string): Promise<void> {
-  for (const path of [dirname(dirname(folder)), dirname(folder), folder]) {
-    await mkdir(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
-  }
-}
-
 /** Makes a second name or an unshared copy of an open file's bytes; undefined if they changed before that. */
 async function duplicate(
   { file, version, realPath }: Located,
   target: string,
 ): Promise<'reflink' | 'hard link' | undefined> {
-  await makeFolders(dirname(target));
+  const folder = dirname(target);
+  await makeFolders(dirname(dirname(folder)), dirname(folder), folder);
   try {
     await copyFile(`/proc/self/fd/${file.fd}`, target, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
     await chmod(target, 0o444);

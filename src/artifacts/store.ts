@@ -1,10 +1,11 @@
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pin } from '../model/boot-plan.ts';
 import type { RecordEvent } from '../model/event.ts';
 import type { NotOpened, OpenResult } from '../model/open-file.ts';
-import { isInability, openBlobs } from './blobs.ts';
+import { openBlobs } from './blobs.ts';
+import { isInability, makeFolders } from './folders.ts';
 import { createHasher } from './hash.ts';
 import { type Pinned, readIndex, writeIndex } from './index-file.ts';
 import { type Located, lease, openInside } from './open-file.ts';
@@ -57,8 +58,8 @@ export interface Store {
   pin(path: string): Promise<PinResult>;
   /** Pins several files, and gives what came of each. */
   pinAll(paths: Iterable<string>): Promise<ReadonlyMap<string, PinResult>>;
-  /** The paths that were pinned and so are worth watching. */
-  pinnedPaths(): readonly string[];
+  /** The version of a path that was last put in force; undefined for a path that nothing uses. */
+  pinned(path: string): Pin | undefined;
   /** Removes versions that no path names any more and that nobody was given or read for an hour. */
   collect(): Promise<void>;
   /** Ends waiting callers and writes down what is known. */
@@ -227,7 +228,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       const results = await Promise.all([...new Set(paths)].map(async (path) => [path, await pin(path)] as const));
       return new Map(results);
     },
-    pinnedPaths: () => [...current.keys()],
+    pinned: (path) => current.get(path)?.pin,
     collect: async () => {
       for (const path of [...current.keys()]) {
         if (!(await versionAt(join(root, path)))) current.delete(path);
@@ -250,7 +251,7 @@ function remaining({ mtimeNs }: FileVersion, now: number, settleMs: number): num
 
 async function makeOwnFolder(own: string, record: RecordEvent): Promise<void> {
   try {
-    await mkdir(own, { recursive: true });
+    await makeFolders(own);
   } catch (error) {
     if (!isInability(error)) throw error;
     const message = `${own} cannot be made (${(error as Error).message}): digests are computed again at every start`;

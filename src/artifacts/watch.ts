@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { watch } from 'chokidar';
+import type { Pin } from '../model/boot-plan.ts';
 import type { RecordEvent } from '../model/event.ts';
 import type { Store } from './store.ts';
 
@@ -22,24 +23,22 @@ export interface WatchOptions {
  */
 export async function watchStore(options: WatchOptions): Promise<{ stop(): Promise<void> }> {
   const { store, record, settleMs, onChange } = options;
-  const timers = new Map<string, NodeJS.Timeout>();
+  const waiting = new Map<string, { readonly before: Pin; readonly timer: NodeJS.Timeout }>();
   const failed = (error: unknown) => {
     record({ event: 'artifact.watch', level: 'warn', message: `artifacts: ${(error as Error).message}` });
   };
 
-  const again = async (path: string) => {
-    timers.delete(path);
+  const again = async (path: string, before: Pin) => {
+    waiting.delete(path);
     const result = await store.pin(path);
-    if (result.ok) onChange(path);
+    if (result.ok && result.pin.digest !== before.digest) onChange(path);
   };
   const changed = (file: string) => {
     const path = relative(store.root, file);
-    if (!store.pinnedPaths().includes(path)) return;
-    clearTimeout(timers.get(path));
-    timers.set(
-      path,
-      setTimeout(() => again(path).catch(failed), settleMs),
-    );
+    const before = waiting.get(path)?.before ?? store.pinned(path);
+    if (!before) return;
+    clearTimeout(waiting.get(path)?.timer);
+    waiting.set(path, { before, timer: setTimeout(() => again(path, before).catch(failed), settleMs) });
   };
 
   const watcher = watch(store.root, {
@@ -54,7 +53,7 @@ export async function watchStore(options: WatchOptions): Promise<{ stop(): Promi
   return {
     stop: async () => {
       clearInterval(collecting);
-      for (const timer of timers.values()) clearTimeout(timer);
+      for (const { timer } of waiting.values()) clearTimeout(timer);
       await watcher.close();
     },
   };

@@ -16,7 +16,7 @@ import {
 import { escapeText, quote } from './wording.ts';
 
 /** Something wrong at an offset into the text. */
-export interface Flaw {
+interface Flaw {
   readonly offset: number;
   readonly message: string;
 }

@@ -1,13 +1,13 @@
 import { resolve as resolvePath } from 'node:path';
+import type { EfiBinary } from '../model/boot-file.ts';
 import type { Config } from '../model/config.ts';
 import type { Image, Root, Source } from '../model/image.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
-import type { Action, BootSettings, Node, OnFailure, Sourced, Variable } from '../model/node.ts';
+import type { Action, BootSettings, Discovery, Node, OnFailure, Sourced, Variable } from '../model/node.ts';
 import { type ConfigFile, type ImageSection, isUrl, type RootSection } from './schema.ts';
 
-/** What image, profile and node may each say; `from` is the place of the section: `profiles.compute`. */
-interface Layer {
-  readonly from: string;
+/** What image, profile and node may each say. */
+interface Section {
   readonly action?: Action | undefined;
   readonly image?: string | number | undefined;
   readonly template?: string | number | undefined;
@@ -18,14 +18,14 @@ interface Layer {
   readonly vars?: Readonly<Record<string, Variable>> | null | undefined;
 }
 
-/** A layer whose lists are made once, however many nodes share it. */
-interface Prepared {
-  readonly layer: Layer;
+/** A section whose lists are made once, however many nodes share it. */
+interface Layer {
+  /** The place of the section: `profiles.compute`. */
+  readonly from: string;
+  readonly section: Section;
   readonly args: readonly Sourced<string>[];
-  readonly vars: readonly (readonly [string, Sourced<Variable>])[];
+  readonly vars: Readonly<Record<string, Sourced<Variable>>>;
 }
-
-const REBOOT: OnFailure = { action: 'reboot', after: 60 };
 
 const list = <T>(value: T | readonly T[] | null | undefined): readonly T[] =>
   value === null || value === undefined ? [] : Array.isArray(value) ? value : [value as T];
@@ -58,20 +58,18 @@ function toImage(name: string, section: ImageSection): Image {
   };
 }
 
-function prepare(layer: Layer): Prepared {
-  const { from } = layer;
-  return {
-    layer,
-    args: (layer.args ?? []).map((arg, i) => ({ value: String(arg), from: `${from}.args[${i}]` })),
-    vars: Object.entries(layer.vars ?? {}).map(([name, value]) => [name, { value, from: `${from}.vars.${name}` }]),
-  };
+function toLayer(from: string, section: Section): Layer {
+  const vars: Record<string, Sourced<Variable>> = {};
+  for (const [name, value] of Object.entries(section.vars ?? {})) vars[name] = { value, from: `${from}.vars.${name}` };
+  const args = (section.args ?? []).map((arg, i) => ({ value: String(arg), from: `${from}.args[${i}]` }));
+  return { from, section, args, vars };
 }
 
 /** The setting of the last layer that has it. */
-function last<K extends keyof Layer>(layers: readonly Prepared[], key: K): Sourced<NonNullable<Layer[K]>> | undefined {
+function last<K extends keyof Section>(layers: readonly Layer[], key: K): Sourced<NonNullable<Section[K]>> | undefined {
   for (let i = layers.length - 1; i >= 0; i--) {
-    const layer = layers[i]?.layer;
-    const value = layer?.[key];
+    const layer = layers[i];
+    const value = layer?.section[key];
     if (layer && value !== null && value !== undefined) return { value, from: `${layer.from}.${key}` };
   }
   return undefined;
@@ -80,68 +78,69 @@ function last<K extends keyof Layer>(layers: readonly Prepared[], key: K): Sourc
 const asText = ({ value, from }: Sourced<string | number>): Sourced<string> => ({ value: String(value), from });
 const byDefault = <T>(value: T): Sourced<T> => ({ value, from: 'default' });
 
+const BOOT = byDefault<Action>('boot');
+const IGNORE = byDefault<Action>('ignore');
+const LOCAL_TEMPLATE = byDefault('local');
+const REBOOT = byDefault<OnFailure>({ action: 'reboot', after: 60 });
+const SNPONLY = byDefault<EfiBinary>('snponly.efi');
+const BINL = byDefault<Discovery>('binl');
+
 /** The images and profiles of the file, ready to be put under nodes. */
 interface Shared {
-  readonly images: ReadonlyMap<string, { readonly image: Image; readonly prepared: Prepared }>;
-  readonly profiles: ReadonlyMap<string, Prepared>;
+  readonly images: ReadonlyMap<
+    string,
+    { readonly image: Image; readonly layer: Layer; readonly method: Sourced<string> }
+  >;
+  readonly profiles: ReadonlyMap<string, Layer>;
+}
+
+function toOnFailure(found: Sourced<NonNullable<Section['on_failure']>>): Sourced<OnFailure> {
+  const { action = REBOOT.value.action, after = REBOOT.value.after } = found.value;
+  return { value: { action, after }, from: found.from };
 }
 
 /** Puts layers over each other: the image, each profile, then the node or the rule for unknown machines. */
-function resolveSettings(shared: Shared, upper: readonly Prepared[], action: Sourced<Action>): BootSettings {
+function resolveSettings(shared: Shared, upper: readonly Layer[], action: Sourced<Action>): BootSettings {
   const boots = action.value === 'boot';
   const named = boots ? last(upper, 'image') : undefined;
   const found = named && shared.images.get(String(named.value));
-  const layers = found ? [found.prepared, ...upper] : upper;
+  const layers = found ? [found.layer, ...upper] : upper;
   // A template for booting says nothing of a machine that a more special layer has go on from its disk.
-  const speaking = boots
-    ? layers
-    : layers.slice(layers.findIndex(({ layer }) => action.from === `${layer.from}.action`));
+  const speaking = boots ? layers : layers.slice(layers.findIndex(({ from }) => action.from === `${from}.action`));
   const template = last(speaking, 'template');
   const onFailure = last(layers, 'on_failure');
   return {
     action,
     ...(named && found ? { image: { value: found.image, from: named.from } } : {}),
-    template: template
-      ? asText(template)
-      : found
-        ? { value: found.image.root.method, from: `images.${found.image.name}.root.method` }
-        : byDefault('local'),
+    template: template ? asText(template) : (found?.method ?? LOCAL_TEMPLATE),
     args: layers.flatMap(({ args }) => args),
-    vars: Object.fromEntries(layers.flatMap(({ vars }) => vars)),
-    onFailure: onFailure
-      ? {
-          value: { action: onFailure.value.action ?? REBOOT.action, after: onFailure.value.after ?? REBOOT.after },
-          from: onFailure.from,
-        }
-      : byDefault(REBOOT),
-    ipxe: last(layers, 'ipxe') ?? byDefault('snponly.efi'),
-    discovery: last(layers, 'discovery') ?? byDefault('binl'),
+    vars: Object.assign({}, ...layers.map(({ vars }) => vars)),
+    onFailure: onFailure ? toOnFailure(onFailure) : REBOOT,
+    ipxe: last(layers, 'ipxe') ?? SNPONLY,
+    discovery: last(layers, 'discovery') ?? BINL,
   };
 }
 
 function toNode(shared: Shared, name: string, section: NonNullable<ConfigFile['nodes']>[string]): Node {
+  const from = `nodes.${name}`;
   const profiles = list(section.profile).map(String);
   const upper = profiles.flatMap((profile) => shared.profiles.get(profile) ?? []);
-  upper.push(prepare({ ...section, from: `nodes.${name}` }));
+  upper.push(toLayer(from, section));
+  const { hostname } = section;
   return {
     name,
-    hostname:
-      section.hostname === undefined
-        ? { value: name, from: `nodes.${name}` }
-        : { value: String(section.hostname), from: `nodes.${name}.hostname` },
+    hostname: hostname === undefined ? { value: name, from } : { value: String(hostname), from: `${from}.hostname` },
     macs: list(section.mac).flatMap((mac) => parseMac(String(mac)) ?? []),
     profiles,
-    settings: resolveSettings(shared, upper, last(upper, 'action') ?? byDefault('boot')),
+    settings: resolveSettings(shared, upper, last(upper, 'action') ?? BOOT),
   };
 }
 
 function toUnknown(shared: Shared, section: ConfigFile['unknown']): BootSettings {
   const upper = list(section?.profile).flatMap((profile) => shared.profiles.get(String(profile)) ?? []);
-  upper.push(prepare({ from: 'unknown', action: section?.action, image: section?.image }));
-  const action: Sourced<Action> = section?.action
-    ? { value: section.action, from: 'unknown.action' }
-    : byDefault('ignore');
-  return resolveSettings(shared, upper, action);
+  const layer = toLayer('unknown', { action: section?.action, image: section?.image });
+  // A profile's own action is for nodes: here the rule alone decides.
+  return resolveSettings(shared, [...upper, layer], last([layer], 'action') ?? IGNORE);
 }
 
 function toServer(server: ConfigFile['server'], baseDir: string): Config['server'] {
@@ -165,11 +164,13 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
  */
 export function resolveConfig(file: ConfigFile, baseDir: string): Config {
   const images = Object.entries(file.images ?? {}).map(([name, section]) => {
-    const prepared = prepare({ ...section, from: `images.${name}` });
-    return [name, { image: toImage(name, section), prepared }] as const;
+    const from = `images.${name}`;
+    const image = toImage(name, section);
+    const method = { value: image.root.method, from: `${from}.root.method` };
+    return [name, { image, method, layer: toLayer(from, section) }] as const;
   });
   const profiles = Object.entries(file.profiles ?? {}).map(
-    ([name, section]) => [name, prepare({ ...section, from: `profiles.${name}` })] as const,
+    ([name, section]) => [name, toLayer(`profiles.${name}`, section ?? {})] as const,
   );
   const shared: Shared = { images: new Map(images), profiles: new Map(profiles) };
   const nodes = Object.entries(file.nodes ?? {}).map(([name, section]) => toNode(shared, name, section));

@@ -245,6 +245,4 @@ export const configSchema = mapping({
 
 export type ConfigFile = z.infer<typeof configSchema>;
 export type ImageSection = z.infer<typeof imageSection>;
-export type ProfileSection = NonNullable<z.infer<typeof profileSection>>;
-export type NodeSection = z.infer<typeof nodeSection>;
 export type RootSection = z.infer<typeof root>;

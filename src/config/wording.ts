@@ -50,7 +50,7 @@ function distance(a: string, b: string): number {
 }
 
 /** The candidate that a mistyped name probably meant, or undefined where none is near. */
-export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+function nearest(name: string, candidates: Iterable<string>): string | undefined {
   if (name.length > 64) return undefined;
   let best: string | undefined;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;

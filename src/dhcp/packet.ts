@@ -44,19 +44,19 @@ const ip = (bytes: Uint8Array, at: number) => bytes.subarray(at, at + 4).join('.
 function text(bytes: Uint8Array, { at, length }: { at: number; length: number }): Uint8Array {
   let end = at + length;
   while (end > at && bytes[end - 1] === 0) end--;
-  return bytes.slice(at, end);
+  return bytes.subarray(at, end);
 }
 
 /** The options of the options field and, as option 52 says, of `file` and then `sname` (RFC 3396 section 5). */
 function allOptions(bytes: Uint8Array): { options: Map<number, Uint8Array>; overload: number } | BadOptions {
-  const main = bytes.slice(OPTIONS_AT);
+  const main = bytes.subarray(OPTIONS_AT);
   const first = decodeOptions(main);
   if ('malformed' in first) return first;
   const overload = first.get(Option.OVERLOAD)?.[0] ?? 0;
   const all = decodeOptions(
     main,
-    ...(overload & 1 ? [bytes.slice(FILE.at, FILE.at + FILE.length)] : []),
-    ...(overload & 2 ? [bytes.slice(SNAME.at, SNAME.at + SNAME.length)] : []),
+    ...(overload & 1 ? [bytes.subarray(FILE.at, FILE.at + FILE.length)] : []),
+    ...(overload & 2 ? [bytes.subarray(SNAME.at, SNAME.at + SNAME.length)] : []),
   );
   if ('malformed' in all) return all;
   const options = new Map(all);
@@ -64,10 +64,11 @@ function allOptions(bytes: Uint8Array): { options: Map<number, Uint8Array>; over
   return { options, overload };
 }
 
-/** Reads a DHCP message. The result shares no memory with `bytes`. */
-export function decodePacket(bytes: Uint8Array): Packet | Silence {
-  if (bytes.length < OPTIONS_AT) return silence('too-short', `${bytes.length} octets`);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Reads a DHCP message. The result shares no memory with `datagram`. */
+export function decodePacket(datagram: Uint8Array): Packet | Silence {
+  if (datagram.length < OPTIONS_AT) return silence('too-short', `${datagram.length} octets`);
+  const bytes = Uint8Array.from(datagram);
+  const view = new DataView(bytes.buffer);
   if (view.getUint32(236) !== COOKIE) return silence('no-cookie');
   const read = allOptions(bytes);
   if ('malformed' in read) return silence('malformed', read.malformed);
@@ -83,7 +84,7 @@ export function decodePacket(bytes: Uint8Array): Packet | Silence {
     yiaddr: ip(bytes, 16),
     siaddr: ip(bytes, 20),
     giaddr: ip(bytes, 24),
-    chaddr: bytes.slice(28, 44),
+    chaddr: bytes.subarray(28, 44),
     sname: read.overload & 2 ? new Uint8Array() : text(bytes, SNAME),
     file: read.overload & 1 ? new Uint8Array() : text(bytes, FILE),
     options: read.options,

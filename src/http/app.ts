@@ -27,7 +27,6 @@ export function createApp(deps: HttpDeps): Express {
   app.use('/blobs', blobsRoute(deps, serve));
   const boot = bootRoute(deps, serve);
   app.use('/boot', boot);
-  app.get('/autoexec.ipxe', boot);
   app.all('/autoexec.ipxe', boot);
   app.all('/healthz', healthRoute());
   app.use((request, response) => {

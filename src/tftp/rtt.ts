@@ -20,8 +20,8 @@ const INITIAL_RTO = 50;
 const FLOOR = 5;
 /** The resolution of Node's timers. */
 const GRANULARITY = 1;
-/** Doublings before the server falls silent for long: on a LAN 5, 10, 20, 40, 80 and 160 ms. */
-const QUICK_TRIES = 5;
+/** Doublings before the server falls silent for long: on a LAN 5, 10, 20 and 40 ms. */
+const QUICK_TRIES = 3;
 /** The client's own timer where it names none, in seconds: atftp and U-Boot wait 5, edk2 4, others less. */
 const CLIENT_TIMEOUT = 5;
 /** The longest timer of a client, in seconds, that is waited for. */

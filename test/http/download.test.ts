@@ -76,11 +76,8 @@ describe('a download that runs', () => {
     }
     const events = await serving.until('http.download', 40);
     expect(events.every(({ complete }) => complete === false)).toBe(true);
-    // The event is recorded before the file is closed: an answer to a later request shows that this is done.
-    await fetch(`${serving.url}/artifacts/a`, { headers: { range: 'bytes=0-0' } }).then((response) => response.text());
-    await serving.until('http.download', 41);
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(await openBelow(serving.root)).toBe(0);
+    // The event is recorded just before the file is closed.
+    while ((await openBelow(serving.root)) > 0) await new Promise((resolve) => setImmediate(resolve));
   });
 
   it('is given up when its client reads nothing for too long', async () => {
@@ -116,7 +113,7 @@ describe('many downloads at once', () => {
     await serving.file('b', 'bb');
     const line = (path: string, more = '') => `GET /artifacts/${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
     const answer = await serving.raw(line('a') + line('b') + line('none') + line('a', 'Connection: close\r\n'));
-    const bodies = answer.split(/HTTP\/1.1 [^]*?\r\n\r\n/).slice(1);
+    const bodies = answer.split(/HTTP\/1.1 [\s\S]*?\r\n\r\n/).slice(1);
     expect(bodies.map((body) => body.length)).toEqual([1_000_000, 2, 13, 1_000_000]);
   });
 });

@@ -46,7 +46,7 @@ describe('/ipxe', () => {
   );
 
   it('answers 404 with a script that says why for a machine that is ignored', async () => {
-    serving = await Serving.start(scripts({ kind: 'ignored', why: 'no node has it\n${evil} && reboot || exit # x' }));
+    serving = await Serving.start(scripts({ kind: 'ignored', why: `no node has it\n\${evil} && reboot || exit # x` }));
     const { status, text } = await get('/ipxe/525400000001');
     expect(status).toBe(404);
     expect(text).toBe(
@@ -123,7 +123,9 @@ describe('every route', () => {
     async (path) => {
       serving = await Serving.start();
       const answer = await serving.raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-      expect(answer).toMatch(/^HTTP\/1.1 404 [^]*content-type: text\/plain; charset=utf-8[^]*\r\n\r\nno such path\n$/i);
+      expect(answer).toMatch(
+        /^HTTP\/1.1 404 [\s\S]*content-type: text\/plain; charset=utf-8[\s\S]*\r\n\r\nno such path\n$/i,
+      );
     },
   );
 });

@@ -1,7 +1,7 @@
 /**
  * A proxyDHCP server of this project alone, to be run inside a namespace:
  * `node --import tsx test/support/dhcp-daemon.ts ADDRESS [FLAG...]`. Every machine boots, but for 52:54:00:00:00:99,
- * which is ignored. Prints one JSON object per event, `ready` first; on SIGUSR1 its memory. `bypass` as a flag tells
+ * which is ignored. Prints one JSON object per event, `ready` first; on SIGUSR2 its memory. `bypass` as a flag tells
  * UEFI machines their boot file in the OFFER.
  */
 import { performance } from 'node:perf_hooks';
@@ -25,12 +25,12 @@ try {
     record: print,
     now: () => performance.now(),
   });
-  print({ event: 'ready', listening: server.listening });
-  process.on('SIGUSR1', () => print({ event: 'memory', rss: process.memoryUsage().rss }));
+  process.on('SIGUSR2', () => print({ event: 'memory', rss: process.memoryUsage().rss }));
   process.once('SIGTERM', async () => {
     await server.stop();
     process.exit(0);
   });
+  print({ event: 'ready', listening: server.listening });
 } catch (error) {
   print({ event: 'failed', code: (error as { code?: string }).code, message: (error as Error).message });
   process.exit(1);

@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+import { Attempts } from '../../src/dhcp/attempts.ts';
+import { Budget } from '../../src/dhcp/budget.ts';
+import { Journal } from '../../src/dhcp/journal.ts';
+import { decodePacket } from '../../src/dhcp/packet.ts';
+import type { BootEvent } from '../../src/model/event.ts';
+import { aConfig, aNode, ignored, mac, settings } from '../support/config.ts';
+import { aContext, anIdentity, aPacket, ascii, ask, hex } from '../support/dhcp.ts';
+
+const MAC = mac('52:54:00:00:00:01');
+const GUID = '00:02:c9:03:00:00:10:39';
+
+describe('what is noted', () => {
+  test('of an OFFER: who, what and where to', () => {
+    expect(ask(aPacket()).event).toMatchObject({
+      ...{ event: 'dhcp.offer', level: 'info', mac: MAC, arch: 7, client: 'pxe', file: 'snponly.efi' },
+      ...{ uuid: '00112233-4455-6677-8899-aabbccddeeff', to: '255.255.255.255:68' },
+    });
+  });
+
+  test('of an ACK likewise', () => {
+    const { event } = ask(aPacket({ 53: hex('03') }), 4011);
+    expect(event).toMatchObject({ event: 'dhcp.ack', mac: MAC, file: 'snponly.efi', to: '192.0.2.100:4011' });
+  });
+
+  test('of silence: the reason', () => {
+    const outcome = ask(aPacket({ 60: ascii('MSFT 5.0') }));
+    expect(outcome.send).toBeUndefined();
+    expect(outcome.event).toMatchObject({ event: 'dhcp.silent', level: 'debug', reason: 'vendor-class', port: 67 });
+  });
+
+  test('of a missing boot file: its name', () => {
+    const identity = anIdentity({ hasBootFile: () => false });
+    expect(ask(aPacket(), 67, aContext({ identity })).missing).toBe('snponly.efi');
+  });
+});
+
+describe('the configuration', () => {
+  test('is asked for the address of the machine', () => {
+    const config = aConfig([aNode()], ignored());
+    expect(ask(aPacket(), 67, aContext({ config })).event).toMatchObject({ event: 'dhcp.offer', mac: MAC });
+    const stranger = aPacket({}, { chaddr: hex('525400000002 00000000000000000000') });
+    expect(ask(stranger, 67, aContext({ config })).event).toMatchObject({ reason: 'ignored' });
+  });
+
+  const infiniband = (id: Uint8Array | undefined) =>
+    aPacket({ 61: id, 77: ascii('iPXE') }, { htype: 32, hlen: 0, chaddr: new Uint8Array(16) });
+
+  test('may know an InfiniBand port by any of its spellings', () => {
+    const config = aConfig([aNode({ macs: [mac(GUID)] })], ignored());
+    const { event, send } = ask(
+      infiniband(hex('20 80000048fe80000000000000 0002c90300001039')),
+      67,
+      aContext({ config }),
+    );
+    expect(event).toMatchObject({ mac: GUID, file: 'http://192.0.2.10:8080/ipxe/00-02-c9-03-00-00-10-39' });
+    expect(decodePacket(send?.bytes ?? new Uint8Array())).toMatchObject({ htype: 32, hlen: 0 });
+  });
+
+  test('has the rule "unknown" for an InfiniBand port that does not tell its address', () => {
+    const context = aContext({ config: aConfig([], settings()) });
+    expect(ask(infiniband(undefined), 67, context).event).toMatchObject({ file: 'http://192.0.2.10:8080/ipxe' });
+    const ignoring = aContext({ config: aConfig([], ignored()) });
+    expect(ask(infiniband(undefined), 67, ignoring).event).toMatchObject({ reason: 'ignored' });
+  });
+});
+
+describe('a UEFI machine that does not get further', () => {
+  const way = (context = aContext(), xid = 1) => {
+    const packet = decodePacket(ask(aPacket({}, { xid }), 67, context).send?.bytes ?? new Uint8Array());
+    if ('silent' in packet) throw new Error(packet.reason);
+    return packet.options.has(43) ? 'bypass' : 'binl';
+  };
+
+  test('is told the other way at the third attempt', () => {
+    const context = aContext();
+    expect([1, 2, 3, 4, 5].map((xid) => way(context, xid))).toEqual(['binl', 'binl', 'bypass', 'bypass', 'binl']);
+  });
+
+  test('may repeat itself within one attempt', () => {
+    const context = aContext();
+    expect([1, 1, 1, 1, 2, 2].map((xid) => way(context, xid))).toEqual(Array(6).fill('binl'));
+  });
+
+  test('begins anew once it came to the boot server, or as iPXE', () => {
+    const context = aContext();
+    way(context, 1);
+    way(context, 2);
+    ask(aPacket({ 53: hex('03') }), 4011, context);
+    expect([way(context, 3), way(context, 4)]).toEqual(['binl', 'binl']);
+    ask(aPacket({ 77: ascii('iPXE') }), 67, context);
+    expect([way(context, 5), way(context, 6), way(context, 7)]).toEqual(['binl', 'binl', 'bypass']);
+  });
+
+  test('is not remembered where the configuration ignores it', () => {
+    const attempts = new Attempts();
+    ask(aPacket(), 67, aContext({ config: aConfig([], ignored()), attempts }));
+    expect(attempts.size).toBe(0);
+  });
+});
+
+describe('the memory of attempts', () => {
+  test('forgets after ten minutes', () => {
+    const attempts = new Attempts();
+    expect(attempts.begin(MAC, 1, 0)).toBe(1);
+    expect(attempts.begin(MAC, 2, 599_999)).toBe(2);
+    expect(attempts.begin(MAC, 3, 2_000_000)).toBe(1);
+  });
+
+  test('is bounded, and loses the machine that was silent longest', () => {
+    const attempts = new Attempts();
+    const address = (n: number) => mac(`0200${n.toString(16).padStart(8, '0')}`);
+    for (let n = 0; n < 4096; n++) attempts.begin(address(n), 1, n);
+    attempts.begin(address(0), 2, 5000);
+    attempts.begin(address(9999), 1, 5001);
+    expect(attempts.size).toBe(4096);
+    expect(attempts.begin(address(0), 3, 5002)).toBe(3);
+    expect(attempts.begin(address(1), 2, 5003)).toBe(1);
+  });
+});
+
+describe('the journal', () => {
+  test('passes a bounded number of events a second and says how many it held back', () => {
+    const budget = new Budget(2);
+    expect([0, 1, 2, 3].map((now) => budget.take(now))).toEqual([0, 0, undefined, undefined]);
+    expect([1000, 1001, 1002].map((now) => budget.take(now))).toEqual([2, 0, undefined]);
+  });
+
+  test('keeps the events of one level from using up those of another', () => {
+    const events: BootEvent[] = [];
+    const journal = new Journal((event) => events.push(event));
+    for (let n = 0; n < 1000; n++) journal.note({ event: 'dhcp.silent', level: 'debug', message: '' }, 0);
+    journal.note({ event: 'dhcp.offer', level: 'info', message: '' }, 0);
+    journal.note({ event: 'dhcp.silent', level: 'debug', message: '' }, 1000);
+    expect(events.filter(({ event }) => event === 'dhcp.offer')).toHaveLength(1);
+    expect(events.length).toBeLessThan(100);
+    expect(events.at(-1)?.suppressed).toBe(1000 - events.length + 2);
+  });
+
+  test('warns of a missing boot file once', () => {
+    const events: BootEvent[] = [];
+    const journal = new Journal((event) => events.push(event));
+    for (const file of ['snponly.efi', 'snponly.efi', 'arm64/snponly.efi']) journal.noteMissing(file);
+    expect(events.map(({ level, file }) => [level, file])).toEqual([
+      ['warn', 'snponly.efi'],
+      ['warn', 'arm64/snponly.efi'],
+    ]);
+  });
+});

@@ -1,0 +1,19 @@
+/** A program for the wire tests: serves a folder by HTTP until it is told to end. Arguments: folder, address, port. */
+import { openStore } from '../../src/artifacts/store.ts';
+import { createApp } from '../../src/http/app.ts';
+import { startHttp } from '../../src/http/server.ts';
+
+const [root = '', host = '', port = ''] = process.argv.slice(2);
+const record = (event: object) => console.log(JSON.stringify(event));
+const store = await openStore({ root, record, now: Date.now, settleMs: 100 });
+const bootFiles = { open: async () => ({ ok: false, reason: 'missing', why: 'none here' }) as const };
+const scripts = {
+  forMac: async () => ({ kind: 'ignored', why: 'a test' }) as const,
+  explain: async () => ({}),
+  bootstrap: () => '#!ipxe\n',
+};
+const app = createApp({ scripts, artifacts: store, bootFiles, record, now: Date.now });
+const server = await startHttp({ port: Number(port), host, app });
+const pins = await store.pinAll(process.argv.slice(5));
+console.log(JSON.stringify({ event: 'ready', listening: server.listening, pins: [...pins] }));
+process.once('SIGTERM', () => server.stop(5000).then(() => store.close()));
