@@ -11,6 +11,9 @@ import { type Located, lease, openInside } from './open-file.ts';
 import { versionAt } from './stat.ts';
 import { type FileVersion, relate, sameBytes, sameFile } from './version.ts';
 
+/** Milliseconds after which a file that was being made counts as given up: making one takes none. */
+const LEFTOVER = 60_000;
+
 /** A version of a file that was pinned once. */
 interface Blob {
   readonly size: number;
@@ -225,11 +228,19 @@ async function takeStock(folder: string, known: ReadonlyMap<string, Pinned>, now
       const { size } = await stat(join(folder, name));
       blobs.set(name, { size, version: known.get(name)?.version, kept: true, readers: 0, lastUsed: now });
     } else if (name.endsWith('.new')) {
-      // Left by a process that was killed.
-      await rm(join(folder, name), { force: true }).catch(() => {});
+      await removeLeftover(join(folder, name), now);
     }
   }
   return blobs;
+}
+
+/** Removes what a process that was killed left behind, and leaves what another one is making now. */
+async function removeLeftover(path: string, now: number): Promise<void> {
+  try {
+    if (now - (await stat(path)).ctimeMs > LEFTOVER) await rm(path, { force: true });
+  } catch {
+    // Somebody else was quicker, or the folder cannot be written: neither does harm.
+  }
 }
 
 /** Makes a second name or an unshared copy of an open file's bytes; undefined if they changed before that. */

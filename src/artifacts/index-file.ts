@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type { Pin } from '../model/boot-plan.ts';
 import { type FileVersion, versionFromJson, versionToJson } from './version.ts';
@@ -57,7 +58,8 @@ export async function readIndex(file: string): Promise<Index | undefined> {
  * @throws the operating system's error
  */
 export async function writeIndex(file: string, index: Index): Promise<void> {
-  const temporary = `${file}.new`;
+  // Another process, such as `slipway script`, may write its own at the same time.
+  const temporary = `${file}.${randomUUID()}.new`;
   try {
     await writeFile(
       temporary,
