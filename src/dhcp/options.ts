@@ -61,7 +61,8 @@ export interface BadOptions {
  * or 175, which have the same form.
  */
 export function decodeOptions(...fields: readonly Uint8Array[]): Options | BadOptions {
-  const parts = new Map<number, Uint8Array[]>();
+  const options = new Map<number, Uint8Array>();
+  const split = new Map<number, Uint8Array[]>();
   for (const field of fields) {
     let at = 0;
     while (at < field.length) {
@@ -72,18 +73,14 @@ export function decodeOptions(...fields: readonly Uint8Array[]): Options | BadOp
       if (length === undefined) return { malformed: `option ${code} has no length` };
       if (at + length > field.length) return { malformed: `option ${code} runs past the end` };
       const part = field.subarray(at, at + length);
-      const before = parts.get(code);
-      if (before) before.push(part);
-      else parts.set(code, [part]);
       at += length;
+      const before = options.get(code);
+      if (!before) options.set(code, part);
+      else if (!split.get(code)?.push(part)) split.set(code, [before, part]);
     }
   }
-  return new Map([...parts].map(([code, list]) => [code, join(list)]));
-}
-
-function join(list: readonly Uint8Array[]): Uint8Array {
-  const [only] = list;
-  return list.length === 1 && only ? only : Uint8Array.from(Buffer.concat(list));
+  for (const [code, parts] of split) options.set(code, Uint8Array.from(Buffer.concat(parts)));
+  return options;
 }
 
 /** Writes options with their end mark; what is longer than 255 octets is split (RFC 3396 section 5). */

@@ -38,7 +38,7 @@ const MIN_LENGTH = 300;
 const SNAME = { at: 44, length: 64 };
 const FILE = { at: 108, length: 128 };
 
-const ip = (bytes: Uint8Array, at: number) => bytes.subarray(at, at + 4).join('.');
+const ip = (bytes: Uint8Array, at: number) => `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 
 /** The field without the zeros at its end. */
 function text(bytes: Uint8Array, { at, length }: { at: number; length: number }): Uint8Array {
@@ -48,11 +48,12 @@ function text(bytes: Uint8Array, { at, length }: { at: number; length: number })
 }
 
 /** The options of the options field and, as option 52 says, of `file` and then `sname` (RFC 3396 section 5). */
-function allOptions(bytes: Uint8Array): { options: Map<number, Uint8Array>; overload: number } | BadOptions {
+function allOptions(bytes: Uint8Array): { options: Options; overload: number } | BadOptions {
   const main = bytes.subarray(OPTIONS_AT);
   const first = decodeOptions(main);
   if ('malformed' in first) return first;
-  const overload = first.get(Option.OVERLOAD)?.[0] ?? 0;
+  const overload = first.get(Option.OVERLOAD)?.[0];
+  if (overload === undefined) return { options: first, overload: 0 };
   const all = decodeOptions(
     main,
     ...(overload & 1 ? [bytes.subarray(FILE.at, FILE.at + FILE.length)] : []),

@@ -12,7 +12,7 @@ export type ServerPort = 67 | 4011;
 export type VendorClass = 'PXEClient' | 'HTTPClient';
 
 /** What kind of program asks. */
-export type Client =
+type Client =
   | { readonly kind: 'pxe'; readonly firmware: Firmware }
   | { readonly kind: 'http'; readonly firmware: Firmware }
   /** `http`: whether it can fetch over HTTP; true where it does not list its features. */

@@ -45,8 +45,3 @@ export interface Silence {
 export function silence(reason: SilenceReason, detail?: string): Silence {
   return detail === undefined ? { silent: true, reason } : { silent: true, reason, detail };
 }
-
-/** Whether a step came to the conclusion to say nothing. */
-export function isSilence(value: object): value is Silence {
-  return 'silent' in value;
-}

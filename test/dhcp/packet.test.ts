@@ -60,6 +60,11 @@ describe('a DHCP packet', () => {
     ]);
   });
 
+  test('of the greatest length, all of it pieces of one option, is read in one go', () => {
+    const pieces = raw('3c0178'.repeat(21_000));
+    expect(decoded(pieces).options.get(60)).toHaveLength(21_000);
+  });
+
   test('whose option 52 says so has options in file and then in sname', () => {
     const overloaded = raw('340103 3c03505845 ff', (bytes) => {
       bytes.set(hex('3c03436c69 ff'), 108);

@@ -24,7 +24,7 @@ export const ascii = (text: string): Uint8Array => Uint8Array.from(Buffer.from(t
 export const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replace(/\s+/g, ''), 'hex'));
 
 /** The options of UEFI x64 firmware, changed as given; undefined takes one away. */
-export function someOptions(changes: Readonly<Record<number, Uint8Array | undefined>> = {}): Map<number, Uint8Array> {
+function someOptions(changes: Readonly<Record<number, Uint8Array | undefined>> = {}): Map<number, Uint8Array> {
   const options: Record<number, Uint8Array | undefined> = {
     53: Uint8Array.of(1),
     60: ascii('PXEClient:Arch:00007:UNDI:003016'),

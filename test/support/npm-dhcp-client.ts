@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 interface Client extends EventEmitter {
   listen(port: number, host: string, done: () => void): void;
   sendDiscover(): void;
-  _send(host: string, message: { options: Record<number, unknown> }): void;
+  _send(host: string, message: { flags: number; options: Record<number, unknown> }): void;
 }
 
 const dhcp = createRequire(import.meta.url)('dhcp') as { createClient(config: object): Client };
@@ -19,10 +19,11 @@ const print = (object: object): void => console.log(JSON.stringify(object));
 
 client.on('message', (message: object) => print({ event: 'message', ...message }));
 client.on('error', (error: Error) => print({ event: 'error', message: String(error) }));
-if (vendorClass !== undefined) {
-  const send = client._send.bind(client);
-  client._send = (host, message) => {
-    if (message.options[53] === 1) send(host, { ...message, options: { ...message.options, 60: vendorClass } });
-  };
-}
+// Without the broadcast flag an OFFER goes to the offered address, which this host does not have.
+const send = client._send.bind(client);
+client._send = (host, message) => {
+  const { options } = message;
+  if (vendorClass === undefined) send(host, { ...message, flags: 0x8000 });
+  else if (options[53] === 1) send(host, { ...message, flags: 0x8000, options: { ...options, 60: vendorClass } });
+};
 client.listen(68, '0.0.0.0', () => client.sendDiscover());

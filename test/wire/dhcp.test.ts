@@ -99,12 +99,13 @@ describe('proxyDHCP beside an ordinary DHCP server on the same network', () => {
   });
 
   test('takes relayed requests at a rate', async () => {
-    const report = await network.must('client', 'perfdhcp', [
+    // It does not wait for the answer to its last request, and exits with 3 where one is missing.
+    const { stdout: report } = await network.run('client', 'perfdhcp', [
       ...['-4', '-i', '-l', 'eth0', '-r', '300', '-n', '600', '-R', '200'],
       ...['-o', `60,${Buffer.from('PXEClient:Arch:00007:UNDI:003016').toString('hex')}`, '-o', '93,0007', SERVER],
     ]);
     const [, received = '0'] = /received packets: (\d+)/.exec(report) ?? [];
-    expect(Number(received)).toBeGreaterThan(500);
+    expect(Number(received)).toBeGreaterThan(550);
   });
 
   test('refuses to be started twice, and says which port and what helps', async () => {
