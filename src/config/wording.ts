@@ -11,10 +11,14 @@ export function escapeText(text: string): string {
   );
 }
 
+const shorten = (text: string) => (text.length > 60 ? `${text.slice(0, 59)}…` : text);
+
+/** A name without quotes, as lists show it. */
+const shortText = (text: string) => escapeText(shorten(text));
+
 /** A text in quotes, as a message shows it: escaped, and no more than 60 characters of it. */
 export function quote(text: string): string {
-  const shown = text.length > 60 ? `${text.slice(0, 59)}…` : text;
-  return escapeText(JSON.stringify(shown));
+  return escapeText(JSON.stringify(shorten(text)));
 }
 
 /** A path as people write it: `nodes.n001.mac[1]`. */
@@ -67,6 +71,6 @@ export function suggest(name: string, candidates: readonly string[]): string {
   const near = nearest(name, candidates);
   if (near !== undefined) return `did you mean ${quote(near)}?`;
   if (candidates.length === 0) return 'there is none';
-  const shown = candidates.slice(0, 20).join(', ');
+  const shown = candidates.slice(0, 20).map(shortText).join(', ');
   return `expected ${candidates.length === 1 ? '' : 'one of '}${shown}${candidates.length > 20 ? ', …' : ''}`;
 }

@@ -20,7 +20,7 @@ function check(cases: readonly Case[], wrap: (text: string) => string = (text) =
   });
 }
 
-describe('text that is no YAML', () => {
+describe('text that is no YAML', { timeout: 60_000 }, () => {
   check([
     ['a: [1, 2', '1:9: YAML: Flow sequence in block collection must be sufficiently indented and end with a ]'],
     ['server:\n\thttp: false', '2:1: YAML: Tabs are not allowed as indentation'],
@@ -366,6 +366,12 @@ describe('nodes', () => {
 
 describe('profiles and unknown machines', () => {
   check([
+    [
+      'profiles: { "x\\ty": {} }\nunknown: { profile: p }',
+      '1:13: "x\\ty" has a control character (U+0009): expected plain text',
+      `1:13: the name "x\\ty" in profiles: expected ${NAME}`,
+      '2:21: unknown.profile: there is no profile "p": expected x\\u0009y',
+    ],
     ['profiles: { p: { image: a } }', '1:25: profiles.p.image: there is no image "a": there is none'],
     [
       'unknown: { image: a, profile: p }',

@@ -49,7 +49,7 @@ async function replace(text: string): Promise<void> {
   await rename(`${file}.new`, file);
 }
 
-describe('a watched file', () => {
+describe('a watched file', { timeout: 60_000 }, () => {
   it('is read again when it is written', async () => {
     await writeFile(file, portOf(1));
     const next = await follow();
