@@ -2,7 +2,15 @@ import { watchAll } from './reload.ts';
 import { startServices } from './services.ts';
 import { loadSnapshot, type Snapshot } from './snapshot.ts';
 import { Unusable } from './unusable.ts';
-import { type Means, makeWorld, missingBinaries, usedArtifacts, type World, watchWorld } from './world.ts';
+import {
+  type Means,
+  makeWorld,
+  missingBinaries,
+  missingTemplates,
+  usedArtifacts,
+  type World,
+  watchWorld,
+} from './world.ts';
 
 /** The daemon at work. */
 export interface Daemon {
@@ -13,6 +21,7 @@ export interface Daemon {
 /** Looks at what nodes will ask for, so that what is missing shows before they do, and digests are ready. */
 async function prepare(world: World, { record }: Means): Promise<void> {
   for (const message of missingBinaries(world)) record({ event: 'bootfile.missing', level: 'warn', message });
+  for (const message of missingTemplates(world.config)) record({ event: 'config.warning', level: 'warn', message });
   const used = usedArtifacts(world.config);
   for (const [path, result] of await world.store.pinAll(used.keys())) {
     if (result.ok) continue;
@@ -64,7 +73,7 @@ export async function serve(configFile: string, means: Means): Promise<Daemon> {
   record({
     event: 'ready',
     level: 'info',
-    message: `ready: ${config.nodes.length} node(s); ${services.listening().join(', ')}`,
+    message: `serving ${config.nodes.length} node(s); ${services.listening().join(', ')}`,
     nodes: config.nodes.length,
     address: world.server.address,
     http: world.server.httpPort,

@@ -1,6 +1,6 @@
-import type { OpenResult } from './model/open-file.ts';
 import type { Scripts } from './ipxe-templates/scripts.ts';
 import { isAutoexec, parseBootFileName } from './model/boot-file.ts';
+import type { OpenResult } from './model/open-file.ts';
 import type { TftpFile } from './tftp/file.ts';
 import type { World } from './world.ts';
 

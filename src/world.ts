@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { type BootFiles, findBootFiles, PACKAGE_FOLDERS } from './artifacts/boot-files.ts';
 import { openStore, type Store } from './artifacts/store.ts';
 import { watchStore } from './artifacts/watch.ts';
@@ -28,9 +30,12 @@ export interface Means {
   readonly monotonic: () => number;
 }
 
-async function openArtifacts(config: Config, { record, now }: Means): Promise<Store> {
+async function openArtifacts({ artifacts: root }: Config, { record, now }: Means): Promise<Store> {
   try {
-    return await openStore({ root: config.artifacts, record, now, settleMs: SETTLE_MS });
+    if ((await mkdir(root, { recursive: true })) !== undefined) {
+      record({ event: 'artifact.folder', level: 'warn', message: `artifacts: made ${root}, which did not exist` });
+    }
+    return await openStore({ root, record, now, settleMs: SETTLE_MS });
   } catch (cause) {
     const { message } = cause as Error;
     throw new Error(`artifacts: ${message}; make the folder, or name another with artifacts:`, { cause });
@@ -86,6 +91,11 @@ export function worldScripts(world: () => World): Scripts {
       },
     };
   });
+}
+
+/** A folder of templates that is named and does not exist: no mistake, but perhaps not what was meant. */
+export function missingTemplates({ templates }: Config): readonly string[] {
+  return templates === undefined || existsSync(templates) ? [] : [`templates: ${templates} does not exist`];
 }
 
 /** The iPXE binaries that PCs would be told to fetch and that this server does not have, each with the remedy. */

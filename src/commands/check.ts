@@ -4,7 +4,7 @@ import { describeNodes, formatNodes } from '../config/describe.ts';
 import type { Config } from '../model/config.ts';
 import { formatProblem } from '../model/config.ts';
 import { loadSnapshot } from '../snapshot.ts';
-import { usedArtifacts } from '../world.ts';
+import { missingTemplates, usedArtifacts } from '../world.ts';
 
 /** Files that images name and that are not there: the node would wait in vain, but the server runs. */
 async function missingFiles(config: Config): Promise<readonly string[]> {
@@ -31,7 +31,7 @@ export async function checkConfig(
   const loaded = await loadSnapshot(file);
   const problems = loaded.ok ? [] : loaded.problems;
   const config = loaded.ok ? loaded.snapshot.config : undefined;
-  const warnings = config ? await missingFiles(config) : [];
+  const warnings = config ? [...missingTemplates(config), ...(await missingFiles(config))] : [];
   if (json) {
     const nodes = config ? describeNodes(config) : [];
     return { text: `${JSON.stringify({ ok: loaded.ok, problems, warnings, nodes }, null, 2)}\n`, ok: loaded.ok };

@@ -151,7 +151,7 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
     address: server?.address,
     http: port(server?.http, 8080),
     tftp: port(server?.tftp, 69),
-    dhcp: { mode: server?.dhcp?.mode ?? 'proxy' },
+    dhcp: { mode: server?.dhcp === false ? 'off' : (server?.dhcp?.mode ?? 'proxy') },
     ipxe: server?.ipxe === undefined ? undefined : resolvePath(baseDir, server.ipxe),
   };
 }

@@ -214,9 +214,12 @@ const serverSection = mapping({
     .describe("What nodes are told. Default: the interface's first IPv4 address."),
   http: service().describe('Default: { port: 8080 }; false turns it off.'),
   tftp: service().describe('Default: { port: 69 }; false turns it off.'),
-  dhcp: mapping({ mode: oneOf(['proxy', 'off']).optional() })
+  dhcp: z
+    .union([z.literal(false), mapping({ mode: oneOf(['proxy', 'off']).optional() })], {
+      error: 'a mapping such as { mode: proxy }, or false',
+    })
     .nullish()
-    .describe('Default: { mode: proxy }; off leaves DHCP to another server altogether.'),
+    .describe('Default: { mode: proxy }; off, or false, leaves DHCP to another server altogether.'),
   ipxe: folder()
     .optional()
     .describe('A folder with iPXE binaries of your own, relative to this file, looked into first.'),

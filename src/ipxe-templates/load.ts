@@ -16,12 +16,17 @@ async function readFolder(folder: string): Promise<readonly (readonly [string, T
   );
 }
 
+function noneIfMissing(error: NodeJS.ErrnoException): readonly [] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
+}
+
 /**
  * Reads the built-in templates and the user's own, which win where the names are equal.
- * @param folder the user's folder, or undefined for none
+ * @param folder the user's folder, or undefined for none; one that does not exist has no templates
  * @throws the file system's error where the folder or a file cannot be read
  */
 export async function loadTemplates(folder: string | undefined): Promise<TemplateSources> {
-  const own = folder === undefined ? [] : await readFolder(folder);
+  const own = folder === undefined ? [] : await readFolder(folder).catch(noneIfMissing);
   return new Map([...(await readFolder(BUILT_IN)), ...own]);
 }

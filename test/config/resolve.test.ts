@@ -83,6 +83,7 @@ describe('a valid file', () => {
   it('may turn services off', () => {
     const { server } = configOf('server: { http: false, tftp: false, dhcp: { mode: off } }');
     expect(server).toMatchObject({ http: false, tftp: false, dhcp: { mode: 'off' } });
+    expect(configOf('server: { dhcp: false }').server.dhcp).toEqual({ mode: 'off' });
   });
 
   it('may name folders relative to itself, or absolute', () => {
