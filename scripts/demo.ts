@@ -1,8 +1,10 @@
 // Builds a Debian image and netboots it in a virtual machine on a network of its own, saying what happens.
+import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
 import { buildImage, IMAGES, imageYaml } from '../test/support/images.ts';
 import { createLab, DHCP_ADDRESS, SERVER_ADDRESS } from '../test/support/lab.ts';
 import { powerOn } from '../test/support/machine.ts';
+import type { Running } from '../test/support/process.ts';
 
 const MAC = '52:54:00:00:00:01';
 const CONFIG = `server: { interface: eth0 }
@@ -17,13 +19,19 @@ const seconds = () => `${((performance.now() - started) / 1000).toFixed(0).padSt
 const step = (text: string) => console.log(`${seconds()}  ${styleText('bold', text)}`);
 const detail = (text: string) => console.log(`        ${styleText('dim', text)}`);
 
+/** Shows what a process prints to its standard output, a line at a time. */
+function eachLine({ child }: Running, show: (line: string) => void): void {
+  if (child.stdout) createInterface({ input: child.stdout }).on('line', show);
+}
+
 /** What the machine's console says on its way, and what that means. */
 const STAGES: readonly (readonly [RegExp, string])[] = [
   [/iPXE initialising devices/, "the machine's firmware starts its network boot ROM (iPXE)"],
   [/Slipway: n001 boots/, 'iPXE runs the script that the server made for this machine'],
   [/Linux version/, 'the kernel runs; the initrd follows'],
-  [/slipway: /, "the initrd fetches the root file system, Slipway's dracut modules at work"],
-  [/Switching root|Switch Root|Welcome to .*Debian/, 'the root is in RAM; the system in it takes over'],
+  [/slipway: fetching/, "Slipway's dracut modules in the initrd fetch the root file system"],
+  [/slipway: the root is ready/, 'the root is in memory'],
+  [/Switch Root/, 'the system in it takes over'],
   [/login: /, 'log-in prompt'],
 ];
 
@@ -39,13 +47,9 @@ process.once('SIGINT', () => cleanUp().then(() => process.exit(130)));
 try {
   console.log(CONFIG.replace(/^/gm, '          ').trimEnd());
   const daemon = await lab.serve();
-  let seen = 0;
-  daemon.child.stdout?.on('data', () => {
-    for (const line of daemon.output.split('\n').slice(seen, -1)) {
-      seen += 1;
-      const { event, level, message } = JSON.parse(line);
-      if (level !== 'debug') detail(`server: ${event}: ${message}`);
-    }
+  eachLine(daemon, (line) => {
+    const { event, message } = JSON.parse(line);
+    detail(`server: ${event}: ${message}`);
   });
   step(`the script that any machine with this address gets: curl http://${SERVER_ADDRESS}:8080/ipxe/${MAC}`);
   const script = await lab.network.must('client', 'curl', ['-sS', `http://${SERVER_ADDRESS}:8080/ipxe/${MAC}`]);
@@ -53,6 +57,9 @@ try {
 
   step('power on: a PC with BIOS, 1.5 GB of memory, no disk');
   const machine = await powerOn(lab.network, { firmware: 'bios', mac: MAC, memory: 1536 });
+  eachLine(machine.console, (line) => {
+    if (line.startsWith('slipway: ')) detail(`machine: ${line.trim()}`);
+  });
   for (const [pattern, meaning] of STAGES) {
     await machine.console.until(pattern, 600);
     step(meaning);

@@ -1,11 +1,12 @@
 import { createSocket, type Socket } from 'node:dgram';
+import { boundedRecord } from '../model/bounded-record.ts';
 import type { Config } from '../model/config.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { answer, type Outcome } from './answer.ts';
 import { Attempts } from './attempts.ts';
 import { bindFailure, PORT_67_TAKEN } from './bind-failure.ts';
 import type { DhcpIdentity } from './decide.ts';
-import { Journal } from './journal.ts';
+import { missingOnce } from './missing.ts';
 import type { Datagram } from './reply.ts';
 import type { ServerPort } from './request.ts';
 
@@ -150,9 +151,10 @@ const isRelayed = (bytes: Uint8Array) => bytes.subarray(24, 28).some((octet) => 
  * Starts a proxyDHCP server (PXE 2.1 section 2.2): OFFERs to DISCOVERs on port 67, ACKs on port 4011; no leases.
  * @throws Error with `code` and `cause` if port 4011 is taken or a port cannot be had; its message names the remedy
  */
-export async function startDhcp({ address, config, identity, record, now }: DhcpDeps): Promise<DhcpServer> {
+export async function startDhcp({ address, config, identity, now, ...rest }: DhcpDeps): Promise<DhcpServer> {
   const attempts = new Attempts();
-  const journal = new Journal(record);
+  const record = boundedRecord(rest.record, now);
+  const noteMissing = missingOnce(record);
   const bootServer = await bind(address, 4011, false).catch((cause) => {
     throw bindFailure(cause, address, 4011);
   });
@@ -164,7 +166,7 @@ export async function startDhcp({ address, config, identity, record, now }: Dhcp
   let lookedAt = Number.NEGATIVE_INFINITY;
 
   const fail = (what: string, error: unknown) => {
-    journal.note({ event: 'dhcp.error', level: 'warn', message: `${what}: ${String(error)}` }, now());
+    record({ event: 'dhcp.error', level: 'warn', message: `${what}: ${String(error)}` });
   };
 
   const send = (datagram: Datagram) => {
@@ -183,9 +185,9 @@ export async function startDhcp({ address, config, identity, record, now }: Dhcp
   };
 
   const carryOut = ({ event, send: datagram, missing }: Outcome) => {
-    if (missing !== undefined) journal.noteMissing(missing);
+    if (missing !== undefined) noteMissing(missing);
     if (datagram) send(datagram);
-    journal.note(event, now());
+    record(event);
   };
 
   const serve = (socket: Socket, port: ServerPort) => {

@@ -92,6 +92,7 @@ export function startDownload(
   const prepare = async (): Promise<{ file: TftpFile; port: Port } | undefined> => {
     const opened = await open(name, peer);
     if (typeof opened === 'string') {
+      if (state === 'closed') return undefined;
       if (opened === 'refused') refuse(peer, ERROR.accessViolation, 'Access violation');
       else refuse(peer, ERROR.fileNotFound, opened === 'directory' ? 'Is a directory' : 'File not found');
       record(missingEvent(about, opened));

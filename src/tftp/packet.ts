@@ -47,11 +47,17 @@ const MAX_MESSAGE = 200;
 
 const malformed = (reason: Malformed['reason']): Malformed => ({ kind: 'malformed', reason });
 
+/** A 16-bit number in network order. */
+const readWord = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+
 /** The zero-terminated strings from an offset on; a last one without its zero is left out. */
-function strings(bytes: Buffer, offset: number): readonly string[] {
+function strings(bytes: Uint8Array, offset: number): readonly string[] {
   const found: string[] = [];
   for (let at = offset, end = bytes.indexOf(0, at); end >= 0; at = end + 1, end = bytes.indexOf(0, at)) {
-    found.push(bytes.toString('latin1', at, end));
+    found.push(latin1(bytes.subarray(at, end)));
   }
   return found;
 }
@@ -72,34 +78,33 @@ function options(texts: readonly string[]): readonly Option[] {
  * @returns the packet, whose payload shares the datagram's memory, or why the bytes are none; never throws
  */
 export function decodePacket(datagram: Uint8Array): Packet | Malformed {
-  const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.byteLength);
-  if (bytes.length < 2) return malformed('too-short');
-  const opcode = bytes.readUInt16BE(0);
+  if (datagram.length < 2) return malformed('too-short');
+  const opcode = readWord(datagram, 0);
   switch (opcode) {
     case OPCODE.read:
     case OPCODE.write: {
-      if (bytes.length > MAX_REQUEST) return malformed('too-long');
-      const [filename, mode, ...rest] = strings(bytes, 2);
+      if (datagram.length > MAX_REQUEST) return malformed('too-long');
+      const [filename, mode, ...rest] = strings(datagram, 2);
       if (filename === undefined || mode === undefined) return malformed('unterminated');
       if (filename === '') return malformed('no-filename');
       return { kind: opcode === OPCODE.read ? 'read' : 'write', filename, mode, options: options(rest) };
     }
     case OPCODE.data:
-      if (bytes.length < 4) return malformed('too-short');
-      return { kind: 'data', block: bytes.readUInt16BE(2), payload: bytes.subarray(4) };
+      if (datagram.length < 4) return malformed('too-short');
+      return { kind: 'data', block: readWord(datagram, 2), payload: datagram.subarray(4) };
     case OPCODE.ack:
-      if (bytes.length < 4) return malformed('too-short');
-      return { kind: 'ack', block: bytes.readUInt16BE(2) };
+      if (datagram.length < 4) return malformed('too-short');
+      return { kind: 'ack', block: readWord(datagram, 2) };
     case OPCODE.error: {
-      if (bytes.length < 4) return malformed('too-short');
+      if (datagram.length < 4) return malformed('too-short');
       // Some clients leave out the text's zero, or the text.
-      const end = bytes.indexOf(0, 4);
-      const message = bytes.toString('latin1', 4, Math.min(end < 0 ? bytes.length : end, 4 + MAX_MESSAGE));
-      return { kind: 'error', code: bytes.readUInt16BE(2), message };
+      const end = datagram.indexOf(0, 4);
+      const text = datagram.subarray(4, Math.min(end < 0 ? datagram.length : end, 4 + MAX_MESSAGE));
+      return { kind: 'error', code: readWord(datagram, 2), message: latin1(text) };
     }
     case OPCODE.oack:
-      if (bytes.length > MAX_REQUEST) return malformed('too-long');
-      return { kind: 'oack', options: options(strings(bytes, 2)) };
+      if (datagram.length > MAX_REQUEST) return malformed('too-long');
+      return { kind: 'oack', options: options(strings(datagram, 2)) };
     default:
       return malformed('unknown-opcode');
   }

@@ -4,7 +4,7 @@ export interface Rtt {
   readonly srtt: number | undefined;
   /** Its variation. */
   readonly rttvar: number;
-  /** The retransmission timeout, doubled with each of the quick tries. */
+  /** The retransmission timeout that follows from both. */
   readonly rto: number;
   /** The wait when quick tries were in vain. */
   readonly long: number;
@@ -22,6 +22,8 @@ const FLOOR = 5;
 const GRANULARITY = 1;
 /** Doublings before the server falls silent for long: on a LAN 5, 10, 20 and 40 ms. */
 const QUICK_TRIES = 3;
+/** A longer answer tells of one pause, not of the peer's pace. */
+const MAX_SAMPLE = 250;
 /** The client's own timer where it names none, in seconds: atftp and U-Boot wait 5, edk2 4, others less. */
 const CLIENT_TIMEOUT = 5;
 /** The longest timer of a client, in seconds, that is waited for. */
@@ -38,33 +40,44 @@ export function unmeasured(timeout: number | undefined): Rtt {
   return { srtt: undefined, rttvar: 0, rto: INITIAL_RTO, long, tries: 0, silence: 0 };
 }
 
-/** Takes in a round trip of a packet that was sent once (RFC 6298 section 2; section 3 for why only once). */
-export function measured(rtt: Rtt, sample: number): Rtt {
+/** Takes in a round trip (RFC 6298 section 2). */
+function measured(rtt: Rtt, sample: number): Rtt {
   const srtt = rtt.srtt === undefined ? sample : 0.875 * rtt.srtt + 0.125 * sample;
   const rttvar = rtt.srtt === undefined ? sample / 2 : 0.75 * rtt.rttvar + 0.25 * Math.abs(rtt.srtt - sample);
   const rto = Math.min(rtt.long, Math.max(FLOOR, srtt + Math.max(GRANULARITY, 4 * rttvar)));
-  return { ...rtt, srtt, rttvar, rto };
-}
-
-/** The peer made progress: its patience starts anew. A doubled timeout stays until the next measurement. */
-export function heard(rtt: Rtt): Rtt {
-  return rtt.tries === 0 ? rtt : { ...rtt, tries: 0, silence: 0 };
+  return { srtt, rttvar, rto, long: rtt.long, tries: 0, silence: 0 };
 }
 
 /**
- * How long to wait for an answer to what was just sent. After some quick tries, longer than the client's own timer:
- * many clients start that anew with every packet and repeat a lost ACK only when it runs out, so a server that goes on
- * sending would keep them from ever doing so (atftp). A slow client is not drowned either.
+ * The peer made progress. Which copy of a packet sent repeatedly it answers cannot be told (RFC 6298 section 3), but
+ * guessed: an answer as quick as usual is one to the last copy, and something was lost; a later one is an answer to the
+ * first, and the peer has become slow. Without the guess, a doubled timeout would have to stay until something is
+ * measured, which on a bad network is never.
+ * @param once whether it answers something that was sent once
+ * @param sinceLast milliseconds since it was sent last
+ * @param sinceFirst milliseconds since it was sent first
+ */
+export function heard(rtt: Rtt, once: boolean, sinceLast: number, sinceFirst: number): Rtt {
+  if (once) return measured(rtt, sinceLast);
+  if (rtt.tries === 0) return rtt;
+  if (rtt.srtt === undefined) return { ...rtt, tries: 0, silence: 0 };
+  const usual = sinceLast <= rtt.srtt + 4 * rtt.rttvar;
+  return measured(rtt, usual ? sinceLast : Math.min(MAX_SAMPLE, sinceFirst));
+}
+
+/**
+ * How long to wait for an answer to what was just sent: a few times doubled (RFC 6298, 5.5), then longer than the
+ * client's own timer. Many clients start that anew with every packet and repeat a lost ACK only when it runs out, so a
+ * server that goes on sending would keep them from ever doing so (atftp). A slow client is not drowned either.
  */
 export function patience(rtt: Rtt): number {
-  return rtt.tries > QUICK_TRIES ? rtt.long : rtt.rto;
+  return rtt.tries > QUICK_TRIES ? rtt.long : Math.min(rtt.long, rtt.rto * 2 ** rtt.tries);
 }
 
 /**
- * A timeout passed in vain: the next quick one is twice as long (RFC 6298, 5.5).
+ * A timeout passed in vain.
  * @param waited its milliseconds
  */
-export function backedOff(rtt: Rtt, waited: number): Rtt {
-  const rto = rtt.tries < QUICK_TRIES ? Math.min(rtt.long, rtt.rto * 2) : rtt.rto;
-  return { ...rtt, rto, tries: rtt.tries + 1, silence: rtt.silence + waited };
+export function unheard(rtt: Rtt, waited: number): Rtt {
+  return { ...rtt, tries: rtt.tries + 1, silence: rtt.silence + waited };
 }

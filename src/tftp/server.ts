@@ -1,4 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
+import { boundedRecord } from '../model/bounded-record.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { bindFailure } from './bind-failure.ts';
 import type { DownloadDeps, Opened, Peer, Port } from './download.ts';
@@ -32,7 +33,7 @@ export interface TftpServer {
   /** `ADDRESS:PORT` of each listening socket. */
   readonly listening: readonly string[];
   /**
-   * Takes no further requests and resolves when all files and sockets are closed.
+   * Takes no further requests and resolves when all sockets are closed. Only the first call counts.
    * @param graceMs how long transfers under way may go on; what remains then gets an ERROR
    */
   stop(graceMs?: number): Promise<void>;
@@ -95,7 +96,7 @@ export async function startTftp({ address, port, open, record, now, ...rest }: T
   const refuse = (peer: Peer, code: number, message: string): void => {
     refusals.send(encodePacket({ kind: 'error', code, message }), peer.port, peer.address);
   };
-  const requests = receiveRequests({ open, bindPort, refuse, record, now, limits });
+  const requests = receiveRequests({ open, bindPort, refuse, record: boundedRecord(record, now), now, limits });
   listen(listener, requests.receive);
   try {
     listener.setRecvBufferSize(RECEIVE_BUFFER);
@@ -103,12 +104,17 @@ export async function startTftp({ address, port, open, record, now, ...rest }: T
     // The system's own size serves, with less room for bursts.
   }
 
+  const stop = async (graceMs: number): Promise<void> => {
+    await new Promise<void>((resolve) => listener.close(() => resolve()));
+    await requests.drain(graceMs);
+    await new Promise<void>((resolve) => refusals.close(() => resolve()));
+  };
+  let stopped: Promise<void> | undefined;
   return {
     listening: [`${address}:${listener.address().port}`],
-    async stop(graceMs = 0) {
-      await new Promise<void>((resolve) => listener.close(() => resolve()));
-      await requests.drain(graceMs);
-      await new Promise<void>((resolve) => refusals.close(() => resolve()));
+    stop(graceMs = 0) {
+      stopped ??= stop(graceMs);
+      return stopped;
     },
   };
 }

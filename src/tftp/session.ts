@@ -2,7 +2,7 @@ import { type Blocks, readBlocks, type TftpFile } from './file.ts';
 import type { TftpLimits } from './limits.ts';
 import type { Negotiated } from './options.ts';
 import { decodePacket, ERROR, encodeData, encodePacket } from './packet.ts';
-import { backedOff, heard, measured, patience, unmeasured } from './rtt.ts';
+import { heard, patience, unheard, unmeasured } from './rtt.ts';
 import { type Input, newTransfer, type Output, step } from './transfer.ts';
 
 /** Why the server itself ends a transfer. */
@@ -71,6 +71,9 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
   let loading = false;
   /** When the last packet left; undefined while the next one waits for the disk. */
   let sentAt: number | undefined;
+  /** When what is awaited an answer for was sent first. */
+  let firstSentAt = 0;
+  let awaited = false;
   let timer: NodeJS.Timeout | undefined;
   /** When it runs out. */
   let due = 0;
@@ -128,6 +131,8 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
   /** Starts the wait for an answer. A timer that runs is left alone: setting it anew for each packet costs. */
   const arm = (): void => {
     sentAt = now();
+    if (!awaited) firstSentAt = sentAt;
+    awaited = true;
     if (timer === undefined || due > sentAt + allowed()) setTimer();
   };
   const setTimer = (): void => {
@@ -150,7 +155,7 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
       setTimer();
       return;
     }
-    rtt = backedOff(rtt, allowed());
+    rtt = unheard(rtt, allowed());
     const limit = transfer.answered ? limits.silence : Math.min(UNANSWERED_SILENCE, limits.silence);
     advance({ kind: rtt.silence >= limit ? 'gone' : 'timeout' });
   };
@@ -163,13 +168,14 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
         arm();
         break;
       case 'send-data':
-        [next, last] = [output.from, output.to];
+        if (output.from !== last + 1) next = output.from;
+        last = output.to;
         retransmits += output.again;
         pump();
         break;
       case 'progress':
-        if (output.once && sentAt !== undefined) rtt = measured(rtt, now() - sentAt);
-        rtt = heard(rtt);
+        rtt = heard(rtt, output.once && sentAt !== undefined, now() - (sentAt ?? now()), now() - firstSentAt);
+        awaited = false;
         blocks.release(transfer.acked);
         break;
       case 'failed':

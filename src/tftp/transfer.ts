@@ -13,8 +13,9 @@ export interface Transfer {
   /** The last block sent. */
   readonly sent: number;
   /**
-   * The last block of which two copies may have been sent, -1 before any (the OACK counts as 0). An ACK of a block up
-   * to here may answer either copy: it measures no round trip, and its repetition says nothing of a gap.
+   * The last block of which two copies may have been sent, -1 before any (the OACK counts as 0). Clients answer a second
+   * copy as they do a gap, with an ACK of what they have: so an ACK of a block up to here measures no round trip and
+   * proves no gap.
    */
   readonly repeated: number;
   /** Whether the client has acknowledged anything: before, its address may be forged. */
@@ -35,7 +36,10 @@ export type Input =
 /** What is to be done about it, in order. */
 export type Output =
   | { readonly kind: 'send-oack' }
-  /** Send these blocks, both ends included, instead of what is still to be sent. The first `again` of them anew. */
+  /**
+   * Send these blocks, both ends included, the first `again` of them anew. Where they do not follow the last one asked
+   * for, they take the place of what is still to be sent.
+   */
   | { readonly kind: 'send-data'; readonly from: number; readonly to: number; readonly again: number }
   /** The peer made progress; `once` says that what it acknowledged was sent once and all of it arrived. */
   | { readonly kind: 'progress'; readonly once: boolean }
@@ -57,11 +61,22 @@ export function newTransfer(size: number, blksize: number, windowsize: number, o
   return { phase: oack ? 'oack' : 'data', blocks, windowsize, acked: 0, sent: 0, repeated: -1, answered: false };
 }
 
-/** Sends the window that follows the last acknowledged block, whatever of it was sent before. */
-function sendWindow(transfer: Transfer): readonly [Transfer, Output] {
-  const { acked, sent, repeated } = transfer;
-  const to = Math.min(acked + transfer.windowsize, transfer.blocks);
-  const next = sent > acked ? { ...transfer, sent: to, repeated: Math.max(sent, repeated) } : { ...transfer, sent: to };
+/**
+ * Sends the window that follows a block, whatever of it was sent before. Every packet comes through here, and V8 is
+ * slow at spreads: hence the fields one by one.
+ */
+function sendWindow(transfer: Transfer, acked: number): readonly [Transfer, Output] {
+  const { blocks, windowsize, sent } = transfer;
+  const to = Math.min(acked + windowsize, blocks);
+  const next: Transfer = {
+    phase: 'data',
+    blocks,
+    windowsize,
+    acked,
+    sent: to,
+    repeated: sent > acked ? Math.max(sent, transfer.repeated) : transfer.repeated,
+    answered: transfer.answered,
+  };
   return [next, { kind: 'send-data', from: acked + 1, to, again: sent - acked }];
 }
 
@@ -69,7 +84,7 @@ function onAck(transfer: Transfer, wireBlock: number): readonly [Transfer, reado
   const { acked, sent, repeated } = transfer;
   if (transfer.phase === 'oack') {
     if (wireBlock !== 0) return [transfer, NOTHING];
-    const [next, send] = sendWindow({ ...transfer, phase: 'data', answered: true });
+    const [next, send] = sendWindow({ ...transfer, answered: true }, 0);
     return [next, [{ kind: 'progress', once: repeated < 0 }, send]];
   }
   const ahead = (wireBlock - acked) & 0xffff;
@@ -78,19 +93,25 @@ function onAck(transfer: Transfer, wireBlock: number): readonly [Transfer, reado
     // Apprentice, RFC 1123 section 4.2.3.1). In a window it is how a client reports that the first block is missing
     // (RFC 7440 section 4); edk2 reports it once for each packet after the hole, so only the first counts.
     if (transfer.windowsize === 1 || sent === acked || repeated >= acked) return [transfer, NOTHING];
-    const [next, send] = sendWindow(transfer);
+    const [next, send] = sendWindow(transfer, acked);
     return [next, [send]];
   }
   if (ahead > sent - acked) return [transfer, NOTHING];
   const block = acked + ahead;
   const progress: Output = { kind: 'progress', once: block === sent && block > repeated };
+  const heard = transfer.answered ? transfer : { ...transfer, answered: true };
   if (block === transfer.blocks) {
-    return [
-      { ...transfer, phase: 'over', acked: block, answered: true },
-      [progress, { kind: 'done', confirmed: true }],
-    ];
+    return [{ ...heard, phase: 'over', acked: block }, [progress, { kind: 'done', confirmed: true }]];
   }
-  const [next, send] = sendWindow({ ...transfer, acked: block, answered: true });
+  if (block < sent && block <= repeated) {
+    // What follows the block may still be on its way, in one copy or two. Sending it once more would be answered like
+    // this again, and so on to the end of the file. Only what the window has room for now is sent; if the gap is real,
+    // the timer runs out.
+    const to = Math.min(block + heard.windowsize, heard.blocks);
+    const slid = { ...heard, acked: block, sent: to };
+    return [slid, to > sent ? [progress, { kind: 'send-data', from: sent + 1, to, again: 0 }] : [progress]];
+  }
+  const [next, send] = sendWindow(heard, block);
   return [next, [progress, send]];
 }
 
@@ -100,28 +121,30 @@ function onAck(transfer: Transfer, wireBlock: number): readonly [Transfer, reado
  */
 export function step(transfer: Transfer, input: Input): readonly [Transfer, readonly Output[]] {
   if (transfer.phase === 'over') return [transfer, NOTHING];
-  const over: Transfer = { ...transfer, phase: 'over' };
   switch (input.kind) {
     case 'start': {
       if (transfer.phase === 'oack') return [transfer, [{ kind: 'send-oack' }]];
-      const [next, send] = sendWindow(transfer);
+      const [next, send] = sendWindow(transfer, transfer.acked);
       return [next, [send]];
     }
     case 'ack':
       return onAck(transfer, input.block);
     case 'timeout': {
       if (transfer.phase === 'oack') return [{ ...transfer, repeated: 0 }, [{ kind: 'send-oack' }]];
-      const [next, send] = sendWindow(transfer);
+      const [next, send] = sendWindow(transfer, transfer.acked);
       return [next, [send]];
     }
     case 'error': {
       // edk2 ends a size probe with ERROR 8, PXE ROMs with ERROR 0 "TFTP Aborted", both in answer to the OACK.
       const probe = transfer.phase === 'oack' && (input.code === 0 || input.code === 8);
+      const over: Transfer = { ...transfer, phase: 'over' };
       return [over, [probe ? { kind: 'probe' } : { kind: 'failed', reason: 'client-error' }]];
     }
-    case 'gone':
+    case 'gone': {
       // Many clients close their port with the last ACK; where that is lost, nobody answers any more.
-      if (transfer.answered && transfer.sent === transfer.blocks) return [over, [{ kind: 'done', confirmed: false }]];
-      return [over, [{ kind: 'failed', reason: 'client-gone' }]];
+      const complete = transfer.answered && transfer.sent === transfer.blocks;
+      const end: Output = complete ? { kind: 'done', confirmed: false } : { kind: 'failed', reason: 'client-gone' };
+      return [{ ...transfer, phase: 'over' }, [end]];
+    }
   }
 }

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Attempts } from '../../src/dhcp/attempts.ts';
-import { Budget } from '../../src/dhcp/budget.ts';
-import { Journal } from '../../src/dhcp/journal.ts';
+import { missingOnce } from '../../src/dhcp/missing.ts';
 import { decodePacket } from '../../src/dhcp/packet.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { aConfig, aNode, ignored, mac, settings } from '../support/config.ts';
@@ -119,31 +118,12 @@ describe('the memory of attempts', () => {
   });
 });
 
-describe('the journal', () => {
-  test('passes a bounded number of events a second and says how many it held back', () => {
-    const budget = new Budget(2);
-    expect([0, 1, 2, 3].map((now) => budget.take(now))).toEqual([0, 0, undefined, undefined]);
-    expect([1000, 1001, 1002].map((now) => budget.take(now))).toEqual([2, 0, undefined]);
-  });
-
-  test('keeps the events of one level from using up those of another', () => {
-    const events: BootEvent[] = [];
-    const journal = new Journal((event) => events.push(event));
-    for (let n = 0; n < 1000; n++) journal.note({ event: 'dhcp.silent', level: 'debug', message: '' }, 0);
-    journal.note({ event: 'dhcp.offer', level: 'info', message: '' }, 0);
-    journal.note({ event: 'dhcp.silent', level: 'debug', message: '' }, 1000);
-    expect(events.filter(({ event }) => event === 'dhcp.offer')).toHaveLength(1);
-    expect(events.length).toBeLessThan(100);
-    expect(events.at(-1)?.suppressed).toBe(1000 - events.length + 2);
-  });
-
-  test('warns of a missing boot file once', () => {
-    const events: BootEvent[] = [];
-    const journal = new Journal((event) => events.push(event));
-    for (const file of ['snponly.efi', 'snponly.efi', 'arm64/snponly.efi']) journal.noteMissing(file);
-    expect(events.map(({ level, file }) => [level, file])).toEqual([
-      ['warn', 'snponly.efi'],
-      ['warn', 'arm64/snponly.efi'],
-    ]);
-  });
+test('a missing boot file is warned of once', () => {
+  const events: BootEvent[] = [];
+  const noteMissing = missingOnce((event) => events.push(event));
+  for (const file of ['snponly.efi', 'snponly.efi', 'arm64/snponly.efi']) noteMissing(file);
+  expect(events.map(({ level, file }) => [level, file])).toEqual([
+    ['warn', 'snponly.efi'],
+    ['warn', 'arm64/snponly.efi'],
+  ]);
 });

@@ -273,3 +273,26 @@ test('what is no MAC address is 400, a stranger 404, an unknown path 404', async
     await curl('--path-as-is', '-o', '/dev/null', '-w', '%{http_code}', `${URL_OF}/artifacts/%2e%2e/config.yaml`),
   ).toMatch(/^40[034]$/);
 });
+
+test('100,000 hostile packets to each UDP port do not disturb a download, and the daemon serves on', async () => {
+  const content = Buffer.alloc(20_000_000, 'content ');
+  await writeArtifact('root.oci', content);
+  const daemon = await serve();
+  const flood = lab.network.start('client', process.execPath, [
+    ...['--import', 'tsx', join(TOP, 'test/support/udp-flood.ts'), SERVER_ADDRESS, '100000', '67', '4011', '69'],
+  ]);
+  running.push(flood);
+  let flooding = true;
+  flood.exit.then(() => {
+    flooding = false;
+  });
+  do {
+    const path = join(lab.folder, 'download');
+    await curl('--limit-rate', '10M', '-o', path, `${URL_OF}/artifacts/debian/root.oci`);
+    expect(await lab.network.must('client', 'sha256sum', [path])).toContain(sha256(content));
+  } while (flooding);
+  expect((await flood.exit).stdout).toContain('"sent":300000');
+  expect(await curl(`tftp://${SERVER_ADDRESS}/autoexec.ipxe`)).toMatch(/^#!ipxe\n/);
+  expect(await status('/healthz')).toBe('200');
+  expect(events(daemon).filter(({ level }) => level === 'error')).toEqual([]);
+});

@@ -1,0 +1,16 @@
+import type { RecordEvent } from '../model/event.ts';
+
+/** Warns of boot files that machines would need and that are not there, once for each. */
+export function missingOnce(record: RecordEvent): (file: string) => void {
+  const missing = new Set<string>();
+  return (file) => {
+    if (missing.has(file)) return;
+    missing.add(file);
+    record({
+      event: 'dhcp.no-boot-file',
+      level: 'warn',
+      message: `a machine needs ${file}, which is not there: install iPXE's package for it, or put it into server.ipxe`,
+      file,
+    });
+  };
+}

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { boundedRecord } from '../../src/model/bounded-record.ts';
+import type { BootEvent } from '../../src/model/event.ts';
+
+it('a flood of packets is no flood of events, and nothing is left out in silence', () => {
+  const recorded: BootEvent[] = [];
+  let now = 0;
+  const record = boundedRecord(
+    (event) => recorded.push(event),
+    () => now,
+  );
+  const event: BootEvent = { event: 'tftp.failed', level: 'warn', message: 'x' };
+  for (let n = 0; n < 1000; n++) record(event);
+  expect(recorded).toEqual(Array(50).fill(event));
+  // Other levels have bounds of their own.
+  record({ ...event, level: 'info' });
+  expect(recorded).toHaveLength(51);
+  now = 1000;
+  record(event);
+  record(event);
+  expect(recorded.slice(51)).toEqual([{ ...event, suppressed: 950 }, event]);
+});

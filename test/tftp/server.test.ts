@@ -1,0 +1,383 @@
+import { createSocket } from 'node:dgram';
+import { performance } from 'node:perf_hooks';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { BootEvent } from '../../src/model/event.ts';
+import { bindFailure } from '../../src/tftp/bind-failure.ts';
+import { startTftp, type TftpDeps, type TftpFile, type TftpServer } from '../../src/tftp/server.ts';
+import { Peer } from '../support/tftp-peer.ts';
+
+const CONTENT = Buffer.alloc(2000, 'slipway ');
+
+/** What a test starts, undone after it. */
+const cleanup: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const undo of cleanup.splice(0).reverse()) await undo();
+});
+
+class Events {
+  readonly all: BootEvent[] = [];
+  private readonly waiting = new Set<() => void>();
+  readonly record = (event: BootEvent): void => {
+    this.all.push(event);
+    for (const look of this.waiting) look();
+  };
+  /** Resolves with the first event of a name. */
+  until(name: string): Promise<BootEvent> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const event = this.all.find((one) => one.event === name);
+        if (!event) return;
+        this.waiting.delete(look);
+        resolve(event);
+      };
+      this.waiting.add(look);
+      look();
+    });
+  }
+}
+
+const inMemory = (content: Uint8Array, closed = () => {}): TftpFile => ({
+  size: content.length,
+  read: async (offset, length) => content.subarray(offset, offset + length),
+  close: async () => closed(),
+});
+
+async function started(deps: Partial<TftpDeps> = {}): Promise<{ server: TftpServer; port: number; events: Events }> {
+  const events = new Events();
+  const server = await startTftp({
+    address: '127.0.0.1',
+    port: 0,
+    open: async () => inMemory(CONTENT),
+    record: events.record,
+    now: () => performance.now(),
+    ...deps,
+    limits: { dally: 10, ...deps.limits },
+  });
+  cleanup.push(() => server.stop());
+  return { server, port: Number(server.listening[0]?.split(':')[1]), events };
+}
+
+async function peer(address?: string): Promise<Peer> {
+  const client = await Peer.open(address);
+  cleanup.push(() => client.close());
+  return client;
+}
+
+describe('a read request', () => {
+  it('is answered from a port of its own, and the file arrives', async () => {
+    const { port, events } = await started();
+    const client = await peer();
+    client.ask(port, 'file');
+    const first = await client.next();
+    expect(first.port).not.toBe(port);
+    expect((await client.fetch(first)).equals(CONTENT)).toBe(true);
+    expect(await events.until('tftp.done')).toMatchObject({
+      level: 'info',
+      file: 'file',
+      bytes: 2000,
+      blksize: 512,
+      windowsize: 1,
+      confirmed: true,
+    });
+  });
+
+  it('with options is answered with an OACK', async () => {
+    const { port } = await started();
+    const client = await peer();
+    client.ask(port, 'file', [
+      ['tsize', '0'],
+      ['blksize', '8192'],
+      ['windowsize', '1'],
+    ]);
+    const first = await client.next();
+    expect(first.packet).toEqual({
+      kind: 'oack',
+      options: [
+        ['tsize', '2000'],
+        ['blksize', '1468'],
+        ['windowsize', '1'],
+      ],
+    });
+    expect((await client.fetch(first, 1468)).equals(CONTENT)).toBe(true);
+  });
+
+  it('of mode netascii gets the file converted', async () => {
+    const { port } = await started({ open: async () => inMemory(Buffer.from('#!ipxe\nboot\n')) });
+    const client = await peer();
+    client.ask(port, 'file', [], 'NetASCII');
+    expect((await client.fetch(await client.next())).toString()).toBe('#!ipxe\r\nboot\r\n');
+  });
+
+  it('hands the name over normalised', async () => {
+    const names: string[] = [];
+    const { port } = await started({
+      open: async (name) => {
+        names.push(name);
+        return 'missing';
+      },
+    });
+    const client = await peer();
+    client.ask(port, '\\Boot\\\\x64/wdsnbp.com\xff');
+    await client.next();
+    expect(names).toEqual(['Boot/x64/wdsnbp.com']);
+  });
+
+  it.each([
+    ['missing', 1],
+    ['directory', 1],
+    ['refused', 2],
+  ] as const)('for what is %s gets ERROR %i at once', async (reason, code) => {
+    const { port, events } = await started({ open: async () => reason });
+    const client = await peer();
+    client.ask(port, 'x'.repeat(1000));
+    const first = await client.next();
+    expect(first.packet).toMatchObject({ kind: 'error', code });
+    expect(first.port).not.toBe(port);
+    expect(await events.until('tftp.missing')).toMatchObject({ reason, file: 'x'.repeat(256) });
+  });
+
+  it('for a file that cannot be opened gets ERROR 0, and the reason is recorded', async () => {
+    const { port, events } = await started({ open: () => Promise.reject(new Error('EIO: input/output error')) });
+    const client = await peer();
+    client.ask(port, 'file');
+    expect((await client.next()).packet).toMatchObject({ kind: 'error', code: 0 });
+    expect(await events.until('tftp.failed')).toMatchObject({ level: 'warn', reason: 'EIO: input/output error' });
+  });
+
+  it.each([
+    ['a parent folder', { kind: 'read', filename: 'a/../../etc/passwd', mode: 'octet', options: [] }, 2],
+    ['mode mail', { kind: 'read', filename: 'a', mode: 'mail', options: [] }, 4],
+    ['a write', { kind: 'write', filename: 'a', mode: 'octet', options: [] }, 2],
+    ['no name', { kind: 'read', filename: '/', mode: 'octet', options: [] }, 1],
+  ] as const)('that asks for %s is refused', async (_what, request, code) => {
+    const { port, events } = await started();
+    const client = await peer();
+    client.send(port, request);
+    expect((await client.next()).packet).toMatchObject({ kind: 'error', code });
+    await events.until('tftp.refused');
+  });
+
+  it('sent again before its answer was acknowledged, is answered from the same port', async () => {
+    let opened = 0;
+    const { port } = await started({
+      open: async () => {
+        opened++;
+        return inMemory(CONTENT);
+      },
+    });
+    const client = await peer();
+    client.ask(port, 'file', [['blksize', '512']]);
+    const first = await client.next();
+    client.ask(port, 'file', [['blksize', '512']]);
+    const second = await client.next();
+    expect(second).toEqual(first);
+    expect((await client.fetch(second)).equals(CONTENT)).toBe(true);
+    expect(opened).toBe(1);
+  });
+
+  it('sent anew from the port of an older transfer replaces that one, without an ERROR', async () => {
+    const { port, events } = await started();
+    const client = await peer();
+    client.ask(port, 'file');
+    const old = await client.next();
+    client.send(old.port, { kind: 'ack', block: 1 });
+    await client.next();
+    client.ask(port, 'file');
+    let first = await client.next();
+    while (first.port === old.port) first = await client.next();
+    expect((await client.fetch(first)).equals(CONTENT)).toBe(true);
+    expect(await events.until('tftp.failed')).toMatchObject({ reason: 'replaced' });
+  });
+});
+
+describe('a transfer', () => {
+  it('sends again what is not acknowledged', async () => {
+    const { port, events } = await started();
+    const client = await peer();
+    client.ask(port, 'file');
+    const first = await client.next();
+    expect(await client.next()).toEqual(first);
+    expect(await client.next()).toEqual(first);
+    await client.fetch(first);
+    expect((await events.until('tftp.done')).retransmits).toBeGreaterThanOrEqual(2);
+  });
+
+  it('answers a stranger with ERROR 5 and goes on', async () => {
+    const { port } = await started();
+    const [client, stranger] = [await peer(), await peer()];
+    client.ask(port, 'file', [['blksize', '512']]);
+    const first = await client.next();
+    stranger.send(first.port, { kind: 'ack', block: 0 });
+    expect((await stranger.next()).packet).toMatchObject({ kind: 'error', code: 5 });
+    stranger.send(first.port, { kind: 'error', code: 0, message: 'stop' });
+    expect((await client.fetch(first)).equals(CONTENT)).toBe(true);
+    expect(stranger.pending).toEqual([]);
+  });
+
+  it('ended by an ERROR after the OACK was a size probe', async () => {
+    let closed = 0;
+    const { port, events } = await started({ open: async () => inMemory(CONTENT, () => closed++) });
+    const client = await peer();
+    client.ask(port, 'file', [['tsize', '0']]);
+    const first = await client.next();
+    client.send(first.port, { kind: 'error', code: 8, message: 'User aborted the transfer' });
+    expect(await events.until('tftp.probe')).toMatchObject({ level: 'debug', bytes: 2000 });
+    expect(closed).toBe(1);
+  });
+
+  it('ended by an ERROR later has failed, with the client’s words', async () => {
+    const { port, events } = await started();
+    const client = await peer();
+    client.ask(port, 'file');
+    const first = await client.next();
+    client.send(first.port, { kind: 'error', code: 3, message: 'Disk full' });
+    expect(await events.until('tftp.failed')).toMatchObject({ reason: 'client-error', detail: '3 Disk full' });
+  });
+
+  it('of a silent client is given up', async () => {
+    const { port, events } = await started({ limits: { silence: 100 } });
+    const client = await peer();
+    client.ask(port, 'file');
+    expect(await events.until('tftp.failed')).toMatchObject({ reason: 'client-gone' });
+  });
+
+  it('that takes too long in all is ended', async () => {
+    const { port, events } = await started({ limits: { total: 1 } });
+    const client = await peer();
+    client.ask(port, 'file');
+    expect((await client.next()).packet.kind).toBe('data');
+    expect(await events.until('tftp.failed')).toMatchObject({ reason: 'too-slow' });
+  });
+
+  it('ends with an ERROR where the file has become shorter', async () => {
+    const { port, events } = await started({ open: async () => ({ ...inMemory(CONTENT), size: 5000 }) });
+    const client = await peer();
+    client.ask(port, 'file');
+    expect((await client.next()).packet).toMatchObject({ kind: 'error', code: 0 });
+    expect(await events.until('tftp.failed')).toMatchObject({ reason: 'read-error' });
+  });
+});
+
+describe('the number of transfers', () => {
+  it('is bounded: who never answered gives way', async () => {
+    const { port, events } = await started({ limits: { transfers: 2 } });
+    const [silent, busy, late] = [await peer(), await peer(), await peer('127.0.0.2')];
+    silent.ask(port, 'file');
+    const lost = await silent.next();
+    busy.ask(port, 'file');
+    const held = await busy.next();
+    busy.send(held.port, { kind: 'ack', block: 1 });
+    await busy.next();
+    late.ask(port, 'file');
+    expect((await late.fetch(await late.next())).equals(CONTENT)).toBe(true);
+    expect(await events.until('tftp.failed')).toMatchObject({ reason: 'busy' });
+    let told = await silent.next();
+    while (told.packet.kind === 'data') told = await silent.next();
+    expect(told).toMatchObject({ port: lost.port, packet: { kind: 'error', code: 0 } });
+  });
+
+  it('is bounded: a newcomer gets ERROR 0 where all are at work', async () => {
+    const { port } = await started({ limits: { transfers: 1 } });
+    const [busy, late] = [await peer(), await peer('127.0.0.2')];
+    busy.ask(port, 'file');
+    const held = await busy.next();
+    busy.send(held.port, { kind: 'ack', block: 1 });
+    await busy.next();
+    late.ask(port, 'file');
+    expect((await late.next()).packet).toMatchObject({
+      kind: 'error',
+      code: 0,
+      message: expect.stringContaining('busy'),
+    });
+  });
+});
+
+describe('the listening port', () => {
+  it('answers nothing but requests', async () => {
+    const { port } = await started({ open: async () => 'missing' });
+    const client = await peer();
+    for (const bytes of [
+      [],
+      [0],
+      [0, 1],
+      [0, 3, 0, 1, 65],
+      [0, 4, 0, 1],
+      [0, 5, 0, 0, 0],
+      [0, 6, 65, 0, 66, 0],
+      [9, 9],
+    ]) {
+      client.send(port, Uint8Array.from(bytes));
+    }
+    client.ask(port, 'the last');
+    expect((await client.next()).packet).toMatchObject({ kind: 'error', code: 1 });
+    expect(client.pending).toEqual([]);
+  });
+
+  it('that is in use is an error which names the usual owners', async () => {
+    const squatter = createSocket('udp4');
+    await new Promise<void>((resolve) => squatter.bind(0, '127.0.0.1', resolve));
+    cleanup.push(() => squatter.close());
+    const { port } = squatter.address();
+    const failure = await startTftp({
+      address: '127.0.0.1',
+      port,
+      open: async () => 'missing',
+      record: () => {},
+      now: () => 0,
+    }).catch((error) => error);
+    expect(failure).toMatchObject({ code: 'EADDRINUSE', cause: { code: 'EADDRINUSE' } });
+    expect(failure.message).toMatch(new RegExp(`UDP port ${port} of 127.0.0.1 .*dnsmasq.*tftpd-hpa.*atftpd`));
+  });
+
+  it('that needs a privilege is an error which names the remedy', () => {
+    const cause = Object.assign(new Error('bind EACCES'), { code: 'EACCES' });
+    expect(bindFailure(cause, '192.0.2.1', 69)).toMatchObject({ code: 'EACCES', cause });
+    expect(bindFailure(cause, '192.0.2.1', 69).message).toMatch(/UDP port 69 of 192.0.2.1.*root.*CAP_NET_BIND_SERVICE/);
+  });
+
+  it('of an address that the machine does not have is an error which says so', async () => {
+    const deps = { open: async () => 'missing' as const, record: () => {}, now: () => 0 };
+    const failure = await startTftp({ address: '192.0.2.1', port: 0, ...deps }).catch((error) => error);
+    expect(failure).toMatchObject({ code: 'EADDRNOTAVAIL' });
+    expect(failure.message).toContain('server.address');
+  });
+});
+
+describe('stop', () => {
+  it('lets transfers finish within the grace period, and takes no new ones', async () => {
+    const { server, port } = await started();
+    const client = await peer();
+    client.ask(port, 'file');
+    const first = await client.next();
+    const stopped = server.stop(60_000);
+    expect((await client.fetch(first)).equals(CONTENT)).toBe(true);
+    await stopped;
+  });
+
+  it('ends with an ERROR what remains', async () => {
+    const { server, port, events } = await started();
+    const client = await peer();
+    client.ask(port, 'file');
+    await client.next();
+    await server.stop();
+    let last = await client.next();
+    while (last.packet.kind === 'data') last = await client.next();
+    expect(last.packet).toMatchObject({ kind: 'error', code: 0 });
+    expect(events.all.at(-1)).toMatchObject({ event: 'tftp.failed', reason: 'stopped' });
+  });
+
+  it('closes a file that was still being opened', async () => {
+    let open = (_file: TftpFile): void => {};
+    const { server, port, events } = await started({
+      open: () =>
+        new Promise((resolve) => {
+          open = resolve;
+        }),
+    });
+    const client = await peer();
+    client.ask(port, 'file');
+    await events.until('tftp.request');
+    await server.stop();
+    await new Promise<void>((closed) => open(inMemory(CONTENT, closed)));
+  });
+});
