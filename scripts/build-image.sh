@@ -99,7 +99,7 @@ mmdebstrap --quiet --variant=minbase \
     "$suite" "$work/builder" || die "mmdebstrap failed"
 
 say 'making the layers'
-# shellcheck source=scripts/image-files.sh
+# shellcheck source-path=SCRIPTDIR source=image-files.sh
 . "$here/scripts/image-files.sh"
 clean_base "$work/base"
 write_layer "$work/base" "$work/layer"
@@ -113,7 +113,7 @@ umoci gc --layout "$work/oci" > /dev/null
 skopeo copy --quiet "oci:$work/oci:latest" "oci-archive:$work/out/root.oci:latest"
 
 say 'making rootfs.tar.xz of the same tree'
-umoci raw unpack --image "$work/oci:latest" "$work/rootfs" > /dev/null
+umoci --log=warn raw unpack --image "$work/oci:latest" "$work/rootfs" > /dev/null
 tar --create --directory "$work/rootfs" --numeric-owner --xattrs --acls --sort=name . | xz -T0 -2 > "$work/out/rootfs.tar.xz"
 
 echo "$inputs" > "$work/out/inputs.sha256"

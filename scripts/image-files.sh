@@ -36,6 +36,8 @@ write_layer() {
 [Unit]
 Description=Report on the console what this system runs from
 After=systemd-user-sessions.service network.target
+# The log-in prompt would write into the middle of it.
+Before=serial-getty@ttyS0.service getty@tty1.service
 
 [Service]
 Type=oneshot

@@ -103,21 +103,50 @@ oci_unpack_image() {
             *tar*) ;;
             *) slipway_failed "a layer is of an unknown type, '$oci_type'" 'Build a container image, not another artifact.' || return 1 ;;
         esac
-        oci_member "blobs/sha256/${oci_digest#sha256:}" 2> /dev/null < /dev/null | oci_unpack_layer "$1" "$oci_digest" || return 1
+        oci_unpack_layer "$1" "$oci_digest" || return 1
     done < "$slipway_work/layers"
 }
 
-# Puts a layer from standard input onto what the layers below it left. $1: the tree; $2: the layer's digest.
+# Puts a layer onto what the layers below it left. $1: the tree; $2: the layer's digest.
 oci_unpack_layer() {
-    slipway_unpack "$1"
+    if ! oci_stream_layer "$1" "$2"; then
+        # tar does not put a file where a directory with content stands; then once more, with those out of the way.
+        oci_clear_directories "$1" && rm -f "$slipway_run/failure" && oci_stream_layer "$1" "$2" || return 1
+    fi
+    oci_apply_whiteouts "$1"
+}
+
+# Unpacks a layer out of the archive and checks its digest. $1: the tree; $2: the layer's digest.
+oci_stream_layer() {
+    slipway_growth "$1" > /dev/null &
+    slipway_watch=$!
+    oci_member "blobs/sha256/${2#sha256:}" 2> /dev/null < /dev/null | slipway_unpack "$1"
     oci_status=$?
+    kill "$slipway_watch" 2> /dev/null
+    wait "$slipway_watch" 2> /dev/null
     oci_found=$(cut -d ' ' -f 1 < "$slipway_work/digest")
     [ "$oci_found" != e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 ] ||
         slipway_failed "the archive lacks layer $2" 'It is cut short or was made wrongly: make it anew.' || return 1
     # The digest first: where it is wrong, whatever tar complained of is only the consequence.
     slipway_check_digest "${2#sha256:}" "$oci_found" "layer $2 of $slipway_source" || return 1
-    [ "$oci_status" -eq 0 ] || return 1
-    oci_apply_whiteouts "$1"
+    return "$oci_status"
+}
+
+# Removes the directories that stand where the layer just read has something else. Fails where there are none.
+oci_clear_directories() {
+    oci_cleared=1
+    while IFS= read -r oci_name; do
+        oci_name=${oci_name#\"}
+        oci_name=$(oci_unquote "${oci_name%\"}")
+        oci_name=$1/${oci_name%x}
+        if [ -d "$oci_name" ] && [ ! -L "$oci_name" ]; then
+            rm -rf -- "$oci_name"
+            oci_cleared=0
+        fi
+    done << NAMES
+$(grep -v '/"$' "$slipway_work/members")
+NAMES
+    return "$oci_cleared"
 }
 
 # ---- Whiteouts ----
@@ -137,6 +166,13 @@ oci_normalize() {
 
 # What a quoted name, without its quotes, stands for; followed by an x, as the shell would drop line breaks at its end.
 oci_unquote() {
+    case $1 in
+        *[\\%]*) ;;
+        *)
+            printf '%sx' "$1"
+            return
+            ;;
+    esac
     # shellcheck disable=SC2059
     printf -- "$(printf '%s' "$1" | sed -e 's/%/%%/g' -e 's/\\"/\\042/g')x"
 }
@@ -145,7 +181,9 @@ oci_unquote() {
 oci_apply_whiteouts() {
     oci_normalize
     grep -e "$oci_tab\.wh\." -e '/\.wh\.' "$slipway_work/names" > "$slipway_work/markers" || return 0
-    while IFS=$oci_tab read -r _ oci_marker _; do
+    while IFS= read -r oci_marker; do
+        oci_marker=${oci_marker#"$oci_tab"}
+        oci_marker=${oci_marker%"$oci_tab"}
         oci_name=${oci_marker##*/}
         case $oci_marker in
             */*) oci_parent=${oci_marker%/*} ;;

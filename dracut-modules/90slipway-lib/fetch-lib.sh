@@ -42,7 +42,7 @@ slipway_transfer() {
 # Says every few seconds how far a transfer is. $1: curl's process; $2: the bytes that were there before.
 slipway_progress() {
     slipway_seconds=0
-    while sleep 1 && kill -0 "$1" 2> /dev/null; do
+    while sleep 1 > /dev/null 2>&1 && kill -0 "$1" 2> /dev/null; do
         slipway_seconds=$((slipway_seconds + 1))
         [ $((slipway_seconds % 5)) -eq 0 ] || continue
         slipway_done=$(sed -n 's/^wchar: *//p' "/proc/$1/io" 2> /dev/null)

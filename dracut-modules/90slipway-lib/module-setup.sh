@@ -32,5 +32,9 @@ install() {
     if dracut_module_included systemd; then
         inst_script "$moddir/slipway-generator.sh" "$systemdutildir/system-generators/slipway-generator"
     fi
+    if dracut_module_included systemd-networkd; then
+        inst_simple "$moddir/wait-online-any.conf" \
+            "$systemdsystemunitdir/systemd-networkd-wait-online.service.d/98-slipway.conf"
+    fi
     dracut_need_initqueue
 }

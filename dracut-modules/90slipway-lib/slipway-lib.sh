@@ -171,7 +171,10 @@ slipway_give_up() {
     slipway_say "What to do:   $(cat "$slipway_run/remedy" 2> /dev/null)"
     slipway_say "Kernel line:  $(cat /proc/cmdline)"
     case $action in
-        shell) slipway_say 'Next:         a shell on this console; leave it with "exit" to try again' ;;
+        shell)
+            slipway_say 'Next:         a shell on this console; leave it with "exit" to try again'
+            slipway_say '              (root is locked in this initrd? Add SYSTEMD_SULOGIN_FORCE=1 to the kernel line)'
+            ;;
         retry) slipway_say 'Next:         all is tried again in 60 s' ;;
         reboot) slipway_say 'Next:         restart in 60 s (slipway.on_failure=shell gives a shell instead)' ;;
     esac

@@ -28,18 +28,24 @@ slipway_unpack() {
         cat > /dev/null
     } | {
         LC_ALL=C tar -x -v -C "$1" -f - --preserve-permissions --same-owner --numeric-owner --xattrs \
-            --xattrs-include='*' --acls --recursive-unlink --warning=no-timestamp --quoting-style=c \
+            --xattrs-include='*' --acls --warning=no-timestamp --quoting-style=c \
             > "$slipway_work/members" 2> "$slipway_work/tar.err"
         echo $? > "$slipway_work/tar.status"
         cat > /dev/null
     }
     wait "$slipway_sum"
-    slipway_digest=$(cut -d ' ' -f 1 < "$slipway_work/digest")
     if [ "$(cat "$slipway_work/decompress.status")" != 0 ]; then
         slipway_unpack_error "$slipway_work/decompress.err"
     elif [ "$(cat "$slipway_work/tar.status")" != 0 ]; then
         slipway_unpack_error "$slipway_work/tar.err"
     fi
+}
+
+# Says every few seconds how much has been unpacked. $1: the directory
+slipway_growth() {
+    while sleep 5 > /dev/null 2>&1; do
+        slipway_say "$(slipway_used "$1") unpacked"
+    done
 }
 
 # Records why an archive could not be unpacked. $1: what the failing program said.

@@ -1,0 +1,88 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { tar } from './archives.ts';
+import { type Behaviour, sendFile, startFlakyServer } from './server.ts';
+import { MODULES, runLibrary, SHELLS, scratch } from './shell.ts';
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
+
+/** The root's tmpfs as a plain folder, since mounting needs root. */
+const STUBS = `
+  slipway_drop() { rm -rf "$1"; }
+  slipway_tmpfs() { rm -rf "$1" && mkdir -p "$1"; }
+  slipway_tmpfs_size=''
+`;
+
+describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
+  const content = randomBytes(100_000).toString('hex');
+  const archive = tar([{ name: './etc/' }, { name: './etc/motd', content }]);
+  const digest = createHash('sha256').update(archive).digest('hex');
+
+  async function make(behave: Behaviour, sha256 = '') {
+    const server = await startFlakyServer(behave);
+    const { path, remove } = await scratch();
+    cleanups.push(server.stop, remove);
+    const finished = await runLibrary(
+      shell,
+      path,
+      `. ${MODULES}/90container-root/container-root.sh
+      ${STUBS}
+      slipway_tries=3 slipway_sha256='${sha256}' slipway_source=${server.url}
+      slipway_make_root`,
+    );
+    return {
+      ...finished,
+      requests: server.requests,
+      root: join(path, 'root'),
+      failure: (await readFile(join(path, 'failure'), 'utf8').catch(() => '')).trim(),
+    };
+  }
+
+  test('a tar archive becomes the root while it arrives', async () => {
+    const result = await make((request, response) => sendFile(request, response, archive), digest);
+    expect(result.code).toBe(0);
+    expect(await readFile(join(result.root, 'etc/motd'), 'utf8')).toBe(content);
+  });
+
+  test('a broken stream begins again from its first byte, with an empty tree', async () => {
+    const result = await make((request, response, n) =>
+      sendFile(request, response, archive, n === 0 ? { limit: 50_000 } : {}),
+    );
+    expect(result.code).toBe(0);
+    expect(result.requests.map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
+    expect(result.stderr).toMatch(/try 1 of 3 failed: curl: \(18\)/);
+    expect(await readFile(join(result.root, 'etc/motd'), 'utf8')).toBe(content);
+  });
+
+  test('a stream that always breaks leaves nothing behind', async () => {
+    const result = await make((request, response) => sendFile(request, response, archive, { limit: 50_000 }));
+    expect(result.code).toBe(1);
+    expect(result.requests).toHaveLength(3);
+    expect(existsSync(result.root)).toBe(false);
+    expect(result.failure).toContain('curl: (18)');
+  });
+
+  test('the wrong bytes are refused with both digests and leave nothing behind', async () => {
+    const flipped = Buffer.from(archive);
+    flipped[100_000] = (flipped[100_000] ?? 0) ^ 1;
+    const got = createHash('sha256').update(flipped).digest('hex');
+    const result = await make((request, response) => sendFile(request, response, flipped), digest);
+    expect(result.code).toBe(1);
+    expect(result.requests).toHaveLength(2);
+    expect(result.failure).toContain(`wrong SHA-256 digest: expected ${digest}, got ${got}`);
+    expect(existsSync(result.root)).toBe(false);
+  });
+
+  test('a file that is whole but no archive is refused at once', async () => {
+    const result = await make((request, response) => sendFile(request, response, Buffer.from('<html>'.repeat(500))));
+    expect(result.code).toBe(1);
+    expect(result.requests).toHaveLength(1);
+    expect(result.failure).toContain('the archive cannot be unpacked');
+  });
+});

@@ -1,0 +1,188 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { must } from '../support/process.ts';
+import { type Member, type Oddities, ociArchive } from './archives.ts';
+import { runLibrary, SHELLS, scratch } from './shell.ts';
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
+
+/** Every path below a folder with its kind, mode, content or target, and whether its content is shared. */
+async function listing(folder: string): Promise<readonly string[]> {
+  const script =
+    'find . -mindepth 1 -printf "%P|%y|%m|%l|%n|" \\( -type f -exec cat {} \\; \\) -printf "\\0" -o -printf "\\0"';
+  return (await must('sh', ['-c', script], { cwd: folder })).split('\0').filter(Boolean).sort();
+}
+
+/** Unpacks an archive and gives what became of it. */
+async function unpack(shell: readonly [string, ...string[]], archive: Buffer, before = '') {
+  const { path, remove } = await scratch();
+  cleanups.push(remove);
+  const file = join(path, 'root.oci');
+  await writeFile(file, archive);
+  const finished = await runLibrary(shell, path, `oci_archive=${file}\n${before}\noci_unpack_image $slipway_root`);
+  const failure = await readFile(join(path, 'failure'), 'utf8').catch(() => '');
+  return { ...finished, file, path, root: join(path, 'root'), failure: failure.trim() };
+}
+
+const base: readonly Member[] = [
+  { name: './' },
+  { name: './etc/' },
+  { name: './etc/motd', content: 'hello' },
+  { name: './etc/passwd', content: 'root' },
+  { name: './etc/rc.d/' },
+  { name: './etc/rc.d/10-old', content: 'old' },
+  { name: './usr/' },
+  { name: './usr/bin/' },
+  { name: './usr/bin/tool', content: 'tool', mode: 0o4755 },
+  { name: './usr/bin/alias', same: './usr/bin/tool' },
+  { name: './bin', link: 'usr/bin' },
+  { name: './var/' },
+  { name: './var/run', link: '/run' },
+];
+
+/** Upper layers, each named by what is odd about it, for the tree above. */
+const LAYERS: readonly (readonly [string, readonly (readonly Member[])[]])[] = [
+  ['one layer alone', []],
+  ['a file hidden', [[{ name: 'etc/' }, { name: 'etc/.wh.motd' }]]],
+  ['a directory hidden', [[{ name: 'etc/' }, { name: 'etc/.wh.rc.d' }]]],
+  ['something hidden that never was', [[{ name: 'etc/.wh.nothing' }]]],
+  [
+    'an opaque directory, its mark last',
+    [[{ name: 'etc/' }, { name: 'etc/new', content: 'n' }, { name: 'etc/.wh..wh..opq' }]],
+  ],
+  [
+    'an opaque directory, its mark first',
+    [[{ name: 'etc/.wh..wh..opq' }, { name: 'etc/' }, { name: 'etc/new', content: 'n' }]],
+  ],
+  [
+    'an opaque directory with old names anew',
+    [
+      [
+        { name: 'etc/' },
+        { name: 'etc/rc.d/' },
+        { name: 'etc/rc.d/20-new', content: 'n' },
+        { name: 'etc/.wh..wh..opq' },
+      ],
+    ],
+  ],
+  ['a file in place of a directory with content', [[{ name: 'etc/' }, { name: 'etc/rc.d', content: 'now a file' }]]],
+  ['a directory in place of a file', [[{ name: 'etc/motd/' }, { name: 'etc/motd/a', content: 'a' }]]],
+  ['a directory in place of a link', [[{ name: 'bin/' }, { name: 'bin/sh', content: 'sh' }]]],
+  ['one of two hard links replaced', [[{ name: 'usr/bin/tool', content: 'other' }]]],
+  ['a hard link to a file of a lower layer', [[{ name: 'usr/bin/third', same: 'usr/bin/tool' }]]],
+  [
+    'the names of two layers hidden by a third',
+    [
+      [{ name: 'opt/' }, { name: 'opt/x', content: 'x' }],
+      [{ name: '.wh.opt' }, { name: 'etc/.wh.motd' }],
+    ],
+  ],
+  [
+    'names with a line break, a blank, a quote, a per cent sign and a backslash',
+    [
+      [
+        { name: 'a/' },
+        { name: 'a/\nusr', content: '1' },
+        { name: 'a/"\\n %d', content: '2' },
+        { name: 'a/\u00e4 ', content: '3' },
+      ],
+      [{ name: 'a/.wh.\nusr' }, { name: 'a/.wh."\\n %d' }],
+      [{ name: 'a/' }, { name: 'a/-f', content: '4' }, { name: 'a/.wh..wh..opq' }],
+    ],
+  ],
+  [
+    'names that only look like marks',
+    [[{ name: 'x/' }, { name: 'x/a.wh.b', content: '1' }, { name: 'x/.whb', content: '2' }]],
+  ],
+];
+
+describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
+  describe('gives the same tree as umoci for', () => {
+    test.each(LAYERS)('%s', async (_, upper) => {
+      const result = await unpack(shell, ociArchive([base, ...upper]));
+      expect(result.failure).toBe('');
+      expect(result.code).toBe(0);
+      const layout = join(result.path, 'layout');
+      await mkdir(layout);
+      await must('tar', ['-xf', result.file, '-C', layout]);
+      const peer = join(result.path, 'peer');
+      const rootless = process.getuid?.() === 0 ? [] : ['--rootless'];
+      await must('umoci', ['raw', 'unpack', ...rootless, '--image', `${layout}:latest`, peer]);
+      expect(await listing(result.root)).toEqual(await listing(peer));
+    });
+  });
+
+  test('a mark below a link that leads out of the tree removes nothing there', async () => {
+    const { path, remove } = await scratch();
+    cleanups.push(remove);
+    await writeFile(join(path, 'precious'), 'mine');
+    const result = await unpack(shell, ociArchive([[{ name: 'out', link: path }], [{ name: 'out/.wh.precious' }]]));
+    expect(result.code).toBe(0);
+    expect(await readFile(join(path, 'precious'), 'utf8')).toBe('mine');
+  });
+
+  const one: readonly (readonly Member[])[] = [[{ name: 'etc/' }, { name: 'etc/motd', content: 'hello' }]];
+
+  test.each<readonly [string, Oddities, string]>([
+    ['members named ./index.json and so on', { prefix: './' }, ''],
+    ['JSON spread over many lines', { indent: '\t' }, ''],
+    ['an index of platforms', { platforms: ['s390x', 'amd64', 'arm64'] }, ''],
+    ['a whole reference as its label', { label: 'registry.example.org:5000/boot/debian:latest' }, ''],
+    ['another label, asked for', { label: 'v2' }, 'oci_label=v2'],
+    ['another label, but only one image', { label: 'v2' }, ''],
+  ])('an archive with %s is read', async (_, oddities, before) => {
+    const result = await unpack(shell, ociArchive(one, oddities), before);
+    expect(result.failure).toBe('');
+    expect(await listing(result.root)).toContain('etc/motd|f|644||1|hello');
+  });
+
+  test('a label that the archive lacks is refused, and those that it has are named', async () => {
+    const result = await unpack(shell, ociArchive(one, { label: 'v2' }), 'oci_label=v3');
+    expect(result.code).not.toBe(0);
+    expect(result.failure).toBe('the archive has no image labelled v3; its labels: v2');
+  });
+
+  test('an image for other machines is refused', async () => {
+    const result = await unpack(shell, ociArchive(one, { platforms: ['s390x'] }));
+    expect(result.failure).toContain('the image is not for this machine');
+  });
+
+  test('one flipped bit in a layer is refused with both digests', async () => {
+    let expected = '';
+    const archive = ociArchive(one, {
+      tamper: (blobs, layers) => {
+        expected = String(layers[0]);
+        const blob = blobs.get(expected);
+        if (blob) blob[9] = (blob[9] ?? 0) ^ 1;
+      },
+    });
+    const result = await unpack(shell, archive);
+    expect(result.code).not.toBe(0);
+    expect(result.failure).toMatch(
+      new RegExp(`layer ${expected} of .* wrong SHA-256.* expected [0-9a-f]{64}, got [0-9a-f]{64}`),
+    );
+  });
+
+  test('a layer that is missing is named', async () => {
+    const result = await unpack(shell, ociArchive(one, { tamper: (blobs, layers) => blobs.delete(String(layers[0])) }));
+    expect(result.code).not.toBe(0);
+    expect(result.failure).toMatch(/^the archive lacks layer sha256:[0-9a-f]{64}$/);
+  });
+
+  test('what is no archive at all is refused', async () => {
+    const result = await unpack(shell, Buffer.from('<html>Not found</html>'));
+    expect(result.code).not.toBe(0);
+    expect(result.failure).toContain('is no OCI archive');
+  });
+
+  test('an archive cut short is refused', async () => {
+    const whole = ociArchive(one);
+    const result = await unpack(shell, whole.subarray(0, 700));
+    expect(result.code).not.toBe(0);
+    expect(result.failure).not.toBe('');
+  });
+});

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { must } from '../support/process.ts';
+import { digest, tar } from './archives.ts';
+import { runLibrary, SHELLS, scratch } from './shell.ts';
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
+
+const COMPRESSORS = [['cat'], ['gzip'], ['xz'], ['zstd', '-q']] as const;
+
+describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
+  async function unpack(bytes: Buffer) {
+    const { path, remove } = await scratch();
+    cleanups.push(remove);
+    const file = join(path, 'whatever.bin');
+    await writeFile(file, bytes);
+    const finished = await runLibrary(
+      shell,
+      path,
+      `cat ${file} | slipway_unpack $slipway_root; echo $?; cat ${path}/work/digest`,
+    );
+    const failure = await readFile(join(path, 'failure'), 'utf8').catch(() => '');
+    const [code, sum] = finished.stdout.split(/\s+/);
+    return {
+      code,
+      sum: `sha256:${sum}`,
+      failure,
+      file: await readFile(join(path, 'root/etc/motd'), 'utf8').catch(() => ''),
+    };
+  }
+
+  async function compressed([command, ...args]: readonly [string, ...string[]], bytes: Buffer): Promise<Buffer> {
+    const { path, remove } = await scratch();
+    cleanups.push(remove);
+    await writeFile(join(path, 'in'), bytes);
+    await must('sh', [
+      '-c',
+      `"$@" < ${path}/in > ${path}/out`,
+      'sh',
+      command,
+      ...(command === 'cat' ? args : [...args, '-c']),
+    ]);
+    return readFile(join(path, 'out'));
+  }
+
+  const content = randomBytes(100_000).toString('hex');
+  const archive = tar([{ name: './etc/' }, { name: './etc/motd', content }]);
+
+  test.each(COMPRESSORS.map((compressor) => [compressor] as const))(
+    'an archive made with %s is known by its content, and every byte counts for the digest',
+    async (compressor) => {
+      const bytes = await compressed(compressor, Buffer.concat([archive, Buffer.alloc(200_000)]));
+      const result = await unpack(bytes);
+      expect(result.failure).toBe('');
+      expect(result.code).toBe('0');
+      expect(result.file).toBe(content);
+      expect(result.sum).toBe(digest(bytes));
+    },
+  );
+
+  test.each(COMPRESSORS.map((compressor) => [compressor] as const))(
+    'an archive made with %s and cut short is refused',
+    async (compressor) => {
+      const bytes = await compressed(compressor, archive);
+      const result = await unpack(bytes.subarray(0, bytes.length / 2));
+      expect(result.code).toBe('1');
+      expect(result.failure).toContain('the archive cannot be unpacked: ');
+    },
+  );
+
+  test('an error page in place of an archive is refused', async () => {
+    const result = await unpack(Buffer.from('<html>It works!</html>\n'.repeat(100)));
+    expect(result.code).toBe('1');
+    expect(result.failure).toContain('This does not look like a tar archive');
+  });
+});
