@@ -24,6 +24,7 @@ import { openStore, type Store, type StoreOptions } from '../../src/artifacts/st
 import { watchStore } from '../../src/artifacts/watch.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import type { OpenResult } from '../../src/model/open-file.ts';
+import { asNobody } from '../support/nobody.ts';
 
 const sha256 = (content: string) => createHash('sha256').update(content).digest('hex');
 const HOUR = 3_600_000;
@@ -150,9 +151,11 @@ describe('opening by path', () => {
     await expect(store.open('a')).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it.skipIf(process.getuid?.() === 0)('throws for a file that may not be read', async () => {
+  it('throws for a file that may not be read', async () => {
     await chmod(await file('a', 'x'), 0);
-    await expect(store.open('a')).rejects.toMatchObject({ code: 'EACCES' });
+    await asNobody([folder, root], async () => {
+      await expect(store.open('a')).rejects.toMatchObject({ code: 'EACCES' });
+    });
   });
 
   it('notices that an open file is written to', async () => {
@@ -406,14 +409,17 @@ describe('versions by digest', () => {
     expect(await kept()).toEqual([sha256('x')]);
   });
 
-  it.skipIf(process.getuid?.() === 0)('are served from the path alone where nothing can be kept', async () => {
+  it('are served from the path alone where nothing can be kept', async () => {
     await file('a', 'old');
     await store.close();
     await rm(join(root, '.slipway'), { recursive: true });
     await chmod(root, 0o555);
-    store = await start();
-    const old = await digestOf('a');
-    expect(await content(await store.openBlob(old))).toBe('old');
+    const old = await asNobody([folder], async () => {
+      store = await start();
+      const digest = await digestOf('a');
+      expect(await content(await store.openBlob(digest))).toBe('old');
+      return digest;
+    });
     expect(events).toContainEqual(expect.objectContaining({ event: 'artifact.unkept' }));
     await chmod(root, 0o755);
     await file('a', 'new');

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type ConfigWatch, watchConfig } from '../../src/config/watch.ts';
+import { asNobody } from '../support/nobody.ts';
 
 let folder: string;
 let file: string;
@@ -171,10 +172,11 @@ describe('a file that is loaded', () => {
     );
   });
 
-  it.skipIf(process.getuid?.() === 0)('may be forbidden', async () => {
+  it('may be forbidden', async () => {
     await writeFile(file, '');
     await chmod(file, 0);
-    expect(await problemOf(file)).toEqual(whole(file, `the file may not be read by this user (EACCES): ${expected}`));
+    const problem = await asNobody([folder], () => problemOf(file));
+    expect(problem).toEqual(whole(file, `the file may not be read by this user (EACCES): ${expected}`));
   });
 
   it('must be UTF-8', async () => {
