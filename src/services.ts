@@ -1,5 +1,7 @@
 import { startDhcp } from './dhcp/server.ts';
 import { createApp } from './http/app.ts';
+import { openKernel } from './http/kernel.ts';
+import { createSender } from './http/send.ts';
 import { startHttp } from './http/server.ts';
 import { type Plan, ServiceSlot } from './service.ts';
 import { startTftp } from './tftp/server.ts';
@@ -25,16 +27,20 @@ export interface Services {
 export async function startServices(world: () => World, means: Means): Promise<Services> {
   const { record, now, monotonic } = means;
   const scripts = worldScripts(world);
-  const app = createApp({
-    scripts,
-    artifacts: {
-      open: (path) => world().store.open(path),
-      openBlob: (digest) => world().store.openBlob(digest),
+  const send = createSender({ kernel: await openKernel(), now: monotonic });
+  const app = createApp(
+    {
+      scripts,
+      artifacts: {
+        open: (path) => world().store.open(path),
+        openBlob: (digest) => world().store.openBlob(digest),
+      },
+      bootFiles: { open: (name) => world().bootFiles.open(name) },
+      record,
+      now,
     },
-    bootFiles: { open: (name) => world().bootFiles.open(name) },
-    record,
-    now,
-  });
+    send,
+  );
 
   const identity = () => {
     const { server, config, bootFiles } = world();

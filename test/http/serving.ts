@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { openStore, type Store } from '../../src/artifacts/store.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
+import { openKernel } from '../../src/http/kernel.ts';
+import { createSender } from '../../src/http/send.ts';
 import { type HttpServer, startHttp } from '../../src/http/server.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 
@@ -22,7 +24,10 @@ export class Serving {
   }
 
   /** Starts it; what is given replaces parts of what it serves. */
-  static async start(parts: Partial<HttpDeps> = {}, options: { stallMs?: number } = {}): Promise<Serving> {
+  static async start(
+    parts: Partial<HttpDeps> = {},
+    options: { stallMs?: number; sendfile?: boolean } = {},
+  ): Promise<Serving> {
     const serving = new Serving(await mkdtemp(join(tmpdir(), 'slipway-http-')));
     const record = (event: BootEvent) => {
       serving.events.push(event);
@@ -41,7 +46,9 @@ export class Serving {
       now: Date.now,
       ...parts,
     };
-    serving.server = await startHttp({ port: 0, host: '127.0.0.1', app: createApp(deps), ...options });
+    const { sendfile = true, ...more } = options;
+    const send = createSender({ kernel: sendfile ? await openKernel() : undefined, now: () => performance.now() });
+    serving.server = await startHttp({ port: 0, host: '127.0.0.1', app: createApp(deps, send), ...more });
     return serving;
   }
 
