@@ -3,6 +3,7 @@ import { createApp } from './http/app.ts';
 import { openKernel } from './http/kernel.ts';
 import { createSender } from './http/send.ts';
 import { startHttp } from './http/server.ts';
+import type { HttpSettings } from './model/config.ts';
 import { type Plan, ServiceSlot } from './service.ts';
 import { startTftp } from './tftp/server.ts';
 import { tftpSource } from './tftp-source.ts';
@@ -27,20 +28,24 @@ export interface Services {
 export async function startServices(world: () => World, means: Means): Promise<Services> {
   const { record, now, monotonic } = means;
   const scripts = worldScripts(world);
-  const send = createSender({ kernel: await openKernel(), now: monotonic });
-  const app = createApp(
-    {
-      scripts,
-      artifacts: {
-        open: (path) => world().store.open(path),
-        openBlob: (digest) => world().store.openBlob(digest),
-      },
-      bootFiles: { open: (name) => world().bootFiles.open(name) },
-      record,
-      now,
-    },
-    send,
-  );
+  const { kernel, why } = await openKernel();
+  if (why !== undefined) {
+    const message = `files are sent through buffers, which takes more processor time: ${why}`;
+    record({ event: 'http.no-sendfile', level: 'info', message });
+  }
+  const serveHttp = ({ port, sendfile = true, bufferMemory = 64 }: HttpSettings) => {
+    const send = createSender({
+      kernel: sendfile ? kernel : undefined,
+      bufferMemory: bufferMemory * 1024 * 1024,
+      now: monotonic,
+    });
+    const artifacts = {
+      open: (path: string) => world().store.open(path),
+      openBlob: (digest: string) => world().store.openBlob(digest),
+    };
+    const bootFiles = { open: (name: string) => world().bootFiles.open(name) };
+    return startHttp({ port, app: createApp({ scripts, artifacts, bootFiles, record, now }, send) });
+  };
 
   const identity = () => {
     const { server, config, bootFiles } = world();
@@ -55,9 +60,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
   const plans: Readonly<Record<string, (world: World) => Plan | undefined>> = {
     http: ({ config: { server } }) => {
       const { http } = server;
-      return http === false
-        ? undefined
-        : { key: JSON.stringify(http), start: () => startHttp({ port: http.port, app }) };
+      return http === false ? undefined : { key: JSON.stringify(http), start: () => serveHttp(http) };
     },
     tftp: ({ config, server: { address } }) => {
       const { tftp } = config.server;

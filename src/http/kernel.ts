@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
 
@@ -39,28 +39,28 @@ export function failure(negative: number): Error {
 const SIOCOUTQ = 0x5411;
 
 /**
- * The kernel's own means, by way of koffi; undefined where there are none: another system, or no such package for this
- * processor. `sendfile64` has 64-bit offsets everywhere; a libc without it has them in `sendfile`.
+ * The kernel's own means, by way of koffi; or why there are none: another system, or no such package for this processor.
+ * `sendfile64` has 64-bit offsets everywhere; a libc without it has them in `sendfile`.
  */
-export async function openKernel(): Promise<Kernel | undefined> {
-  if (platform() !== 'linux') return undefined;
+export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly why?: string }> {
+  if (platform() !== 'linux') return { why: `${platform()} is not Linux` };
   try {
     const { default: koffi } = await import('koffi');
     const libc = koffi.load(null);
     const prototype = '(int out, int in, void *offset, size_t count)';
     const sendfile = (() => {
       try {
-        return libc.func(`ssize_t sendfile64${prototype}`);
+        return libc.func(`intptr_t sendfile64${prototype}`);
       } catch {
-        return libc.func(`ssize_t sendfile${prototype}`);
+        return libc.func(`intptr_t sendfile${prototype}`);
       }
     })();
     const ioctl = libc.func('int ioctl(int socket, unsigned long request, void *value)');
-    // Bytes that are sent there go nowhere, and are in the page cache then.
-    const nowhere = (await open('/dev/null', 'w')).fd;
+    // Bytes that are sent there go nowhere, and are in the page cache then. Never closed: calls may be under way.
+    const nowhere = openSync('/dev/null', 'w');
     const offset = new BigInt64Array(1);
     const value = new Int32Array(1);
-    return {
+    const kernel: Kernel = {
       sendfile: (socket, file, position, count) => {
         offset[0] = BigInt(position);
         const sent: number = sendfile(socket, file, offset, count);
@@ -72,8 +72,9 @@ export async function openKernel(): Promise<Kernel | undefined> {
         return new Promise((resolve) => sendfile.async(nowhere, file, from, count, () => resolve()));
       },
     };
-  } catch {
-    return undefined;
+    return { kernel };
+  } catch (error) {
+    return { why: (error as Error).message };
   }
 }
 

@@ -31,18 +31,16 @@ export interface SenderOptions {
   /** Given where the kernel is to send files by itself. */
   readonly kernel?: Kernel | undefined;
   /** What all downloads together may hold in buffers, roughly, bytes. */
-  readonly bufferMemory?: number;
+  readonly bufferMemory: number;
   /** Milliseconds. */
   readonly now: () => number;
 }
-
-const BUFFER_MEMORY = 64 * 1024 * 1024;
 
 /**
  * Makes a sender: the kernel copies from its page cache to the socket where that is possible; what is short, TLS, and a
  * system without that goes through buffers of a bounded size.
  */
-export function createSender({ kernel, bufferMemory = BUFFER_MEMORY, now }: SenderOptions): SendRange {
+export function createSender({ kernel, bufferMemory, now }: SenderOptions): SendRange {
   const byChunks = createChunkSender(bufferMemory);
   if (!kernel) return byChunks;
   const byKernel = createKernelSender(kernel, now);

@@ -5,10 +5,16 @@ import { join } from 'node:path';
 import { openStore, type Store } from '../../src/artifacts/store.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
-import { openKernel } from '../../src/http/kernel.ts';
+import { type Kernel, openKernel } from '../../src/http/kernel.ts';
 import { createSender } from '../../src/http/send.ts';
 import { type HttpServer, startHttp } from '../../src/http/server.ts';
 import type { BootEvent } from '../../src/model/event.ts';
+
+async function kernelOrThrow(): Promise<Kernel> {
+  const { kernel, why } = await openKernel();
+  if (!kernel) throw new Error(why);
+  return kernel;
+}
 
 /** A server on a loopback port over a folder of its own, with everything that it recorded. */
 export class Serving {
@@ -47,7 +53,11 @@ export class Serving {
       ...parts,
     };
     const { sendfile = true, ...more } = options;
-    const send = createSender({ kernel: sendfile ? await openKernel() : undefined, now: () => performance.now() });
+    const send = createSender({
+      kernel: sendfile ? await kernelOrThrow() : undefined,
+      bufferMemory: 1 << 26,
+      now: () => performance.now(),
+    });
     serving.server = await startHttp({ port: 0, host: '127.0.0.1', app: createApp(deps, send), ...more });
     return serving;
   }

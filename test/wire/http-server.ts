@@ -14,7 +14,7 @@ const scripts = {
   explain: async () => ({}),
   bootstrap: () => '#!ipxe\n',
 };
-const send = createSender({ kernel: await openKernel(), now: () => performance.now() });
+const send = createSender({ kernel: (await openKernel()).kernel, bufferMemory: 1 << 26, now: () => performance.now() });
 const app = createApp({ scripts, artifacts: store, bootFiles, record, now: Date.now }, send);
 const server = await startHttp({ port: Number(port), host, app });
 const pins = await store.pinAll(process.argv.slice(5));
