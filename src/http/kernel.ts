@@ -12,6 +12,11 @@ export interface Kernel {
   sendfile(socket: number, file: number, position: number, count: number): number;
   /** Bytes that the peer has not acknowledged yet: SIOCOUTQ of tcp(7). */
   unacknowledged(socket: number): number;
+  /**
+   * Limits what waits in a socket without having been sent once: TCP_NOTSENT_LOWAT of tcp(7). There is room again when
+   * half of it has gone.
+   */
+  limitUnsent(socket: number, bytes: number): void;
   /** Brings a part of a file into the page cache, on another thread. Never rejects: who then reads it sees the error. */
   load(file: number, position: number, count: number): Promise<void>;
 }
@@ -37,6 +42,8 @@ export function failure(negative: number): Error {
 }
 
 const SIOCOUTQ = 0x5411;
+const IPPROTO_TCP = 6;
+const TCP_NOTSENT_LOWAT = 25;
 
 /**
  * The kernel's own means, by way of koffi; or why there are none: another system, or no such package for this processor.
@@ -56,6 +63,7 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
       }
     })();
     const ioctl = libc.func('int ioctl(int socket, unsigned long request, void *value)');
+    const setOption = libc.func('int setsockopt(int socket, int level, int name, void *value, unsigned int length)');
     // Bytes that are sent there go nowhere, and are in the page cache then. Never closed: calls may be under way.
     const nowhere = openSync('/dev/null', 'w');
     const offset = new BigInt64Array(1);
@@ -67,6 +75,10 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
         return sent < 0 ? -koffi.errno() : sent;
       },
       unacknowledged: (socket) => (ioctl(socket, SIOCOUTQ, value) < 0 ? 0 : (value[0] ?? 0)),
+      limitUnsent: (socket, bytes) => {
+        value[0] = bytes;
+        setOption(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value, value.byteLength);
+      },
       load: (file, position, count) => {
         const from = new BigInt64Array([BigInt(position)]);
         return new Promise((resolve) => sendfile.async(nowhere, file, from, count, () => resolve()));

@@ -1,3 +1,4 @@
+import { readSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { OpenFile } from '../model/open-file.ts';
@@ -13,6 +14,13 @@ const EDGE = 16 * 1024;
 const WORTHWHILE = 256 * 1024;
 /** Bytes that go through a buffer when the socket is full: their call-back tells when there is room again. */
 const PROBE = 4 * 1024;
+/**
+ * What waits in the sockets of all downloads together without having been sent once, roughly, bytes: else thousands of
+ * them fill what the kernel has for TCP (tcp_mem), and then nothing moves.
+ */
+const UNSENT = 256 * 1024 * 1024;
+/** The least and the most of it for one. */
+const SHARE = { least: 128 * 1024, most: 4 * 1024 * 1024 } as const;
 /** Milliseconds between two looks whether the client has everything, at first and at most. */
 const LOOK = { first: 1, most: 200 } as const;
 
@@ -32,6 +40,9 @@ export function canSendByKernel({ socket }: ServerResponse, length: number): boo
  */
 export function createKernelSender(kernel: Kernel, now: () => number): SendRange {
   const cache = new PageCache(kernel, now);
+  let active = 0;
+  /** Powers of two, so that it seldom changes. */
+  const share = () => Math.min(SHARE.most, Math.max(SHARE.least, 2 ** Math.floor(Math.log2(UNSENT / active))));
 
   return async (file, first, length, response) => {
     const progress = new Progress(response);
@@ -39,15 +50,18 @@ export function createKernelSender(kernel: Kernel, now: () => number): SendRange
       if (!(await fill(buffer, file, first + progress.bytes))) return 'changed';
       return (await progress.write(buffer)) ? undefined : 'aborted';
     };
+    active += 1;
     try {
       const outcome =
         (await copy(Buffer.allocUnsafe(EDGE))) ??
-        (await pour(file, first, length - EDGE, response, progress, copy)) ??
+        (await pour(file, first, length - EDGE, response, progress)) ??
         (await acknowledged(response, progress)) ??
         (await copy(Buffer.allocUnsafe(length - progress.bytes)));
       return progress.end(outcome ?? 'complete');
     } catch (error) {
       return progress.end('failed', error as Error);
+    } finally {
+      active -= 1;
     }
   };
 
@@ -58,15 +72,19 @@ export function createKernelSender(kernel: Kernel, now: () => number): SendRange
     until: number,
     { socket }: ServerResponse,
     progress: Progress,
-    copy: (buffer: Uint8Array) => Promise<Sent['outcome'] | undefined>,
   ): Promise<Sent['outcome'] | undefined> {
     const probe = Buffer.allocUnsafeSlow(PROBE);
+    let limit = 0;
     while (progress.bytes < until) {
       const position = first + progress.bytes;
       await cache.want(file, position);
       const descriptor = socket && plainDescriptor(socket);
       if (descriptor === undefined || descriptor === null) return 'aborted';
       if (!file.intactNow()) return 'changed';
+      if (limit !== share()) {
+        limit = share();
+        kernel.limitUnsent(descriptor, limit);
+      }
       const count = Math.min(REGION - (position % REGION), until - progress.bytes);
       const sent = kernel.sendfile(descriptor, file.fd, position, count);
       if (sent > 0) progress.bytes += sent;
@@ -75,8 +93,10 @@ export function createKernelSender(kernel: Kernel, now: () => number): SendRange
       if (sent < 0 && sent !== FULL && sent !== UNSUPPORTED) throw failure(sent);
       if (sent === count) await nextTurn();
       else {
-        const ended = await copy(probe.subarray(0, Math.min(PROBE, until - progress.bytes)));
-        if (ended) return ended;
+        // The region was just loaded, so that this read does not wait for the disk either.
+        const size = readSync(file.fd, probe, 0, Math.min(PROBE, until - progress.bytes), first + progress.bytes);
+        if (size === 0 || !file.intactNow()) return 'changed';
+        if (!(await progress.write(probe.subarray(0, size)))) return 'aborted';
       }
     }
     return undefined;

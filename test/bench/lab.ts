@@ -47,7 +47,17 @@ export class BenchLab {
     await writeFile(file, config);
     const log = await open(join(this.folder, `${name}.log`), 'w');
     await log.close();
-    const program = ['node', join(TOP, 'dist/cli.js'), 'serve', '--config', file, '--log', 'json'];
+    // For profiles: BENCH_NODE_FLAGS="--cpu-prof --cpu-prof-dir=/tmp/profiles".
+    const program = [
+      'node',
+      process.env.BENCH_NODE_FLAGS ?? '',
+      join(TOP, 'dist/cli.js'),
+      'serve',
+      '--config',
+      file,
+      '--log',
+      'json',
+    ];
     // Its log goes to a file, as it would under systemd: reading it here would be part of what is measured.
     const command = `exec taskset -c ${cores} ${program.join(' ')} >> ${file}.log 2>&1`;
     const running = this.network.start('server', 'sh', ['-c', command]);
@@ -58,20 +68,22 @@ export class BenchLab {
     return running;
   }
 
-  /** Runs a program of this folder where the load comes from, on the last core, and gives the JSON that it prints. */
-  async load<T>(from: From, program: string, options: object): Promise<T> {
+  /** Starts a program of this folder where the load comes from, on the last core. */
+  load(from: From, program: string, options: object): Running {
     const script = join(TOP, 'test/bench', program);
     const args = ['-c', '1', process.execPath, '--import', 'tsx', script, JSON.stringify(options)];
-    const host = from === 'veth' ? 'client' : 'server';
-    return JSON.parse(await this.network.must(host, 'taskset', args, { cwd: TOP })) as T;
+    return this.network.start(from === 'veth' ? 'client' : 'server', 'taskset', args, { cwd: TOP });
   }
 
   /** Downloads, and what they cost the server. */
   async sink(from: From, server: Running, options: Omit<SinkOptions, 'address'>): Promise<SinkResult & Cost> {
     const address = from === 'veth' ? SERVER : '127.0.0.1';
+    const sink = this.load(from, 'sink.ts', { ...options, address });
+    await sink.until(/begun/);
     const before = await cpuSeconds(server);
-    const result = await this.load<SinkResult>(from, 'sink.ts', { ...options, address });
+    const [, json = ''] = await sink.until(/(\{.*\})/);
     const cpu = (await cpuSeconds(server)) - before;
+    const result = JSON.parse(json) as SinkResult;
     const bytes = result.fast + result.slow;
     return { ...result, cpuPerGb: cpu / (bytes / 1e9), gbPerSecond: bytes / 1e9 / result.seconds };
   }

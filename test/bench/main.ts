@@ -20,7 +20,9 @@ for (const [name, bench] of Object.entries(PARTS)) {
   try {
     await bench((row) => console.log(formatRow(row)));
   } catch (error) {
-    const reason = String((error as Error).message).split('\n')[0] ?? '';
+    const reason = String((error as Error).message)
+      .trim()
+      .replace(/\s*\n\s*/g, '; ');
     console.log(formatRow({ work: name, target: '', figure: `could not be measured: ${reason}`, holds: false }));
   }
 }
