@@ -2,9 +2,9 @@ import type { OpenFile } from '../model/open-file.ts';
 import type { Kernel } from './kernel.ts';
 
 /** Bytes that are loaded, and remembered, together. */
-export const REGION = 1024 * 1024;
+export const REGION = 4 * 1024 * 1024;
 /** For how long what was read is taken to be still in the page cache, milliseconds. */
-const FRESH = 10_000;
+const FRESH = 30_000;
 /** Files that are remembered. */
 const FILES = 64;
 

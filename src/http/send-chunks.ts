@@ -14,20 +14,25 @@ const SMALLEST = 16 * 1024;
  */
 export function createChunkSender(budget: number): SendRange {
   let active = 0;
-  /** Smaller pieces for more downloads, so that together they stay near the budget. */
-  const pieceSize = () => {
+  /** Bytes of all buffers at the time. */
+  let held = 0;
+  /** Smaller pieces for more downloads, and the smallest where others still hold what they took when they were few. */
+  const pieceSize = (own: number) => {
     const share = Math.floor(budget / active / SMALLEST) * SMALLEST;
-    return Math.max(SMALLEST, Math.min(LARGEST, share));
+    return Math.max(SMALLEST, Math.min(LARGEST, share, budget - (held - own)));
   };
   return async (file, first, length, response) => {
     active += 1;
     const progress = new Progress(response);
+    let buffer = Buffer.alloc(0);
     try {
-      let buffer = Buffer.alloc(0);
       while (progress.bytes < length) {
         if (progress.isOver) return progress.end('aborted');
-        const size = Math.min(pieceSize(), length - progress.bytes);
-        if (buffer.length !== size) buffer = Buffer.allocUnsafeSlow(size);
+        const size = Math.min(pieceSize(buffer.length), length - progress.bytes);
+        if (buffer.length !== size) {
+          held += size - buffer.length;
+          buffer = Buffer.allocUnsafeSlow(size);
+        }
         if (!(await fill(buffer, file, first + progress.bytes))) return progress.end('changed');
         if (!(await progress.write(buffer))) return progress.end('aborted');
       }
@@ -36,6 +41,7 @@ export function createChunkSender(budget: number): SendRange {
       return progress.end('failed', error as Error);
     } finally {
       active -= 1;
+      held -= buffer.length;
     }
   };
 }

@@ -21,7 +21,7 @@ describe('the page cache', () => {
     loads[0]?.done();
     await Promise.all([first, second]);
     expect(pages.want(file, REGION)).toBeUndefined();
-    clock.now = 60_000;
+    clock.now = 600_000;
     expect(pages.want(file, REGION)).toBeInstanceOf(Promise);
   });
 
