@@ -27,7 +27,7 @@ export interface Services {
  */
 export async function startServices(world: () => World, means: Means): Promise<Services> {
   const { record, now, monotonic } = means;
-  const scripts = worldScripts(world);
+  const scripts = worldScripts(world, means);
   const { kernel, why } = await openKernel();
   if (why !== undefined) {
     const message = `files are sent through buffers, which takes more processor time: ${why}`;

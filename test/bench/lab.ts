@@ -1,6 +1,6 @@
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { TOP } from '../support/lab.ts';
 import { Network } from '../support/network.ts';
 import type { Running } from '../support/process.ts';
@@ -45,8 +45,10 @@ export class BenchLab {
   async daemon(config: string, cores = '0', name = 'config.yaml'): Promise<Running> {
     const file = join(this.folder, name);
     await writeFile(file, config);
-    const log = await open(join(this.folder, `${name}.log`), 'w');
-    await log.close();
+    // Not beside the configuration: its folder is watched.
+    const log = join(this.folder, 'logs', `${name}.log`);
+    await mkdir(dirname(log), { recursive: true });
+    await writeFile(log, '');
     // For profiles: BENCH_NODE_FLAGS="--cpu-prof --cpu-prof-dir=/tmp/profiles".
     const program = [
       'node',
@@ -59,10 +61,10 @@ export class BenchLab {
       'json',
     ];
     // Its log goes to a file, as it would under systemd: reading it here would be part of what is measured.
-    const command = `exec taskset -c ${cores} ${program.join(' ')} >> ${file}.log 2>&1`;
+    const command = `exec taskset -c ${cores} ${program.join(' ')} >> ${log} 2>&1`;
     const running = this.network.start('server', 'sh', ['-c', command]);
-    while (!(await readFile(`${file}.log`, 'utf8')).includes('"event":"ready"')) {
-      if (running.child.exitCode !== null) throw new Error(await readFile(`${file}.log`, 'utf8'));
+    while (!(await readFile(log, 'utf8')).includes('"event":"ready"')) {
+      if (running.child.exitCode !== null) throw new Error(await readFile(log, 'utf8'));
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     return running;

@@ -4,10 +4,12 @@
  * which is missing. The exit status says nothing of the figures.
  */
 import { benchHttp } from './http.ts';
+import { benchScripts } from './scripts.ts';
 import { formatRow, type Row, TABLE_HEAD } from './table.ts';
 
 const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void>>> = {
   http: benchHttp,
+  scripts: benchScripts,
 };
 
 const chosen = process.argv.slice(2);
