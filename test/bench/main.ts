@@ -3,6 +3,7 @@
  * `npm run bench -- http dhcp` some. Root, two cores and Debian's packages of the peers are needed; each part says
  * which is missing. The exit status says nothing of the figures.
  */
+import { benchConfig } from './config.ts';
 import { benchHttp } from './http.ts';
 import { benchScripts } from './scripts.ts';
 import { formatRow, type Row, TABLE_HEAD } from './table.ts';
@@ -10,6 +11,7 @@ import { formatRow, type Row, TABLE_HEAD } from './table.ts';
 const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void>>> = {
   http: benchHttp,
   scripts: benchScripts,
+  config: benchConfig,
 };
 
 const chosen = process.argv.slice(2);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { TOP } from '../support/lab.ts';
 import { BenchLab, SERVER } from './lab.ts';
 import { writeManyNodes } from './many-nodes.ts';
+import type { PaceResult } from './pace.ts';
 import { median, type Row } from './table.ts';
 
 const ROUNDS = 5;
@@ -17,16 +18,11 @@ end
 `;
 
 /** Requests per second, and the 99th percentile of the time that they take, milliseconds. */
-async function wrk(
-  lab: BenchLab,
-  args: readonly string[],
-): Promise<{ rate: number; slowest: number; failed: boolean }> {
-  const common = ['-c', '1', 'wrk', '-t1', '-c16', '-d3', '--latency'];
+async function wrk(lab: BenchLab, args: readonly string[]): Promise<{ rate: number; failed: boolean }> {
+  const common = ['-c', '1', 'wrk', '-t1', '-c16', '-d3'];
   const text = await lab.network.must('client', 'taskset', [...common, ...args]);
-  const [, slowest = '0', unit = 'ms'] = /99%\s+([\d.]+)(us|ms|s)/.exec(text) ?? [];
-  const scale = { us: 0.001, ms: 1, s: 1000 }[unit] ?? 1;
   const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]);
-  return { rate, slowest: Number(slowest) * scale, failed: /Non-2xx/.test(text) };
+  return { rate, failed: /Non-2xx/.test(text) };
 }
 
 /** Scripts: many nodes against one, and against a route of express that returns a fixed text. */
@@ -73,12 +69,22 @@ export async function benchScripts(print: (row: Row) => void): Promise<void> {
       figure: `${toOne.toFixed(2)} ×`,
       holds: toOne >= 0.95,
     });
-    const slowest = median(rounds.map((round) => round.many.slowest));
+    const pace = async (port: number, path: string) => {
+      const options = { address: SERVER, port, path, rate: Number(rate) / 2, connections: 16, seconds: 3 };
+      const running = lab.load('veth', 'pace.ts', options);
+      return (JSON.parse((await running.until(/(\{.*\})/))[1] ?? '') as PaceResult).percentile99;
+    };
+    const own: number[] = [];
+    const bare: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      own.push(await pace(8080, '/ipxe/52-54-00-00-00-01'));
+      bare.push(await pace(8082, '/text'));
+    }
     print({
-      work: '/ipxe/MAC, 16 connections at full rate: 99th percentile',
-      target: '< 5 ms at half the rate',
-      figure: `${slowest.toFixed(1)} ms`,
-      holds: slowest < 5,
+      work: '/ipxe/MAC at half of that rate: 99th percentile',
+      target: '< 5 ms',
+      figure: `${median(own).toFixed(1)} ms (express ${median(bare).toFixed(1)} ms)`,
+      holds: median(own) < 5,
     });
     await Promise.all([many.stop(), one.stop()]);
   } finally {
