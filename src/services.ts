@@ -1,8 +1,13 @@
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { startDhcp } from './dhcp/server.ts';
 import { createApp } from './http/app.ts';
+import type { HttpDeps } from './http/deps.ts';
 import { openKernel } from './http/kernel.ts';
 import { createSender } from './http/send.ts';
 import { startHttp } from './http/server.ts';
+import { startHttpWorkers } from './http/workers.ts';
 import type { HttpSettings } from './model/config.ts';
 import { type Plan, ServiceSlot } from './service.ts';
 import { startTftp } from './tftp/server.ts';
@@ -11,6 +16,13 @@ import { type Means, type World, worldScripts } from './world.ts';
 
 /** How long running downloads may go on after the server was told to stop, milliseconds. */
 const GRACE_MS = 10_000;
+
+/** What downloads may hold in buffers unless the configuration says otherwise, MiB. */
+const BUFFER_MEMORY = 64;
+/** HTTP workers unless the configuration says otherwise: more would wait for the network. */
+const MOST_WORKERS = 8;
+/** The program of an HTTP worker: beside this file, as it is or compiled. */
+const WORKER = fileURLToPath(new URL(`./http-worker${extname(import.meta.url)}`, import.meta.url));
 
 /** The network services of the daemon. */
 export interface Services {
@@ -28,23 +40,30 @@ export interface Services {
 export async function startServices(world: () => World, means: Means): Promise<Services> {
   const { record, now, monotonic } = means;
   const scripts = worldScripts(world, means);
+  const httpDeps: HttpDeps = {
+    scripts,
+    artifacts: {
+      open: (path) => world().store.open(path),
+      openBlob: (digest) => world().store.openBlob(digest),
+    },
+    bootFiles: { open: (name) => world().bootFiles.open(name) },
+    record,
+    now,
+  };
   const { kernel, why } = await openKernel();
   if (why !== undefined) {
     const message = `files are sent through buffers, which takes more processor time: ${why}`;
     record({ event: 'http.no-sendfile', level: 'info', message });
   }
-  const serveHttp = ({ port, sendfile = true, bufferMemory = 64 }: HttpSettings) => {
-    const send = createSender({
-      kernel: sendfile ? kernel : undefined,
-      bufferMemory: bufferMemory * 1024 * 1024,
-      now: monotonic,
-    });
-    const artifacts = {
-      open: (path: string) => world().store.open(path),
-      openBlob: (digest: string) => world().store.openBlob(digest),
-    };
-    const bootFiles = { open: (name: string) => world().bootFiles.open(name) };
-    return startHttp({ port, app: createApp({ scripts, artifacts, bootFiles, record, now }, send) });
+  const serveHttp = ({ port, workers, sendfile = true, bufferMemory = BUFFER_MEMORY }: HttpSettings) => {
+    const count = workers ?? Math.min(availableParallelism(), MOST_WORKERS);
+    const bytes = Math.ceil((bufferMemory * 1024 * 1024) / count);
+    if (count > 1) {
+      const settings = { port, sendfile, bufferMemory: bytes };
+      return startHttpWorkers({ count, program: WORKER, settings, deps: httpDeps });
+    }
+    const send = createSender({ kernel: sendfile ? kernel : undefined, bufferMemory: bytes, now: monotonic });
+    return startHttp({ port, app: createApp(httpDeps, send) });
   };
 
   const identity = () => {

@@ -12,7 +12,7 @@ export function ipxeRoute(deps: HttpDeps): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;
     const text = decodedPath(request);
-    if (text === '') return sendText(response, 200, deps.scripts.bootstrap());
+    if (text === '') return sendText(response, 200, await deps.scripts.bootstrap());
     const mac = text === undefined ? undefined : parseMac(text);
     if (!mac) {
       deps.record({
