@@ -18,6 +18,18 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 const print = (text: string) => void process.stdout.write(text);
 
+let lines: string[] = [];
+/** Writes log lines, those of one turn of the event loop together: a busy server has very many. */
+function printLine(line: string): void {
+  if (lines.length === 0) setImmediate(flushLines);
+  lines.push(line);
+}
+function flushLines(): void {
+  if (lines.length > 0) print(`${lines.join('\n')}\n`);
+  lines = [];
+}
+process.on('exit', flushLines);
+
 /** Ends the command: a message for people on standard error, and exit status 1. */
 function fail(error: unknown): void {
   if (error instanceof Unusable) process.stderr.write(`${error.message}\n`);
@@ -27,7 +39,7 @@ function fail(error: unknown): void {
 
 function recorder(format: LogFormat, verbose: boolean): RecordEvent {
   return (event) => {
-    if (verbose || event.level !== 'debug') print(`${formatEvent(format, new Date(), event)}\n`);
+    if (verbose || event.level !== 'debug') printLine(formatEvent(format, new Date(), event));
   };
 }
 

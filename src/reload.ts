@@ -1,4 +1,5 @@
 import { watch } from 'chokidar';
+import { loadConfigAside } from './config/load-aside.ts';
 import { watchConfig } from './config/watch.ts';
 import type { Config } from './model/config.ts';
 import { formatProblem, type Problem } from './model/config.ts';
@@ -61,6 +62,7 @@ export async function watchAll(options: ReloadOptions): Promise<{ stop(): Promis
   const config = await watchConfig({
     file,
     text: options.text,
+    load: loadConfigAside,
     onConfig: (next) => {
       if (next.templates !== wanted.templates) {
         templates.unwatch(wanted.templates ?? []);

@@ -1,6 +1,14 @@
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { startDhcp } from './dhcp/server.ts';
 import { createApp } from './http/app.ts';
+import type { HttpDeps } from './http/deps.ts';
+import { openKernel } from './http/kernel.ts';
+import { createSender } from './http/send.ts';
 import { startHttp } from './http/server.ts';
+import { startHttpWorkers } from './http/workers.ts';
+import type { HttpSettings } from './model/config.ts';
 import { type Plan, ServiceSlot } from './service.ts';
 import { startTftp } from './tftp/server.ts';
 import { tftpSource } from './tftp-source.ts';
@@ -8,6 +16,13 @@ import { type Means, type World, worldScripts } from './world.ts';
 
 /** How long running downloads may go on after the server was told to stop, milliseconds. */
 const GRACE_MS = 10_000;
+
+/** What downloads may hold in buffers unless the configuration says otherwise, MiB. */
+const BUFFER_MEMORY = 64;
+/** HTTP workers unless the configuration says otherwise: more would wait for the network. */
+const MOST_WORKERS = 8;
+/** The program of an HTTP worker: beside this file, as it is or compiled. */
+const WORKER = fileURLToPath(new URL(`./http-worker${extname(import.meta.url)}`, import.meta.url));
 
 /** The network services of the daemon. */
 export interface Services {
@@ -24,8 +39,8 @@ export interface Services {
  */
 export async function startServices(world: () => World, means: Means): Promise<Services> {
   const { record, now, monotonic } = means;
-  const scripts = worldScripts(world);
-  const app = createApp({
+  const scripts = worldScripts(world, means);
+  const httpDeps: HttpDeps = {
     scripts,
     artifacts: {
       open: (path) => world().store.open(path),
@@ -34,7 +49,22 @@ export async function startServices(world: () => World, means: Means): Promise<S
     bootFiles: { open: (name) => world().bootFiles.open(name) },
     record,
     now,
-  });
+  };
+  const { kernel, why } = await openKernel();
+  if (why !== undefined) {
+    const message = `files are sent through buffers, which takes more processor time: ${why}`;
+    record({ event: 'http.no-sendfile', level: 'info', message });
+  }
+  const serveHttp = ({ port, workers, sendfile = true, bufferMemory = BUFFER_MEMORY }: HttpSettings) => {
+    const count = workers ?? Math.min(availableParallelism(), MOST_WORKERS);
+    const bytes = Math.ceil((bufferMemory * 1024 * 1024) / count);
+    if (count > 1) {
+      const settings = { port, sendfile, bufferMemory: bytes };
+      return startHttpWorkers({ count, program: WORKER, settings, deps: httpDeps });
+    }
+    const send = createSender({ kernel: sendfile ? kernel : undefined, bufferMemory: bytes, now: monotonic });
+    return startHttp({ port, app: createApp(httpDeps, send) });
+  };
 
   const identity = () => {
     const { server, config, bootFiles } = world();
@@ -49,9 +79,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
   const plans: Readonly<Record<string, (world: World) => Plan | undefined>> = {
     http: ({ config: { server } }) => {
       const { http } = server;
-      return http === false
-        ? undefined
-        : { key: JSON.stringify(http), start: () => startHttp({ port: http.port, app }) };
+      return http === false ? undefined : { key: JSON.stringify(http), start: () => serveHttp(http) };
     },
     tftp: ({ config, server: { address } }) => {
       const { tftp } = config.server;

@@ -5,7 +5,7 @@ import { openStore, type Store } from './artifacts/store.ts';
 import { watchStore } from './artifacts/watch.ts';
 import { resolveIdentity } from './identity.ts';
 import { createScripts, type Scripts } from './ipxe-templates/scripts.ts';
-import { neededArtifacts } from './model/boot-plan.ts';
+import { neededArtifacts, type Pin } from './model/boot-plan.ts';
 import { type Config, findNode } from './model/config.ts';
 import type { RecordEvent } from './model/event.ts';
 import type { ServerIdentity } from './model/server.ts';
@@ -76,20 +76,39 @@ export function watchWorld({ store }: World, { record }: Means): Promise<{ stop(
   });
 }
 
+/** For how long a version is taken for the one in force without a look at its file, milliseconds. */
+const LOOK_EVERY = 500;
+
+/**
+ * The versions in force for scripts. A file is looked at twice a second at most, however many ask; a version that the
+ * store has put in force meanwhile counts at once.
+ */
+function pinsOf(store: Store, monotonic: () => number): (path: string) => Promise<Pin> {
+  const looked = new Map<
+    string,
+    { readonly at: number; readonly pin: Promise<Pin>; readonly inForce: Pin | undefined }
+  >();
+  const look = async (path: string) => {
+    const result = await store.pin(path);
+    if (!result.ok) throw new Error(result.why);
+    looked.set(path, { at: monotonic(), pin: Promise.resolve(result.pin), inForce: store.pinned(path) });
+    return result.pin;
+  };
+  return (path) => {
+    const last = looked.get(path);
+    if (last && last.inForce === store.pinned(path) && monotonic() - last.at < LOOK_EVERY) return last.pin;
+    return look(path);
+  };
+}
+
 /** The scripts of the world in force. */
-export function worldScripts(world: () => World): Scripts {
+export function worldScripts(world: () => World, { monotonic }: Pick<Means, 'monotonic'>): Scripts {
+  const pins = new WeakMap<Store, (path: string) => Promise<Pin>>();
   return createScripts(() => {
     const { config, templates, server, store } = world();
-    return {
-      config,
-      templates,
-      server,
-      pin: async (path) => {
-        const result = await store.pin(path);
-        if (!result.ok) throw new Error(result.why);
-        return result.pin;
-      },
-    };
+    const pin = pins.get(store) ?? pinsOf(store, monotonic);
+    pins.set(store, pin);
+    return { config, templates, server, pin };
   });
 }
 

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NotOpened, OpenFile } from '../model/open-file.ts';
@@ -69,6 +69,7 @@ function openFile(handle: FileHandle, version: FileVersion): OpenFile {
     digest: undefined,
     read: (buffer, position) => readFully(handle, buffer, position),
     intact: async () => sameBytes(version, versionOf(await handle.stat({ bigint: true }))),
+    intactNow: () => sameBytes(version, versionOf(fstatSync(handle.fd, { bigint: true }))),
     close: () => {
       closing ??= handle.close();
       return closing;

@@ -13,9 +13,10 @@ export async function printScript(configFile: string, macText: string): Promise<
   if (!mac) throw new Error(`${JSON.stringify(macText)} is no MAC address; expected one such as 52:54:00:00:00:01`);
   const loaded = await loadSnapshot(configFile);
   if (!loaded.ok) throw new Unusable(loaded.problems);
-  const world = await makeWorld(loaded.snapshot, { record: () => {}, now: Date.now, monotonic: Date.now });
+  const means = { record: () => {}, now: Date.now, monotonic: Date.now };
+  const world = await makeWorld(loaded.snapshot, means);
   try {
-    const result = await worldScripts(() => world).forMac(mac);
+    const result = await worldScripts(() => world, means).forMac(mac);
     if (result.kind === 'script') return result.text;
     throw new Error(result.kind === 'ignored' ? `${mac} gets no script: ${result.why}` : result.why);
   } finally {

@@ -143,13 +143,19 @@ function toUnknown(shared: Shared, section: ConfigFile['unknown']): BootSettings
   return resolveSettings(shared, [...upper, layer], last([layer], 'action') ?? IGNORE);
 }
 
+function toHttp(http: NonNullable<ConfigFile['server']>['http']): Config['server']['http'] {
+  if (http === false) return false;
+  const { port = 8080, workers, sendfile, buffer_memory: bufferMemory } = http ?? {};
+  return { port, workers, sendfile, bufferMemory };
+}
+
 function toServer(server: ConfigFile['server'], baseDir: string): Config['server'] {
   const port = (service: { port?: number | undefined } | false | null | undefined, standard: number) =>
     service === false ? (false as const) : { port: service?.port ?? standard };
   return {
     interface: server?.interface,
     address: server?.address,
-    http: port(server?.http, 8080),
+    http: toHttp(server?.http),
     tftp: port(server?.tftp, 69),
     dhcp: { mode: server?.dhcp === false ? 'off' : (server?.dhcp?.mode ?? 'proxy') },
     ipxe: server?.ipxe === undefined ? undefined : resolvePath(baseDir, server.ipxe),

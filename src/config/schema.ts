@@ -196,12 +196,25 @@ const nodeSection = mapping({
   ...common,
 });
 
-const service = () =>
+const service = <T extends Shape>(more: T) =>
   z
-    .union([z.literal(false), mapping({ port: wholeNumber(1, 65_535).optional() })], {
+    .union([z.literal(false), mapping({ port: wholeNumber(1, 65_535).optional(), ...more })], {
       error: 'a mapping such as { port: 8080 }, or false',
     })
     .nullish();
+
+const http = {
+  workers: wholeNumber(1, 64)
+    .optional()
+    .describe('Processes that answer; 1: the daemon itself. Default: by the number of processors.'),
+  sendfile: z
+    .boolean({ error: 'true or false' })
+    .optional()
+    .describe('Whether the kernel may send files by itself, which costs least. Default: true, where it can.'),
+  buffer_memory: wholeNumber(1, 65_536, ' of MiB')
+    .optional()
+    .describe('What all downloads together may hold in buffers, in MiB. Default: 64.'),
+};
 
 const serverSection = mapping({
   interface: text(/^[^\s/]{1,15}$/, 'the name of a network interface, up to 15 characters')
@@ -212,8 +225,8 @@ const serverSection = mapping({
     .refine(isIpv4)
     .optional()
     .describe("What nodes are told. Default: the interface's first IPv4 address."),
-  http: service().describe('Default: { port: 8080 }; false turns it off.'),
-  tftp: service().describe('Default: { port: 69 }; false turns it off.'),
+  http: service(http).describe('Default: { port: 8080 }; false turns it off.'),
+  tftp: service({}).describe('Default: { port: 69 }; false turns it off.'),
   dhcp: z
     .union([z.literal(false), mapping({ mode: oneOf(['proxy', 'off']).optional() })], {
       error: 'a mapping such as { mode: proxy }, or false',

@@ -2,7 +2,7 @@ import { readlink, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import type { Config, Problem } from '../model/config.ts';
-import { fileProblem, loadConfig, reasonOf } from './load.ts';
+import { fileProblem, type Loaded, loadConfig, reasonOf } from './load.ts';
 
 /** Milliseconds for which the file must stay as it is before it is read: programs write in several steps. */
 const SETTLED = 50;
@@ -15,6 +15,8 @@ export interface WatchOptions {
   readonly file: string;
   /** The text in force, as `loadConfig` gave it: only a change since then is told. */
   readonly text?: string | undefined;
+  /** How the file is read: loadConfig unless given. */
+  readonly load?: (file: string) => Promise<Loaded>;
   /** Called with each new configuration that is valid. Must not throw. */
   readonly onConfig: (config: Config) => void;
   /** Called each time the file is saved with something wrong in it, or cannot be read. Must not throw. */
@@ -66,7 +68,13 @@ const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
  *
  * Resolves when the watch is on and the file has been compared with `text`.
  */
-export async function watchConfig({ file, text, onConfig, onProblems }: WatchOptions): Promise<ConfigWatch> {
+export async function watchConfig({
+  file,
+  text,
+  load = loadConfig,
+  onConfig,
+  onProblems,
+}: WatchOptions): Promise<ConfigWatch> {
   const watchers = new Map<string, FSWatcher>();
   let stopped = false;
   let version: string | undefined;
@@ -108,7 +116,7 @@ export async function watchConfig({ file, text, onConfig, onProblems }: WatchOpt
     if (stopped || next === version) return;
     version = next;
     await follow();
-    const loaded = await loadConfig(file);
+    const loaded = await load(file);
     if (stopped) return;
     const changed = loaded.text !== last;
     last = loaded.text;

@@ -7,15 +7,15 @@ import type { HttpDeps } from './deps.ts';
 import { healthRoute } from './health.ts';
 import { ipxeRoute } from './ipxe.ts';
 import { requestDetails, sendText } from './respond.ts';
-import { createSender } from './send.ts';
+import type { SendRange } from './send.ts';
 import { createServeFile } from './serve-file.ts';
 
 /** Errors of the operating system that say that it is only too much just now. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
 /** Every route of the HTTP server. Nothing in it buffers a response or reads a request's body. */
-export function createApp(deps: HttpDeps): Express {
-  const serve = createServeFile(deps, createSender());
+export function createApp(deps: HttpDeps, send: SendRange): Express {
+  const serve = createServeFile(deps, send);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');

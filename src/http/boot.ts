@@ -11,7 +11,7 @@ export function bootRoute(deps: HttpDeps, serve: ServeFile): RequestHandler {
     if (!isRead(request, response)) return;
     const name = decodedPath(request);
     if (name === undefined) return malformed(deps, request, response);
-    if (isAutoexec(name)) return sendText(response, 200, deps.scripts.bootstrap());
+    if (isAutoexec(name)) return sendText(response, 200, await deps.scripts.bootstrap());
     const opened = await deps.bootFiles.open(name);
     if (!opened.ok) return refuse(deps, request, response, opened);
     const validators = fileValidators(opened.file, deps.now());

@@ -16,7 +16,7 @@ export interface HttpDeps {
     /** What matched, where each value came from, the artifacts with their digests, and problems: for JSON. */
     explain(mac: Mac): Promise<unknown>;
     /** A script that asks for the machine's own. */
-    bootstrap(): string;
+    bootstrap(): string | Promise<string>;
   };
   readonly artifacts: {
     open(path: string): Promise<OpenResult>;

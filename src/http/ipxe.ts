@@ -12,7 +12,7 @@ export function ipxeRoute(deps: HttpDeps): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;
     const text = decodedPath(request);
-    if (text === '') return sendText(response, 200, deps.scripts.bootstrap());
+    if (text === '') return sendText(response, 200, await deps.scripts.bootstrap());
     const mac = text === undefined ? undefined : parseMac(text);
     if (!mac) {
       deps.record({
@@ -25,7 +25,7 @@ export function ipxeRoute(deps: HttpDeps): RequestHandler {
       const seen = `this is no MAC address: ${(text ?? request.path).slice(0, 60)}`;
       return sendText(response, 400, ipxeMessage(seen, 'expected /ipxe/52-54-00-00-00-01'));
     }
-    if (new URLSearchParams(request.url.replace(/^[^?]*/, '')).has('explain')) {
+    if (request.url.includes('?') && new URLSearchParams(request.url.replace(/^[^?]*/, '')).has('explain')) {
       const json = `${JSON.stringify(await deps.scripts.explain(mac), null, 2)}\n`;
       response.setHeader('Content-Type', 'application/json; charset=utf-8');
       response.setHeader('Cache-Control', 'no-store');

@@ -1,17 +1,12 @@
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { OpenFile } from '../model/open-file.ts';
-
-/** Bytes read and written at a time when few download. */
-const LARGEST = 512 * 1024;
-/** The same when very many do. */
-const SMALLEST = 32 * 1024;
-/** What all downloads together hold in buffers, roughly; slow clients keep theirs filled. */
-const BUDGET = 64 * 1024 * 1024;
+import type { Kernel } from './kernel.ts';
+import { createChunkSender } from './send-chunks.ts';
+import { canSendByKernel, createKernelSender } from './send-kernel.ts';
 
 /**
- * How a body ended. `aborted`: the client left or stalled. `changed`: the file became another, and nothing of that was
- * sent; `failed`: it could not be read. In these three the connection is closed where the response had begun.
+ * How a body ended. `aborted`: the client left or stalled. `changed`: the file became another; `failed`: it could not
+ * be read. In these three the connection is closed where the response had begun.
  */
 export interface Sent {
   readonly outcome: 'complete' | 'aborted' | 'changed' | 'failed';
@@ -24,68 +19,33 @@ export interface Sent {
 
 /**
  * Sends part of an open file as a response's whole body. Status and headers are set by the caller, with the right
- * Content-Length, and are sent with the first bytes. Never throws; does not close the file.
+ * Content-Length, and are sent with the first bytes. Never throws; does not close the file. A body that is complete
+ * holds bytes of the version that was opened and of no other.
  * @param first position in the file, bytes
  * @param length bytes, at least 1
  */
 export type SendRange = (file: OpenFile, first: number, length: number, response: ServerResponse) => Promise<Sent>;
 
+/** Means and settings of {@link createSender}. */
+export interface SenderOptions {
+  /** Given where the kernel is to send files by itself. */
+  readonly kernel?: Kernel | undefined;
+  /** What all downloads together may hold in buffers, roughly, bytes. */
+  readonly bufferMemory: number;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
 /**
- * Makes a sender that reads a piece and writes it to the socket itself, which costs half of what the response's own
- * stream does, and reads the next when the kernel has taken it: one buffer per download, and the socket sets the pace.
+ * Makes a sender: the kernel copies from its page cache to the socket where that is possible; what is short, TLS, and a
+ * system without that goes through buffers of a bounded size.
  */
-export function createSender(): SendRange {
-  let active = 0;
-  return async (file, first, length, response) => {
-    active += 1;
-    const progress = { bytes: 0, begun: false };
-    const end = (outcome: Sent['outcome'], error?: Error): Sent => {
-      if (outcome === 'complete') response.end();
-      else if (progress.begun) response.socket?.destroy();
-      return { outcome, ...progress, ...(error && { error }) };
-    };
-    try {
-      let buffer = Buffer.alloc(0);
-      while (progress.bytes < length) {
-        const socket = response.socket;
-        if (!socket || socket.destroyed) return end('aborted');
-        const size = Math.min(pieceSize(active), length - progress.bytes);
-        if (buffer.length !== size) buffer = Buffer.allocUnsafeSlow(size);
-        const filled = await file.read(buffer, first + progress.bytes);
-        // Asked after the read: a write to the file moves its time stamp before it moves a byte.
-        if (filled < size || !(await file.intact())) return end('changed');
-        const written = write(socket, buffer, progress.begun ? undefined : response);
-        progress.begun = true;
-        if (!(await written)) return end('aborted');
-        progress.bytes += size;
-      }
-      return end('complete');
-    } catch (error) {
-      return end('failed', error as Error);
-    } finally {
-      active -= 1;
-    }
+export function createSender({ kernel, bufferMemory, now }: SenderOptions): SendRange {
+  const byChunks = createChunkSender(bufferMemory);
+  if (!kernel) return byChunks;
+  const byKernel = createKernelSender(kernel, now);
+  return (file, first, length, response) => {
+    const send = canSendByKernel(response, length) ? byKernel : byChunks;
+    return send(file, first, length, response);
   };
-}
-
-/** Smaller pieces for more downloads, so that together they stay near the budget. */
-function pieceSize(active: number): number {
-  const share = Math.floor(BUDGET / active / SMALLEST) * SMALLEST;
-  return Math.max(SMALLEST, Math.min(LARGEST, share));
-}
-
-/** Writes a piece, after the response's head if that is given; false where the connection ended first. */
-function write(socket: Socket, piece: Buffer, head: ServerResponse | undefined): Promise<boolean> {
-  return new Promise((resolve) => {
-    const closed = () => resolve(false);
-    socket.once('close', closed);
-    // Head and first piece leave together.
-    socket.cork();
-    head?.flushHeaders();
-    socket.write(piece, (error) => {
-      socket.off('close', closed);
-      resolve(!error);
-    });
-    socket.uncork();
-  });
 }

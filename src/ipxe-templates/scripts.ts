@@ -30,7 +30,17 @@ export interface Scripts {
   bootstrap(): string;
 }
 
-type Planned = { readonly plan: BootPlan } | { readonly why: string };
+/** Scripts that are remembered: strangers may send any address. */
+const REMEMBERED = 20_000;
+
+/** A script, and the versions of files that it names. */
+interface Rendered {
+  readonly server: ServerIdentity;
+  readonly pins: readonly Pin[];
+  readonly text: string;
+}
+
+type Planned = { readonly plan: BootPlan; readonly pins: readonly Pin[] } | { readonly why: string };
 
 async function plan(match: Match, { pin, server }: ScriptSources): Promise<Planned> {
   const missing: string[] = [];
@@ -45,21 +55,49 @@ async function plan(match: Match, { pin, server }: ScriptSources): Promise<Plann
       }),
     ),
   );
-  return missing.length > 0 ? { why: missing.join('; ') } : { plan: planBoot(match, pins, server) };
+  return missing.length > 0
+    ? { why: missing.join('; ') }
+    : { plan: planBoot(match, pins, server), pins: [...pins.values()] };
 }
 
 /**
  * @param sources read once per request
  */
 export function createScripts(sources: () => ScriptSources): Scripts {
+  /** By the templates, which are made anew with every configuration. */
+  const rendered = new WeakMap<Templates, Map<Mac, Rendered>>();
+
+  /** The script as it was rendered before, if it would be the same now. */
+  const recall = async (match: Match, { templates, server, pin }: ScriptSources): Promise<string | undefined> => {
+    const known = rendered.get(templates)?.get(match.mac);
+    if (known?.server !== server) return undefined;
+    const paths = neededArtifacts(match);
+    for (const [index, path] of paths.entries()) {
+      const { digest } = await pin(path).catch(() => ({ digest: undefined }));
+      if (digest === undefined || digest !== known.pins[index]?.digest) return undefined;
+    }
+    return known.text;
+  };
+
+  const remember = (match: Match, { templates, server }: ScriptSources, pins: readonly Pin[], text: string) => {
+    const scripts = rendered.get(templates) ?? new Map<Mac, Rendered>();
+    if (scripts.size >= REMEMBERED) scripts.clear();
+    scripts.set(match.mac, { server, pins, text });
+    rendered.set(templates, scripts);
+  };
+
   return {
     async forMac(mac) {
       const snapshot = sources();
       const match = findNode(snapshot.config, mac);
       if (match.settings.action.value === 'ignore') return { kind: 'ignored', why: match.why };
+      const known = await recall(match, snapshot);
+      if (known !== undefined) return { kind: 'script', text: known };
       const planned = await plan(match, snapshot);
       if ('why' in planned) return { kind: 'unavailable', why: planned.why };
-      return { kind: 'script', text: snapshot.templates.render(match.settings.template.value, planned.plan) };
+      const text = snapshot.templates.render(match.settings.template.value, planned.plan);
+      remember(match, snapshot, planned.pins, text);
+      return { kind: 'script', text };
     },
 
     async explain(mac) {

@@ -1,11 +1,22 @@
 import type { Mac } from './mac.ts';
 import type { BootSettings, Node } from './node.ts';
 
+/** How HTTP is served. What is undefined is chosen by the machine at start. */
+export interface HttpSettings {
+  readonly port: number;
+  /** Processes that answer; 1 is the daemon itself. */
+  readonly workers: number | undefined;
+  /** Whether the kernel may send files by itself. */
+  readonly sendfile: boolean | undefined;
+  /** What all downloads together may hold in buffers, MiB. */
+  readonly bufferMemory: number | undefined;
+}
+
 /** The `server:` section. What is undefined is looked up on the machine at start. */
 export interface ServerSettings {
   readonly interface: string | undefined;
   readonly address: string | undefined;
-  readonly http: { readonly port: number } | false;
+  readonly http: HttpSettings | false;
   readonly tftp: { readonly port: number } | false;
   readonly dhcp: { readonly mode: 'proxy' | 'off' };
   /** Absolute path of a folder with iPXE binaries of the user's own, looked into first. */

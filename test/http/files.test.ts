@@ -259,6 +259,7 @@ describe('a failing store', () => {
         digest: undefined,
         read: () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })),
         intact: async () => true,
+        intactNow: () => true,
         close: async () => {
           closed += 1;
         },

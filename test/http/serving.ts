@@ -5,8 +5,16 @@ import { join } from 'node:path';
 import { openStore, type Store } from '../../src/artifacts/store.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
+import { type Kernel, openKernel } from '../../src/http/kernel.ts';
+import { createSender } from '../../src/http/send.ts';
 import { type HttpServer, startHttp } from '../../src/http/server.ts';
 import type { BootEvent } from '../../src/model/event.ts';
+
+async function kernelOrThrow(): Promise<Kernel> {
+  const { kernel, why } = await openKernel();
+  if (!kernel) throw new Error(why);
+  return kernel;
+}
 
 /** A server on a loopback port over a folder of its own, with everything that it recorded. */
 export class Serving {
@@ -22,7 +30,10 @@ export class Serving {
   }
 
   /** Starts it; what is given replaces parts of what it serves. */
-  static async start(parts: Partial<HttpDeps> = {}, options: { stallMs?: number } = {}): Promise<Serving> {
+  static async start(
+    parts: Partial<HttpDeps> = {},
+    options: { stallMs?: number; sendfile?: boolean } = {},
+  ): Promise<Serving> {
     const serving = new Serving(await mkdtemp(join(tmpdir(), 'slipway-http-')));
     const record = (event: BootEvent) => {
       serving.events.push(event);
@@ -41,7 +52,13 @@ export class Serving {
       now: Date.now,
       ...parts,
     };
-    serving.server = await startHttp({ port: 0, host: '127.0.0.1', app: createApp(deps), ...options });
+    const { sendfile = true, ...more } = options;
+    const send = createSender({
+      kernel: sendfile ? await kernelOrThrow() : undefined,
+      bufferMemory: 1 << 26,
+      now: () => performance.now(),
+    });
+    serving.server = await startHttp({ port: 0, host: '127.0.0.1', app: createApp(deps, send), ...more });
     return serving;
   }
 

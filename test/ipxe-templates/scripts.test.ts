@@ -110,3 +110,27 @@ test('the explanation tells where every value came from', async () => {
     kernel: { sha256: DIGEST, url: `${BLOBS}/vmlinuz` },
   });
 });
+
+test('a script that was rendered before is given again, until something that it says has changed', async () => {
+  const config = aConfig([aNode({ settings: settings() })]);
+  const checked = checkTemplates(config, await loadTemplates(undefined));
+  if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
+  const state = { digest: DIGEST, server: { address: '192.0.2.10', httpPort: 8080 }, missing: false };
+  const rendering = createScripts(() => ({
+    config,
+    templates: checked.templates,
+    server: state.server,
+    pin: async () => {
+      if (state.missing) throw new Error('no such file');
+      return { digest: state.digest, size: 1 };
+    },
+  }));
+  const first = await rendering.forMac(MAC);
+  expect(await rendering.forMac(MAC)).toEqual(first);
+  state.digest = 'e'.repeat(64);
+  expect(await rendering.forMac(MAC)).toMatchObject({ text: expect.stringContaining('/e'.padEnd(65, 'e')) });
+  state.server = { address: '192.0.2.11', httpPort: 8080 };
+  expect(await rendering.forMac(MAC)).toMatchObject({ text: expect.stringContaining('http://192.0.2.11:8080/') });
+  state.missing = true;
+  expect(await rendering.forMac(MAC)).toMatchObject({ kind: 'unavailable' });
+});

@@ -1,6 +1,8 @@
 /** A program for the wire tests: serves a folder by HTTP until it is told to end. Arguments: folder, address, port. */
 import { openStore } from '../../src/artifacts/store.ts';
 import { createApp } from '../../src/http/app.ts';
+import { openKernel } from '../../src/http/kernel.ts';
+import { createSender } from '../../src/http/send.ts';
 import { startHttp } from '../../src/http/server.ts';
 
 const [root = '', host = '', port = ''] = process.argv.slice(2);
@@ -12,7 +14,8 @@ const scripts = {
   explain: async () => ({}),
   bootstrap: () => '#!ipxe\n',
 };
-const app = createApp({ scripts, artifacts: store, bootFiles, record, now: Date.now });
+const send = createSender({ kernel: (await openKernel()).kernel, bufferMemory: 1 << 26, now: () => performance.now() });
+const app = createApp({ scripts, artifacts: store, bootFiles, record, now: Date.now }, send);
 const server = await startHttp({ port: Number(port), host, app });
 const pins = await store.pinAll(process.argv.slice(5));
 console.log(JSON.stringify({ event: 'ready', listening: server.listening, pins: [...pins] }));

@@ -1,0 +1,91 @@
+/** The program of an HTTP worker: see http/workers.ts. */
+import { lease, openInside } from './artifacts/open-file.ts';
+import { createApp } from './http/app.ts';
+import type { HttpDeps, ScriptResult } from './http/deps.ts';
+import { openKernel } from './http/kernel.ts';
+import { createSender } from './http/send.ts';
+import { type HttpServer, startHttp } from './http/server.ts';
+import type { FromWorker, Lent, Question, ToWorker, WorkerSettings } from './http/worker-messages.ts';
+import type { OpenResult } from './model/open-file.ts';
+
+/** How often a file is asked for again that was replaced, or got another link, before it was opened here. */
+const ATTEMPTS = 5;
+
+const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+let last = 0;
+let server: HttpServer | undefined;
+
+const send = (message: FromWorker) => void process.send?.(message, undefined, undefined, () => {});
+
+function ask<T>(question: Question, argument = ''): Promise<T> {
+  last += 1;
+  const id = last;
+  return new Promise((resolve, reject) => {
+    waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+    send({ kind: 'ask', id, question, argument });
+  });
+}
+
+async function borrow(question: Question, name: string): Promise<OpenResult> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const lent = await ask<Lent>(question, name);
+    if (!lent.ok) return lent;
+    const giveBack = () => send({ kind: 'return', loan: lent.loan });
+    const found = await openInside('/', lent.path).catch((error: Error) => {
+      giveBack();
+      throw error;
+    });
+    if (found.ok && found.file.stamp === lent.stamp)
+      return { ok: true, file: lease(found.file, lent.digest, giveBack) };
+    if (found.ok) await found.file.close();
+    giveBack();
+  }
+  throw Object.assign(new Error(`${name} changes all the time`), { code: 'EAGAIN' });
+}
+
+const deps: HttpDeps = {
+  scripts: {
+    forMac: (mac) => ask<ScriptResult>('script', mac),
+    explain: (mac) => ask('explain', mac),
+    bootstrap: () => ask<string>('bootstrap'),
+  },
+  artifacts: { open: (path) => borrow('artifact', path), openBlob: (digest) => borrow('blob', digest) },
+  bootFiles: { open: (name) => borrow('bootFile', name) },
+  record: (event) => send({ kind: 'event', event }),
+  now: Date.now,
+};
+
+async function start({ port, sendfile, bufferMemory }: WorkerSettings): Promise<void> {
+  const { kernel } = sendfile ? await openKernel() : {};
+  const app = createApp(deps, createSender({ kernel, bufferMemory, now: () => performance.now() }));
+  try {
+    server = await startHttp({ port, app });
+    send({ kind: 'listening', listening: server.listening, port: server.port });
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException;
+    send({ kind: 'failed', message, code });
+  }
+}
+
+process.on('message', async (message: ToWorker) => {
+  switch (message.kind) {
+    case 'start':
+      return start(message.settings);
+    case 'answer':
+      waiting.get(message.id)?.resolve(message.value);
+      break;
+    case 'trouble':
+      waiting.get(message.id)?.reject(Object.assign(new Error(message.message), { code: message.code }));
+      break;
+    case 'stop':
+      await server?.stop(message.graceMs);
+      // Through the channel, so that what was sent before gets there.
+      process.disconnect();
+      return;
+  }
+  waiting.delete(message.id);
+});
+// The control process says when to end, and without it there is nothing to do. Signals to the group are for it alone.
+process.on('disconnect', () => process.exit());
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {});
+send({ kind: 'hello' });

@@ -1,0 +1,98 @@
+import { openSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { constants, platform } from 'node:os';
+
+/** What Linux does with sockets and Node does not offer. */
+export interface Kernel {
+  /**
+   * Copies a part of a file to a socket without the bytes passing through this process: sendfile(2). Waits for the
+   * disk where they are not in the page cache.
+   * @returns bytes taken, 0 at the end of the file; or the error's number, negative
+   */
+  sendfile(socket: number, file: number, position: number, count: number): number;
+  /** Bytes that the peer has not acknowledged yet: SIOCOUTQ of tcp(7). */
+  unacknowledged(socket: number): number;
+  /**
+   * Limits what waits in a socket without having been sent once: TCP_NOTSENT_LOWAT of tcp(7). There is room again when
+   * half of it has gone.
+   */
+  limitUnsent(socket: number, bytes: number): void;
+  /** Brings a part of a file into the page cache, on another thread. Never rejects: who then reads it sees the error. */
+  load(file: number, position: number, count: number): Promise<void>;
+}
+
+/** The socket is full: there will be room again. */
+export const FULL = -constants.errno.EAGAIN;
+/** The connection ended. */
+export const GONE: ReadonlySet<number> = new Set([
+  -constants.errno.EPIPE,
+  -constants.errno.ECONNRESET,
+  -constants.errno.ENOTCONN,
+  -constants.errno.EBADF,
+  -constants.errno.ETIMEDOUT,
+]);
+
+/** The file's file system does not know sendfile(2). */
+export const UNSUPPORTED = -constants.errno.EINVAL;
+
+/** What any other error is thrown as. */
+export function failure(negative: number): Error {
+  const code = Object.entries(constants.errno).find(([, number]) => number === -negative)?.[0];
+  return Object.assign(new Error(`sendfile: ${code ?? `error ${-negative}`}`), { code, errno: negative });
+}
+
+const SIOCOUTQ = 0x5411;
+const IPPROTO_TCP = 6;
+const TCP_NOTSENT_LOWAT = 25;
+
+/**
+ * The kernel's own means, by way of koffi; or why there are none: another system, or no such package for this processor.
+ * `sendfile64` has 64-bit offsets everywhere; a libc without it has them in `sendfile`.
+ */
+export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly why?: string }> {
+  if (platform() !== 'linux') return { why: `${platform()} is not Linux` };
+  try {
+    const { default: koffi } = await import('koffi');
+    const libc = koffi.load(null);
+    const prototype = '(int out, int in, void *offset, size_t count)';
+    const sendfile = (() => {
+      try {
+        return libc.func(`intptr_t sendfile64${prototype}`);
+      } catch {
+        return libc.func(`intptr_t sendfile${prototype}`);
+      }
+    })();
+    const ioctl = libc.func('int ioctl(int socket, unsigned long request, void *value)');
+    const setOption = libc.func('int setsockopt(int socket, int level, int name, void *value, unsigned int length)');
+    // Bytes that are sent there go nowhere, and are in the page cache then. Never closed: calls may be under way.
+    const nowhere = openSync('/dev/null', 'w');
+    const offset = new BigInt64Array(1);
+    const value = new Int32Array(1);
+    const kernel: Kernel = {
+      sendfile: (socket, file, position, count) => {
+        offset[0] = BigInt(position);
+        const sent: number = sendfile(socket, file, offset, count);
+        return sent < 0 ? -koffi.errno() : sent;
+      },
+      unacknowledged: (socket) => (ioctl(socket, SIOCOUTQ, value) < 0 ? 0 : (value[0] ?? 0)),
+      limitUnsent: (socket, bytes) => {
+        value[0] = bytes;
+        setOption(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value, value.byteLength);
+      },
+      load: (file, position, count) => {
+        const from = new BigInt64Array([BigInt(position)]);
+        return new Promise((resolve) => sendfile.async(nowhere, file, from, count, () => resolve()));
+      },
+    };
+    return { kernel };
+  } catch (error) {
+    return { why: (error as Error).message };
+  }
+}
+
+/** The descriptor of a connection whose bytes go to the kernel as they are; undefined for TLS and for one that closed. */
+export function plainDescriptor(socket: Socket): number | undefined {
+  if ('encrypted' in socket || socket.destroyed) return undefined;
+  const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } | null };
+  return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
+}

@@ -1,0 +1,54 @@
+import type { OpenFile } from '../model/open-file.ts';
+import { Progress } from './progress.ts';
+import type { SendRange } from './send.ts';
+
+/** Bytes read and written at a time when few download. */
+const LARGEST = 512 * 1024;
+/** The same when very many do. */
+const SMALLEST = 16 * 1024;
+
+/**
+ * Makes a sender that reads a piece and writes it to the socket itself, which costs half of what the response's own
+ * stream does, and reads the next when the kernel has taken it: one buffer per download, and the socket sets the pace.
+ * @param budget what all downloads together hold in buffers, roughly, bytes; slow clients keep theirs filled
+ */
+export function createChunkSender(budget: number): SendRange {
+  let active = 0;
+  /** Bytes of all buffers at the time. */
+  let held = 0;
+  /** Smaller pieces for more downloads, and the smallest where others still hold what they took when they were few. */
+  const pieceSize = (own: number) => {
+    const share = Math.floor(budget / active / SMALLEST) * SMALLEST;
+    return Math.max(SMALLEST, Math.min(LARGEST, share, budget - (held - own)));
+  };
+  return async (file, first, length, response) => {
+    active += 1;
+    const progress = new Progress(response);
+    let buffer = Buffer.alloc(0);
+    try {
+      while (progress.bytes < length) {
+        if (progress.isOver) return progress.end('aborted');
+        const size = Math.min(pieceSize(buffer.length), length - progress.bytes);
+        if (buffer.length !== size) {
+          held += size - buffer.length;
+          buffer = Buffer.allocUnsafeSlow(size);
+        }
+        if (!(await fill(buffer, file, first + progress.bytes))) return progress.end('changed');
+        if (!(await progress.write(buffer))) return progress.end('aborted');
+      }
+      return progress.end('complete');
+    } catch (error) {
+      return progress.end('failed', error as Error);
+    } finally {
+      active -= 1;
+      held -= buffer.length;
+    }
+  };
+}
+
+/** Reads a piece; false where it is not of the version that was opened. */
+export async function fill(buffer: Uint8Array, file: OpenFile, position: number): Promise<boolean> {
+  const filled = await file.read(buffer, position);
+  // Asked after the read: a write to the file moves its time stamp before it moves a byte.
+  return filled === buffer.length && (await file.intact());
+}

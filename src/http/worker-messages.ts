@@ -1,0 +1,43 @@
+import type { BootEvent } from '../model/event.ts';
+import type { NotOpened } from '../model/open-file.ts';
+
+/** What a worker is started with. */
+export interface WorkerSettings {
+  readonly port: number;
+  readonly sendfile: boolean;
+  /** Bytes. */
+  readonly bufferMemory: number;
+}
+
+/** What a worker asks the control process, each with one argument. */
+export type Question = 'script' | 'explain' | 'bootstrap' | 'artifact' | 'blob' | 'bootFile';
+
+/** A file that the control process holds open for a worker, which opens it for itself by its path. */
+export type Lent =
+  | {
+      readonly ok: true;
+      /** By which the worker gives it back. */
+      readonly loan: number;
+      readonly path: string;
+      /** Of the very version: what the worker opens must have the same. */
+      readonly stamp: string;
+      readonly digest: string | undefined;
+    }
+  | NotOpened;
+
+/** From a worker to the control process. */
+export type FromWorker =
+  /** It listens to messages: what is sent earlier is lost. */
+  | { readonly kind: 'hello' }
+  | { readonly kind: 'listening'; readonly listening: readonly string[]; readonly port: number }
+  | { readonly kind: 'failed'; readonly message: string; readonly code: string | undefined }
+  | { readonly kind: 'event'; readonly event: BootEvent }
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question; readonly argument: string }
+  | { readonly kind: 'return'; readonly loan: number };
+
+/** From the control process to a worker. */
+export type ToWorker =
+  | { readonly kind: 'start'; readonly settings: WorkerSettings }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'trouble'; readonly id: number; readonly message: string; readonly code: string | undefined }
+  | { readonly kind: 'stop'; readonly graceMs: number };

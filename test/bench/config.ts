@@ -1,0 +1,72 @@
+import { mkdir, rename, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TOP } from '../support/lab.ts';
+import { must } from '../support/process.ts';
+import { BenchLab, SERVER } from './lab.ts';
+import { writeManyNodes } from './many-nodes.ts';
+import type { PaceResult } from './pace.ts';
+import { median, type Row } from './table.ts';
+
+const ROUNDS = 3;
+
+/** A configuration of 10,000 nodes: how long it takes to load, and what a reload delays. */
+export async function benchConfig(print: (row: Row) => void): Promise<void> {
+  const lab = await BenchLab.create();
+  try {
+    await mkdir(join(lab.folder, 'artifacts'));
+    for (const name of ['vmlinuz', 'initrd.img', 'root.img']) {
+      await writeFile(join(lab.folder, 'artifacts', name), name);
+      await utimes(join(lab.folder, 'artifacts', name), 1e9, 1e9);
+    }
+    const text = writeManyNodes(10_000, 8080);
+    const daemon = await lab.daemon(text, '0');
+    const program = `
+      import { loadSnapshot } from '${join(TOP, 'dist/snapshot.js')}';
+      await loadSnapshot('${join(lab.folder, 'config.yaml')}');
+      console.log(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6, performance.now() / 1000);`;
+    const empty = `console.log(process.cpuUsage().user / 1e6, performance.now() / 1000)`;
+    const loads: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const whole = Number((await must('node', ['--input-type=module', '-e', program])).split(' ')[1]);
+      loads.push(whole - Number((await must('node', ['--input-type=module', '-e', empty])).split(' ')[1]));
+    }
+    const seconds = median(loads);
+    print({
+      work: '10,000 nodes: loading the configuration, with the program itself',
+      target: '< 1 s',
+      figure: `${seconds.toFixed(2)} s`,
+      holds: seconds < 1,
+    });
+
+    const delays: number[] = [];
+    const calm: number[] = [];
+    let refused = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const options = { address: SERVER, port: 8080, path: '/ipxe/52-54-00-00-00-01', rate: 200, connections: 8 };
+      const ask = async (seconds: number) => {
+        const pace = lab.load('veth', 'pace.ts', { ...options, seconds });
+        await pace.until(/begun/);
+        return pace;
+      };
+      const quiet = await ask(3);
+      calm.push((JSON.parse((await quiet.until(/(\{.*\})/))[1] ?? '') as PaceResult).slowest);
+      const busy = await ask(8);
+      const next = join(lab.folder, 'next.yaml');
+      await writeFile(next, text.replace('[quiet]', `[quiet, round=${round}]`));
+      await rename(next, join(lab.folder, 'config.yaml'));
+      const result = JSON.parse((await busy.until(/(\{.*\})/))[1] ?? '') as PaceResult;
+      refused += result.failed;
+      delays.push(result.slowest);
+    }
+    const delay = median(delays);
+    print({
+      work: '10,000 nodes: the slowest of 200 requests/s during a reload',
+      target: '<= 50 ms, none dropped',
+      figure: `${delay.toFixed(0)} ms (${median(calm).toFixed(0)} ms without a reload), ${refused} dropped`,
+      holds: delay <= 50 && refused === 0,
+    });
+    await daemon.stop();
+  } finally {
+    await lab.destroy();
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Measures the daemon beside what one would otherwise run, and prints one table. `npm run bench` runs all parts,
+ * `npm run bench -- http dhcp` some. Root, two cores and Debian's packages of the peers are needed; each part says
+ * which is missing. The exit status says nothing of the figures.
+ */
+import { benchConfig } from './config.ts';
+import { benchHttp } from './http.ts';
+import { benchScripts } from './scripts.ts';
+import { formatRow, type Row, TABLE_HEAD } from './table.ts';
+
+const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void>>> = {
+  http: benchHttp,
+  scripts: benchScripts,
+  config: benchConfig,
+};
+
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !(name in PARTS));
+if (unknown.length > 0) throw new Error(`no part ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`);
+
+console.log(TABLE_HEAD);
+for (const [name, bench] of Object.entries(PARTS)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
+  try {
+    await bench((row) => console.log(formatRow(row)));
+  } catch (error) {
+    const reason = String((error as Error).message)
+      .trim()
+      .replace(/\s*\n\s*/g, '; ');
+    console.log(formatRow({ work: name, target: '', figure: `could not be measured: ${reason}`, holds: false }));
+  }
+}

@@ -1,0 +1,21 @@
+/** One line of the table. */
+export interface Row {
+  readonly work: string;
+  readonly target: string;
+  readonly figure: string;
+  /** Undefined where nothing is asked for. */
+  readonly holds: boolean | undefined;
+}
+
+/** The middle one of some figures. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
+}
+
+/** One line in Markdown. */
+export function formatRow({ work, target, figure, holds }: Row): string {
+  return `| ${work} | ${target} | ${figure} | ${holds === undefined ? '' : holds ? 'yes' : '**no**'} |`;
+}
+
+export const TABLE_HEAD = '| work | target | figure | holds |\n|---|---|---|---|';
