@@ -6,7 +6,12 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{model,config,dhcp,tftp,ipxe-templates,artifacts,http,dracut-modules,cli}/**/*.test.ts'],
+          include: [
+            'test/{model,config,dhcp,tftp,ipxe-templates,artifacts,http,images,dracut-modules,cli}/**/*.test.ts',
+          ],
+          // A last resort against hanging: on a busy machine five seconds are soon gone.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       // Real clients and servers in network namespaces: root needed.

@@ -113,7 +113,7 @@ umoci gc --layout "$work/oci" > /dev/null
 skopeo copy --quiet "oci:$work/oci:latest" "oci-archive:$work/out/root.oci:latest"
 
 say 'making rootfs.tar.xz of the same tree'
-umoci --log=warn raw unpack --image "$work/oci:latest" "$work/rootfs" > /dev/null
+umoci raw unpack --image "$work/oci:latest" "$work/rootfs" > "$work/umoci.log" 2>&1 || { cat "$work/umoci.log"; exit 1; }
 tar --create --directory "$work/rootfs" --numeric-owner --xattrs --acls --sort=name . | xz -T0 -2 > "$work/out/rootfs.tar.xz"
 
 echo "$inputs" > "$work/out/inputs.sha256"

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { checkConfig } from './commands/check.ts';
+import { addImageCommands } from './commands/image-command.ts';
 import { printScript } from './commands/script.ts';
 import { formatEvent, type LogFormat } from './log.ts';
 import { serve } from './main.ts';
@@ -82,5 +83,17 @@ withConfig('check', 'validate the configuration; print what each node boots')
 withConfig('script', 'print the iPXE script of one machine, as it would get it')
   .argument('<mac>', "the machine's MAC address, in any spelling")
   .action(async (mac: string, options: { config: string }) => print(await printScript(options.config, mac)));
+
+addImageCommands(program, {
+  print,
+  note: (text) => void process.stderr.write(text),
+  terminal: process.stderr.isTTY ?? false,
+  env: process.env,
+  now: Date.now,
+  monotonic: () => performance.now(),
+  onEnd: (callBack) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => callBack(signal));
+  },
+});
 
 await program.parseAsync().catch(fail);

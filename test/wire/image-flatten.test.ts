@@ -15,11 +15,17 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-async function files(root: string): Promise<unknown> {
+/** What image-files.py prints. */
+interface Files {
+  readonly files: Record<string, (string | number | object)[]>;
+  readonly links: readonly (readonly string[])[];
+}
+
+async function files(root: string): Promise<Files> {
   return JSON.parse(await must('python3', [join(TOP, 'test/support/image-files.py'), root]));
 }
 
-async function byUmoci(layers: readonly (readonly Member[])[]): Promise<unknown> {
+async function byUmoci(layers: readonly (readonly Member[])[]): Promise<Files> {
   const image = join(folder, 'oci');
   await must('umoci', ['init', '--layout', image]);
   await must('umoci', ['new', '--image', `${image}:x`]);
@@ -32,7 +38,7 @@ async function byUmoci(layers: readonly (readonly Member[])[]): Promise<unknown>
   return files(join(folder, 'umoci'));
 }
 
-async function byUs(layers: readonly (readonly Member[])[]): Promise<unknown> {
+async function byUs(layers: readonly (readonly Member[])[]): Promise<Files> {
   const tar = join(folder, 'flat.tar');
   const tree = join(folder, 'ours');
   await writeFile(tar, await archiveOf(makeLayers(...layers)));
@@ -149,9 +155,11 @@ const CASES: Readonly<Record<string, readonly (readonly Member[])[]>> = {
 };
 
 it.each(Object.entries(CASES))('gives what umoci gives: %s', async (_, layers) => {
+  const began = Date.now() * 1e6;
   const [umoci, ours] = [await byUmoci(layers), await byUs(layers)];
-  const implied = (files: unknown) =>
-    // What no layer names has the time of its making with umoci.
-    JSON.parse(JSON.stringify(files), (key, value) => (['x', 'x/y'].includes(key) ? value.with(4, 0) : value));
-  expect(implied(ours)).toEqual(implied(umoci));
+  // umoci takes things out of directories, and makes directories, with the time of doing so; that is nobody's time.
+  const known = (found: Files, path: string) => Number(found.files[path]?.[4]) < began;
+  for (const path of Object.keys(umoci.files))
+    if (!known(umoci, path)) umoci.files[path]?.splice(4, 1, ours.files[path]?.[4] ?? 0);
+  expect(ours).toEqual(umoci);
 });

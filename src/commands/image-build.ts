@@ -1,0 +1,73 @@
+import { resolve } from 'node:path';
+import { type BuildMeans, type BuildOptions, buildImage } from '../images/build-image.ts';
+import { type Built, formatImage } from '../images/image-text.ts';
+import { ROOT_KINDS, type RootKind } from '../images/output-files.ts';
+import { isBuildName, parseSource, SOURCE_EXPECTED } from '../images/source.ts';
+import { imageConfig, rootsInUse } from './image-config.ts';
+
+/** What `slipway image build` is told. */
+export interface ImageBuildArguments {
+  readonly config: string;
+  readonly name: string;
+  readonly source: string;
+  /** Kinds with commas between; undefined for those in use. */
+  readonly root: string | undefined;
+  readonly arch: string | undefined;
+  readonly insecure: boolean;
+  readonly kernel: string | undefined;
+  readonly initrd: string | undefined;
+  /** Where a unified kernel image goes, and its arguments. */
+  readonly uki: string | undefined;
+  readonly append: string | undefined;
+  readonly json: boolean;
+  /** SOURCE_DATE_EPOCH of the environment. */
+  readonly epoch: string | undefined;
+}
+
+function parseRoots(text: string): readonly RootKind[] {
+  const words = text.split(',').map((word) => word.trim());
+  const kinds = ROOT_KINDS.filter((kind) => words.includes(kind));
+  const unknown = words.find((word) => !(ROOT_KINDS as readonly string[]).includes(word));
+  if (unknown !== undefined) {
+    throw new Error(`--root ${JSON.stringify(unknown)}: expected some of ${ROOT_KINDS.join(',')}`);
+  }
+  return kinds;
+}
+
+function parseEpoch(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (/^\d{1,10}$/.test(text) && Number(text) <= 0xffff_ffff) return Number(text);
+  throw new Error(`SOURCE_DATE_EPOCH is ${JSON.stringify(text)}: expected seconds since 1970`);
+}
+
+/**
+ * Builds an image from a container image.
+ * @returns the text to print
+ * @throws Unusable, Error with the remedy
+ */
+export async function imageBuild(given: ImageBuildArguments, means: BuildMeans): Promise<string> {
+  const source = parseSource(given.source);
+  if (!source) throw new Error(`${JSON.stringify(given.source)} is no source of images; expected ${SOURCE_EXPECTED}`);
+  if (!isBuildName(given.name)) {
+    throw new Error(`--name ${JSON.stringify(given.name)}: expected letters, digits, ".", "_" and "-", up to 63`);
+  }
+  const config = await imageConfig(given.config);
+  const options: BuildOptions = {
+    artifacts: config.artifacts,
+    name: given.name,
+    source,
+    roots: given.root === undefined ? rootsInUse(config, given.name) : parseRoots(given.root),
+    architecture: given.arch,
+    insecure: given.insecure,
+    kernel: given.kernel,
+    initrd: given.initrd,
+    uki: given.uki === undefined ? undefined : { path: resolve(given.uki), args: given.append ?? '' },
+    epoch: parseEpoch(given.epoch),
+  };
+  const built = await buildImage(options, means);
+  return given.json ? `${JSON.stringify(toJson(given.name, built), null, 2)}\n` : formatImage(given.name, built);
+}
+
+function toJson(name: string, { id, same, manifest }: Built): unknown {
+  return { name, id, same, ...manifest };
+}

@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+import { NO_PROGRESS, showProgress } from '../images/progress.ts';
+import { createTools } from '../images/tool-run.ts';
+import { imageBuild } from './image-build.ts';
+import { imageGc, imageLs, imageRm, imageShow } from './image-list.ts';
+
+/** What the commands on images take from outside. */
+export interface ImageCommandMeans {
+  readonly print: (text: string) => void;
+  /** Writes to standard error, where progress is shown. */
+  readonly note: (text: string) => void;
+  /** Whether what {@link note} writes is seen on a terminal. */
+  readonly terminal: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
+  /** Calls back once when the user or the system wants an end. */
+  readonly onEnd: (callBack: (signal: string) => void) => void;
+}
+
+interface BuildFlags {
+  readonly config: string;
+  readonly name: string;
+  readonly root?: string;
+  readonly arch?: string;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly uki?: string;
+  readonly append?: string;
+  readonly insecure?: boolean;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+/** Adds `slipway image build | ls | show | rm | gc`. */
+export function addImageCommands(program: Command, means: ImageCommandMeans): void {
+  const { print, note, terminal, env, now, monotonic, onEnd } = means;
+  const image = program.command('image').description('make what nodes boot from container images');
+  const add = (name: string, description: string) =>
+    image.command(name).description(description).requiredOption('--config <file>', 'the configuration file (YAML)');
+
+  add('build', 'make kernel, initrd and root from a container image, as an ordinary user')
+    .argument('<source>', 'docker://…, oci:DIR, oci-archive:FILE, docker-archive:FILE, dir:DIR, or a tar archive')
+    .requiredOption('--name <name>', 'what the image is called in the configuration')
+    .option('--root <kinds>', 'some of squashfs,erofs,tar.zst,oci (default: what machines boot of it, or else oci)')
+    .option('--arch <name>', 'the architecture, such as amd64 or arm64 (default: that of this machine)')
+    .option('--kernel <version>', 'which of several kernels (default: the newest)')
+    .option('--initrd <file>', 'take this initrd instead of making one')
+    .option('--uki <file>', 'write one file too that UEFI boots alone: stub, kernel, initrd, root and arguments')
+    .option('--append <args>', 'kernel arguments for --uki')
+    .option('--insecure', 'accept plain HTTP and unknown certificates from the registry')
+    .option('--quiet', 'show no progress')
+    .option('--json', 'print JSON')
+    .action(async (source: string, { config, name, root, arch, kernel, initrd, uki, append, ...flags }: BuildFlags) => {
+      const ending = new AbortController();
+      onEnd((signal) => ending.abort(new Error(`ended by ${signal}; no image was changed`)));
+      const given = { config, name, source, root, arch, kernel, initrd, uki, append, epoch: env.SOURCE_DATE_EPOCH };
+      const progress = flags.quiet ? NO_PROGRESS : showProgress({ print: note, terminal, monotonic });
+      const tools = createTools(env, ending.signal);
+      const options = { ...given, insecure: flags.insecure ?? false, json: flags.json ?? false };
+      print(await imageBuild(options, { tools, progress, now, signal: ending.signal }));
+    });
+
+  add('ls', 'list the images that were built')
+    .option('--json', 'print JSON')
+    .action(async ({ config, json }: { config: string; json?: boolean }) =>
+      print(await imageLs(config, json ?? false)),
+    );
+
+  add('show', 'print all that is known of an image')
+    .argument('<name>', 'its name')
+    .option('--json', 'print JSON')
+    .action(async (name: string, { config, json }: { config: string; json?: boolean }) =>
+      print(await imageShow(config, name, json ?? false)),
+    );
+
+  add('rm', 'remove an image; nodes that boot from it are not disturbed')
+    .argument('<name>', 'its name')
+    .action(async (name: string, { config }: { config: string }) => print(await imageRm(config, name, now())));
+
+  add('gc', 'free the space of what no image is made of any more')
+    .option('--json', 'print JSON')
+    .action(async ({ config, json }: { config: string; json?: boolean }) =>
+      print(await imageGc(config, json ?? false, now())),
+    );
+}

@@ -1,0 +1,61 @@
+import { placesOf, unpublish } from '../images/atomic-folder.ts';
+import { collectGarbage, listImages, readImage } from '../images/image-list.ts';
+import { formatImage, formatImages } from '../images/image-text.ts';
+import { formatBytes } from '../images/progress.ts';
+import { isBuildName } from '../images/source.ts';
+import { imageConfig } from './image-config.ts';
+
+const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+/** `slipway image ls`: the images that were built. */
+export async function imageLs(configFile: string, json: boolean): Promise<string> {
+  const { artifacts } = await imageConfig(configFile);
+  const images = await listImages(placesOf(artifacts));
+  return json
+    ? asJson(
+        images.map(({ name, id, built, manifest }) => ({
+          name,
+          id,
+          built: new Date(built).toISOString(),
+          ...manifest,
+        })),
+      )
+    : formatImages(images);
+}
+
+/**
+ * `slipway image show`: all that is known of one.
+ * @throws Error where there is none of that name
+ */
+export async function imageShow(configFile: string, name: string, json: boolean): Promise<string> {
+  const { artifacts } = await imageConfig(configFile);
+  const image = isBuildName(name) ? await readImage(placesOf(artifacts), name) : undefined;
+  if (!image) throw new Error(`there is no image ${JSON.stringify(name)}; "slipway image ls" lists them`);
+  const { id, manifest, built } = image;
+  return json ? asJson({ name, id, built: new Date(built).toISOString(), ...manifest }) : formatImage(name, image);
+}
+
+/**
+ * `slipway image rm`: takes a name away. Nodes that boot from it are not disturbed; `gc` removes the files later.
+ * @param now milliseconds since 1970
+ */
+export async function imageRm(configFile: string, name: string, now: number): Promise<string> {
+  const { artifacts } = await imageConfig(configFile);
+  if (!isBuildName(name) || !(await unpublish(placesOf(artifacts), name, now))) {
+    throw new Error(`there is no image ${JSON.stringify(name)}; "slipway image ls" lists them`);
+  }
+  return `${name} is removed; "slipway image gc" frees its space, an hour from now\n`;
+}
+
+/**
+ * `slipway image gc`: removes what no image is made of any more.
+ * @param now milliseconds since 1970
+ */
+export async function imageGc(configFile: string, json: boolean, now: number): Promise<string> {
+  const { artifacts } = await imageConfig(configFile);
+  const collected = await collectGarbage(placesOf(artifacts), now);
+  if (json) return asJson(collected);
+  const { builds, blobs, bytes, running } = collected;
+  const waiting = running > 0 ? `; blobs stay while ${running === 1 ? 'a build runs' : `${running} builds run`}` : '';
+  return `removed ${builds} builds and ${blobs} blobs, ${formatBytes(bytes)}${waiting}\n`;
+}

@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/** The folder below the artifacts in which builds, blobs and unfinished work lie; what begins with a dot is not served. */
+const OWN = '.images';
+
+/** Where things are below an artifacts folder. */
+export interface Places {
+  readonly artifacts: string;
+  /** Finished builds by the digest of their manifest. */
+  readonly builds: string;
+  /** Blobs of images: `sha256/` and their digest. */
+  readonly blobs: string;
+  /** One folder for each build that runs. */
+  readonly work: string;
+}
+
+export function placesOf(artifacts: string): Places {
+  const own = join(artifacts, OWN);
+  return { artifacts, builds: join(own, 'builds'), blobs: join(own, 'blobs'), work: join(own, 'work') };
+}
+
+/** Who works in a folder; enough to tell, later, whether that process still runs. */
+interface Owner {
+  readonly pid: number;
+  /** The process's start, clock ticks after the machine's. */
+  readonly started: string;
+  /** Which run of which machine, and which of its containers. */
+  readonly world: string;
+}
+
+async function startOf(pid: number | 'self'): Promise<{ pid: number; started: string } | undefined> {
+  try {
+    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+    // The name, in parentheses, may hold anything; the 22nd field is the start (proc(5)).
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { pid: Number.parseInt(text, 10), started: fields[19] ?? '' };
+  } catch {
+    return undefined;
+  }
+}
+
+async function thisWorld(): Promise<string> {
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+  return `${boot.trim()} ${await readlink('/proc/self/ns/pid')}`;
+}
+
+/** How long a folder stays whose owner cannot be asked after: it is on another machine, or in another container. */
+const FOREIGN_MS = 24 * 60 * 60 * 1000;
+
+async function isAbandoned(folder: string, now: number): Promise<boolean> {
+  try {
+    const owner = JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')) as Owner;
+    if (owner.world === (await thisWorld())) return (await startOf(owner.pid))?.started !== owner.started;
+  } catch {
+    // Not written yet, or cut short: only its age tells.
+  }
+  const { mtimeMs } = await lstat(folder);
+  return now - mtimeMs > FOREIGN_MS;
+}
+
+/** Deletes a tree, directories that may not be written to included. */
+async function remove(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+}
+
+/**
+ * Makes a folder for one build; whatever becomes of the build, {@link removeAbandoned} finds what it left.
+ * @throws the operating system's error
+ */
+export async function makeWorkFolder(places: Places): Promise<string> {
+  await mkdir(places.work, { recursive: true });
+  const folder = join(places.work, randomBytes(8).toString('hex'));
+  await mkdir(folder);
+  const owner: Owner = { pid: 0, started: '', ...(await startOf('self')), world: await thisWorld() };
+  await writeFile(join(folder, 'owner.json'), JSON.stringify(owner));
+  return folder;
+}
+
+/**
+ * Removes what builds left that were killed.
+ * @returns how many builds still run
+ */
+export async function removeAbandoned(places: Places, now: number): Promise<number> {
+  let running = 0;
+  for (const name of await namesIn(places.work)) {
+    const folder = join(places.work, name);
+    if (await isAbandoned(folder, now)) await remove(folder);
+    else running += 1;
+  }
+  return running;
+}
+
+/** The names in a folder; none where there is no such folder. */
+export async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Makes sure that a file or folder survives a loss of power. */
+async function flush(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A name that is taken by something that no build made. */
+export class NameTaken extends Error {
+  override readonly name = 'NameTaken';
+}
+
+/** The build that an image's name stands for; undefined where there is none. */
+export async function currentBuild(places: Places, name: string): Promise<string | undefined> {
+  const path = join(places.artifacts, name);
+  try {
+    const target = await readlink(path);
+    const match = /^\.images\/builds\/([0-9a-f]{64})$/.exec(target);
+    if (match?.[1]) return match[1];
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    if (code !== 'EINVAL') throw error;
+  }
+  throw new NameTaken(`${path} was not made by "slipway image build": choose another name, or move it away`);
+}
+
+/**
+ * Puts a finished folder in force under a name, in one step: a reader sees the build before or this one, whole.
+ * @param folder all its files are there; it is moved, out of the caller's work folder
+ * @param id what only its content decides, 64 hex digits
+ * @throws NameTaken; the operating system's error
+ */
+export async function publish(places: Places, folder: string, id: string, name: string, now: number): Promise<void> {
+  const before = await currentBuild(places, name);
+  for (const file of await namesIn(folder)) {
+    // Whoever serves it need not be whoever built it.
+    await chmod(join(folder, file), 0o644);
+    await flush(join(folder, file));
+  }
+  await flush(folder);
+  await mkdir(places.builds, { recursive: true });
+  const target = join(places.builds, id);
+  try {
+    await rename(folder, target);
+  } catch (error) {
+    // The same build has been here before: its files are the same.
+    if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+  await touch(target, now);
+  await flush(places.builds);
+  // Beside the folder, so that it goes with the rest if this process is killed here.
+  const link = join(dirname(folder), 'link');
+  await symlink(`${OWN}/builds/${id}`, link);
+  await rename(link, join(places.artifacts, name));
+  await flush(places.artifacts);
+  // Its hour of grace begins now.
+  if (before !== undefined && before !== id) await touch(join(places.builds, before), now);
+}
+
+/** Takes a name away; what it stood for stays until it is collected. */
+export async function unpublish(places: Places, name: string, now: number): Promise<boolean> {
+  const before = await currentBuild(places, name);
+  if (before === undefined) return false;
+  await rm(join(places.artifacts, name));
+  await touch(join(places.builds, before), now);
+  return true;
+}
+
+async function touch(path: string, now: number): Promise<void> {
+  await utimes(path, now / 1000, now / 1000).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+}

@@ -1,0 +1,265 @@
+import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { currentBuild, makeWorkFolder, type Places, placesOf, publish, removeAbandoned } from './atomic-folder.ts';
+import { type FetchedImage, fetchImage } from './fetch-image.ts';
+import { flatEntries, indexLayers } from './flatten.ts';
+import type { Built } from './image-text.ts';
+import { makeInitrd } from './initrd.ts';
+import { pickKernel } from './kernel.ts';
+import { hashFile, type LayerFile, openLayer } from './layer-files.ts';
+import { type BuildManifest, type BuiltFile, type BuiltRoot, memoryNeeded } from './manifest.ts';
+import { BadImage } from './oci-image.ts';
+import { type Flat, ROOT_FILES, type RootKind, writeContent, writeRoot } from './output-files.ts';
+import type { Progress } from './progress.ts';
+import { labelled, readPolicy } from './selinux-policy.ts';
+import type { ImageSource } from './source.ts';
+import { BadArchive, type Bytes } from './tar-entry.ts';
+import type { Tools } from './tool-run.ts';
+import type { Inode } from './tree.ts';
+import { writeUki } from './write-uki.ts';
+
+/** What {@link buildImage} makes of what. */
+export interface BuildOptions {
+  /** The artifacts folder. */
+  readonly artifacts: string;
+  /** What the image is called, from {@link isBuildName}. */
+  readonly name: string;
+  readonly source: ImageSource;
+  readonly roots: readonly RootKind[];
+  /** As Go spells it; undefined for that of this machine. */
+  readonly architecture: string | undefined;
+  readonly insecure: boolean;
+  /** Which of several kernels; undefined for the newest. */
+  readonly kernel: string | undefined;
+  /** A ready initrd of the caller's. */
+  readonly initrd: string | undefined;
+  /** A unified kernel image to write beside, with kernel arguments of the caller's. */
+  readonly uki: { readonly path: string; readonly args: string } | undefined;
+  /** Seconds since 1970: SOURCE_DATE_EPOCH. */
+  readonly epoch: number | undefined;
+}
+
+/** What building takes from outside. */
+export interface BuildMeans {
+  readonly tools: Tools;
+  readonly progress: Progress;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Ends the build, with everything as it was before. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** There is no room left; the image is as it was. */
+export class DiskFull extends Error {
+  override readonly name = 'DiskFull';
+}
+
+function tellDiskFull(error: unknown, { artifacts, name }: BuildOptions): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT' && !/No space left on device|Disk quota exceeded/i.test(message ?? ''))
+    return error;
+  return new DiskFull(
+    `no space is left on the disk of ${artifacts}: image ${name} is as it was before. Free some, such as with "slipway image gc"`,
+    { cause: error },
+  );
+}
+
+/** What all names and contents are worth, bytes. */
+function unpackedSize(flat: Flat): number {
+  let size = 0;
+  for (const { entry } of flatEntries(flat.tree)) size += Math.ceil(entry.size / 4096) * 4096;
+  return size;
+}
+
+async function openLayers(image: FetchedImage, folder: string, { tools, progress }: BuildMeans): Promise<LayerFile[]> {
+  const layers: LayerFile[] = [];
+  progress.begin(
+    'unpack',
+    'unpacking layers',
+    image.layers.reduce((sum, { size }) => sum + size, 0),
+  );
+  try {
+    for (const [i, { digest, size }] of image.layers.entries()) {
+      layers.push(await openLayer(tools, image.file(digest), join(folder, `layer-${i}.tar`)));
+      progress.advance(size);
+    }
+  } catch (error) {
+    await Promise.all(layers.map((layer) => layer.close()));
+    throw error;
+  }
+  progress.end();
+  return layers;
+}
+
+async function flattenImage(
+  image: FetchedImage,
+  layers: readonly LayerFile[],
+  epoch: number | undefined,
+  progress: Progress,
+): Promise<Flat> {
+  progress.begin('index', 'reading what is in them');
+  const tree = await indexLayers(layers);
+  progress.end();
+  let newest = image.created === undefined ? 0n : BigInt(Math.floor(Date.parse(image.created) / 1000));
+  if (epoch === undefined) {
+    for (const { entry } of flatEntries(tree)) {
+      const seconds = entry.mtime / 1_000_000_000n;
+      if (seconds > newest) newest = seconds;
+    }
+  }
+  const seconds = epoch ?? Number(newest);
+  const latest = epoch === undefined ? undefined : BigInt(epoch) * 1_000_000_000n;
+  const policy = await readPolicy(layers, tree);
+  const adorn = policy && ((path: Bytes, inode: Inode) => labelled(policy, path, inode));
+  return {
+    ...{ image, layers, tree, flatten: { latest, adorn }, policy: policy?.name },
+    epoch: Math.max(0, Math.min(seconds, 0xffff_ffff)),
+  };
+}
+
+async function describe(folder: string, file: string): Promise<BuiltFile> {
+  const { digest, size } = await hashFile(join(folder, file));
+  return { file, sha256: digest, size };
+}
+
+/** The files of a build, but its manifest. */
+async function writeFiles(
+  flat: Flat,
+  out: string,
+  scratch: string,
+  options: BuildOptions,
+  means: BuildMeans & { readonly versions: Readonly<Record<string, string>> },
+): Promise<BuildManifest> {
+  const { tools, progress, versions } = means;
+  const { image, tree } = flat;
+  const kernel = pickKernel(tree, options.kernel);
+  progress.begin('kernel', `kernel ${kernel.version}`);
+  await writeContent(flat.layers, kernel.content, join(out, 'vmlinuz'));
+  progress.end();
+  const total = unpackedSize(flat);
+  let from: 'own' | 'dracut' | 'given' = 'given';
+  progress.begin('initrd', 'making the initrd');
+  const target = join(out, 'initrd.img');
+  if (options.initrd !== undefined) await copyFile(options.initrd, target);
+  else from = await makeInitrd(flat, kernel, { tools, scratch, target, progress: progress.advance });
+  progress.end();
+  const initrd = await describe(out, 'initrd.img');
+  const roots: Partial<Record<RootKind, BuiltRoot>> = {};
+  for (const kind of options.roots) {
+    const { file } = ROOT_FILES[kind];
+    progress.begin(
+      kind,
+      `writing ${file}`,
+      kind === 'oci' ? image.layers.reduce((sum, { size }) => sum + size, 0) : total,
+    );
+    await writeRoot(kind, flat, { tools, folder: out, scratch, progress: progress.advance });
+    progress.end();
+    const built = await describe(out, file);
+    roots[kind] = { ...built, memory: memoryNeeded(kind, built.size, total, initrd.size) };
+  }
+  if (options.uki) {
+    progress.begin('uki', `writing ${options.uki.path}`);
+    const built = roots.oci ? out : scratch;
+    if (!roots.oci) await writeRoot('oci', flat, { tools, folder: scratch, scratch, progress: progress.advance });
+    await writeUki(flat, {
+      ...options.uki,
+      ...{ kernel: join(out, 'vmlinuz'), initrd: target, archive: join(built, ROOT_FILES.oci.file) },
+    });
+    progress.end();
+  }
+  return {
+    format: 1,
+    architecture: image.architecture,
+    source: {
+      digest: image.manifest.digest,
+      created: image.created ?? null,
+      layers: image.layers.map(({ digest }) => digest),
+    },
+    unpacked: total,
+    kernel: { ...(await describe(out, 'vmlinuz')), version: kernel.version },
+    initrd: { ...initrd, from },
+    selinux: flat.policy ?? null,
+    roots,
+    tools: versions,
+  };
+}
+
+/** The programs that a build needs for certain, so that a missing one is told at once and not in the end. */
+async function toolVersions({ source, roots }: BuildOptions, tools: Tools): Promise<Readonly<Record<string, string>>> {
+  const needed = new Set([
+    ...(source.kind === 'skopeo' ? ['skopeo'] : ['zstd']),
+    ...roots.flatMap((kind) => ROOT_FILES[kind].tools),
+  ]);
+  return Object.fromEntries(
+    await Promise.all([...needed].sort().map(async (tool) => [tool, await tools.version(tool)] as const)),
+  );
+}
+
+async function build(places: Places, work: string, options: BuildOptions, means: BuildMeans): Promise<Built> {
+  const { progress, now } = means;
+  const { source, architecture, insecure, name } = options;
+  const versions = await toolVersions(options, means.tools);
+  const [out, scratch, fetched] = [join(work, 'out'), join(work, 'scratch'), join(work, 'image')];
+  for (const folder of [out, scratch, fetched]) await mkdir(folder);
+  progress.begin('fetch', source.kind === 'tar' ? `reading ${source.path}` : `fetching ${source.reference}`);
+  const image = await fetchImage({
+    source,
+    architecture,
+    insecure,
+    blobs: places.blobs,
+    work: fetched,
+    tools: means.tools,
+  });
+  progress.end();
+  const layers = await openLayers(image, scratch, means);
+  let manifest: BuildManifest;
+  try {
+    const flat = await flattenImage(image, layers, options.epoch, progress);
+    manifest = await writeFiles(flat, out, scratch, options, { ...means, versions });
+  } finally {
+    await Promise.all(layers.map((layer) => layer.close()));
+  }
+  const file = join(out, 'manifest.json');
+  await writeFile(file, `${JSON.stringify(manifest, null, 2)}\n`);
+  const { digest: id } = await hashFile(file);
+  means.signal?.throwIfAborted();
+  progress.begin('finish', 'writing all of it to disk');
+  const before = await currentBuild(places, name);
+  await publish(places, out, id, name, now());
+  progress.end();
+  return { id, manifest, same: before === id };
+}
+
+/**
+ * Makes all that nodes need to boot an image, as an ordinary user. The name stands for the build before, whole, until
+ * this one is whole; nothing else of an interrupted build stays than what the next one removes.
+ * @throws BadImage, BadArchive, NameTaken, MissingTool, ToolFailed, DiskFull: what a person can do something about
+ */
+export async function buildImage(options: BuildOptions, means: BuildMeans): Promise<Built> {
+  const places = placesOf(options.artifacts);
+  if (options.source.kind === 'tar') await mustBeFile(options.source.path);
+  if (options.initrd !== undefined) await mustBeFile(options.initrd);
+  // A name that cannot be used is told at once and not in the end.
+  await currentBuild(places, options.name);
+  let work: string | undefined;
+  try {
+    await removeAbandoned(places, means.now());
+    work = await makeWorkFolder(places);
+    return await build(places, work, options, means);
+  } catch (error) {
+    if (error instanceof BadArchive) throw new BadImage(error.message, { cause: error });
+    // Whatever broke when the end was asked for broke because of it.
+    means.signal?.throwIfAborted();
+    throw tellDiskFull(error, options);
+  } finally {
+    if (work !== undefined) await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function mustBeFile(path: string): Promise<void> {
+  const stats = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw new BadImage(`there is no ${path}`);
+    throw error;
+  });
+  if (!stats.isFile()) throw new BadImage(`${path} is no file`);
+}

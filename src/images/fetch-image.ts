@@ -1,0 +1,185 @@
+import { createHash } from 'node:crypto';
+import { copyFile, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { arch, homedir } from 'node:os';
+import { join } from 'node:path';
+import { compressionOf, hashFile, openLayer } from './layer-files.ts';
+import { BadImage, configOf, type Descriptor, digestHex, type OciImage, readImage, readIndex } from './oci-image.ts';
+import type { ImageSource } from './source.ts';
+import type { Tools } from './tool-run.ts';
+
+/** What {@link fetchImage} needs. */
+export interface FetchOptions {
+  readonly source: ImageSource;
+  /** Blobs by digest are kept here, below `sha256/`, for the next build. */
+  readonly blobs: string;
+  /** An empty folder on the same file system, the caller's own. */
+  readonly work: string;
+  /** As Go spells it; undefined for that of this machine. */
+  readonly architecture: string | undefined;
+  /** Whether a registry may speak plain HTTP, or have a certificate that nothing vouches for. */
+  readonly insecure: boolean;
+  readonly tools: Tools;
+}
+
+const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
+const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** skopeo refuses to run without a policy on signatures; where the machine has none, what Debian's says applies. */
+async function policy(): Promise<readonly string[]> {
+  for (const file of [join(homedir(), '.config/containers/policy.json'), '/etc/containers/policy.json'])
+    if (await exists(file)) return [];
+  return ['--insecure-policy'];
+}
+
+async function bySkopeo(reference: string, options: FetchOptions): Promise<Descriptor> {
+  const { blobs, work, architecture, insecure, tools } = options;
+  const layout = join(work, 'layout');
+  await rm(layout, { recursive: true, force: true });
+  await mkdir(layout);
+  await tools.run('skopeo', [
+    ...(await policy()),
+    ...['--override-os', 'linux', ...(architecture === undefined ? [] : ['--override-arch', architecture])],
+    ...['copy', '--quiet', '--dest-shared-blob-dir', blobs, ...(insecure ? ['--src-tls-verify=false'] : [])],
+    ...[reference, `oci:${layout}:image`],
+  ]);
+  return readIndex(await readFile(join(layout, 'index.json'), 'utf8'));
+}
+
+/** Puts a file of the caller's own among the blobs. */
+async function keepFile(
+  path: string,
+  options: FetchOptions,
+): Promise<{ readonly digest: string; readonly size: number }> {
+  const { digest, size } = await hashFile(path);
+  await rename(path, join(options.blobs, 'sha256', digest));
+  return { digest: `sha256:${digest}`, size };
+}
+
+async function keepJson(
+  value: unknown,
+  options: FetchOptions,
+): Promise<{ readonly digest: string; readonly size: number }> {
+  const path = join(options.work, 'document.json');
+  await writeFile(path, JSON.stringify(value));
+  return keepFile(path, options);
+}
+
+/** Makes an image with one layer of a tar archive: its own bytes where images may be compressed so, else zstd's. */
+async function byTar(path: string, options: FetchOptions): Promise<Descriptor> {
+  const { work, tools } = options;
+  const how = await compressionOf(path);
+  const copy = join(work, 'archive');
+  const plain = join(work, 'plain.tar');
+  await copyFile(path, copy);
+  const opened = await openLayer(tools, copy, plain);
+  await opened.close();
+  const uncompressed = how === 'none' ? copy : plain;
+  const diffId = `sha256:${(await hashFile(uncompressed)).digest}`;
+  const keeps = how === 'gzip' || how === 'zstd';
+  let layer = copy;
+  if (!keeps) {
+    layer = join(work, 'layer.zst');
+    const from = await open(uncompressed, 'r');
+    const to = await open(layer, 'wx');
+    try {
+      await tools.run('zstd', ['-q', '-c', '-T0', '-3'], { inputFile: from.fd, output: to.fd });
+    } finally {
+      await Promise.all([from.close(), to.close()]);
+    }
+  }
+  const layers = [
+    { mediaType: `${LAYER_TYPE}+${how === 'gzip' ? 'gzip' : 'zstd'}`, ...(await keepFile(layer, options)) },
+  ];
+  await Promise.all([rm(copy, { force: true }), rm(plain, { force: true })]);
+  const architecture = options.architecture ?? hostArchitecture();
+  const rootfs = { type: 'layers', diff_ids: [diffId] };
+  const config = {
+    mediaType: CONFIG_TYPE,
+    ...(await keepJson({ architecture, os: 'linux', config: {}, rootfs }, options)),
+  };
+  const manifest = { schemaVersion: 2, mediaType: MANIFEST_TYPE, config, layers };
+  return { mediaType: MANIFEST_TYPE, ...(await keepJson(manifest, options)) };
+}
+
+/** This machine's architecture as Go spells it. */
+export function hostArchitecture(): string {
+  const names: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+  return names[arch()] ?? arch();
+}
+
+/** Links a blob into the caller's own folder, where nobody else removes it, and checks it. */
+async function take(digest: string, options: FetchOptions): Promise<string> {
+  const hex = digestHex(digest);
+  const own = join(options.work, 'blobs', hex);
+  const kept = join(options.blobs, 'sha256', hex);
+  try {
+    await link(kept, own);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const found = await hashFile(own);
+  if (found.digest !== hex) {
+    // The next build fetches it anew.
+    await rm(kept, { force: true });
+    throw new BadImage(`blob ${digest} was damaged on disk and is removed: build again`);
+  }
+  return own;
+}
+
+/** An image whose blobs are at hand. */
+export interface FetchedImage extends OciImage {
+  /** The file of a blob, in the caller's folder. */
+  file(digest: string): string;
+}
+
+async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
+  const { source, work, architecture } = options;
+  await mkdir(join(work, 'blobs'), { recursive: true });
+  const descriptor =
+    source.kind === 'tar' ? await byTar(source.path, options) : await bySkopeo(source.reference, options);
+  const manifest = await readFile(await take(descriptor.digest, options), 'utf8');
+  const config = await readFile(await take(configOf(manifest).digest, options), 'utf8');
+  const image = readImage(descriptor, manifest, config);
+  // An index is searched for the architecture; a single image comes whatever it is for.
+  if (architecture !== undefined && image.architecture !== architecture) {
+    throw new BadImage(`the image is for ${image.architecture || 'an unknown architecture'}, not for ${architecture}`);
+  }
+  for (const { digest } of image.layers) await take(digest, options);
+  return { ...image, file: (digest) => join(work, 'blobs', digestHex(digest)) };
+}
+
+/**
+ * Brings an image here: blobs that are here already are not fetched again.
+ * @throws BadImage, ToolFailed and MissingTool; the operating system's error
+ */
+export async function fetchImage(options: FetchOptions): Promise<FetchedImage> {
+  await mkdir(join(options.blobs, 'sha256'), { recursive: true });
+  try {
+    return await fetchOnce(options);
+  } catch (error) {
+    // A blob that was found here may have been removed in between, by somebody who did not know of this build yet.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return await fetchOnce(options);
+  }
+}
+
+/** A UUID that only a text decides, for file systems that need one (RFC 9562 section 5.8). */
+export function uuidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  const variant = ((Number.parseInt(hex[16] ?? '0', 16) & 3) | 8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    variant + hex.slice(17, 20),
+    hex.slice(20, 32),
+  ].join('-');
+}

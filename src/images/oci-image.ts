@@ -1,0 +1,94 @@
+/** A blob as an image's manifest names it. */
+export interface Descriptor {
+  readonly mediaType: string;
+  /** `sha256:` and 64 hex digits. */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What of an image's manifest and configuration matters (OCI image specification 1.1, manifest.md and config.md). */
+export interface OciImage {
+  readonly manifest: Descriptor;
+  readonly config: Descriptor;
+  /** The lowest first. */
+  readonly layers: readonly Descriptor[];
+  /** As Go spells it: `amd64`, `arm64`. */
+  readonly architecture: string;
+  readonly created: string | undefined;
+}
+
+/** An image that is not one, or that holds no file system. */
+export class BadImage extends Error {
+  override readonly name = 'BadImage';
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function parse(text: string, what: string): Readonly<Record<string, unknown>> {
+  try {
+    const json: unknown = JSON.parse(text);
+    if (isObject(json)) return json;
+  } catch {
+    // Told below.
+  }
+  throw new BadImage(`the image's ${what} is no JSON object`);
+}
+
+/** The hex digits of a SHA-256 digest: the name of a blob's file. */
+export function digestHex(digest: string): string {
+  const match = /^sha256:([0-9a-f]{64})$/.exec(digest);
+  if (!match?.[1])
+    throw new BadImage(`the image names a blob by ${JSON.stringify(digest)}, which is no SHA-256 digest`);
+  return match[1];
+}
+
+function descriptor(value: unknown): Descriptor {
+  if (!isObject(value) || typeof value.digest !== 'string') throw new BadImage('the image has a malformed descriptor');
+  digestHex(value.digest);
+  const { size, mediaType } = value;
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
+    throw new BadImage('the image has a descriptor without a size');
+  }
+  return { mediaType: typeof mediaType === 'string' ? mediaType : '', digest: value.digest, size };
+}
+
+/** The one image of a layout that skopeo wrote. */
+export function readIndex(text: string): Descriptor {
+  const { manifests } = parse(text, 'index');
+  if (!Array.isArray(manifests) || manifests.length !== 1) throw new BadImage('the layout has not just one image');
+  return descriptor(manifests[0]);
+}
+
+/** The configuration's descriptor of a manifest, for who has to read it next. */
+export function configOf(manifest: string): Descriptor {
+  return descriptor(parse(manifest, 'manifest').config);
+}
+
+/**
+ * Reads a manifest with its configuration.
+ * @throws BadImage for what is no image of a Linux file system
+ */
+export function readImage(manifest: Descriptor, manifestText: string, configText: string): OciImage {
+  const { layers, config } = parse(manifestText, 'manifest');
+  if (!Array.isArray(layers) || layers.length === 0) throw new BadImage('the image has no layers');
+  const described = layers.map(descriptor);
+  for (const { mediaType } of described) {
+    if (mediaType.includes('encrypted'))
+      throw new BadImage('a layer of the image is encrypted: decrypt it with skopeo');
+    if (!mediaType.includes('tar')) {
+      throw new BadImage(`a layer is ${JSON.stringify(mediaType)}: this is some other artifact, no container image`);
+    }
+  }
+  const { architecture, os, created } = parse(configText, 'configuration');
+  if (typeof os === 'string' && os !== '' && os !== 'linux')
+    throw new BadImage(`the image is for ${os}, not for Linux`);
+  return {
+    manifest,
+    config: descriptor(config),
+    layers: described,
+    architecture: typeof architecture === 'string' ? architecture : '',
+    created: typeof created === 'string' && !Number.isNaN(Date.parse(created)) ? created : undefined,
+  };
+}

@@ -1,0 +1,236 @@
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ByteSource } from './byte-source.ts';
+import { type FetchedImage, uuidOf } from './fetch-image.ts';
+import { contentBytes, type FlattenOptions, flatEntries, writeTar } from './flatten.ts';
+import { openSource } from './layer-files.ts';
+import { ociArchive } from './oci-archive.ts';
+import type { Bytes } from './tar-entry.ts';
+import type { Tools } from './tool-run.ts';
+import type { Content, Inode, Tree } from './tree.ts';
+
+/** The forms in which a root file system can be written. */
+export const ROOT_KINDS = ['squashfs', 'erofs', 'tar.zst', 'oci'] as const;
+export type RootKind = (typeof ROOT_KINDS)[number];
+
+/** The file of each form, and the programs that make it. */
+export const ROOT_FILES: Readonly<Record<RootKind, { readonly file: string; readonly tools: readonly string[] }>> = {
+  squashfs: { file: 'rootfs.squashfs', tools: ['fakeroot', 'mksquashfs', 'sqfstar'] },
+  erofs: { file: 'rootfs.erofs', tools: ['fakeroot', 'tar', 'mkfs.erofs'] },
+  'tar.zst': { file: 'rootfs.tar.zst', tools: ['zstd'] },
+  oci: { file: 'root.oci', tools: [] },
+};
+
+/** What all forms are made from. */
+export interface Flat {
+  readonly image: FetchedImage;
+  readonly layers: readonly ByteSource[];
+  readonly tree: Tree;
+  /** Seconds since 1970: what the build gives for the time of making. */
+  readonly epoch: number;
+  readonly flatten: FlattenOptions;
+  /** The SELinux policy that labels the files. */
+  readonly policy: string | undefined;
+}
+
+/** What {@link writeRoot} needs beside that. */
+export interface OutputOptions {
+  readonly tools: Tools;
+  /** Where the file goes. */
+  readonly folder: string;
+  /** A place for what is only needed meanwhile. */
+  readonly scratch: string;
+  /** Told how many bytes of the whole went by. */
+  readonly progress: (bytes: number) => void;
+}
+
+async function* counted(
+  bytes: AsyncIterable<Uint8Array>,
+  progress: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bytes) {
+    yield chunk;
+    progress(chunk.length);
+  }
+}
+
+/** By sqfstar, which needs no tree on disk. */
+async function squashfsFromTar(flat: Flat, path: string, { tools, progress }: OutputOptions): Promise<void> {
+  const { tree, layers } = flat;
+  const options: FlattenOptions = { ...flat.flatten, holes: 'zeros' };
+  const mode = tree.root.attributes.mode.toString(8);
+  // sqfstar 4.5 gives the root directory to whoever runs it, at the time of the environment, whatever its options say.
+  await tools.run('fakeroot', ['--', 'sqfstar', ...SQUASHFS, '-root-mode', mode, path], {
+    input: counted(writeTar(layers, tree, options), progress),
+    env: { SOURCE_DATE_EPOCH: String(flat.epoch) },
+  });
+}
+
+const SQUASHFS = ['-comp', 'zstd', '-b', '256K', '-no-progress', '-quiet'];
+
+/** What only a tree on disk can tell of the root directory: another owner than root, and attributes such as a label. */
+function writeSquashfs(flat: Flat, path: string, options: OutputOptions): Promise<void> {
+  const root = flatEntries(flat.tree, flat.flatten).next().value?.entry;
+  if (root && root.uid === 0 && root.gid === 0 && root.xattrs.size === 0) return squashfsFromTar(flat, path, options);
+  return fromTree(flat, options, (tree) => ['mksquashfs', tree, path, '-noappend', ...SQUASHFS]);
+}
+
+function writeErofs(flat: Flat, path: string, options: OutputOptions): Promise<void> {
+  const uuid = uuidOf(flat.image.manifest.digest);
+  return fromTree(flat, options, (tree) => ['mkfs.erofs', '--quiet', '-d', '1', '-z', 'lz4hc', '-U', uuid, path, tree]);
+}
+
+/**
+ * In one process tree under fakeroot, since that keeps in memory who owns what. $1 to $3: the tree, a folder of lists of
+ * files by mode, the attributes (or nothing); then comes the program that makes a file system of the tree.
+ * tar is given neither the attributes nor modes that keep the owner out. It makes files that have attributes with a
+ * mknod(2) without a type, which fakeroot 1.31 then takes for no kind of file at all; and it opens files with their own
+ * mode, of which fakeroot does not know, so that nobody but root could read them again.
+ */
+const TREE_SCRIPT = `
+set -e
+mkdir "$1"
+tar -x -p -C "$1" -f - --numeric-owner --same-owner --no-xattrs --delay-directory-restore --warning=no-timestamp
+cd "$1"
+for list in "$2"/*; do
+    [ ! -e "$list" ] || xargs -0 chmod "$(basename "$list")" -- < "$list"
+done
+[ -z "$3" ] || setfattr -h --restore="$3"
+shift 3
+exec "$@"
+`;
+
+/** All extended attributes in the form that setfattr restores (getfattr(1)); undefined where there are none. */
+function dumpAttributes({ tree, flatten }: Flat): string | undefined {
+  const quote = (text: Bytes) =>
+    text.replace(/[\\=\0-\x1f\x7f-\xff]/g, (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`);
+  const blocks: string[] = [];
+  for (const { entry } of flatEntries(tree, flatten)) {
+    if (entry.xattrs.size === 0) continue;
+    const lines = [...entry.xattrs].map(
+      ([name, value]) => `${quote(name)}=0s${Buffer.from(value, 'latin1').toString('base64')}`,
+    );
+    blocks.push([`# file: ${quote(entry.name)}`, ...lines, ''].join('\n'));
+  }
+  return blocks.length === 0 ? undefined : `${blocks.join('\n')}\n`;
+}
+
+/** The mode of a file as its owner can read and replace it. */
+function openMode({ type, attributes: { mode } }: Inode): number {
+  return type === 'symlink' ? mode : mode | (type === 'directory' ? 0o700 : 0o600);
+}
+
+/** Writes the names of the files that {@link openMode} changes, one list for each mode, each name ended by a NUL. */
+async function listModes({ tree, flatten }: Flat, folder: string): Promise<void> {
+  await mkdir(folder);
+  const lists = new Map<number, Bytes[]>();
+  const note = (path: Bytes, inode: Inode) => {
+    const { mode } = inode.attributes;
+    if (openMode(inode) === mode) return inode.attributes;
+    const list = lists.get(mode) ?? [];
+    list.push(`.${path}\0`);
+    lists.set(mode, list);
+    return inode.attributes;
+  };
+  for (const _ of flatEntries(tree, { ...flatten, adorn: note }));
+  for (const [mode, names] of lists) await writeFile(join(folder, mode.toString(8)), names.join(''), 'latin1');
+}
+
+/** Makes a file system of the tree on disk, by a program that reads one. */
+async function fromTree(
+  flat: Flat,
+  options: OutputOptions,
+  command: (tree: string) => readonly string[],
+): Promise<void> {
+  const { tools, scratch, progress } = options;
+  const [root, modes, attributes] = ['tree', 'modes', 'attributes'].map((name) => join(scratch, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const dump = dumpAttributes(flat);
+  if (dump !== undefined) {
+    // The shell's own message would not tell which package it is of.
+    await tools.version('setfattr');
+    await writeFile(attributes, dump, 'latin1');
+  }
+  await listModes(flat, modes);
+  const readable: FlattenOptions = {
+    ...flat.flatten,
+    adorn: (_, inode) => ({ ...inode.attributes, mode: openMode(inode) }),
+  };
+  const rest = [root, modes, dump === undefined ? '' : attributes, ...command(root)];
+  await tools.run('fakeroot', ['--', 'sh', '-c', TREE_SCRIPT, 'sh', ...rest], {
+    input: counted(writeTar(flat.layers, flat.tree, readable), progress),
+    // With it mkfs.erofs keeps every file's own time.
+    env: { SOURCE_DATE_EPOCH: String(flat.epoch) },
+  });
+  await Promise.all([root, modes, attributes].map((path) => rm(path, { recursive: true, force: true })));
+}
+
+async function writeTarZst(flat: Flat, path: string, { tools, progress }: OutputOptions): Promise<void> {
+  const target = await open(path, 'wx');
+  try {
+    // -T0 gives the same bytes on any number of cores.
+    await tools.run('zstd', ['-q', '-c', '-T0', '-9'], {
+      input: counted(writeTar(flat.layers, flat.tree, flat.flatten), progress),
+      output: target.fd,
+    });
+  } finally {
+    await target.close();
+  }
+}
+
+async function writeOci(flat: Flat, path: string, { progress }: OutputOptions): Promise<void> {
+  const target = await open(path, 'wx');
+  try {
+    for (const piece of ociArchive(flat.image, 'latest').pieces) {
+      if ('bytes' in piece) {
+        await target.appendFile(piece.bytes);
+        continue;
+      }
+      const blob = await openSource(flat.image.file(piece.digest));
+      try {
+        for (let position = 0; position < piece.size; ) {
+          const bytes = await blob.read(position, 1024 * 1024);
+          if (bytes.length === 0) throw new Error(`blob ${piece.digest} is cut short`);
+          await target.appendFile(bytes);
+          position += bytes.length;
+          progress(bytes.length);
+        }
+      } finally {
+        await blob.close();
+      }
+    }
+  } finally {
+    await target.close();
+  }
+}
+
+const WRITERS: Readonly<Record<RootKind, (flat: Flat, path: string, options: OutputOptions) => Promise<void>>> = {
+  squashfs: writeSquashfs,
+  erofs: writeErofs,
+  'tar.zst': writeTarZst,
+  oci: writeOci,
+};
+
+/**
+ * Writes the root file system in one form.
+ * @throws ToolFailed, MissingTool; the operating system's error
+ */
+export function writeRoot(kind: RootKind, flat: Flat, options: OutputOptions): Promise<void> {
+  return WRITERS[kind](flat, join(options.folder, ROOT_FILES[kind].file), options);
+}
+
+/**
+ * Writes one file of the image beside it.
+ * @throws the operating system's error
+ */
+export async function writeContent(layers: readonly ByteSource[], content: Content, path: string): Promise<void> {
+  const target = await open(path, 'w', 0o644);
+  try {
+    for await (const bytes of contentBytes(layers, content)) await target.appendFile(bytes);
+  } finally {
+    await target.close();
+  }
+}

@@ -1,0 +1,27 @@
+/** Where an image comes from: something that skopeo reads, or an archive of a root file system. */
+export type ImageSource =
+  | { readonly kind: 'skopeo'; readonly reference: string }
+  | { readonly kind: 'tar'; readonly path: string };
+
+const TRANSPORTS = ['docker://', 'oci:', 'oci-archive:', 'docker-archive:', 'dir:'] as const;
+
+/**
+ * Reads what names an image: one of skopeo's transports, or the path of a tar archive.
+ * @returns undefined for what is neither
+ */
+export function parseSource(text: string): ImageSource | undefined {
+  for (const transport of TRANSPORTS) {
+    if (text.startsWith(transport) && text.length > transport.length) return { kind: 'skopeo', reference: text };
+  }
+  if (text === '' || /^[a-z][a-z0-9+.-]*:(\/\/|$)/.test(text)) return undefined;
+  return { kind: 'tar', path: text };
+}
+
+/** Whether a text can be an image's name: it becomes a folder and part of URLs. */
+export function isBuildName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
+}
+
+/** What a source looks like, for who got it wrong. */
+export const SOURCE_EXPECTED =
+  'docker://REGISTRY/NAME:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE, dir:DIR, or the path of a tar archive';

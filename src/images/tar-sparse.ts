@@ -1,0 +1,124 @@
+import type { ByteSource } from './byte-source.ts';
+import { BadArchive, type Bytes, type Extent } from './tar-entry.ts';
+import { BLOCK, numberField } from './tar-header.ts';
+import type { PaxRecords } from './tar-pax.ts';
+
+/** Where a sparse file's bytes belong. */
+export interface SparseMap {
+  /** Bytes of the whole file, holes included. */
+  readonly size: number;
+  /** Offset and length of each run of data, in the order in which the archive holds them. */
+  readonly runs: readonly (readonly [offset: number, length: number])[];
+  /** Bytes before the data that are not data: further headers, or the map itself. */
+  readonly skip: number;
+}
+
+/** The most runs that are read of one file: a hostile map must not fill the memory. */
+const MOST_RUNS = 1_000_000;
+
+/**
+ * Reads the map of GNU tar's old sparse format: four runs in the header, more in blocks that follow it.
+ * @param block the header
+ * @param position of what follows the header
+ */
+export async function readOldMap(source: ByteSource, block: Buffer, position: number): Promise<SparseMap> {
+  const runs: [number, number][] = [];
+  const collect = (from: Buffer, start: number, count: number) => {
+    for (let i = 0; i < count; i++) {
+      const at = start + i * 24;
+      if (from[at] === 0) return;
+      runs.push([numberField(from, at, 12), numberField(from, at + 12, 12)]);
+    }
+  };
+  collect(block, 386, 4);
+  let skip = 0;
+  for (let more = block[482] !== 0; more; ) {
+    const next = await source.read(position + skip, BLOCK);
+    if (next.length < BLOCK || runs.length > MOST_RUNS) throw new BadArchive('the map of a sparse file is malformed');
+    collect(next, 0, 21);
+    more = next[504] !== 0;
+    skip += BLOCK;
+  }
+  return { size: numberField(block, 483, 12), runs, skip };
+}
+
+function wholeNumber(text: Bytes | undefined): number {
+  const value = text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value)) throw new BadArchive('the map of a sparse file is malformed');
+  return value;
+}
+
+function pairs(numbers: readonly number[]): (readonly [number, number])[] {
+  if (numbers.length % 2 !== 0) throw new BadArchive('the map of a sparse file is malformed');
+  return Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i] ?? 0, numbers[2 * i + 1] ?? 0]);
+}
+
+/** Version 1.0 has the map before the data, as decimal numbers a line each, filled up to whole blocks. */
+async function readMapInData(source: ByteSource, position: number): Promise<Pick<SparseMap, 'runs' | 'skip'>> {
+  let text = '';
+  let at = position;
+  const numbers: number[] = [];
+  const next = async (): Promise<number> => {
+    let end = text.indexOf('\n');
+    while (end === -1) {
+      const block = await source.read(at, BLOCK);
+      if (block.length < BLOCK || text.length > BLOCK) throw new BadArchive('the map of a sparse file is malformed');
+      text += block.toString('latin1');
+      at += BLOCK;
+      end = text.indexOf('\n');
+    }
+    const value = wholeNumber(text.slice(0, end));
+    text = text.slice(end + 1);
+    return value;
+  };
+  const count = await next();
+  if (count > MOST_RUNS) throw new BadArchive('the map of a sparse file is malformed');
+  for (let i = 0; i < 2 * count; i++) numbers.push(await next());
+  return { runs: pairs(numbers), skip: at - position };
+}
+
+/**
+ * Reads the map that a PAX header announces, of version 0.0, 0.1 or 1.0 (GNU tar manual, "Sparse Formats").
+ * @returns undefined where the file is not sparse
+ */
+export async function readPaxMap(
+  source: ByteSource,
+  records: PaxRecords,
+  position: number,
+): Promise<SparseMap | undefined> {
+  const last = new Map(records);
+  if (last.get('GNU.sparse.major') === '1') {
+    const size = wholeNumber(last.get('GNU.sparse.realsize'));
+    return { size, ...(await readMapInData(source, position)) };
+  }
+  const size = last.get('GNU.sparse.size');
+  if (size === undefined) return undefined;
+  const map = last.get('GNU.sparse.map');
+  const numbers =
+    map !== undefined
+      ? map.split(',').filter(Boolean)
+      : records.flatMap(([key, value]) =>
+          key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes' ? [value] : [],
+        );
+  return { size: wholeNumber(size), runs: pairs(numbers.map(wholeNumber)), skip: 0 };
+}
+
+/**
+ * Lays the runs of a map out over the archive.
+ * @param position of the first byte of data
+ * @param stored bytes of data
+ * @throws BadArchive where the map contradicts itself
+ */
+export function layOut({ size, runs }: SparseMap, position: number, stored: number): Extent[] {
+  let taken = 0;
+  let reached = 0;
+  const extents: Extent[] = [];
+  for (const [offset, length] of runs) {
+    if (offset < reached || offset + length > size) throw new BadArchive('the map of a sparse file is malformed');
+    if (length > 0) extents.push({ position: position + taken, offset, length });
+    reached = offset + length;
+    taken += length;
+  }
+  if (taken > stored) throw new BadArchive('a sparse file has less data than its map says');
+  return extents;
+}

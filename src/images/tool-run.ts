@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+/** Debian's package of each program that building calls, for who lacks one; Fedora's where it has another name. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  skopeo: 'skopeo',
+  gzip: 'gzip',
+  bzip2: 'bzip2',
+  xz: 'xz-utils (Fedora: xz)',
+  zstd: 'zstd',
+  tar: 'tar',
+  sqfstar: 'squashfs-tools, version 4.5 or newer',
+  mksquashfs: 'squashfs-tools',
+  'mkfs.erofs': 'erofs-utils',
+  fakeroot: 'fakeroot',
+  setfattr: 'attr',
+  unshare: 'util-linux',
+};
+
+/** A program that is not installed. */
+export class MissingTool extends Error {
+  override readonly name = 'MissingTool';
+}
+
+/** A program that failed; the message has the end of what it said. */
+export class ToolFailed extends Error {
+  override readonly name = 'ToolFailed';
+}
+
+/** How a program is run. */
+export interface ToolOptions {
+  /** Written to its standard input, at its pace. */
+  readonly input?: AsyncIterable<Uint8Array> | undefined;
+  /** A descriptor that its standard output goes to, instead of what {@link runTool} returns. */
+  readonly output?: number | undefined;
+  /** A descriptor that its standard input comes from. */
+  readonly inputFile?: number | undefined;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly cwd?: string | undefined;
+}
+
+/** The most of a program's words that are kept, characters. */
+const MOST_WORDS = 64 * 1024;
+
+/** Variables that programs get from the caller: to find their settings, their proxy, and room for temporary files. */
+const INHERITED = [
+  ...['PATH', 'HOME', 'USER', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME', 'TMPDIR', 'REGISTRY_AUTH_FILE', 'SSL_CERT_DIR'],
+  ...['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'SSL_CERT_FILE'],
+];
+
+/** Runs other programs. */
+export interface Tools {
+  /**
+   * Runs a program to its end, without a shell.
+   * @returns what it wrote to standard output
+   * @throws MissingTool, ToolFailed; an AbortError where the signal came
+   */
+  run(tool: string, args: readonly string[], options?: ToolOptions): Promise<string>;
+  /** What a program says of its version; `unknown` where it says nothing. */
+  version(tool: string): Promise<string>;
+}
+
+/**
+ * Makes a runner.
+ * @param env the caller's own environment, of which programs see only what they need
+ * @param signal ends all programs that run
+ */
+export function createTools(env: Readonly<Record<string, string | undefined>>, signal?: AbortSignal): Tools {
+  const inherited = Object.fromEntries(
+    INHERITED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+  ) as Record<string, string>;
+  const run: Tools['run'] = (tool, args, options = {}) =>
+    // No locale of the caller's own, so that every message is the same everywhere.
+    runTool(tool, args, { ...options, env: { ...inherited, LC_ALL: 'C.UTF-8', ...options.env } }, signal);
+  return { run, version: (tool) => toolVersion(tool, run) };
+}
+
+async function runTool(
+  tool: string,
+  args: readonly string[],
+  options: ToolOptions,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const { input, output, inputFile, env } = options;
+  signal?.throwIfAborted();
+  const child = spawn(tool, args, {
+    cwd: options.cwd,
+    env: { ...env },
+    stdio: [input ? 'pipe' : (inputFile ?? 'ignore'), output ?? 'pipe', 'pipe'],
+    signal,
+  });
+  const words = { out: '', err: '' };
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    words.out = (words.out + text).slice(-16 * MOST_WORDS);
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    words.err = (words.err + text).slice(-MOST_WORDS);
+  });
+  const ended = new Promise<{ code: number | null; by: NodeJS.Signals | null }>((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      // A folder of the PATH that may not be entered makes EACCES of it.
+      if (error.code !== 'ENOENT' && error.code !== 'EACCES') reject(error);
+      else reject(new MissingTool(`${tool} is missing: install Debian's package ${PACKAGES[tool] ?? tool}`));
+    });
+    child.once('close', (code, by) => resolve({ code, by }));
+  });
+  let broken: unknown;
+  const feeding =
+    input && child.stdin
+      ? pipeline(Readable.from(input, { objectMode: false, highWaterMark: 1024 * 1024 }), child.stdin).catch(
+          (error) => {
+            broken = error;
+            // Without this the program would take what it has for all there is.
+            child.kill('SIGKILL');
+          },
+        )
+      : undefined;
+  const { code, by } = await ended;
+  await feeding;
+  // A program that stops reading has its own reason, which is told below.
+  const pipeClosed = (broken as NodeJS.ErrnoException | undefined)?.code === 'EPIPE' || by === 'SIGPIPE';
+  if (broken !== undefined && !pipeClosed) throw broken;
+  if (code !== 0) {
+    const said = (words.err.trim() || words.out.trim()).split('\n').slice(-12).join('\n');
+    throw new ToolFailed(`${tool} failed (${code === null ? by : `exit status ${code}`}):\n${said}`);
+  }
+  return words.out;
+}
+
+async function toolVersion(tool: string, run: Tools['run']): Promise<string> {
+  const option = ['sqfstar', 'mksquashfs'].includes(tool) ? '-version' : tool === 'mkfs.erofs' ? '-V' : '--version';
+  try {
+    return (await run(tool, [option])).split('\n')[0]?.trim() || 'unknown';
+  } catch (error) {
+    if (!(error instanceof ToolFailed)) throw error;
+    // mkfs.erofs 1.5 knows no such option, but begins what it says with its version.
+    return /^mkfs\S* [\d.]+/m.exec(error.message.replace(/^.*?\):\n/s, ''))?.[0] ?? 'unknown';
+  }
+}

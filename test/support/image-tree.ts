@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+import { type ByteSource, memorySource } from '../../src/images/byte-source.ts';
+import { flatEntries, indexLayers, writeTar } from '../../src/images/flatten.ts';
+import type { Tree } from '../../src/images/tree.ts';
+import { type Member, makeTar } from './image-layers.ts';
+
+/** Layers of members as sources. */
+export function makeLayers(...layers: readonly (readonly Member[])[]): ByteSource[] {
+  return layers.map((members) => memorySource(makeTar(members)));
+}
+
+/** What flattening layers gives: path to a short description, content included; links name what they lead to. */
+export async function flattened(...layers: readonly (readonly Member[])[]): Promise<Record<string, string>> {
+  const sources = makeLayers(...layers);
+  return describeTree(sources, await indexLayers(sources));
+}
+
+/** One line for each file of a tree, without the root. */
+export function describeTree(sources: readonly ByteSource[], tree: Tree): Promise<Record<string, string>> {
+  const lines = [...flatEntries(tree)].slice(1).map(async ({ entry, content }) => {
+    const bytes = Buffer.alloc(entry.size);
+    for (const { position, offset, length } of content?.extents ?? []) {
+      (await sources[content?.layer ?? 0]?.read(position, length))?.copy(bytes, offset);
+    }
+    const shown = bytes.length > 40 ? createHash('sha256').update(bytes).digest('hex') : bytes.toString('latin1');
+    const more = entry.type === 'file' ? shown : entry.linkname;
+    return [entry.name, more === '' ? entry.type : `${entry.type} ${more}`] as const;
+  });
+  return Promise.all(lines).then((all) => Object.fromEntries(all));
+}
+
+/** A tree as one archive. */
+export async function archiveOf(sources: readonly ByteSource[]): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of writeTar(sources, await indexLayers(sources))) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
