@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { checkConfig } from './commands/check.ts';
+import { CACHE_FOLDER, type NginxOptions, nginxConfig } from './commands/deploy.ts';
 import { addImageCommands } from './commands/image-command.ts';
 import { printScript } from './commands/script.ts';
+import { loadConfig } from './config/load.ts';
+import { resolveIdentity } from './identity.ts';
 import { formatEvent, type LogFormat } from './log.ts';
 import { serve } from './main.ts';
 import type { RecordEvent } from './model/event.ts';
@@ -95,5 +98,14 @@ addImageCommands(program, {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => callBack(signal));
   },
 });
+withConfig('deploy', 'print the configuration of a program in front of the server')
+  .addArgument(new Argument('<program>').choices(['nginx']))
+  .option('--cache <folder>', 'where it keeps what it has fetched', CACHE_FOLDER)
+  .option('--size <size>', 'what it may keep', '50g')
+  .action(async (_program: string, { config, ...options }: { config: string } & NginxOptions) => {
+    const loaded = await loadConfig(config);
+    if (!loaded.ok) throw new Unusable(loaded.problems);
+    print(nginxConfig(loaded.config, resolveIdentity(loaded.config.server), options));
+  });
 
 await program.parseAsync().catch(fail);

@@ -145,8 +145,8 @@ function toUnknown(shared: Shared, section: ConfigFile['unknown']): BootSettings
 
 function toHttp(http: NonNullable<ConfigFile['server']>['http']): Config['server']['http'] {
   if (http === false) return false;
-  const { port = 8080, workers, sendfile, buffer_memory: bufferMemory } = http ?? {};
-  return { port, workers, sendfile, bufferMemory };
+  const { port = 8080, workers, sendfile, buffer_memory: bufferMemory, url } = http ?? {};
+  return { port, workers, sendfile, bufferMemory, url: url?.replace(/\/$/, '') };
 }
 
 function toServer(server: ConfigFile['server'], baseDir: string): Config['server'] {

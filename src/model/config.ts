@@ -10,6 +10,8 @@ export interface HttpSettings {
   readonly sendfile: boolean | undefined;
   /** What all downloads together may hold in buffers, MiB. */
   readonly bufferMemory: number | undefined;
+  /** What nodes are told instead of this server's own address and port, without a slash at the end. */
+  readonly url: string | undefined;
 }
 
 /** The `server:` section. What is undefined is looked up on the machine at start. */

@@ -4,9 +4,12 @@ export interface ServerIdentity {
   readonly address: string;
   /** The TCP port of HTTP. */
   readonly httpPort: number;
+  /** The root of URLs where something stands in front of the server. */
+  readonly url?: string | undefined;
 }
 
 /** The root of every URL that nodes are given: `http://192.0.2.10:8080`, without a slash at the end. */
-export function baseUrl({ address, httpPort }: ServerIdentity): string {
+export function baseUrl({ address, httpPort, url }: ServerIdentity): string {
+  if (url !== undefined) return url;
   return `http://${address}${httpPort === 80 ? '' : `:${httpPort}`}`;
 }

@@ -61,7 +61,7 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
     server: {
       interface: undefined,
       address: '192.0.2.10',
-      http: { port: 8080, workers: 1, sendfile: undefined, bufferMemory: undefined },
+      http: { port: 8080, workers: 1, sendfile: undefined, bufferMemory: undefined, url: undefined },
       tftp: { port: 69 },
       dhcp: { mode: 'proxy' },
       ipxe: undefined,
