@@ -1,19 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import {
-  chmod,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmod, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, symlink, utimes } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 /** The folder below the artifacts in which builds, blobs and unfinished work lie; what begins with a dot is not served. */
 const OWN = '.images';
@@ -34,15 +21,7 @@ export function placesOf(artifacts: string): Places {
   return { artifacts, builds: join(own, 'builds'), blobs: join(own, 'blobs'), work: join(own, 'work') };
 }
 
-/** Who works in a folder; enough to tell, later, whether that process still runs. */
-interface Owner {
-  readonly pid: number;
-  /** The process's start, clock ticks after the machine's. */
-  readonly started: string;
-  /** Which run of which machine, and which of its containers. */
-  readonly world: string;
-}
-
+/** A process's start, in clock ticks after the machine's; undefined where there is no such process. */
 async function startOf(pid: number | 'self'): Promise<{ pid: number; started: string } | undefined> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8');
@@ -54,21 +33,20 @@ async function startOf(pid: number | 'self'): Promise<{ pid: number; started: st
   }
 }
 
+/** What tells this run of this machine, and this container of it, from others: processes of others cannot be asked after. */
 async function thisWorld(): Promise<string> {
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-  return `${boot.trim()} ${await readlink('/proc/self/ns/pid')}`;
+  const text = `${boot.trim()} ${await readlink('/proc/self/ns/pid')}`;
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
 /** How long a folder stays whose owner cannot be asked after: it is on another machine, or in another container. */
 const FOREIGN_MS = 24 * 60 * 60 * 1000;
 
+/** Whether the process that a folder is named after has ended. */
 async function isAbandoned(folder: string, now: number): Promise<boolean> {
-  try {
-    const owner = JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')) as Owner;
-    if (owner.world === (await thisWorld())) return (await startOf(owner.pid))?.started !== owner.started;
-  } catch {
-    // Not written yet, or cut short: only its age tells.
-  }
+  const [world, pid, started] = basename(folder).split('-');
+  if (world === (await thisWorld())) return (await startOf(Number(pid)))?.started !== started;
   const { mtimeMs } = await lstat(folder);
   return now - mtimeMs > FOREIGN_MS;
 }
@@ -84,10 +62,10 @@ async function remove(path: string): Promise<void> {
  */
 export async function makeWorkFolder(places: Places): Promise<string> {
   await mkdir(places.work, { recursive: true });
-  const folder = join(places.work, randomBytes(8).toString('hex'));
+  const { pid, started } = (await startOf('self')) ?? { pid: 0, started: '' };
+  // All in the name: whoever is killed after this line leaves nothing that cannot be told whose it was.
+  const folder = join(places.work, `${await thisWorld()}-${pid}-${started}-${randomBytes(4).toString('hex')}`);
   await mkdir(folder);
-  const owner: Owner = { pid: 0, started: '', ...(await startOf('self')), world: await thisWorld() };
-  await writeFile(join(folder, 'owner.json'), JSON.stringify(owner));
   return folder;
 }
 
