@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { DhcpIdentity } from './dhcp/decide.ts';
 import { startDhcp } from './dhcp/server.ts';
 import { createApp } from './http/app.ts';
 import type { HttpDeps } from './http/deps.ts';
@@ -66,14 +67,21 @@ export async function startServices(world: () => World, means: Means): Promise<S
     return startHttp({ port, app: createApp(httpDeps, send) });
   };
 
-  const identity = () => {
-    const { server, config, bootFiles } = world();
-    return {
+  const identities = new WeakMap<World, DhcpIdentity>();
+  /** Asked for each packet. */
+  const identity = (): DhcpIdentity => {
+    const current = world();
+    const known = identities.get(current);
+    if (known) return known;
+    const { server, config, bootFiles } = current;
+    const made = {
       ...server,
       http: config.server.http !== false,
       tftp: config.server.tftp !== false,
       hasBootFile: bootFiles.has,
     };
+    identities.set(current, made);
+    return made;
   };
 
   const plans: Readonly<Record<string, (world: World) => Plan | undefined>> = {
@@ -94,7 +102,17 @@ export async function startServices(world: () => World, means: Means): Promise<S
       if (config.server.dhcp.mode === 'off') return undefined;
       return {
         key: JSON.stringify([config.server.dhcp, address]),
-        start: () => startDhcp({ address, config: () => world().config, identity, record, now: monotonic }),
+        start: () => {
+          const { growReceiveBuffer } = kernel ?? {};
+          return startDhcp({
+            address,
+            config: () => world().config,
+            identity,
+            record,
+            growReceiveBuffer,
+            now: monotonic,
+          });
+        },
       };
     },
   };

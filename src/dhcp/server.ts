@@ -19,6 +19,8 @@ export interface DhcpDeps {
   /** Who the server is by now; its address is `address`. Asked once per packet. */
   readonly identity: () => DhcpIdentity;
   readonly record: RecordEvent;
+  /** Where there is a way beyond the system's limit: enlarges the receive buffer of a socket, by its descriptor. */
+  readonly growReceiveBuffer?: ((socket: number, bytes: number) => void) | undefined;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
@@ -33,8 +35,8 @@ export interface DhcpServer {
 
 /** Replies that wait for the kernel at a time; more are dropped, as a full network would do. */
 const MAX_SENDING = 256;
-/** Where a burst of requests waits while the event loop is busy. */
-const RECEIVE_BUFFER = 1 << 20;
+/** Where a burst of requests waits while the event loop is busy: some ten thousand. The system may allow less. */
+const RECEIVE_BUFFER = 1 << 24;
 /** Milliseconds between two looks for another DHCP server on this host. */
 const LOOK_AGAIN_AFTER = 1000;
 /** An address of this host that no DHCP server serves; who holds its port 67 holds that of every address. */
@@ -204,6 +206,8 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     } catch {
       // The system's own size serves, with less room for bursts.
     }
+    const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } };
+    if (handle?.fd !== undefined && handle.fd >= 0) rest.growReceiveBuffer?.(handle.fd, RECEIVE_BUFFER);
   };
 
   const yieldToNeighbour = async () => {

@@ -17,6 +17,8 @@ export interface Kernel {
    * half of it has gone.
    */
   limitUnsent(socket: number, bytes: number): void;
+  /** Gives a socket a receive buffer beyond what the system allows all: SO_RCVBUFFORCE, for CAP_NET_ADMIN alone. */
+  growReceiveBuffer(socket: number, bytes: number): void;
   /** Brings a part of a file into the page cache, on another thread. Never rejects: who then reads it sees the error. */
   load(file: number, position: number, count: number): Promise<void>;
 }
@@ -42,6 +44,8 @@ export function failure(negative: number): Error {
 }
 
 const SIOCOUTQ = 0x5411;
+const SOL_SOCKET = 1;
+const SO_RCVBUFFORCE = 33;
 const IPPROTO_TCP = 6;
 const TCP_NOTSENT_LOWAT = 25;
 
@@ -78,6 +82,10 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
       limitUnsent: (socket, bytes) => {
         value[0] = bytes;
         setOption(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value, value.byteLength);
+      },
+      growReceiveBuffer: (socket, bytes) => {
+        value[0] = bytes;
+        setOption(socket, SOL_SOCKET, SO_RCVBUFFORCE, value, value.byteLength);
       },
       load: (file, position, count) => {
         const from = new BigInt64Array([BigInt(position)]);

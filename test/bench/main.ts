@@ -4,14 +4,18 @@
  * which is missing. The exit status says nothing of the figures.
  */
 import { benchConfig } from './config.ts';
+import { benchDhcp } from './dhcp.ts';
 import { benchHttp } from './http.ts';
 import { benchScripts } from './scripts.ts';
 import { formatRow, type Row, TABLE_HEAD } from './table.ts';
+import { benchTftp } from './tftp-rows.ts';
 
 const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void>>> = {
   http: benchHttp,
   scripts: benchScripts,
   config: benchConfig,
+  dhcp: benchDhcp,
+  tftp: benchTftp,
 };
 
 const chosen = process.argv.slice(2);
