@@ -3,7 +3,7 @@
 CONFIG ?= config.yaml
 DRACUT = $(DESTDIR)/usr/lib/dracut/modules.d
 
-.PHONY: help deps build demo serve test install-dracut
+.PHONY: help deps build demo serve test test-all install-dracut
 
 help: ## lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -22,6 +22,9 @@ serve: build ## starts the daemon with CONFIG (config.yaml)
 
 test: build ## runs every check, virtual machines included
 	@node --import tsx scripts/test.ts
+
+test-all: build ## the same, and what takes too long for every run
+	@node --import tsx scripts/test.ts --all
 
 install-dracut: ## copies the dracut modules below DESTDIR (/ by default)
 	install -d $(DRACUT)

@@ -1,4 +1,4 @@
-// Runs every check of the project and ends with one line that counts them all.
+// Runs every check of the project and ends with one line that counts them all; with --all those too that take long.
 
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
@@ -57,7 +57,8 @@ const bin = (name: string) => `node_modules/.bin/${name}`;
 await check('lint', bin('biome'), ['check', '--error-on-warnings', '.']);
 await check('types', bin('tsc'), ['-p', 'tsconfig.json']);
 await check('unused code and dependencies', bin('knip'), []);
-for (const project of ['unit', 'wire', 'e2e']) await tests(project);
+const projects = ['unit', 'wire', 'e2e', ...(process.argv.includes('--all') ? ['slow'] : [])];
+for (const project of projects) await tests(project);
 
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed > 0 ? 1 : 0;

@@ -10,8 +10,11 @@ const CONTEXTS = ['default', 'targeted']
   .map((type) => `/etc/selinux/${type}/contexts/files/file_contexts`)
   .find(existsSync);
 
+/** Paths of each type: some thousand patterns are tried on each. */
+const SAMPLE = 1000;
+
 describe.skipIf(MATCHPATHCON === undefined || CONTEXTS === undefined)('the labels of a real policy', () => {
-  it('are those that libselinux gives, for every file of this machine', () => {
+  it('are those that libselinux gives, for files all over this machine', () => {
     const contexts = CONTEXTS ?? '';
     const read = (suffix: string) => (existsSync(contexts + suffix) ? readFileSync(contexts + suffix, 'latin1') : '');
     const texts = ['', '.homedirs', '.local'].map(read);
@@ -25,7 +28,9 @@ describe.skipIf(MATCHPATHCON === undefined || CONTEXTS === undefined)('the label
       ['f', 'file', 'file'],
       ['d', 'dir', 'directory'],
     ] as const) {
-      const paths = list(letter).slice(0, 20_000);
+      const all = list(letter);
+      const every = Math.ceil(all.length / SAMPLE);
+      const paths = all.filter((_, index) => index % every === 0);
       for (let i = 0; i < paths.length; i += 1000) {
         const some = paths.slice(i, i + 1000);
         const theirs = execFileSync(MATCHPATHCON ?? '', ['-n', '-f', contexts, '-m', mode, ...some])
