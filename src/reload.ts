@@ -1,10 +1,15 @@
+import { once } from 'node:events';
 import { watch } from 'chokidar';
 import { loadConfigAside } from './config/load-aside.ts';
 import { watchConfig } from './config/watch.ts';
+import { templatesSettled } from './ipxe-templates/load.ts';
 import type { Config } from './model/config.ts';
 import { formatProblem, type Problem } from './model/config.ts';
 import type { RecordEvent } from './model/event.ts';
 import { type Snapshot, withTemplates } from './snapshot.ts';
+
+/** How long templates must stay as they are before they are read, milliseconds. */
+const SETTLED_MS = 50;
 
 /** Settings and means of {@link watchAll}. */
 export interface ReloadOptions {
@@ -26,6 +31,8 @@ export async function watchAll(options: ReloadOptions): Promise<{ stop(): Promis
   let wanted = options.config;
   let queue = Promise.resolve();
   const templates = watch(wanted.templates ?? [], { ignoreInitial: true });
+  // What is saved before the watch is on would be missed.
+  const watching = wanted.templates === undefined ? undefined : once(templates, 'ready');
 
   const refuse = (problems: readonly Problem[]) => {
     for (const problem of problems) {
@@ -39,6 +46,7 @@ export async function watchAll(options: ReloadOptions): Promise<{ stop(): Promis
   const attempt = async () => {
     const config = wanted;
     try {
+      if (config.templates !== undefined) await templatesSettled(config.templates, SETTLED_MS);
       const checked = await withTemplates(config);
       if (!checked.ok) return refuse(checked.problems);
       await adopt(checked.snapshot);
@@ -59,6 +67,7 @@ export async function watchAll(options: ReloadOptions): Promise<{ stop(): Promis
   templates.on('error', (error) => {
     record({ event: 'config.watch', level: 'warn', message: `templates: ${(error as Error).message}` });
   });
+  await watching;
   const config = await watchConfig({
     file,
     text: options.text,

@@ -1,5 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { TemplateSource, TemplateSources } from './render.ts';
 
@@ -29,4 +30,27 @@ function noneIfMissing(error: NodeJS.ErrnoException): readonly [] {
 export async function loadTemplates(folder: string | undefined): Promise<TemplateSources> {
   const own = folder === undefined ? [] : await readFolder(folder).catch(noneIfMissing);
   return new Map([...(await readFolder(BUILT_IN)), ...own]);
+}
+
+/** What tells one state of a folder's templates from the next. */
+async function stateOf(folder: string): Promise<string> {
+  const files = (await readdir(folder).catch(noneIfMissing)).filter((file) => file.endsWith(SUFFIX)).sort();
+  const versions = files.map(async (name) => {
+    const found = await stat(join(folder, name), { bigint: true }).catch(() => undefined);
+    return [name, found?.ino, found?.size, found?.mtimeNs].join();
+  });
+  return (await Promise.all(versions)).join('\n');
+}
+
+/**
+ * Waits until the templates of a folder stay as they are: programs write in several steps, and a watch may tell of the
+ * first of them alone.
+ * @param pauseMs how long they must stay the same, milliseconds
+ */
+export async function templatesSettled(folder: string, pauseMs: number): Promise<void> {
+  for (let state = await stateOf(folder), before: string | undefined; state !== before; ) {
+    before = state;
+    await delay(pauseMs);
+    state = await stateOf(folder);
+  }
 }
