@@ -1,4 +1,5 @@
 import { type Mac, parseMac } from '../model/mac.ts';
+import { checkRoot } from './check-roots.ts';
 import type { Finding } from './issues.ts';
 import { HOSTNAME_EXPECTED, isHostname } from './schema.ts';
 import { formatPath, type Path, quote, suggest } from './wording.ts';
@@ -49,6 +50,9 @@ export function checkReferences(document: unknown, where: (path: Path) => string
     return exist.includes(false) ? undefined : names.map(({ name }) => section(profiles[name]));
   };
 
+  for (const [name, image] of Object.entries(images)) {
+    findings.push(...checkRoot(section(section(image).root), ['images', name, 'root']));
+  }
   for (const [name, profile] of Object.entries(profiles)) requireImage(section(profile), ['profiles', name]);
 
   const addresses = new Map<Mac, { readonly node: string; readonly path: Path }>();
