@@ -33,7 +33,7 @@ container_unpack() {
 
 # A member's name in the blocks that were read. $1: where its header begins
 container_name() {
-    tail -c "+$(($1 + 1))" "$slipway_work/head" | head -c 100 | tr -d '\000'
+    dd if="$slipway_work/head" bs=1 skip="$1" count=100 2> /dev/null | tr -d '\000'
 }
 
 container_unpack_tree() {

@@ -168,22 +168,23 @@ slipway_stream() {
 
 # Runs a command with standard input and leaves the SHA-256 digest of all of that, read by the command or not, in a file.
 # $1: the file; then the command. Returns the command's status.
-slipway_digested() {
-    slipway_sum=$1
+slipway_digested() (
+    # In a subshell, since the command may well be something that calls this again.
+    sum=$1
     shift
-    rm -f "$slipway_sum.fifo"
-    mkfifo "$slipway_sum.fifo"
-    sha256sum < "$slipway_sum.fifo" > "$slipway_sum" &
-    slipway_summing=$!
-    tee "$slipway_sum.fifo" | {
-        "$@"
-        echo $? > "$slipway_sum.status"
+    rm -f "$sum.fifo"
+    mkfifo "$sum.fifo"
+    sha256sum < "$sum.fifo" > "$sum" &
+    summing=$!
+    tee "$sum.fifo" | {
+        ("$@")
+        echo $? > "$sum.status"
         cat > /dev/null
     }
-    wait "$slipway_summing"
-    rm -f "$slipway_sum.fifo"
-    return "$(cat "$slipway_sum.status")"
-}
+    wait "$summing"
+    rm -f "$sum.fifo"
+    exit "$(cat "$sum.status")"
+)
 
 # The digest that slipway_digested left. $1: the file
 slipway_digest() {

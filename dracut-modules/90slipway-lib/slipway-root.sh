@@ -29,10 +29,12 @@ fi
 
 # All of it once; nothing stays mounted where it fails.
 make_root() {
-    rm -rf "$slipway_work"
+    rm -rf "$slipway_work" "$slipway_run/failure" "$slipway_run/remedy"
     mkdir -p "$slipway_work"
     slipway_say "fetching $slipway_source"
     slipway_read_digest && slipway_read_tmpfs_size && slipway_make_root && return 0
+    [ -s "$slipway_run/failure" ] ||
+        slipway_failed 'the root could not be made, for no reason that is known' 'Look at what the initrd logged: journalctl -b'
     slipway_drop_memory
     return 1
 }

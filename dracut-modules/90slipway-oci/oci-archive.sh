@@ -55,7 +55,7 @@ oci_next_member() {
 
 # A field of the header. $1: where it begins; $2: its length
 oci_field() {
-    tail -c "+$(($1 + 1))" "$slipway_work/header" | head -c "$2" | tr -d '\000'
+    dd if="$slipway_work/header" bs=1 skip="$1" count="$2" 2> /dev/null | tr -d '\000'
 }
 
 oci_no_archive() {

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { must } from '../support/process.ts';
-import { type Member, type Oddities, ociArchive } from './archives.ts';
+import { digest, type Member, type Oddities, ociArchive } from './archives.ts';
 import { runLibrary, SHELLS, scratch } from './shell.ts';
 
 const cleanups: (() => Promise<void>)[] = [];
@@ -26,7 +26,7 @@ async function unpack(shell: readonly [string, ...string[]], archive: Buffer, be
   const finished = await runLibrary(
     shell,
     path,
-    `${before}\nslipway_receive slipway_new_memory ${file} '' oci_receive $slipway_root`,
+    `${before}\nslipway_receive slipway_new_memory ${file} ${digest(archive).slice(7)} oci_receive $slipway_root`,
   );
   const failure = await readFile(join(path, 'failure'), 'utf8').catch(() => '');
   return { ...finished, file, path, root: join(path, 'memory/root'), failure: failure.trim() };
