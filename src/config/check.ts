@@ -1,4 +1,5 @@
 import { type Mac, parseMac } from '../model/mac.ts';
+import { checkBuild } from './builds.ts';
 import type { Finding } from './issues.ts';
 import { HOSTNAME_EXPECTED, isHostname } from './schema.ts';
 import { formatPath, type Path, quote, suggest } from './wording.ts';
@@ -25,9 +26,10 @@ function references(value: unknown, path: Path): Reference[] {
  * What the schema cannot see: whether names exist, addresses are unique, and what boots has something to boot.
  * It reads the raw document, so that it finds these also where the schema has found faults.
  *
+ * @param written the document as it is in the file, where `document` has images of builds written out
  * @param where names a place for a message: `slipway.yaml:12:10`
  */
-export function checkReferences(document: unknown, where: (path: Path) => string): Finding[] {
+export function checkReferences(document: unknown, written: unknown, where: (path: Path) => string): Finding[] {
   const root = section(document);
   const images = section(root.images);
   const profiles = section(root.profiles);
@@ -49,6 +51,9 @@ export function checkReferences(document: unknown, where: (path: Path) => string
     return exist.includes(false) ? undefined : names.map(({ name }) => section(profiles[name]));
   };
 
+  for (const [name, image] of Object.entries(section(section(written).images))) {
+    findings.push(...checkBuild(image, ['images', name]));
+  }
   for (const [name, profile] of Object.entries(profiles)) requireImage(section(profile), ['profiles', name]);
 
   const addresses = new Map<Mac, { readonly node: string; readonly path: Path }>();

@@ -1,0 +1,107 @@
+import type { Finding } from './issues.ts';
+import { formatPath, type Path } from './wording.ts';
+
+/**
+ * Images made by `slipway image build` are configured by their name alone: `build: NAME`, or no entry in `images:` at
+ * all. Here such entries are written out before anything else reads the document, so that they are entries like others.
+ */
+
+type Section = Readonly<Record<string, unknown>>;
+
+const isSection = (value: unknown): value is Section =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const section = (value: unknown): Section => (isSection(value) ? value : {});
+
+/** What stands for the file of a build that goes with a root's method. */
+export const buildSource = (build: string): string => `build:${build}`;
+
+/** The files of a build that can be the root for a method, the best first; `oci:` is made while it is sent. */
+const FILES: Readonly<Record<string, readonly string[]>> = {
+  image: ['rootfs.squashfs', 'rootfs.erofs'],
+  live: ['rootfs.squashfs', 'rootfs.erofs'],
+  'bootc-live': ['root.oci', 'oci:'],
+  'container-root': ['rootfs.tar.zst'],
+};
+/** The methods in the order in which they are taken where none is configured: the one that needs least memory first. */
+const PREFERENCE = ['live', 'bootc-live', 'container-root'];
+
+/** The sources that a root may have: those that go with the method in place of {@link buildSource}, else its own. */
+export function sourcesOf(build: string, method: string, source: string): readonly string[] {
+  if (source !== buildSource(build)) return [source];
+  return (FILES[method] ?? []).map((file) => (file === 'oci:' ? `oci:${build}` : `${build}/${file}`));
+}
+
+/** The roots that an image may have that configures none: sections as `root:` has them. */
+export function anyRoot<const T extends string>(build: string): readonly { method: T; source: string }[] {
+  const [first = 'live', ...rest] = PREFERENCE;
+  const sections = (method: string, files: readonly string[]) =>
+    files.map((source) => ({ method: method as T, source }));
+  const all = [first, ...rest].flatMap((method) => sections(method, sourcesOf(build, method, buildSource(build))));
+  // What is always there comes last.
+  return all.toSorted((a, b) => Number(a.source.startsWith('oci:')) - Number(b.source.startsWith('oci:')));
+}
+
+/** Whether a text can be the name of a build: a folder, and part of URLs. */
+export function isBuildName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
+}
+
+function writtenOut(image: unknown): unknown {
+  const { build, kernel, initrd, root } = section(image);
+  if (!isSection(image) || build === undefined) return image;
+  const name = String(build);
+  const own = isSection(root) && root.source === undefined && root.method !== 'none';
+  return {
+    ...image,
+    kernel: kernel ?? `${name}/vmlinuz`,
+    initrd: initrd ?? `${name}/initrd.img`,
+    ...(own ? { root: { ...root, source: buildSource(name) } } : {}),
+  };
+}
+
+/** Every name that stands where an image is chosen. */
+function chosenNames(document: Section): Set<string> {
+  const holders = [document.unknown, ...Object.values(section(document.profiles))];
+  holders.push(...Object.values(section(document.nodes)));
+  const names = holders.map((holder) => section(holder).image);
+  return new Set(names.filter((name) => typeof name === 'string' || typeof name === 'number').map(String));
+}
+
+/**
+ * The document with the images that are builds written out.
+ * @param isBuild whether a build of a name exists, asked for names that `images:` does not have
+ */
+export function withBuilds(document: unknown, isBuild: (name: string) => boolean): unknown {
+  if (!isSection(document)) return document;
+  const { images } = document;
+  if (images !== undefined && images !== null && !isSection(images)) return document;
+  const all = new Map(Object.entries(section(images)).map(([name, image]) => [name, writtenOut(image)]));
+  for (const name of chosenNames(document)) {
+    if (!all.has(name) && isBuildName(name) && isBuild(name)) all.set(name, writtenOut({ build: name }));
+  }
+  return all.size === 0 ? document : { ...document, images: Object.fromEntries(all) };
+}
+
+/** What contradicts itself in an image of the document as it was written. */
+export function checkBuild(image: unknown, path: Path): Finding[] {
+  const { build, kernel, initrd, root } = section(image);
+  const findings: Finding[] = [];
+  const fault = (keys: Path, target: Finding['target'], message: string) => {
+    const at = [...path, ...keys];
+    findings.push({ path: at, target, message: `${formatPath(at)} ${message}` });
+  };
+  for (const [key, value] of Object.entries({ kernel, initrd })) {
+    if (build !== undefined && value !== undefined) fault([key], 'key', `is the build's own: expected "build:" alone`);
+    const files = Array.isArray(value) ? value : [value];
+    if (files.some(isImage)) fault([key], 'value', 'is an image, not a file: "oci:NAME" is for the root alone');
+  }
+  const { method, source } = section(root);
+  if (!isImage(source)) return findings;
+  if (method !== 'bootc-live') fault(['root', 'source'], 'value', 'is an image: "oci:NAME" is for bootc-live alone');
+  else if (!isBuildName(source.slice(4))) {
+    fault(['root', 'source'], 'value', 'names no image: expected "oci:" and the name of one that was built');
+  }
+  return findings;
+}
+
+const isImage = (source: unknown): source is string => typeof source === 'string' && source.startsWith('oci:');
