@@ -28,6 +28,8 @@ export interface Builds {
   inForce(image: Image): Promise<Build>;
   /** The version of the OCI archive of a built image. */
   archive(name: string): Promise<Pin>;
+  /** Has builds looked at anew when they are next asked for, however lately they were. */
+  expire(): void;
 }
 
 /** The files that somebody needs of a build, by what the build has. */
@@ -172,6 +174,9 @@ export function createBuilds({ store, record, monotonic, pauseMs = PAUSE }: Buil
   };
 
   return {
+    expire: () => {
+      for (const state of states.values()) state.at = Number.NEGATIVE_INFINITY;
+    },
     inForce: (image) => {
       const name = image.build?.name ?? image.name;
       return get(name, image.name, (build) => needsOf(image, name, build));

@@ -62,6 +62,7 @@ export async function serve(configFile: string, means: Means): Promise<Daemon> {
   let reload: Reload | undefined;
   /** Has new builds made ready before a machine asks; what is missing was told before. */
   const onName = () => {
+    world.builds.expire();
     for (const image of usedBuilds(world.config)) world.builds.inForce(image).catch(() => {});
     reload?.tryAgain();
   };
