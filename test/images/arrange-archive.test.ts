@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { memorySource } from '../../src/images/byte-source.ts';
 import { readTar } from '../../src/images/tar-read.ts';
 import { type Member, makeTar } from '../support/image-layers.ts';
 import { blobOf, blobsFirst, joinIndexes, makeLayout } from '../support/oci-archive.ts';
+import { must } from '../support/process.ts';
 
 const LAYERS = ['lowest'.repeat(200), 'middle', 'x'.repeat(1024), ''];
 const image = makeLayout(LAYERS);
@@ -44,10 +44,10 @@ describe('an archive', () => {
     const folder = await mkdtemp(join(tmpdir(), 'slipway-arranged-'));
     try {
       await writeFile(join(folder, 'a.oci'), (await arranged(blobsFirst(image))) ?? '');
-      execFileSync('tar', ['-x', '-f', 'a.oci'], { cwd: folder });
+      await must('tar', ['-x', '-f', 'a.oci'], { cwd: folder });
       expect(await readFile(join(folder, layers[0]?.name ?? ''), 'utf8')).toBe(LAYERS[0]);
-      const raw = execFileSync('skopeo', ['inspect', '--raw', `oci-archive:${folder}/a.oci:latest`]);
-      expect(raw.toString()).toBe(manifest.content);
+      const raw = await must('skopeo', ['inspect', '--raw', `oci-archive:${folder}/a.oci:latest`]);
+      expect(raw).toBe(manifest.content);
     } finally {
       await rm(folder, { recursive: true });
     }
