@@ -20,25 +20,27 @@ const FILES: Readonly<Record<string, readonly string[]>> = {
   image: ['rootfs.squashfs', 'rootfs.erofs'],
   live: ['rootfs.squashfs', 'rootfs.erofs'],
   'bootc-live': ['root.oci', 'oci:'],
-  'container-root': ['rootfs.tar.zst'],
+  'container-root': ['rootfs.tar.zst', 'root.oci', 'oci:'],
 };
-/** The methods in the order in which they are taken where none is configured: the one that needs least memory first. */
-const PREFERENCE = ['live', 'bootc-live', 'container-root'];
+/** What is taken where no root is configured: what needs least memory first, and last what is always there. */
+const PREFERENCE: readonly (readonly [method: string, file: string])[] = [
+  ['image', 'rootfs.squashfs'],
+  ['image', 'rootfs.erofs'],
+  ['bootc-live', 'root.oci'],
+  ['container-root', 'rootfs.tar.zst'],
+  ['bootc-live', 'oci:'],
+];
+
+const sourceOf = (build: string, file: string) => (file === 'oci:' ? `oci:${build}` : `${build}/${file}`);
 
 /** The sources that a root may have: those that go with the method in place of {@link buildSource}, else its own. */
 export function sourcesOf(build: string, method: string, source: string): readonly string[] {
-  if (source !== buildSource(build)) return [source];
-  return (FILES[method] ?? []).map((file) => (file === 'oci:' ? `oci:${build}` : `${build}/${file}`));
+  return source === buildSource(build) ? (FILES[method] ?? []).map((file) => sourceOf(build, file)) : [source];
 }
 
 /** The roots that an image may have that configures none: sections as `root:` has them. */
-export function anyRoot<const T extends string>(build: string): readonly { method: T; source: string }[] {
-  const [first = 'live', ...rest] = PREFERENCE;
-  const sections = (method: string, files: readonly string[]) =>
-    files.map((source) => ({ method: method as T, source }));
-  const all = [first, ...rest].flatMap((method) => sections(method, sourcesOf(build, method, buildSource(build))));
-  // What is always there comes last.
-  return all.toSorted((a, b) => Number(a.source.startsWith('oci:')) - Number(b.source.startsWith('oci:')));
+export function anyRoot<T extends string>(build: string): readonly { method: T; source: string }[] {
+  return PREFERENCE.map(([method, file]) => ({ method: method as T, source: sourceOf(build, file) }));
 }
 
 /** Whether a text can be the name of a build: a folder, and part of URLs. */
@@ -97,8 +99,9 @@ export function checkBuild(image: unknown, path: Path): Finding[] {
   }
   const { method, source } = section(root);
   if (!isImage(source)) return findings;
-  if (method !== 'bootc-live') fault(['root', 'source'], 'value', 'is an image: "oci:NAME" is for bootc-live alone');
-  else if (!isBuildName(source.slice(4))) {
+  if (method !== 'bootc-live' && method !== 'container-root') {
+    fault(['root', 'source'], 'value', 'is an image: "oci:NAME" is for bootc-live and container-root');
+  } else if (!isBuildName(source.slice(4))) {
     fault(['root', 'source'], 'value', 'names no image: expected "oci:" and the name of one that was built');
   }
   return findings;

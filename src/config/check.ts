@@ -1,5 +1,6 @@
 import { type Mac, parseMac } from '../model/mac.ts';
 import { checkBuild } from './builds.ts';
+import { checkRoot } from './check-roots.ts';
 import type { Finding } from './issues.ts';
 import { HOSTNAME_EXPECTED, isHostname } from './schema.ts';
 import { formatPath, type Path, quote, suggest } from './wording.ts';
@@ -53,6 +54,7 @@ export function checkReferences(document: unknown, written: unknown, where: (pat
 
   for (const [name, image] of Object.entries(section(section(written).images))) {
     findings.push(...checkBuild(image, ['images', name]));
+    findings.push(...checkRoot(section(section(image).root), ['images', name, 'root']));
   }
   for (const [name, profile] of Object.entries(profiles)) requireImage(section(profile), ['profiles', name]);
 

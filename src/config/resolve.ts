@@ -38,14 +38,38 @@ function toSource(text: string): Source {
   return { kind: 'artifact', path: steps.join('/') };
 }
 
+/** Text that YAML may have taken for a number; null where there is none. */
+const asTextOrNull = (value: string | number | undefined): string | null =>
+  value === undefined ? null : String(value);
+
 function toRoot(root: RootSection): Root {
   switch (root.method) {
-    case 'bootc-live':
-      return { method: root.method, source: toSource(root.source), label: String(root.label ?? 'latest') };
+    case 'bootc-live': {
+      const { method, source, label = 'latest', delivery = 'http', size, zram, root_flags = null } = root;
+      const { unsecure = false, rw = false, etc_rw = true, var_rw = true } = root;
+      const { erofs = false, kexec = false, reuse_image = true, quiet = false } = root;
+      return {
+        ...{
+          method,
+          source: toSource(source),
+          label: String(label),
+          unsecure,
+          delivery,
+          rw,
+          etc_rw,
+          var_rw,
+          root_flags,
+        },
+        ...{ size: asTextOrNull(size), zram: asTextOrNull(zram), erofs, kexec, reuse_image, quiet },
+      };
+    }
     case 'container-root':
-      return { method: root.method, source: toSource(root.source), size: String(root.size ?? '50%') };
-    case 'live':
-      return { method: root.method, source: toSource(root.source) };
+    case 'image':
+      return { method: root.method, source: toSource(root.source), size: asTextOrNull(root.size) };
+    case 'live': {
+      const { method, source, readonly = false, ram = false } = root;
+      return { method, source: toSource(source), readonly, ram };
+    }
     case 'none':
       return { method: root.method };
   }
@@ -55,7 +79,7 @@ function toRoot(root: RootSection): Root {
 function toRoots({ build, root }: ImageSection): readonly Root[] {
   if (build === undefined) return [toRoot(root ?? { method: 'none' })];
   const name = String(build);
-  if (!root) return anyRoot<'live' | 'bootc-live' | 'container-root'>(name).map(toRoot);
+  if (!root) return anyRoot<'image' | 'bootc-live' | 'container-root'>(name).map(toRoot);
   if (root.method === 'none') return [toRoot(root)];
   return sourcesOf(name, root.method, root.source).map((source) => toRoot({ ...root, source }));
 }

@@ -79,19 +79,44 @@ export function isUrl(source: string): boolean {
 }
 
 function isSource(source: string): boolean {
-  if (isUrl(source)) return /^https?:\/\/\S+$/i.test(source) && URL.canParse(source);
+  if (isUrl(source)) return /^(?:https?|tftp):\/\/\S+$/i.test(source) && URL.canParse(source);
   return !/^\/|\/\.?$|^\.?$/.test(source) && !source.split('/').includes('..');
 }
 
+const SOURCE_EXPECTED = 'a path below the artifacts folder (relative, without "..") or an http(s) or tftp URL';
+
 const source = (what: string) =>
   z
-    .string({ error: 'a path below the artifacts folder (relative, without "..") or an http(s) URL' })
+    .string({ error: SOURCE_EXPECTED })
     .refine(isSource)
-    .describe(`${what}: a path below the artifacts folder, or an http(s) URL.`);
+    .describe(`${what}: a path below the artifacts folder, or an http(s) or tftp URL.`);
+
+/**
+ * An image in a registry, as skopeo names it, with a host: `docker://HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]`
+ * (OCI distribution specification 1.1, "Pulling manifests").
+ */
+function isRegistryImage(text: string): boolean {
+  return /^docker:\/\/[A-Za-z0-9.-]+(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/.test(
+    text,
+  );
+}
+
+const imageSource = z
+  .string({ error: `${SOURCE_EXPECTED}, or an image in a registry such as docker://registry.example.net/node:latest` })
+  .refine((text) => isSource(text) || isRegistryImage(text))
+  .describe(
+    'The OCI archive: a path below the artifacts folder, or an http(s) or tftp URL; or docker://HOST/NAME:TAG; or oci:NAME, an image that was built.',
+  );
 
 const folder = () => text(/\S/, 'the path of a folder');
 
 const method = <T extends string>(value: T) => z.literal(value);
+
+const flag = (what: string) => z.boolean({ error: 'true or false' }).optional().describe(what);
+
+const tmpfsSize = textual('a size such as 3G, 800M or 75%', (t) => /^(?:[1-9]\d{0,18}[KMGT]?|[1-9]\d?%|100%)$/i.test(t))
+  .optional()
+  .describe('The most that the root may take in memory, as tmpfs counts it. Default: what memory there is.');
 
 const root = z
   .discriminatedUnion(
@@ -99,26 +124,54 @@ const root = z
     [
       mapping({
         method: method('bootc-live'),
-        source: source('The OCI archive'),
+        source: imageSource,
         label: textual('the label of an image in the archive, such as latest', (t) =>
           /^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}$/.test(t),
         )
           .optional()
           .describe('Which image of the archive to run. Default: latest.'),
+        unsecure: flag('Whether a registry is asked by plain HTTP. Default: false.'),
+        delivery: oneOf(['http', 'initrd'])
+          .optional()
+          .describe('Whether the initrd fetches the archive, or iPXE loads it as a further initrd. Default: http.'),
+        rw: flag('Whether the whole root is writable. Default: false.'),
+        etc_rw: flag('Whether /etc is writable in a read-only root. Default: true.'),
+        var_rw: flag('Whether /var is writable in a read-only root. Default: true.'),
+        root_flags: text(/^[\w=.:/%+-]+(?:,[\w=.:/%+-]+)*$/, 'mount options such as noatime,nodev')
+          .optional()
+          .describe('Further mount options of the root.'),
+        size: tmpfsSize,
+        zram: textual('a size such as 3G or 800M', (t) => /^[1-9]\d{0,18}[KMGT]?$/i.test(t))
+          .optional()
+          .describe('Keeps the root in compressed memory: a file system of this size.'),
+        erofs: flag('Whether the node packs the root into an EROFS image. Default: false.'),
+        kexec: flag("Whether the image's own kernel and initramfs take over. Default: false."),
+        reuse_image: flag('Whether a kernel that takes over is given the archive along. Default: true.'),
+        quiet: flag('Whether the console shows failures only. Default: false.'),
       }),
       mapping({
         method: method('container-root'),
-        source: source('The tar archive of the root file system'),
-        size: textual('a size such as 3G, 800M or 75%', (t) => /^(?:[1-9]\d{0,18}[KMGT]?|[1-9]\d?%|100%)$/i.test(t))
-          .optional()
-          .describe('The most that the root may take in memory, as tmpfs counts it. Default: 50% of the memory.'),
+        source: source('The tar or OCI archive of the root file system'),
+        size: tmpfsSize,
       }),
-      mapping({ method: method('live'), source: source('The squashfs or ISO image') }),
+      mapping({
+        method: method('image'),
+        source: source('The squashfs or EROFS image'),
+        size: tmpfsSize.describe('The most that changes may take in memory, as tmpfs counts it. Default: 50%.'),
+      }),
+      mapping({
+        method: method('live'),
+        source: source('The squashfs, EROFS or ISO image'),
+        readonly: flag('Whether changes are refused, with no overlay above the image. Default: false.'),
+        ram: flag('Whether the image is copied into memory. Default: false.'),
+      }),
       mapping({ method: method('none') }),
     ],
     {
       error: ({ code }) =>
-        code === 'invalid_union' ? 'bootc-live, container-root, live or none' : 'a mapping such as { method: none }',
+        code === 'invalid_union'
+          ? 'bootc-live, container-root, image, live or none'
+          : 'a mapping such as { method: none }',
     },
   )
   .describe('How the initrd makes the root file system. Default: { method: none }, nothing is added.');

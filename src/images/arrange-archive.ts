@@ -11,8 +11,6 @@ export type ArrangedPiece = { readonly bytes: Uint8Array } | { readonly first: n
 interface Place {
   readonly first: number;
   readonly length: number;
-  /** How many members come before it. */
-  readonly index: number;
 }
 
 /** More than any image has; each costs a read. */
@@ -22,19 +20,27 @@ const LARGEST_DOCUMENT = 4 * 1024 * 1024;
 /** How deep indexes of platforms may nest. */
 const DEEPEST = 3;
 
+/** Whether a member may be one of an image layout, or of what programs write beside it. */
+const isOfLayout = (name: string) =>
+  /^(?:oci-layout|index\.json|manifest\.json|repositories|blobs(?:\/.*)?|)$/.test(name);
+/** After so many other members it is some other archive, such as that of a root file system. */
+const MOST_OTHERS = 20;
+
 /** The files of an archive; undefined where their contents are not in one piece each, or a name comes twice. */
 async function tableOf(archive: ByteSource): Promise<Map<string, Place> | undefined> {
   const table = new Map<string, Place>();
-  let index = 0;
+  let members = 0;
+  let others = 0;
   for await (const { name, type, size, extents } of readTar(archive)) {
-    index += 1;
-    if (index > MOST_MEMBERS) return undefined;
+    members += 1;
+    const plain = name.replace(/^(?:\.?\/)+/, '');
+    if (!isOfLayout(plain)) others += 1;
+    if (members > MOST_MEMBERS || others > MOST_OTHERS) return undefined;
     if (type === 'directory') continue;
     const [only, ...more] = extents;
     const whole = more.length === 0 && (only?.length ?? 0) === size;
-    const plain = name.replace(/^(?:\.?\/)+/, '');
     if (type !== 'file' || !whole || table.has(plain)) return undefined;
-    table.set(plain, { first: only?.position ?? 0, length: size, index });
+    table.set(plain, { first: only?.position ?? 0, length: size });
   }
   return table;
 }

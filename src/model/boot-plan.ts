@@ -64,7 +64,10 @@ function needed(source: Source, root?: Root): readonly Needed[] {
   if (source.kind === 'url') return [];
   const path = keyOf(source);
   if (source.kind === 'image') return [{ path, form: 'image' }];
-  return [root?.method === 'bootc-live' ? { path, form: 'archive', label: root.label } : { path, form: 'file' }];
+  if (root?.method === 'bootc-live') return [{ path, form: 'archive', label: root.label }];
+  // It may be one.
+  if (root?.method === 'container-root') return [{ path, form: 'archive', label: 'latest' }];
+  return [{ path, form: 'file' }];
 }
 
 /** The artifacts whose pins {@link planBoot} needs, each once. */

@@ -7,11 +7,35 @@ export type Source =
   | { readonly kind: 'image'; readonly name: string }
   | { readonly kind: 'url'; readonly url: string };
 
+/** A container image, its layers unpacked into memory. Keys are those of the YAML: templates print them. */
+export interface BootcLiveRoot {
+  readonly method: 'bootc-live';
+  /** An OCI archive, or `docker://HOST/NAME:TAG`. */
+  readonly source: Source;
+  readonly label: string;
+  readonly unsecure: boolean;
+  readonly delivery: 'http' | 'initrd';
+  readonly rw: boolean;
+  readonly etc_rw: boolean;
+  readonly var_rw: boolean;
+  /** Mount options with commas between; null for none. */
+  readonly root_flags: string | null;
+  /** As tmpfs takes it; null for what memory there is. */
+  readonly size: string | null;
+  /** The size of a file system in compressed memory; null for none. */
+  readonly zram: string | null;
+  readonly erofs: boolean;
+  readonly kexec: boolean;
+  readonly reuse_image: boolean;
+  readonly quiet: boolean;
+}
+
 /** How the initrd makes the root file system; the method names the default script template. */
 export type Root =
-  | { readonly method: 'bootc-live'; readonly source: Source; readonly label: string }
-  | { readonly method: 'container-root'; readonly source: Source; readonly size: string }
-  | { readonly method: 'live'; readonly source: Source }
+  | BootcLiveRoot
+  | { readonly method: 'container-root'; readonly source: Source; readonly size: string | null }
+  | { readonly method: 'image'; readonly source: Source; readonly size: string | null }
+  | { readonly method: 'live'; readonly source: Source; readonly readonly: boolean; readonly ram: boolean }
   | { readonly method: 'none' };
 
 /** All that one operating system needs to boot. */

@@ -4,7 +4,7 @@ import { parseConfig } from '../../src/config/parse.ts';
 import { formatProblem } from '../../src/model/config.ts';
 import { FIRST_FILE, problemsOf, withNodes } from './read.ts';
 
-const SOURCE = 'a path below the artifacts folder (relative, without "..") or an http(s) URL';
+const SOURCE = 'a path below the artifacts folder (relative, without "..") or an http(s) or tftp URL';
 const MAC = 'a MAC address such as 52:54:00:00:00:01';
 const NAME = 'letters, digits, ".", "_" and "-", with a letter or digit first';
 const HOSTNAME =
@@ -61,7 +61,7 @@ describe('unknown keys', () => {
     ['images: { a: { kernel: k, kernal: k } }', '1:27: unknown key "kernal" in images.a: did you mean "kernel"?'],
     [
       'images: { a: { kernel: k, root: { method: live, source: s, size: 3G } } }',
-      '1:60: unknown key "size" in images.a.root: expected one of method, source',
+      '1:60: unknown key "size" in images.a.root: expected one of method, source, readonly, ram',
     ],
     ['profiles: { p: { arg: [a] } }', '1:18: unknown key "arg" in profiles.p: did you mean "args"?'],
     [
@@ -127,11 +127,11 @@ describe('wrong types', () => {
     ],
     [
       'images: { a: { kernel: k, root: { source: x } } }',
-      '1:27: images.a.root.method is missing: expected bootc-live, container-root, live or none',
+      '1:27: images.a.root.method is missing: expected bootc-live, container-root, image, live or none',
     ],
     [
       'images: { a: { kernel: k, root: { method: nfs } } }',
-      '1:43: images.a.root.method: expected bootc-live, container-root, live or none, found "nfs"',
+      '1:43: images.a.root.method: expected bootc-live, container-root, image, live or none, found "nfs"',
     ],
     [
       'images: { a: { kernel: k, root: { method: live } } }',
@@ -364,6 +364,39 @@ describe('nodes', () => {
   });
 });
 
+describe('roots', () => {
+  const REGISTRY = 'docker://registry.example.net:5000/a/node';
+  const wrap = (root: string) => `images: { a: { kernel: k, root: { method: bootc-live, ${root} } } }`;
+  check(
+    [
+      [`source: '${REGISTRY}:v1', unsecure: true`],
+      [`source: '${REGISTRY}@sha256:${'0'.repeat(64)}'`],
+      [
+        'source: "docker://Registry/"',
+        `1:63: images.a.root.source: expected ${SOURCE}, or an image in a registry such as docker://registry.example.net/node:latest, found "docker://Registry/"`,
+      ],
+      [
+        'source: a, unsecure: true',
+        '1:76: images.a.root.unsecure is for registries: expected "source:" with docker://HOST/NAME:TAG',
+      ],
+      [
+        `source: '${REGISTRY}', delivery: initrd`,
+        '1:118: images.a.root.delivery cannot be initrd for an image in a registry: iPXE loads files only',
+      ],
+      [
+        'source: a, rw: true, erofs: true',
+        '1:70: images.a.root.rw cannot be true with "erofs: true": EROFS is read-only',
+      ],
+      ['source: a, zram: 5%', '1:72: images.a.root.zram: expected a size such as 3G or 800M, found "5%"'],
+      [
+        'source: a, root_flags: "a b"',
+        '1:78: images.a.root.root_flags: expected mount options such as noatime,nodev, found "a b"',
+      ],
+    ],
+    wrap,
+  );
+});
+
 describe('profiles and unknown machines', () => {
   check([
     [
@@ -407,8 +440,8 @@ describe('all problems', () => {
       [
         "/etc/slipway.yaml:2:14: server.interface: expected the name of a network interface, up to 15 characters, found 7",
         "/etc/slipway.yaml:4:11: unknown key "prot" in server.http: expected one of port, workers, sendfile, buffer_memory, url",
-        "/etc/slipway.yaml:11:13: images.debian.kernel: expected a path below the artifacts folder (relative, without "..") or an http(s) URL, found "../vmlinuz"",
-        "/etc/slipway.yaml:13:21: images.debian.root.method: expected bootc-live, container-root, live or none, found "bootc-dead"",
+        "/etc/slipway.yaml:11:13: images.debian.kernel: expected a path below the artifacts folder (relative, without "..") or an http(s) or tftp URL, found "../vmlinuz"",
+        "/etc/slipway.yaml:13:21: images.debian.root.method: expected bootc-live, container-root, image, live or none, found "bootc-dead"",
         "/etc/slipway.yaml:15:12: "console=ttyS0\\n" has a line break (U+000A): expected plain text",
         "/etc/slipway.yaml:17:21: profiles.compute.image: there is no image "debain": did you mean "debian"?",
         "/etc/slipway.yaml:20:30: nodes.n001.mac[1]: duplicate MAC address 52:54:00:00:00:01: this node has it already, at /etc/slipway.yaml:20:11",

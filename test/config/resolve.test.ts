@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { aBootcRoot } from '../support/config.ts';
 import { configOf, FIRST_FILE, withNodes } from './read.ts';
 
 const at = <T>(value: T, from: string) => ({ value, from });
@@ -22,7 +23,7 @@ describe('a valid file', () => {
       name: 'debian',
       kernel: { kind: 'artifact', path: 'debian/vmlinuz' },
       initrd: [{ kind: 'artifact', path: 'debian/initrd.img' }],
-      root: { method: 'bootc-live', source: { kind: 'artifact', path: 'debian/root.oci' }, label: 'latest' },
+      root: aBootcRoot(),
     };
     expect(config.nodes).toEqual([
       {
@@ -102,7 +103,7 @@ describe('the example file', () => {
     const config = configOf(text);
     expect(config.nodes.map(({ name }) => name)).toEqual(['n001', 'n002', 'n003']);
     const methods = [...text.matchAll(/method: ([a-z-]+)/g)].map(([, method]) => method);
-    expect(new Set(methods)).toEqual(new Set(['bootc-live', 'container-root', 'live', 'none']));
+    expect(new Set(methods)).toEqual(new Set(['bootc-live', 'container-root', 'image', 'live', 'none']));
   });
 });
 
@@ -122,7 +123,7 @@ describe('an image', () => {
   it.each([
     ['{ method: bootc-live, source: x }', { label: 'latest' }],
     ['{ method: bootc-live, source: x, label: 1.10 }', { label: '1.10' }],
-    ['{ method: container-root, source: x }', { size: '50%' }],
+    ['{ method: container-root, source: x }', { size: null }],
     ['{ method: container-root, source: x, size: 3G }', { size: '3G' }],
     ['{ method: container-root, source: x, size: 3221225472 }', { size: '3221225472' }],
     ['{ method: live, source: x }', {}],

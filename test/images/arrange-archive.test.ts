@@ -76,6 +76,10 @@ describe('an archive', () => {
     ['a layer is missing', [...layers.slice(1), layout, index, manifest, config]],
     ['the manifest is missing', [config, ...layers, layout, index]],
     ['a name comes twice', [...layers, layout, index, index, manifest, config]],
+    [
+      'it is that of a root file system',
+      [...Array.from({ length: 30 }, (_, i) => ({ name: `etc/${i}` })), ...layers, index, manifest],
+    ],
     ['it is a docker-archive', [{ name: 'manifest.json', content: '[]' }]],
     ['its index is no JSON', [...layers, manifest, config, { ...index, content: 'x' }]],
     ['its index is a list', [...layers, manifest, config, { ...index, content: '[]' }]],

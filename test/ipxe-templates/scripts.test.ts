@@ -4,7 +4,7 @@ import { loadTemplates } from '../../src/ipxe-templates/load.ts';
 import { createScripts } from '../../src/ipxe-templates/scripts.ts';
 import type { Config } from '../../src/model/config.ts';
 import type { Root } from '../../src/model/image.ts';
-import { aConfig, aNode, anImage, ignored, mac, settings, sourced } from '../support/config.ts';
+import { aBootcRoot, aConfig, aNode, anImage, ignored, mac, settings, sourced } from '../support/config.ts';
 
 const MAC = mac('52:54:00:00:00:01');
 const DIGEST = 'd'.repeat(64);
@@ -40,16 +40,37 @@ const source = { kind: 'artifact', path: 'debian/root' } as const;
 
 test.each<[Root, string]>([
   [
-    { method: 'bootc-live', source, label: 'v1' },
+    aBootcRoot({ source, label: 'v1' }),
     ` root=bootc-live:${BLOBS}/root bootclabel=v1 slipway.sha256=${DIGEST} ${COMMON}`,
+  ],
+  [
+    aBootcRoot({ source, rw: true, root_flags: 'noatime', size: '70%', zram: '3G', kexec: true, quiet: true }),
+    ` root=bootc-live:${BLOBS}/root bootclabel=latest rw rootflags=noatime rd.tmpfs.size=70% bootc.zram=3G bootc.kexec=1 bootc.quiet=1 slipway.sha256=${DIGEST} ${COMMON}`,
+  ],
+  [
+    aBootcRoot({ source, etc_rw: false, var_rw: false, erofs: true, kexec: true, reuse_image: false }),
+    ` root=bootc-live:${BLOBS}/root bootclabel=latest bootc.live.etc.rw=0 bootc.live.var.rw=0 bootc.live.erofs=1 bootc.kexec=1 bootc.kexec.reuse-image=0 slipway.sha256=${DIGEST} ${COMMON}`,
+  ],
+  [
+    aBootcRoot({ source: { kind: 'url', url: 'docker://registry.example.net/node:1' }, unsecure: true }),
+    ` root=bootc-live:docker://registry.example.net/node:1 bootclabel=latest bootc.registry.unsecure=1 ${COMMON}`,
   ],
   [
     { method: 'container-root', source, size: '3G' },
     ` rd.container.rootfs=${BLOBS}/root rd.tmpfs.size=3G slipway.sha256=${DIGEST} ${COMMON}`,
   ],
   [
-    { method: 'live', source },
+    { method: 'container-root', source, size: null },
+    ` rd.container.rootfs=${BLOBS}/root slipway.sha256=${DIGEST} ${COMMON}`,
+  ],
+  [{ method: 'image', source, size: null }, ` root=slipway:${BLOBS}/root slipway.sha256=${DIGEST} ${COMMON}`],
+  [
+    { method: 'live', source, readonly: false, ram: false },
     ` root=live:${BLOBS}/root rd.live.image rd.live.overlay.overlayfs=1 slipway.sha256=${DIGEST} ${COMMON}`,
+  ],
+  [
+    { method: 'live', source, readonly: true, ram: true },
+    ` root=live:${BLOBS}/root rd.live.image rd.live.overlay.readonly=1 rd.live.ram=1 slipway.sha256=${DIGEST} ${COMMON}`,
   ],
   [{ method: 'none' }, ' BOOTIF=01-52-54-00-00-00-01 systemd.hostname=n001'],
 ])('the kernel arguments of $method', async (root, expected) => {
@@ -60,14 +81,26 @@ test.each<[Root, string]>([
 
 test("the configuration's own ip=, rd.neednet= and systemd.hostname= replace the template's", async () => {
   const line = kernelLine(
-    await scriptOf({ method: 'live', source }, ['ip=eth0:dhcp systemd.hostname=other', 'rd.neednet=0']),
+    await scriptOf({ method: 'image', source, size: null }, ['ip=eth0:dhcp systemd.hostname=other', 'rd.neednet=0']),
   );
   expect(line).toContain('BOOTIF=01-52-54-00-00-00-01 ip=eth0:dhcp systemd.hostname=other rd.neednet=0 ||');
   expect(line).not.toMatch(/ip=dhcp|systemd.hostname=n001|rd.neednet=1/);
 });
 
 test('a whole script', async () => {
-  expect(await scriptOf({ method: 'bootc-live', source, label: 'latest' }, ['quiet'])).toMatchSnapshot();
+  expect(await scriptOf(aBootcRoot({ source }), ['quiet'])).toMatchSnapshot();
+});
+
+test('an archive that iPXE delivers is one more initrd, and the root is a file in it', async () => {
+  const script = await scriptOf(aBootcRoot({ source, delivery: 'initrd' }));
+  expect(kernelLine(script)).toContain(
+    ` initrd=initrd0.img initrd=root.oci root=bootc-live:/root.oci bootclabel=latest slipway.sha256=${DIGEST} `,
+  );
+  const initrds = script.split('\n').filter((line) => line.startsWith('initrd '));
+  expect(initrds).toEqual([
+    `initrd --name initrd0.img ${BLOBS}/initrd.img || goto failed`,
+    `initrd --name root.oci ${BLOBS}/root /root.oci || goto failed`,
+  ]);
 });
 
 test('every script begins with the shebang that iPXE looks for and ends with a newline', async () => {

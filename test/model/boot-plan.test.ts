@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { neededArtifacts, planBoot } from '../../src/model/boot-plan.ts';
 import { findNode } from '../../src/model/config.ts';
-import { aConfig, aNode, anImage, mac, settings, sourced } from '../support/config.ts';
+import { aBootcRoot, aConfig, aNode, anImage, mac, settings, sourced } from '../support/config.ts';
 
 const SERVER = { address: '192.0.2.10', httpPort: 8080 };
 const KERNEL = { digest: 'a'.repeat(64), size: 10 };
@@ -14,11 +14,7 @@ const PINS = new Map([
 ]);
 
 test('files are named by digest, with their own name at the end, safe on a command line', () => {
-  const image = anImage({
-    method: 'bootc-live',
-    source: { kind: 'artifact', path: 'debian/my root #1.oci' },
-    label: 'latest',
-  });
+  const image = anImage(aBootcRoot({ source: { kind: 'artifact', path: 'debian/my root #1.oci' } }));
   const config = aConfig([aNode({ settings: settings({ image: sourced(image) }) })]);
   const match = findNode(config, mac('52:54:00:00:00:01'));
   expect(neededArtifacts(match)).toEqual([
@@ -28,7 +24,7 @@ test('files are named by digest, with their own name at the end, safe on a comma
   ]);
   const plan = planBoot(match, PINS, SERVER);
   expect(plan.kernel?.url).toBe(`http://192.0.2.10:8080/blobs/sha256/${KERNEL.digest}/vmlinuz`);
-  expect(plan.root).toEqual({
+  expect(plan.root).toMatchObject({
     method: 'bootc-live',
     label: 'latest',
     name: 'my root #1.oci',

@@ -1,5 +1,5 @@
 import type { Config } from '../../src/model/config.ts';
-import type { Image, Root } from '../../src/model/image.ts';
+import type { BootcLiveRoot, Image, Root } from '../../src/model/image.ts';
 import { type Mac, parseMac } from '../../src/model/mac.ts';
 import type { BootSettings, Node, Sourced } from '../../src/model/node.ts';
 
@@ -19,6 +19,28 @@ export function anImage(root: Root = { method: 'none' }): Image {
     kernel: { kind: 'artifact', path: 'debian/vmlinuz' },
     initrd: [{ kind: 'artifact', path: 'debian/initrd.img' }],
     root,
+  };
+}
+
+/** A container image as root, `debian/root.oci` with all defaults, changed as given. */
+export function aBootcRoot(changes: Partial<BootcLiveRoot> = {}): BootcLiveRoot {
+  return {
+    method: 'bootc-live',
+    source: { kind: 'artifact', path: 'debian/root.oci' },
+    label: 'latest',
+    unsecure: false,
+    delivery: 'http',
+    rw: false,
+    etc_rw: true,
+    var_rw: true,
+    root_flags: null,
+    size: null,
+    zram: null,
+    erofs: false,
+    kexec: false,
+    reuse_image: true,
+    quiet: false,
+    ...changes,
   };
 }
 
