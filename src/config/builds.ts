@@ -51,7 +51,8 @@ export function isBuildName(name: string): boolean {
 function writtenOut(image: unknown): unknown {
   const { build, kernel, initrd, root } = section(image);
   if (!isSection(image) || build === undefined) return image;
-  const name = String(build);
+  // The schema says what is wrong with one that is none; its files must not be complained of too.
+  const name = isBuildName(String(build)) ? String(build) : 'none';
   const own = isSection(root) && root.source === undefined && root.method !== 'none';
   return {
     ...image,
