@@ -45,7 +45,7 @@ export function createSender({ kernel, bufferMemory, now }: SenderOptions): Send
   if (!kernel) return byChunks;
   const byKernel = createKernelSender(kernel, now);
   return (file, first, length, response) => {
-    const send = !file.parts && canSendByKernel(response, length) ? byKernel : byChunks;
+    const send = canSendByKernel(response, length) ? byKernel : byChunks;
     return send(file, first, length, response);
   };
 }
