@@ -162,8 +162,8 @@ const root = z
       mapping({
         method: method('live'),
         source: source('The squashfs, EROFS or ISO image'),
-        readonly: flag('Whether changes are refused, with no overlay above the image. Default: false.'),
-        ram: flag('Whether the image is copied into memory. Default: false.'),
+        readonly: flag('Whether a persistent overlay is left as it is (rd.live.overlay.readonly). Default: false.'),
+        ram: flag('Whether the image is copied into memory once more (rd.live.ram). Default: false.'),
       }),
       mapping({ method: method('none') }),
     ],

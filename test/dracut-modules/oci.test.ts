@@ -23,9 +23,13 @@ async function unpack(shell: readonly [string, ...string[]], archive: Buffer, be
   cleanups.push(remove);
   const file = join(path, 'root.oci');
   await writeFile(file, archive);
-  const finished = await runLibrary(shell, path, `oci_archive=${file}\n${before}\noci_unpack_image $slipway_root`);
+  const finished = await runLibrary(
+    shell,
+    path,
+    `${before}\nslipway_receive slipway_new_memory ${file} '' oci_receive $slipway_root`,
+  );
   const failure = await readFile(join(path, 'failure'), 'utf8').catch(() => '');
-  return { ...finished, file, path, root: join(path, 'root'), failure: failure.trim() };
+  return { ...finished, file, path, root: join(path, 'memory/root'), failure: failure.trim() };
 }
 
 const base: readonly Member[] = [
@@ -138,6 +142,37 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const result = await unpack(shell, ociArchive(one, oddities), before);
     expect(result.failure).toBe('');
     expect(await listing(result.root)).toContain('etc/motd|f|644||1|hello');
+  });
+
+  test('an archive in the order of its use goes into the tree while it arrives, and nothing waits in between', async () => {
+    const upper = [{ name: 'etc/motd', content: 'newer' }];
+    const watch = `oci_keep() { echo "kept $oci_member" >&2; head -c "$oci_size" > "$1"; }`;
+    const inOrder = await unpack(shell, ociArchive([...one, upper], { inOrder: true }), watch);
+    expect(inOrder.failure).toBe('');
+    expect(inOrder.stderr.match(/kept .*/g)).toEqual([
+      'kept index.json',
+      expect.stringContaining('kept blobs/sha256/'),
+    ]);
+    const asSkopeoWrites = await unpack(shell, ociArchive([...one, upper]), watch);
+    expect(asSkopeoWrites.stderr.match(/kept .*/g)).toHaveLength(5);
+    expect(await listing(asSkopeoWrites.root)).toEqual(await listing(inOrder.root));
+    expect(await listing(inOrder.root)).toContain('etc/motd|f|644||1|newer');
+  });
+
+  test('layers that stand in an image twice are unpacked twice', async () => {
+    const [a, b] = [[{ name: 'x', content: 'a' }], [{ name: 'x', content: 'b' }]];
+    for (const inOrder of [true, false]) {
+      const result = await unpack(shell, ociArchive([a, b, a], { inOrder }));
+      expect(result.failure).toBe('');
+      expect(await listing(result.root)).toEqual(['x|f|644||1|a']);
+    }
+  });
+
+  test('a layer that puts a file over a directory is unpacked from an archive in order too', async () => {
+    const below = [{ name: 'etc/' }, { name: 'etc/rc.d/' }, { name: 'etc/rc.d/10', content: 'old' }];
+    const result = await unpack(shell, ociArchive([below, [{ name: 'etc/rc.d', content: 'now' }]], { inOrder: true }));
+    expect(result.failure).toBe('');
+    expect(await listing(result.root)).toContain('etc/rc.d|f|644||1|now');
   });
 
   test('a label that the archive lacks is refused, and those that it has are named', async () => {

@@ -70,7 +70,7 @@ test.each<[Root, string]>([
   ],
   [
     { method: 'live', source, readonly: true, ram: true },
-    ` root=live:${BLOBS}/root rd.live.image rd.live.overlay.readonly=1 rd.live.ram=1 slipway.sha256=${DIGEST} ${COMMON}`,
+    ` root=live:${BLOBS}/root rd.live.image rd.live.overlay.overlayfs=1 rd.live.overlay.readonly=1 rd.live.ram=1 slipway.sha256=${DIGEST} ${COMMON}`,
   ],
   [{ method: 'none' }, ' BOOTIF=01-52-54-00-00-00-01 systemd.hostname=n001'],
 ])('the kernel arguments of $method', async (root, expected) => {
