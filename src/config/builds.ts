@@ -98,7 +98,11 @@ export function checkBuild(image: unknown, path: Path): Finding[] {
     const files = Array.isArray(value) ? value : [value];
     if (files.some(isImage)) fault([key], 'value', 'is an image, not a file: "oci:NAME" is for the root alone');
   }
-  const { method, source } = section(root);
+  const { method, source, label } = section(root);
+  const isBuilt = isImage(source) || (build !== undefined && source === undefined);
+  if (method === 'bootc-live' && isBuilt && label !== undefined && label !== 'latest') {
+    fault(['root', 'label'], 'value', 'is for archives of your own: an image that was built is "latest"');
+  }
   if (!isImage(source)) return findings;
   if (method !== 'bootc-live' && method !== 'container-root') {
     fault(['root', 'source'], 'value', 'is an image: "oci:NAME" is for bootc-live and container-root');

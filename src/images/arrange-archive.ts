@@ -59,7 +59,7 @@ function chosen(
 
 /**
  * Finds the order in which an archive can be unpacked while it arrives: `oci-layout`, `index.json`, the manifest, the
- * configuration, the layers from the lowest up (after an index of platforms, those of each). skopeo and podman write
+ * configuration, the layers from the lowest up (of several platforms: all documents, then the layers of each). skopeo and podman write
  * blobs first, in any order. Members of other images are left out.
  * @param label which image is to run
  * @returns the archive in that order; undefined where it has it, and for what is no OCI archive with such an image
@@ -106,6 +106,7 @@ async function orderOf(
     return (await archive.read(place.first, place.length)).toString('utf8');
   };
   const blob = ({ digest }: Descriptor) => `blobs/sha256/${digestHex(digest)}`;
+  const contents = new Set<string>();
   let whole = true;
   const add = async (descriptor: Descriptor, depth: number): Promise<void> => {
     // Indexes of many that name the same ones over and over would never end.
@@ -118,10 +119,10 @@ async function orderOf(
       for (const each of nested.filter((each) => table.has(blob(each)))) await add(each, depth + 1);
     } else {
       const { config, layers } = imageOf(text);
-      if (table.has(blob(config))) order.add(blob(config));
+      if (table.has(blob(config))) contents.add(blob(config));
       for (const layer of layers) {
         whole &&= table.has(blob(layer));
-        order.add(blob(layer));
+        contents.add(blob(layer));
       }
     }
   };
@@ -129,5 +130,5 @@ async function orderOf(
   const found = index === undefined ? undefined : chosen(readIndexes(index) ?? [], label);
   if (!found) return undefined;
   await add(found, 0);
-  return whole ? [...order] : undefined;
+  return whole ? [...new Set([...order, ...contents])] : undefined;
 }

@@ -45,7 +45,7 @@ describe('an image that is a build', () => {
   it.each([
     ['{ method: image }', ['image os/rootfs.squashfs', 'image os/rootfs.erofs']],
     ['{ method: live }', ['live os/rootfs.squashfs', 'live os/rootfs.erofs']],
-    ['{ method: bootc-live, label: v1 }', ['bootc-live os/root.oci', 'bootc-live oci:os']],
+    ['{ method: bootc-live, label: latest }', ['bootc-live os/root.oci', 'bootc-live oci:os']],
     [
       '{ method: container-root }',
       ['container-root os/rootfs.tar.zst', 'container-root os/root.oci', 'container-root oci:os'],
@@ -64,9 +64,7 @@ describe('an image that is a build', () => {
     expect(imageOf('{ n: { build: os, root: { method: container-root, size: 3G } } }')?.root).toMatchObject({
       size: '3G',
     });
-    expect(imageOf('{ n: { build: os, root: { method: bootc-live, label: v1 } } }')?.root).toMatchObject({
-      label: 'v1',
-    });
+    expect(imageOf('{ n: { build: os, root: { method: bootc-live, rw: true } } }')?.root).toMatchObject({ rw: true });
   });
 
   it.each(['os', '12'])('may be named alone, without an entry in images: %s', (name) => {
@@ -125,6 +123,11 @@ describe('what is wrong with one is told', () => {
       '1:57: images.n.root.source is an image: "oci:NAME" is for bootc-live and container-root',
     ],
     ['images: { n: { kernel: k, root: { method: bootc-live, source: "oci:../os" } } }', /names no image/],
+    [
+      'images: { n: { build: os, root: { method: bootc-live, label: v1 } } }',
+      /1:62: .*an image that was built is "latest"/,
+    ],
+    ['images: { n: { kernel: k, root: { method: bootc-live, source: "oci:os", label: v1 } } }', /root.label is for/],
   ])('%s', (yaml, problem) => {
     expect(problemsOf(yaml)).toEqual([
       expect.stringMatching(

@@ -138,13 +138,23 @@ describe('an archive of several images', () => {
     expect(await arranged(both, 'v3')).toBeUndefined();
   });
 
-  it('of several platforms has the index of them first, and those that are there', async () => {
-    const absent = makeLayout(['absent']);
-    const entries = [absent, image].map(({ manifest: { digest, content } }) => ({ digest, size: content.length }));
+  it('of several platforms has all documents first, then the layers of those that are there', async () => {
+    const [absent, second] = [makeLayout(['absent']), makeLayout(['second', LAYERS[1] ?? ''])];
+    const entries = [absent, image, second].map(({ manifest: { digest, content } }) => ({
+      digest,
+      size: content.length,
+    }));
     const platforms = blobOf(JSON.stringify({ manifests: entries }));
     const top = JSON.stringify({ manifests: [{ digest: platforms.digest, size: platforms.content.length }] });
-    const archive = makeTar([...layers, config, manifest, platforms, { name: 'index.json', content: top }]);
-    expect(await filesOf(await arranged(archive))).toEqual(names([index, platforms, manifest, config, ...layers]));
+    const own = second.layers.slice(0, 1);
+    const archive = makeTar([
+      ...[...layers, config, manifest, ...own, second.manifest, platforms],
+      { name: 'index.json', content: top },
+    ]);
+    expect(second.config.name).toBe(config.name);
+    expect(await filesOf(await arranged(archive))).toEqual(
+      names([index, platforms, manifest, second.manifest, config, ...layers, ...own]),
+    );
   });
 
   it('that nests indexes without end stays as it is', async () => {
