@@ -1,7 +1,7 @@
 import { type BootPlan, type Needed, neededArtifacts, type Pin, type Pins, planBoot } from '../model/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from '../model/build.ts';
 import { type Config, findNode, type Match } from '../model/config.ts';
-import type { Image } from '../model/image.ts';
+import type { BuildUse, Image } from '../model/image.ts';
 import type { Mac } from '../model/mac.ts';
 import { baseUrl, type ServerIdentity } from '../model/server.ts';
 import type { Templates } from './render.ts';
@@ -54,10 +54,17 @@ type Unavailable = { readonly why: string };
 type Planned = (Settled & { readonly plan: BootPlan; readonly pins: readonly Pin[] }) | Unavailable;
 
 /** Asks the build of a machine's image, if it is one, which root there is. */
-async function settle(match: Match, { build: find }: ScriptSources): Promise<Settled | Unavailable> {
+function settle(match: Match, sources: ScriptSources): Settled | Promise<Settled | Unavailable> {
   const image = match.settings.image?.value;
-  if (!image?.build) return { match, build: undefined };
-  const { name } = image.build;
+  return image?.build ? settleBuild(match, image, image.build, sources) : { match, build: undefined };
+}
+
+async function settleBuild(
+  match: Match,
+  image: Image,
+  { name }: BuildUse,
+  { build: find }: ScriptSources,
+): Promise<Settled | Unavailable> {
   try {
     const build = await find(image);
     const root = rootOf(image, build);
