@@ -72,7 +72,8 @@ bootc_keep() {
     bootc_cpio TRAILER!!! 0 0 >> "$bootc_next"
     # The size is known only now; it stands in the header from the 54th byte on.
     printf '%08X' "$bootc_size" | dd of="$bootc_next" bs=1 seek=54 conv=notrunc 2> /dev/null
-    tail -c "+$((bootc_head + 1))" "$bootc_next" | head -c "$bootc_size" | oci_receive "$slipway_root"
+    # What follows the archive is left unread, which tail would complain of.
+    tail -c "+$((bootc_head + 1))" "$bootc_next" 2> /dev/null | head -c "$bootc_size" | oci_receive "$slipway_root"
 }
 
 # What of the image need not be unpacked to find its kernel, as tar's patterns.
@@ -108,10 +109,13 @@ bootc_find_kernel() {
         'Put vmlinuz and initramfs.img into /usr/lib/modules/VERSION of the image, or leave bootc.kexec out.'
 }
 
+bootc_line_now() {
+    cat /proc/cmdline
+}
+
 # The kernel line of the image's kernel: this one's, without what would start yet another kernel.
 bootc_next_line() {
-    # shellcheck disable=SC2013 # words, not lines
-    for bootc_word in $(cat /proc/cmdline); do
+    for bootc_word in $(bootc_line_now); do
         case $bootc_word in
             bootc.kexec | bootc.kexec=* | initrd=* | BOOT_IMAGE=*) ;;
             root=bootc-live:*)

@@ -21,10 +21,12 @@ slipway_make_root() {
     modprobe -a loop overlay squashfs erofs 2> /dev/null
     live_device=$live_file
     # An ISO image is a medium with the file system image in it; its identifier stands at byte 32769 (ECMA-119 8.1.2).
-    if [ "$(tail -c +32770 "$live_file" | head -c 5 | tr -d '\000')" = CD001 ]; then
+    if [ "$(dd if="$live_file" bs=1 skip=32769 count=5 2> /dev/null | tr -d '\000')" = CD001 ]; then
         live_device=$(losetup -f)
         losetup -r "$live_device" "$live_file"
     fi
+    # The unit that mounts the root wants them; dracut 059 would make them later.
+    mkdir -p /run/overlayfs /run/ovlwork
     # In a shell of its own: it ends that when it fails.
     if ! /sbin/dmsquash-live-root "$live_device" > "$slipway_work/live.log" 2>&1 || [ ! -e /dev/root ] && [ ! -h /dev/root ]; then
         slipway_failed "dracut's dmsquash-live cannot use the image: $(grep . "$slipway_work/live.log" | tail -n 1)" \
