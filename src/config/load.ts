@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Problem } from '../model/config.ts';
 import { type Parsed, parseConfig } from './parse.ts';
 
@@ -26,11 +27,14 @@ export function reasonOf(error: unknown): string {
   return code === undefined ? String(message ?? error) : `${CAUSES[code] ?? 'cannot be read'} (${code})`;
 }
 
+const isBuild = (artifacts: string, name: string): boolean => existsSync(join(artifacts, name, 'manifest.json'));
+
 /**
  * Reads a configuration file. Never rejects: a file that is missing, may not be read or is no UTF-8 is a problem like
  * any other, at the first line.
+ * @param builds whether there is a build of a name; for who is about to make one, any may be
  */
-export async function loadConfig(file: string): Promise<Loaded> {
+export async function loadConfig(file: string, builds = isBuild): Promise<Loaded> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);
@@ -44,5 +48,5 @@ export async function loadConfig(file: string): Promise<Loaded> {
   } catch {
     return { ok: false, problems: [fileProblem(file, 'the file is no UTF-8 text')], text: undefined };
   }
-  return { ...parseConfig(text, file, dirname(resolve(file))), text };
+  return { ...parseConfig(text, file, dirname(resolve(file)), builds), text };
 }

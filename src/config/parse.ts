@@ -1,4 +1,6 @@
+import { resolve } from 'node:path';
 import type { Config, Problem } from '../model/config.ts';
+import { withBuilds } from './builds.ts';
 import { checkReferences } from './check.ts';
 import { explainIssues } from './issues.ts';
 import { makeLocator, type Position } from './locate.ts';
@@ -21,6 +23,12 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
   });
 }
 
+/** The folder that a document names, faulty or not. */
+function artifactsFolder(document: unknown, baseDir: string): string {
+  const { artifacts } = document as { readonly artifacts?: unknown };
+  return resolve(baseDir, typeof artifacts === 'string' ? artifacts : './artifacts');
+}
+
 /**
  * Reads a configuration. Never throws: whatever is wrong with the text is a problem, and all problems are found at once,
  * except that a text that is no YAML is looked at no further.
@@ -28,8 +36,14 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
  * @param yaml the file's text
  * @param file its name, for problems only
  * @param baseDir what relative folders in it are relative to: the folder of the file
+ * @param isBuild whether a build of a name is among the artifacts, in the folder that is given: none is unless told
  */
-export function parseConfig(yaml: string, file: string, baseDir: string): Parsed {
+export function parseConfig(
+  yaml: string,
+  file: string,
+  baseDir: string,
+  isBuild: (artifacts: string, name: string) => boolean = () => false,
+): Parsed {
   const { tree, flaws, lines } = readYaml(yaml.replace(/^\uFEFF/, ''));
   const problem = ({ line, column }: Position, message: string): Problem => ({ file, line, column, message });
   const problems = flaws.map(({ offset, message }) => {
@@ -39,9 +53,10 @@ export function parseConfig(yaml: string, file: string, baseDir: string): Parsed
   if (!tree) return { ok: false, problems: inOrder(problems) };
 
   const locator = makeLocator(tree);
-  const document = tree.value ?? {};
+  const written = tree.value ?? {};
+  const document = withBuilds(written, (name) => isBuild(artifactsFolder(written, baseDir), name));
   const parsed = configSchema.safeParse(document);
-  const findings = checkReferences(document, (path) => {
+  const findings = checkReferences(document, written, (path) => {
     const { line, column } = locator.locate(path, 'value');
     return `${file}:${line}:${column}`;
   });

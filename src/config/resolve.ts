@@ -4,6 +4,7 @@ import type { Config } from '../model/config.ts';
 import type { Image, Root, Source } from '../model/image.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
 import type { Action, BootSettings, Discovery, Node, OnFailure, Sourced, Variable } from '../model/node.ts';
+import { anyRoot, sourcesOf } from './builds.ts';
 import { type ConfigFile, type ImageSection, isUrl, type RootSection } from './schema.ts';
 
 /** What image, profile and node may each say. */
@@ -32,6 +33,7 @@ const list = <T>(value: T | readonly T[] | null | undefined): readonly T[] =>
 
 function toSource(text: string): Source {
   if (isUrl(text)) return { kind: 'url', url: text };
+  if (text.startsWith('oci:')) return { kind: 'image', name: text.slice(4) };
   const steps = text.split('/').filter((step) => step !== '' && step !== '.');
   return { kind: 'artifact', path: steps.join('/') };
 }
@@ -73,12 +75,24 @@ function toRoot(root: RootSection): Root {
   }
 }
 
+/** The roots that an image may have: one, unless it is a build that has to be asked. */
+function toRoots({ build, root }: ImageSection): readonly Root[] {
+  if (build === undefined) return [toRoot(root ?? { method: 'none' })];
+  const name = String(build);
+  if (!root) return anyRoot<'image' | 'bootc-live' | 'container-root'>(name).map(toRoot);
+  if (root.method === 'none') return [toRoot(root)];
+  return sourcesOf(name, root.method, root.source).map((source) => toRoot({ ...root, source }));
+}
+
 function toImage(name: string, section: ImageSection): Image {
+  const roots = toRoots(section);
+  const { build } = section;
   return {
     name,
     kernel: toSource(section.kernel),
     initrd: list(section.initrd).map(toSource),
-    root: toRoot(section.root ?? { method: 'none' }),
+    root: roots[0] ?? { method: 'none' },
+    ...(build === undefined ? {} : { build: { name: String(build), roots } }),
   };
 }
 
@@ -177,6 +191,7 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
   const port = (service: { port?: number | undefined } | false | null | undefined, standard: number) =>
     service === false ? (false as const) : { port: service?.port ?? standard };
   return {
+    registry: server?.registry ?? false,
     interface: server?.interface,
     address: server?.address,
     http: toHttp(server?.http),

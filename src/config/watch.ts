@@ -25,6 +25,8 @@ export interface WatchOptions {
 
 /** A running watch. */
 export interface ConfigWatch {
+  /** Reads the file once more if it had problems when it was last read: they may have been with something else. */
+  tryAgain(): void;
   /** Ends the watch; no callback is called after this. */
   stop(): Promise<void>;
 }
@@ -80,6 +82,7 @@ export async function watchConfig({
   let version: string | undefined;
   let last = text;
   let asked = false;
+  let refused = false;
   let checking: Promise<void> | undefined;
 
   async function open(folder: string): Promise<void> {
@@ -120,6 +123,7 @@ export async function watchConfig({
     if (stopped) return;
     const changed = loaded.text !== last;
     last = loaded.text;
+    refused = !loaded.ok;
     if (!loaded.ok) onProblems(loaded.problems);
     else if (changed) onConfig(loaded.config);
   }
@@ -141,6 +145,12 @@ export async function watchConfig({
   ask();
   await checking;
   return {
+    tryAgain() {
+      if (!refused) return;
+      version = undefined;
+      last = undefined;
+      ask();
+    },
     async stop() {
       stopped = true;
       await Promise.all([...watchers.values()].map((watcher) => watcher.close()));

@@ -8,6 +8,15 @@ export type ScriptResult =
   | { readonly kind: 'ignored'; readonly why: string }
   | { readonly kind: 'unavailable'; readonly why: string };
 
+/** The manifest of an image, as a registry gives it. */
+export interface RegistryManifest {
+  /** 64 hex digits. */
+  readonly digest: string;
+  readonly mediaType: string;
+  /** The bytes, which are UTF-8. */
+  readonly text: string;
+}
+
 /** What the HTTP server serves, and what it needs for that. */
 export interface HttpDeps {
   readonly scripts: {
@@ -24,6 +33,15 @@ export interface HttpDeps {
   };
   readonly bootFiles: {
     open(name: string): Promise<OpenResult>;
+  };
+  /** The images that were built, offered as by a registry. */
+  readonly registry: {
+    /** Their names; undefined where none is offered. */
+    names(): Promise<readonly string[] | undefined>;
+    /** By a digest (`sha256:` and 64 hex digits), or the one that the name stands for; undefined where there is none. */
+    manifest(name: string, digest: string | undefined): Promise<RegistryManifest | undefined>;
+    /** Opens a blob by its 64 hex digits. */
+    blob(digest: string): Promise<OpenResult>;
   };
   readonly record: RecordEvent;
   /** Milliseconds since 1970. */

@@ -17,7 +17,8 @@ async function scripts(config: Config) {
     config,
     templates: checked.templates,
     server: { address: '192.0.2.10', httpPort: 8080 },
-    pin: async (path) => {
+    build: () => Promise.reject(new Error('there is no such build')),
+    pin: async ({ path }) => {
       if (path.includes('missing')) throw new Error('no such file');
       return { digest: DIGEST, size: 1 };
     },
@@ -153,6 +154,7 @@ test('a script that was rendered before is given again, until something that it 
     config,
     templates: checked.templates,
     server: state.server,
+    build: () => Promise.reject(new Error('there is no such build')),
     pin: async () => {
       if (state.missing) throw new Error('no such file');
       return { digest: state.digest, size: 1 };
