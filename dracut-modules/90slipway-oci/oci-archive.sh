@@ -5,7 +5,7 @@
 
 # Unpacks the image in the archive at standard input. $1: an empty directory. 4: to be read once more, from its start.
 oci_receive() {
-    oci_number=0 oci_count='' oci_known=''
+    oci_number=0 oci_count='' oci_known='' oci_long=''
     oci_members=0
     while oci_next_member; do
         case $oci_member in
@@ -46,9 +46,18 @@ oci_next_member() {
         80*) oci_size=$((0x${oci_binary#80000000})) ;;
         *) oci_size=$((0${oci_octal:-0})) ;;
     esac
-    # Names and attributes that do not fit into a header; a layout has none.
     case $(oci_field 156 1) in
-        0 | '') ;;
+        0 | '')
+            oci_size=${oci_long:-$oci_size}
+            oci_long=''
+            ;;
+        x)
+            # What does not fit into the next member's header (POSIX pax): a size from 8 GiB on, in a layout.
+            oci_member=''
+            oci_long=$(head -c "$oci_size" | sed -n 's/^[0-9]* size=\([0-9]*\)$/\1/p')
+            oci_skip $(((512 - oci_size % 512) % 512))
+            oci_size=0
+            ;;
         *) oci_member='' ;;
     esac
 }

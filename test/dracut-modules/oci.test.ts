@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { must } from '../support/process.ts';
-import { digest, type Member, type Oddities, ociArchive } from './archives.ts';
+import { digest, type Member, type Oddities, ociArchive, tar } from './archives.ts';
 import { runLibrary, SHELLS, scratch } from './shell.ts';
 
 const cleanups: (() => Promise<void>)[] = [];
@@ -173,6 +173,21 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const result = await unpack(shell, ociArchive([below, [{ name: 'etc/rc.d', content: 'now' }]], { inOrder: true }));
     expect(result.failure).toBe('');
     expect(await listing(result.root)).toContain('etc/rc.d|f|644||1|now');
+  });
+
+  test('a size that does not fit into a header is read from the one before it', async () => {
+    const archive = ociArchive(one, { inOrder: true });
+    // Its own length comes first, in two digits here.
+    const record = (size: number) => `${` size=${size}\n`.length + 2} size=${size}\n`;
+    const index = archive.subarray(0, 512);
+    const size = Number.parseInt(index.toString('latin1', 124, 135), 8);
+    const extended = tar([{ name: 'pax', content: record(size) }]).subarray(0, 1024);
+    extended.write('x', 156);
+    const zero = Buffer.from(archive);
+    zero.write('00000000000', 124);
+    const result = await unpack(shell, Buffer.concat([extended, zero]));
+    expect(result.failure).toBe('');
+    expect(await listing(result.root)).toContain('etc/motd|f|644||1|hello');
   });
 
   test('a label that the archive lacks is refused, and those that it has are named', async () => {
