@@ -32,7 +32,7 @@ slipway_transfer() {
     shift 2
     curl "$@" -- "$slipway_url" 2> "$slipway_work/curl.err" &
     slipway_curl=$!
-    slipway_progress "$slipway_curl" "$slipway_offset" > /dev/null &
+    slipway_progress "$slipway_curl" "$slipway_offset" > /dev/null 2>&1 &
     slipway_watch=$!
     wait "$slipway_curl"
     slipway_status=$?

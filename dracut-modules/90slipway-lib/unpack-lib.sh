@@ -51,4 +51,4 @@ slipway_growth() {
     while sleep 5 > /dev/null 2>&1; do
         slipway_say "$(slipway_used "$slipway_memory") unpacked"
     done
-} > /dev/null
+} > /dev/null 2>&1

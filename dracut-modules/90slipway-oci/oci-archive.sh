@@ -95,7 +95,7 @@ oci_take_blob() {
     }
     if [ -z "$oci_known" ]; then
         oci_keep "$slipway_store/$2"
-    elif ! tail -n "+$((oci_number + 1))" "$slipway_work/layers" | grep -q "^sha256:$2\$"; then
+    elif [ "$(tail -n "+$((oci_number + 1))" "$slipway_work/layers" | grep -c "^sha256:$2\$")" -eq 0 ]; then
         oci_skip "$oci_size"
     elif [ "$(oci_layer $((oci_number + 1)))" != "sha256:$2" ] || oci_is_needed_again "$2" || [ -e "$slipway_run/oci-twice" ]; then
         oci_keep "$slipway_store/$2"
