@@ -3,6 +3,7 @@ import { startServices } from './services.ts';
 import { loadSnapshot, type Snapshot } from './snapshot.ts';
 import { Unusable } from './unusable.ts';
 import {
+  lazyRoots,
   type Means,
   makeWorld,
   missingBinaries,
@@ -23,9 +24,12 @@ async function prepare(world: World, { record }: Means): Promise<void> {
   for (const message of missingBinaries(world)) record({ event: 'bootfile.missing', level: 'warn', message });
   for (const message of missingTemplates(world.config)) record({ event: 'config.warning', level: 'warn', message });
   const used = usedArtifacts(world.config);
+  const lazy = lazyRoots(world.config);
   for (const [path, result] of await world.store.pinAll(used.keys())) {
-    if (result.ok) continue;
-    const message = `${used.get(path)} names ${path}, which cannot be served: ${result.why}`;
+    const verity = result.ok && lazy.has(path) ? await world.store.trees.verity(result.pin.digest) : undefined;
+    const why = result.ok ? verity && 'why' in verity && verity.why : result.why;
+    if (!why) continue;
+    const message = `${used.get(path)} names ${path}, which cannot be served: ${why}`;
     record({ event: 'artifact.missing', level: 'warn', message, path });
   }
 }

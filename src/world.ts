@@ -5,7 +5,7 @@ import { openStore, type Store } from './artifacts/store.ts';
 import { watchStore } from './artifacts/watch.ts';
 import { resolveIdentity } from './identity.ts';
 import { createScripts, type Scripts } from './ipxe-templates/scripts.ts';
-import { neededArtifacts, type Pin } from './model/boot-plan.ts';
+import { lazyRoot, neededArtifacts, type Pin } from './model/boot-plan.ts';
 import { type Config, findNode } from './model/config.ts';
 import type { RecordEvent } from './model/event.ts';
 import type { ServerIdentity } from './model/server.ts';
@@ -79,11 +79,17 @@ export function watchWorld({ store }: World, { record }: Means): Promise<{ stop(
 /** For how long a version is taken for the one in force without a look at its file, milliseconds. */
 const LOOK_EVERY = 500;
 
+async function withTree(store: Store, pin: Pin): Promise<Pin> {
+  const verity = await store.trees.verity(pin.digest);
+  if ('why' in verity) throw new Error(verity.why);
+  return { ...pin, verity };
+}
+
 /**
  * The versions in force for scripts. A file is looked at twice a second at most, however many ask; a version that the
  * store has put in force meanwhile counts at once.
  */
-function pinsOf(store: Store, monotonic: () => number): (path: string) => Promise<Pin> {
+function pinsOf(store: Store, lazy: ReadonlySet<string>, monotonic: () => number): (path: string) => Promise<Pin> {
   const looked = new Map<
     string,
     { readonly at: number; readonly pin: Promise<Pin>; readonly inForce: Pin | undefined }
@@ -91,8 +97,9 @@ function pinsOf(store: Store, monotonic: () => number): (path: string) => Promis
   const look = async (path: string) => {
     const result = await store.pin(path);
     if (!result.ok) throw new Error(result.why);
-    looked.set(path, { at: monotonic(), pin: Promise.resolve(result.pin), inForce: store.pinned(path) });
-    return result.pin;
+    const pin = lazy.has(path) ? await withTree(store, result.pin) : result.pin;
+    looked.set(path, { at: monotonic(), pin: Promise.resolve(pin), inForce: store.pinned(path) });
+    return pin;
   };
   return (path) => {
     const last = looked.get(path);
@@ -103,13 +110,21 @@ function pinsOf(store: Store, monotonic: () => number): (path: string) => Promis
 
 /** The scripts of the world in force. */
 export function worldScripts(world: () => World, { monotonic }: Pick<Means, 'monotonic'>): Scripts {
-  const pins = new WeakMap<Store, (path: string) => Promise<Pin>>();
+  const pins = new WeakMap<Config, { readonly store: Store; readonly pin: (path: string) => Promise<Pin> }>();
   return createScripts(() => {
     const { config, templates, server, store } = world();
-    const pin = pins.get(store) ?? pinsOf(store, monotonic);
-    pins.set(store, pin);
+    const known = pins.get(config);
+    const pin = known?.store === store ? known.pin : pinsOf(store, lazyRoots(config), monotonic);
+    pins.set(config, { store, pin });
     return { config, templates, server, pin };
   });
+}
+
+/** The artifacts that machines of a configuration read on demand. */
+export function lazyRoots({ nodes, unknown }: Config): ReadonlySet<string> {
+  return new Set(
+    [unknown, ...nodes.map(({ settings }) => settings)].flatMap((settings) => lazyRoot({ settings }) ?? []),
+  );
 }
 
 /** A folder of templates that is named and does not exist: no mistake, but perhaps not what was meant. */

@@ -6,5 +6,5 @@ check() {
 }
 
 depends() {
-    echo bootc-live container-root
+    echo bootc-live container-root slipway-nbd
 }

@@ -11,6 +11,7 @@ import { type Pinned, readIndex, writeIndex } from './index-file.ts';
 import { type Located, lease, openInside } from './open-file.ts';
 import { safePath } from './path.ts';
 import { versionAt } from './stat.ts';
+import { openTrees, type Trees } from './trees.ts';
 import { type FileVersion, sameBytes, sameFile } from './version.ts';
 
 /** The store's own folder below the artifacts. */
@@ -58,6 +59,8 @@ export interface Store {
   pin(path: string): Promise<PinResult>;
   /** Pins several files, and gives what came of each. */
   pinAll(paths: Iterable<string>): Promise<ReadonlyMap<string, PinResult>>;
+  /** The hash trees of versions, by the versions' SHA-256. */
+  readonly trees: Pick<Trees, 'get' | 'verity'>;
   /** The version of a path that was last put in force; undefined for a path that nothing uses. */
   pinned(path: string): Pin | undefined;
   /** Removes versions that no path names any more and that nobody was given or read for an hour. */
@@ -132,6 +135,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const why = 'this version was overwritten: replace artifacts by renaming the new file over the old one';
     return { ok: false, reason: 'gone', why };
   };
+
+  const trees = openTrees(join(own, 'verity'), { open: openBlob, record });
 
   const handOut = (pin: Pin): PinResult => {
     blobs.use(pin.digest);
@@ -228,12 +233,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       const results = await Promise.all([...new Set(paths)].map(async (path) => [path, await pin(path)] as const));
       return new Map(results);
     },
+    trees,
     pinned: (path) => current.get(path)?.pin,
     collect: async () => {
       for (const path of [...current.keys()]) {
         if (!(await versionAt(join(root, path)))) current.delete(path);
       }
       await blobs.collect(new Set([...current.values()].map(({ pin }) => pin.digest)), UNUSED);
+      await trees.collect(blobs.has);
       await save();
     },
     close: async () => {

@@ -43,6 +43,7 @@ function toRoot(root: RootSection): Root {
     case 'container-root':
       return { method: root.method, source: toSource(root.source), size: String(root.size ?? '50%') };
     case 'live':
+    case 'lazy':
       return { method: root.method, source: toSource(root.source) };
     case 'none':
       return { method: root.method };
@@ -157,6 +158,7 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
     address: server?.address,
     http: toHttp(server?.http),
     tftp: port(server?.tftp, 69),
+    nbd: port(server?.nbd, 10809),
     dhcp: { mode: server?.dhcp === false ? 'off' : (server?.dhcp?.mode ?? 'proxy') },
     ipxe: server?.ipxe === undefined ? undefined : resolvePath(baseDir, server.ipxe),
   };

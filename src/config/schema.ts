@@ -88,6 +88,8 @@ const source = (what: string) =>
     .refine(isSource)
     .describe(`${what}: a path below the artifacts folder, or an http(s) URL.`);
 
+const ARTIFACT_EXPECTED = 'a path below the artifacts folder (relative, without ".."), for this method no URL';
+
 const folder = () => text(/\S/, 'the path of a folder');
 
 const method = <T extends string>(value: T) => z.literal(value);
@@ -113,11 +115,20 @@ const root = z
           .describe('The most that the root may take in memory, as tmpfs counts it. Default: 50% of the memory.'),
       }),
       mapping({ method: method('live'), source: source('The squashfs or ISO image') }),
+      mapping({
+        method: method('lazy'),
+        source: z
+          .string({ error: ARTIFACT_EXPECTED })
+          .refine((path) => isSource(path) && !isUrl(path))
+          .describe('The squashfs or EROFS image: a path below the artifacts folder.'),
+      }),
       mapping({ method: method('none') }),
     ],
     {
       error: ({ code }) =>
-        code === 'invalid_union' ? 'bootc-live, container-root, live or none' : 'a mapping such as { method: none }',
+        code === 'invalid_union'
+          ? 'bootc-live, container-root, live, lazy or none'
+          : 'a mapping such as { method: none }',
     },
   )
   .describe('How the initrd makes the root file system. Default: { method: none }, nothing is added.');
@@ -230,6 +241,9 @@ const serverSection = mapping({
     .describe("What nodes are told. Default: the interface's first IPv4 address."),
   http: service(http).describe('Default: { port: 8080 }; false turns it off.'),
   tftp: service({}).describe('Default: { port: 69 }; false turns it off.'),
+  nbd: service({}).describe(
+    'For roots that are read on demand; listens where an image uses method lazy. Default: { port: 10809 }; false turns it off.',
+  ),
   dhcp: z
     .union([z.literal(false), mapping({ mode: oneOf(['proxy', 'off']).optional() })], {
       error: 'a mapping such as { mode: proxy }, or false',

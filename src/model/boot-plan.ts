@@ -3,6 +3,7 @@ import { type Image, imageSources, type Root, type Source } from './image.ts';
 import { hyphenated, type Mac } from './mac.ts';
 import type { OnFailure, Variable } from './node.ts';
 import { baseUrl, type ServerIdentity } from './server.ts';
+import type { Verity } from './verity.ts';
 
 /** One version of a file, named by its content. */
 export interface Pin {
@@ -10,6 +11,8 @@ export interface Pin {
   readonly digest: string;
   /** Bytes. */
   readonly size: number;
+  /** What nodes check its blocks with, where they read it on demand. */
+  readonly verity?: Verity;
 }
 
 /** The versions in force of the artifacts that a plan names, by their path below the artifacts folder. */
@@ -52,6 +55,12 @@ export function neededArtifacts(match: Match): readonly string[] {
   return [...new Set(paths)];
 }
 
+/** The artifact that a machine reads on demand, and so needs the hash tree of. */
+export function lazyRoot({ settings }: Pick<Match, 'settings'>): string | undefined {
+  const root = settings.image?.value.root;
+  return root?.method === 'lazy' && root.source.kind === 'artifact' ? root.source.path : undefined;
+}
+
 /** Percent-encodes what a blank, a quote or a `#` would break on a kernel command line and in an iPXE script. */
 function encodeName(name: string): string {
   return encodeURIComponent(name).replace(/['()*!]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
@@ -68,10 +77,19 @@ function download(source: Source, pins: Pins, base: string): Download {
   return { url: `${base}/blobs/sha256/${pin.digest}/${encodeName(name)}`, name, sha256: pin.digest, bytes: pin.size };
 }
 
-function plannedRoot(image: Image | undefined, pins: Pins, base: string): PlannedRoot {
+/** What a root that is read on demand adds: where its blocks are, and what they are checked with. */
+function onDemand(source: Source, pins: Pins, { address, nbdPort = 10809 }: ServerIdentity) {
+  const pin = source.kind === 'artifact' ? pins.get(source.path) : undefined;
+  if (!pin?.verity) throw new Error('no hash tree for the root');
+  const { rootHash, blocks } = pin.verity;
+  return { nbd: `${address}:${nbdPort}/${pin.digest}`, verity: `${rootHash}:${blocks}` };
+}
+
+function plannedRoot(image: Image | undefined, pins: Pins, server: ServerIdentity): PlannedRoot {
   if (!image || image.root.method === 'none') return { method: 'none' };
   const { source, ...rest } = image.root;
-  return { ...rest, ...download(source, pins, base) };
+  const more = rest.method === 'lazy' ? onDemand(source, pins, server) : {};
+  return { ...rest, ...download(source, pins, baseUrl(server)), ...more };
 }
 
 /**
@@ -89,7 +107,7 @@ export function planBoot(match: Match, pins: Pins, server: ServerIdentity): Boot
     image: image?.name ?? null,
     kernel: image ? download(image.kernel, pins, base) : null,
     initrds: image ? image.initrd.map((source) => download(source, pins, base)) : [],
-    root: plannedRoot(image, pins, base),
+    root: plannedRoot(image, pins, server),
     args: settings.args.map(({ value }) => value),
     vars: Object.fromEntries(Object.entries(settings.vars).map(([name, { value }]) => [name, value])),
     on_failure: settings.onFailure.value,

@@ -8,6 +8,7 @@ export type Root =
   | { readonly method: 'bootc-live'; readonly source: Source; readonly label: string }
   | { readonly method: 'container-root'; readonly source: Source; readonly size: string }
   | { readonly method: 'live'; readonly source: Source }
+  | { readonly method: 'lazy'; readonly source: Source }
   | { readonly method: 'none' };
 
 /** All that one operating system needs to boot. */
