@@ -22,7 +22,7 @@ export interface NbdDeps {
 /** An NBD server at work. */
 export interface NbdServer {
   readonly listening: readonly string[];
-  /** Closes every connection: clients whose root this is come back until the server is there again. */
+  /** Closes every connection and export: clients whose root this is come back until the server is there again. */
   stop(): Promise<void>;
 }
 
@@ -48,6 +48,7 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdDeps
   const limits: NbdLimits = { ...DEFAULT_LIMITS, ...rest.limits };
   const record = boundedRecord(rest.record, now);
   const open = new Map<Socket, string>();
+  const attending = new Set<Promise<void>>();
 
   /** Why there is no place for one more client from there. */
   const full = (peer: string): string | undefined => {
@@ -103,7 +104,8 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdDeps
     }
     open.set(socket, peer);
     socket.once('close', () => open.delete(socket));
-    void attend(socket, peer);
+    const attended = attend(socket, peer).finally(() => attending.delete(attended));
+    attending.add(attended);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(bindFailure(cause, address, port)));
@@ -113,10 +115,11 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdDeps
 
   return {
     listening: [`${address}:${(server.address() as AddressInfo).port}`],
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of open.keys()) socket.destroy();
-      }),
+    stop: async () => {
+      const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of open.keys()) socket.destroy();
+      await ended;
+      await Promise.all(attending);
+    },
   };
 }
