@@ -161,7 +161,7 @@ nbd_mount() {
 # Whether verity found a damaged block; records what it should have been and what it is.
 nbd_damage() {
     case $(dmsetup status slipway-root) in *verity\ C*) ;; *) return 1 ;; esac
-    nbd_block=$(dmesg | sed -n 's/.*verity: .*data block \([0-9]*\) is corrupted.*/\1/p' | tail -n 1)
+    nbd_block=$(dmesg | sed -n 's/.*verity: [^ ]*: data block \([0-9]*\) is corrupted.*/\1/p' | tail -n 1)
     if [ -z "$nbd_block" ]; then
         nbd_what="its hash tree does not fit root hash $nbd_verity"
     else

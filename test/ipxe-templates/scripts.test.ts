@@ -19,7 +19,7 @@ async function scripts(config: Config) {
     server: { address: '192.0.2.10', httpPort: 8080 },
     pin: async (path) => {
       if (path.includes('missing')) throw new Error('no such file');
-      return { digest: DIGEST, size: 1 };
+      return { digest: DIGEST, size: 1, verity: { rootHash: 'e'.repeat(64), blocks: 13919 } };
     },
   }));
 }
@@ -49,6 +49,10 @@ test.each<[Root, string]>([
   [
     { method: 'live', source },
     ` root=live:${BLOBS}/root rd.live.image rd.live.overlay.overlayfs=1 slipway.sha256=${DIGEST} ${COMMON}`,
+  ],
+  [
+    { method: 'lazy', source },
+    ` root=slipway+nbd:192.0.2.10:10809/${DIGEST} slipway.verity=${'e'.repeat(64)}:13919 ${COMMON}`,
   ],
   [{ method: 'none' }, ' BOOTIF=01-52-54-00-00-00-01 systemd.hostname=n001'],
 ])('the kernel arguments of $method', async (root, expected) => {
