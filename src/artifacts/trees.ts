@@ -47,21 +47,27 @@ export function openTrees(
   // One at a time: what else the daemon does goes first.
   let turn: Promise<unknown> = Promise.resolve();
 
-  const keep = async (digest: string, bytes: Buffer): Promise<void> => {
+  /** Trees that cannot be written down. */
+  const unkept = new Map<string, Tree>();
+
+  const keep = async (digest: string, tree: Tree): Promise<void> => {
     const temporary = join(folder, `${digest}.${randomUUID()}.new`);
     try {
       await makeFolders(dirname(folder), folder);
-      await writeFile(temporary, bytes);
+      await writeFile(temporary, tree.bytes);
       await rename(temporary, join(folder, digest));
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => {});
       if (!isInability(error)) throw error;
-      const message = `cannot keep a hash tree under ${folder} (${(error as Error).message}): it is computed again`;
+      unkept.set(digest, tree);
+      const message = `cannot keep a hash tree under ${folder} (${(error as Error).message}): it stays in memory`;
       record({ event: 'artifact.tree', level: 'debug', message, digest });
     }
   };
 
   const make = async (digest: string): Promise<TreeResult> => {
+    const present = unkept.get(digest);
+    if (present) return present;
     const opened = await open(digest);
     if (!opened.ok) return opened;
     const { file } = opened;
@@ -73,7 +79,8 @@ export function openTrees(
       if (stored && checked !== undefined) return { ok: true, rootHash: checked, blocks, bytes: stored };
       const leaves = await hashFile(file);
       if (!leaves) return { ok: false, reason: 'gone', why: 'the image was overwritten while it was hashed' };
-      const { rootHash, tree } = buildTree(leaves);
+      const { rootHash, tree: bytes } = buildTree(leaves);
+      const tree: Tree = { ok: true, rootHash, blocks, bytes };
       await keep(digest, tree);
       record({
         event: 'artifact.tree',
@@ -81,7 +88,7 @@ export function openTrees(
         message: `hash tree of ${digest}: root hash ${rootHash}, ${blocks} blocks`,
         digest,
       });
-      return { ok: true, rootHash, blocks, bytes: tree };
+      return tree;
     } finally {
       await file.close();
     }
@@ -111,7 +118,11 @@ export function openTrees(
       return { rootHash, blocks };
     },
     async collect(exists) {
-      for (const digest of known.keys()) if (!exists(digest)) known.delete(digest);
+      for (const digest of [...known.keys(), ...unkept.keys()]) {
+        if (exists(digest)) continue;
+        known.delete(digest);
+        unkept.delete(digest);
+      }
       for (const name of await readdir(folder).catch(() => [])) {
         if (isDigest(name) && exists(name)) continue;
         if (name.endsWith('.new') && running.has(name.slice(0, 64))) continue;

@@ -8,6 +8,7 @@ import type { BootEvent } from '../../src/model/event.ts';
 import { nbdExports } from '../../src/nbd-source.ts';
 import type { World } from '../../src/world.ts';
 import { aConfig, aNode, anImage, settings, sourced } from '../support/config.ts';
+import { asNobody } from '../support/nobody.ts';
 import { must, run } from '../support/process.ts';
 
 // What nodes read: the image, and a tree that cryptsetup's verity accepts.
@@ -138,6 +139,16 @@ describe('hash trees', () => {
     await start();
     expect(await store.trees.get(digest)).toEqual(trees[0]);
     expect(computed()).toBe(1);
+  });
+
+  it('stay in memory where the folder cannot be written', async () => {
+    const digest = await put(randomBytes(SIZE));
+    const [first, second] = await asNobody([folder, root], async () => [
+      await store.trees.get(digest),
+      await store.trees.get(digest),
+    ]);
+    expect(first).toMatchObject({ ok: true, blocks: 301 });
+    expect(second).toBe(first);
   });
 
   it('that are damaged on the disk are computed again', async () => {
