@@ -43,7 +43,7 @@ hook() {
     cp --archive --one-file-system "$root" "$work/base"
     # INITRD=No: the kernel's package need not make an initrd of its own.
     INITRD=No DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get --yes --no-install-recommends --quiet install \
-        linux-image-cloud-amd64 dracut-core dracut-network curl ca-certificates jq zstd xz-utils > "$work/apt.log" 2>&1 || { tail -n 40 "$work/apt.log"; return 1; }
+        linux-image-cloud-amd64 dracut-core dracut-network curl ca-certificates jq zstd xz-utils nbd-client dmsetup > "$work/apt.log" 2>&1 || { tail -n 40 "$work/apt.log"; return 1; }
     kernel=$(basename "$root"/usr/lib/modules/*)
     cp -R "$here"/dracut-modules/[0-9]* "$root/usr/lib/dracut/modules.d/"
     say "making the initrd for kernel $kernel"

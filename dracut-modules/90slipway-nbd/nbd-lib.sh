@@ -6,6 +6,8 @@
 nbd_keep=/run/slipway-nbd
 # How often the server is asked before that counts as failed.
 nbd_tries=8
+# Where systemd-networkd looks for what is added to its files; goes over to the system that starts.
+nbd_networks=/run/systemd/network
 
 # Reads $slipway_source, nbd://HOST:PORT/DIGEST, and slipway.verity=ROOTHASH:BLOCKS.
 nbd_read_arguments() {
@@ -146,7 +148,7 @@ nbd_mount() {
     slipway_tmpfs "$nbd_upper" "$slipway_tmpfs_size" ||
         slipway_failed "no tmpfs of size '$slipway_tmpfs_size' can be made" 'Correct rd.tmpfs.size=.' || return 1
     mkdir "$nbd_upper/upper" "$nbd_upper/work"
-    # The directory that becomes / has the mode and owner that the image gives it.
+    # This directory's mode is that of /, whatever the image says: some tools make it writable for all.
     chmod 755 "$nbd_upper/upper"
     mount -t overlay -o "lowerdir=$nbd_lower,upperdir=$nbd_upper/upper,workdir=$nbd_upper/work" slipway "$slipway_root" &&
         mount --make-private "$slipway_root" ||
@@ -181,9 +183,9 @@ nbd_keep_network() {
     for nbd_folder in etc run usr/local/lib usr/lib lib; do
         for nbd_file in "$slipway_root/$nbd_folder"/systemd/network/*.network; do
             [ -e "$nbd_file" ] || continue
-            nbd_folder_run=/run/systemd/network/${nbd_file##*/}.d
-            mkdir -p "$nbd_folder_run"
-            printf '[Network]\nKeepConfiguration=yes\nIgnoreCarrierLoss=yes\n' > "$nbd_folder_run/50-slipway.conf"
+            mkdir -p "$nbd_networks/${nbd_file##*/}.d"
+            printf '[Network]\nKeepConfiguration=yes\nIgnoreCarrierLoss=yes\n' \
+                > "$nbd_networks/${nbd_file##*/}.d/50-slipway.conf"
         done
     done
 }
