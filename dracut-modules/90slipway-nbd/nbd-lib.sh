@@ -54,14 +54,15 @@ nbd_release() {
 nbd_load_drivers() {
     modprobe nbd nbds_max=2 max_part=0 2> /dev/null
     for nbd_driver in dm-multipath dm-round-robin dm-verity overlay; do modprobe "$nbd_driver" 2> /dev/null; done
-    nbd_targets=$(dmsetup targets)
-    case $(echo /sys/block/nbd[01])$nbd_targets in
-        */nbd0*/nbd1*multipath*verity*) ;;
-        *)
-            slipway_failed "this kernel, $(uname -r), lacks nbd, dm-multipath or dm-verity" \
-                'Make the initrd with a kernel that has these drivers.'
-            ;;
-    esac
+    for nbd_target in multipath verity; do
+        dmsetup targets | grep -q "^$nbd_target " || nbd_lacking "dm-$nbd_target" || return 1
+    done
+    [ -e /sys/block/nbd1 ] || nbd_lacking nbd
+}
+
+# Records that a driver is missing, and fails. $1: its name
+nbd_lacking() {
+    slipway_failed "this kernel, $(uname -r), has no $1 in the initrd" 'Make the initrd with a kernel that has this driver.'
 }
 
 # Copies what the watcher needs to where it stays. The libraries are those that the loader names.

@@ -51,7 +51,9 @@ table() {
 # Reads a block now and then, past all caches: a server that came back must know that this machine still needs its
 # version of the image. And says so if the image turned out to be damaged.
 look() {
-    while sleep 60; do
+    while :; do
+        # systemd ends this when the system starts, and nothing but this.
+        sleep 60
         dd if="$path" of=/dev/null bs=4096 count=1 iflag=direct 2> /dev/null
         case $told$(dmsetup status slipway-root) in
             *verity\ C*)

@@ -17,7 +17,7 @@ export interface NbdLimits {
 }
 
 export const DEFAULT_LIMITS: NbdLimits = {
-  connections: 2048,
+  connections: 4096,
   perAddress: 16,
   options: 32,
   optionLength: 8192,
