@@ -68,14 +68,15 @@ nbd_lacking() {
 # Copies what the watcher needs to where it stays. The libraries are those that the loader names.
 nbd_keep_tools() {
     slipway_tmpfs "$nbd_keep" '' || slipway_failed 'no tmpfs can be made' 'Is this kernel built without tmpfs?' || return 1
-    mkdir -p "$nbd_keep/usr/bin"
+    nbd_files=''
     for nbd_tool in sh cat dd dmsetup nbd-client sleep tail timeout; do
         nbd_file=$(command -v "$nbd_tool")
-        nbd_copy "$nbd_file"
-        for nbd_library in $(LD_TRACE_LOADED_OBJECTS=1 "$nbd_file" | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p'); do
-            nbd_copy "$nbd_library"
+        for nbd_file in "$nbd_file" $(LD_TRACE_LOADED_OBJECTS=1 "$nbd_file" | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p'); do
+            case " $nbd_files " in *" $nbd_file "*) ;; *) nbd_files="$nbd_files $nbd_file" ;; esac
         done
     done
+    # shellcheck disable=SC2086 # a list of words
+    cp -L --parents $nbd_files "$nbd_keep" && mkdir -p "$nbd_keep/usr/bin" || nbd_unkept || return 1
     if cp /lib/slipway/nbd-watch.sh "$nbd_keep/watch" && ln -s "$(command -v sh)" "$nbd_keep/usr/bin/@slipway-nbd" &&
         mkdir "$nbd_keep/dev" "$nbd_keep/dev/mapper" "$nbd_keep/proc" "$nbd_keep/sys" &&
         nbd_node kmsg c 1:11 && nbd_node null c 1:3 &&
@@ -84,12 +85,12 @@ nbd_keep_tools() {
         mount -t proc proc "$nbd_keep/proc" && mount -t sysfs sysfs "$nbd_keep/sys"; then
         return 0
     fi
-    slipway_failed 'the programs that hold the connection cannot be kept in memory' 'Give the machine more memory.'
+    nbd_unkept
 }
 
-# Copies a file to the same path below $nbd_keep, unless it is there. $1: the path
-nbd_copy() {
-    [ -e "$nbd_keep$1" ] || { mkdir -p "$nbd_keep${1%/*}" && cp -L "$1" "$nbd_keep$1"; }
+# Records that the programs are not there, and fails.
+nbd_unkept() {
+    slipway_failed 'the programs that hold the connection cannot be kept in memory' 'Give the machine more memory.'
 }
 
 # Makes a device below $nbd_keep. $1: its name; $2: b or c; $3: MAJOR:MINOR

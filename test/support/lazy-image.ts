@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { IMAGES, type Suite } from './images.ts';
@@ -10,7 +10,7 @@ count=0
 while :; do
     sync
     echo 3 > /proc/sys/vm/drop_caches
-    digest=$(cat /usr/bin/* /usr/lib/systemd/* /usr/lib/x86_64-linux-gnu/*.so* 2> /run/reader.err | sha256sum | cut -c -64)
+    digest=$(cat /usr/bin/[a-f]* /usr/lib/systemd/system/* 2> /run/reader.err | sha256sum | cut -c -64)
     count=$((count + 1))
     printf '\\rSLIPWAY-READ %s %s%s\\n' "$count" "$digest" "$(grep -c 'I/O error' /run/reader.err | sed 's/^0$//; s/./ failed/')"
     sleep 1
@@ -39,16 +39,19 @@ export async function buildReader(suite: Suite): Promise<string> {
   try {
     const files: readonly (readonly [string, string])[] = [
       ['usr/local/sbin/slipway-reader', READER],
-      ['etc/systemd/system/multi-user.target.wants/slipway-reader.service', UNIT],
+      ['etc/systemd/system/slipway-reader.service', UNIT],
     ];
     for (const [name, content] of files) {
       await mkdir(dirname(join(folder, 'add', name)), { recursive: true });
       await writeFile(join(folder, 'add', name), content);
     }
+    const wants = 'etc/systemd/system/multi-user.target.wants';
+    await mkdir(join(folder, 'add', wants));
+    await symlink('../slipway-reader.service', join(folder, 'add', wants, 'slipway-reader.service'));
     await chmod(join(folder, 'add/usr/local/sbin/slipway-reader'), 0o755);
     const tar = join(folder, 'root.tar');
     await must('sh', ['-c', 'xz -dc "$1" > "$2"', 'sh', source, tar]);
-    const names = files.map(([name]) => `./${name}`);
+    const names = [...files.map(([name]) => name), `${wants}/slipway-reader.service`].map((name) => `./${name}`);
     await must('tar', ['--append', '--file', tar, '--owner=0', '--group=0', '-C', join(folder, 'add'), ...names]);
     await must('sh', ['-c', 'sqfstar -quiet -no-progress -comp zstd "$1" < "$2"', 'sh', `${target}.new`, tar]);
     await rename(`${target}.new`, target);
