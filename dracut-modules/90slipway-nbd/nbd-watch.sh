@@ -20,6 +20,8 @@ say() {
 # Connects the device that is not in use, and lets multipath go on with it.
 reconnect() {
     other=$((1 - device))
+    # What the dead connection still owes would be waited for until its time is out: now it fails, and multipath keeps it.
+    nbd-client -d "/dev/nbd$device" > /dev/null 2>&1
     waited=0
     # A server that comes back and fails again at once is not to be asked without a pause.
     sleep 1
@@ -37,7 +39,6 @@ reconnect() {
     dmsetup reload slipway-path --readonly --noudevsync --table "$(table "$other")" &&
         # Without --noflush the reads that wait would fail.
         dmsetup resume slipway-path --noflush --nolockfs --noudevsync
-    nbd-client -d "/dev/nbd$device" > /dev/null 2>&1
     device=$other
     say "connected to $host port $port again"
 }
@@ -48,12 +49,12 @@ table() {
         "$sectors" "$(cat "/sys/block/nbd$1/dev")"
 }
 
-# Reads a block now and then, past all caches: a server that came back must know that this machine still needs its
-# version of the image. And says so if the image turned out to be damaged.
+# Reads a block now and then, past all caches: a connection that is dead shows only when something is read, and a server
+# that came back must know that this machine still needs its version of the image. And says so if the image turned out to be damaged.
 look() {
     while :; do
         # systemd ends this when the system starts, and nothing but this.
-        sleep 60
+        sleep 10
         dd if="$path" of=/dev/null bs=4096 count=1 iflag=direct 2> /dev/null
         case $told$(dmsetup status slipway-root) in
             *verity\ C*)
