@@ -56,7 +56,8 @@ look() {
         # systemd ends this when the system starts, and nothing but this.
         sleep 10
         dd if="$path" of=/dev/null bs=4096 count=1 iflag=direct 2> /dev/null
-        case $told$(dmsetup status slipway-root) in
+        [ -z "$told" ] || continue
+        case $(dmsetup status slipway-root) in
             *verity\ C*)
                 told=1
                 say "blocks of image $digest on $host are damaged: what the server sends does not fit root hash $verity"
