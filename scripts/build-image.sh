@@ -45,7 +45,7 @@ hook() {
     # INITRD=No: the kernel's package need not make an initrd of its own.
     INITRD=No DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get --yes --no-install-recommends --quiet install \
         linux-image-cloud-amd64 dracut-core dracut-network dracut-live curl ca-certificates jq zstd xz-utils \
-        e2fsprogs erofs-utils kexec-tools > "$work/apt.log" 2>&1 || { tail -n 40 "$work/apt.log"; return 1; }
+        e2fsprogs erofs-utils kexec-tools nbd-client dmsetup > "$work/apt.log" 2>&1 || { tail -n 40 "$work/apt.log"; return 1; }
     kernel=$(basename "$root"/usr/lib/modules/*)
     cp -R "$here"/dracut-modules/[0-9]* "$root/usr/lib/dracut/modules.d/"
     say "making the initrd for kernel $kernel"

@@ -38,6 +38,7 @@ function routingTable(): string {
  * @throws Error with the remedy where that leaves none, or where the address is not on this machine
  */
 export function resolveIdentity(settings: ServerSettings): ServerIdentity {
+  const nbdPort = settings.nbd === false ? undefined : settings.nbd.port;
   const { port: httpPort, url } = settings.http === false ? { port: 0, url: undefined } : settings.http;
   if (settings.address !== undefined) {
     const bound = settings.dhcp.mode !== 'off' || settings.tftp !== false;
@@ -48,13 +49,13 @@ export function resolveIdentity(settings: ServerSettings): ServerIdentity {
         `server.address ${address} is on no interface of this machine; it has ${known.join(', ') || 'none'}`,
       );
     }
-    return { address, httpPort, url };
+    return { address, httpPort, nbdPort, url };
   }
   const name = settings.interface ?? defaultRouteInterface(routingTable());
   const candidates = addresses(name);
   const only = name === undefined && new Set(candidates.map((each) => each.interface)).size !== 1;
   const first = candidates[0];
-  if (first && !only) return { address: first.address, httpPort, url };
+  if (first && !only) return { address: first.address, httpPort, nbdPort, url };
   if (settings.interface !== undefined) {
     throw new Error(`server.interface ${settings.interface} does not exist or has no IPv4 address`);
   }

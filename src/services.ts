@@ -10,10 +10,12 @@ import { createSender } from './http/send.ts';
 import { startHttp } from './http/server.ts';
 import { startHttpWorkers } from './http/workers.ts';
 import type { HttpSettings } from './model/config.ts';
+import { startNbd } from './nbd/server.ts';
+import { nbdExports } from './nbd-source.ts';
 import { type Plan, ServiceSlot } from './service.ts';
 import { startTftp } from './tftp/server.ts';
 import { tftpSource } from './tftp-source.ts';
-import { type Means, type World, worldRegistry, worldScripts } from './world.ts';
+import { lazyRoots, type Means, type World, worldRegistry, worldScripts } from './world.ts';
 
 /** How long running downloads may go on after the server was told to stop, milliseconds. */
 const GRACE_MS = 10_000;
@@ -35,7 +37,7 @@ export interface Services {
 }
 
 /**
- * Starts HTTP, TFTP and proxyDHCP, in this order: a node is not told of what does not answer yet.
+ * Starts HTTP, TFTP, NBD and proxyDHCP, in this order: a node is not told of what does not answer yet.
  * @throws Error with the remedy for a port that is not to be had; then none of them runs
  */
 export async function startServices(world: () => World, means: Means): Promise<Services> {
@@ -97,6 +99,14 @@ export async function startServices(world: () => World, means: Means): Promise<S
       return {
         key: JSON.stringify([tftp, address]),
         start: () => startTftp({ address, port: tftp.port, open, record, now: monotonic }),
+      };
+    },
+    nbd: ({ config, server: { address } }) => {
+      const { nbd } = config.server;
+      if (nbd === false || lazyRoots(config).size === 0) return undefined;
+      return {
+        key: JSON.stringify([nbd, address]),
+        start: () => startNbd({ address, port: nbd.port, exports: nbdExports(world), record, now: monotonic }),
       };
     },
     dhcp: ({ config, server: { address } }) => {

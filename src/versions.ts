@@ -15,7 +15,13 @@ export async function versionInForce(store: Store, builds: Builds, needed: Neede
   if (form === 'image') return await builds.archive(path.slice('oci:'.length));
   const result = form === 'archive' ? await pinArchive(store, path, label) : await store.pin(path);
   if (!result.ok) throw new Error(result.why);
-  return result.pin;
+  return form === 'tree' ? await withTree(store, result.pin) : result.pin;
+}
+
+async function withTree(store: Store, pin: Pin): Promise<Pin> {
+  const verity = await store.trees.verity(pin.digest);
+  if ('why' in verity) throw new Error(verity.why);
+  return { ...pin, verity };
 }
 
 /**

@@ -8,7 +8,7 @@ import { type Builds, createBuilds } from './builds.ts';
 import { resolveIdentity } from './identity.ts';
 import { createServedImages, type ServedImages } from './images/served-images.ts';
 import { createScripts, type Scripts } from './ipxe-templates/scripts.ts';
-import { type Needed, neededArtifacts, type Pin } from './model/boot-plan.ts';
+import { lazyRoot, type Needed, neededArtifacts, type Pin } from './model/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from './model/build.ts';
 import { type Config, findNode, type Match } from './model/config.ts';
 import type { RecordEvent } from './model/event.ts';
@@ -118,6 +118,13 @@ export function worldRegistry(world: () => World): Registry {
     manifest: (name, digest) => images().manifest(name, digest),
     blob: (digest) => images().blob(digest),
   };
+}
+
+/** The artifacts that machines of a configuration read on demand. */
+export function lazyRoots({ nodes, unknown }: Config): ReadonlySet<string> {
+  return new Set(
+    [unknown, ...nodes.map(({ settings }) => settings)].flatMap((settings) => lazyRoot({ settings }) ?? []),
+  );
 }
 
 /** A folder of templates that is named and does not exist: no mistake, but perhaps not what was meant. */

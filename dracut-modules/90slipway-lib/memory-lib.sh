@@ -23,9 +23,9 @@ slipway_mount() {
     mount "$@" "$slipway_at" && mount --make-private "$slipway_at"
 }
 
-# Makes a fresh, empty tmpfs. $1: where; $2: its size.
+# Makes a fresh, empty tmpfs. $1: where; $2: its size, empty for half of the memory.
 slipway_tmpfs() {
-    slipway_mount "$1" -t tmpfs -o "mode=0755,size=$2" slipway
+    slipway_mount "$1" -t tmpfs -o "mode=0755${2:+,size=$2}" slipway
 }
 
 # Takes away whatever is mounted at $1.

@@ -115,7 +115,7 @@ slipway_find_method() {
 # Whether $1 names something that must be fetched over the network.
 slipway_is_url() {
     case $1 in
-        http://* | https://* | ftp://* | tftp://* | docker://*) return 0 ;;
+        http://* | https://* | ftp://* | tftp://* | docker://* | nbd://*) return 0 ;;
         *) return 1 ;;
     esac
 }

@@ -12,6 +12,7 @@ import { openMadeFiles, type Piece } from './made-files.ts';
 import { type Located, lease, openInside } from './open-file.ts';
 import { safePath } from './path.ts';
 import { versionAt } from './stat.ts';
+import { openTrees, type Trees } from './trees.ts';
 import { type FileVersion, sameBytes, sameFile } from './version.ts';
 
 /** The store's own folder below the artifacts. */
@@ -71,6 +72,8 @@ export interface Store {
   pinMade(origin: string, pieces: () => Promise<readonly Piece[] | undefined>): Promise<Pin | undefined>;
   /** Notes that a digest was handed out once more. */
   use(digest: string): void;
+  /** The hash trees of versions, by the versions' SHA-256. */
+  readonly trees: Pick<Trees, 'get' | 'verity'>;
   /** The version of a path that was last put in force; undefined for a path that nothing uses. */
   pinned(path: string): Pin | undefined;
   /** Removes versions that no path names any more and that nobody was given or read for an hour. */
@@ -153,6 +156,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const use = (digest: string): void => {
     for (const each of [digest, ...made.sources(digest)]) blobs.use(each);
   };
+
+  const trees = openTrees(join(own, 'verity'), { open: openPinned, record });
+
   const handOut = (pin: Pin): PinResult => {
     use(pin.digest);
     return { ok: true, pin };
@@ -254,6 +260,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       return pin;
     },
     use,
+    trees,
     pinned: (path) => current.get(path)?.pin,
     collect: async () => {
       for (const path of [...current.keys()]) {
@@ -261,6 +268,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       }
       await blobs.collect(new Set([...current.values()].map(({ pin }) => pin.digest)), UNUSED);
       await made.collect();
+      await trees.collect(blobs.has);
       await save();
     },
     close: async () => {

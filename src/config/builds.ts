@@ -19,6 +19,7 @@ export const buildSource = (build: string): string => `build:${build}`;
 const FILES: Readonly<Record<string, readonly string[]>> = {
   image: ['rootfs.squashfs', 'rootfs.erofs'],
   live: ['rootfs.squashfs', 'rootfs.erofs'],
+  lazy: ['rootfs.squashfs', 'rootfs.erofs'],
   'bootc-live': ['root.oci', 'oci:'],
   'container-root': ['rootfs.tar.zst', 'root.oci', 'oci:'],
 };

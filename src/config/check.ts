@@ -86,6 +86,15 @@ export function checkReferences(document: unknown, written: unknown, where: (pat
     }
   }
 
+  if (section(root.server).nbd === false) {
+    for (const [name, image] of Object.entries(images)) {
+      if (section(section(image).root).method !== 'lazy') continue;
+      const path = ['images', name, 'root', 'method'];
+      const message = `${formatPath(path)}: roots of method lazy are read over NBD, which ${where(['server', 'nbd'])} turns off`;
+      findings.push({ path, target: 'value', message });
+    }
+  }
+
   const unknown = section(root.unknown);
   requireImage(unknown, ['unknown']);
   const layers = profilesOf(unknown, ['unknown']);

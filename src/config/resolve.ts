@@ -70,6 +70,8 @@ function toRoot(root: RootSection): Root {
       const { method, source, readonly = false, ram = false } = root;
       return { method, source: toSource(source), readonly, ram };
     }
+    case 'lazy':
+      return { method: root.method, source: toSource(root.source) };
     case 'none':
       return { method: root.method };
   }
@@ -196,6 +198,7 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
     address: server?.address,
     http: toHttp(server?.http),
     tftp: port(server?.tftp, 69),
+    nbd: port(server?.nbd, 10809),
     dhcp: { mode: server?.dhcp === false ? 'off' : (server?.dhcp?.mode ?? 'proxy') },
     ipxe: server?.ipxe === undefined ? undefined : resolvePath(baseDir, server.ipxe),
   };

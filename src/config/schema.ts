@@ -108,6 +108,8 @@ const imageSource = z
     'The OCI archive: a path below the artifacts folder, or an http(s) or tftp URL; or docker://HOST/NAME:TAG; or oci:NAME, an image that was built.',
   );
 
+const ARTIFACT_EXPECTED = 'a path below the artifacts folder (relative, without ".."), for this method no URL';
+
 const folder = () => text(/\S/, 'the path of a folder');
 
 const method = <T extends string>(value: T) => z.literal(value);
@@ -165,12 +167,19 @@ const root = z
         readonly: flag('Whether a persistent overlay is left as it is (rd.live.overlay.readonly). Default: false.'),
         ram: flag('Whether the image is copied into memory once more (rd.live.ram). Default: false.'),
       }),
+      mapping({
+        method: method('lazy'),
+        source: z
+          .string({ error: ARTIFACT_EXPECTED })
+          .refine((path) => isSource(path) && !isUrl(path))
+          .describe('The squashfs or EROFS image: a path below the artifacts folder.'),
+      }),
       mapping({ method: method('none') }),
     ],
     {
       error: ({ code }) =>
         code === 'invalid_union'
-          ? 'bootc-live, container-root, image, live or none'
+          ? 'bootc-live, container-root, image, live, lazy or none'
           : 'a mapping such as { method: none }',
     },
   )
@@ -287,6 +296,9 @@ const serverSection = mapping({
     .describe("What nodes are told. Default: the interface's first IPv4 address."),
   http: service(http).describe('Default: { port: 8080 }; false turns it off.'),
   tftp: service({}).describe('Default: { port: 69 }; false turns it off.'),
+  nbd: service({}).describe(
+    'For roots that are read on demand; listens where an image uses method lazy. Default: { port: 10809 }; false turns it off.',
+  ),
   dhcp: z
     .union([z.literal(false), mapping({ mode: oneOf(['proxy', 'off']).optional() })], {
       error: 'a mapping such as { mode: proxy }, or false',

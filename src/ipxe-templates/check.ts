@@ -6,7 +6,7 @@ import type { ServerIdentity } from '../model/server.ts';
 import { freeNames } from './free-names.ts';
 import { type TemplateSources, Templates } from './render.ts';
 
-const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0 };
+const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '0'.repeat(64), blocks: 1 } };
 const SAMPLE_SERVER: ServerIdentity = { address: '192.0.2.1', httpPort: 8080 };
 const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
 

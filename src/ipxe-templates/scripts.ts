@@ -76,10 +76,14 @@ async function settleBuild(
 }
 
 /** The version of something that a machine needs: of a build, always that of the same one. */
-function pinOf(needed: Needed, { match, build }: Settled, { pin }: ScriptSources): Pin | Promise<Pin> {
+async function pinOf(needed: Needed, { match, build }: Settled, { pin }: ScriptSources): Promise<Pin> {
   const name = match.settings.image?.value.build?.name ?? '';
   const file = needed.form === 'image' ? undefined : fileOfBuild(name, needed.path);
-  return (file === undefined ? undefined : build?.files.get(file)) ?? pin(needed);
+  const built = file === undefined ? undefined : build?.files.get(file);
+  if (built && needed.form !== 'tree') return built;
+  const found = await pin(needed);
+  if (built && built.digest !== found.digest) throw new Error('it is being replaced');
+  return found;
 }
 
 async function plan(match: Match, sources: ScriptSources): Promise<Planned> {

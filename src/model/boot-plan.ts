@@ -3,6 +3,7 @@ import type { Image, Root, Source } from './image.ts';
 import { hyphenated, type Mac } from './mac.ts';
 import type { OnFailure, Variable } from './node.ts';
 import { baseUrl, type ServerIdentity } from './server.ts';
+import type { Verity } from './verity.ts';
 
 /** One version of a file, named by its content. */
 export interface Pin {
@@ -10,6 +11,8 @@ export interface Pin {
   readonly digest: string;
   /** Bytes. */
   readonly size: number;
+  /** What nodes check its blocks with, where they read it on demand. */
+  readonly verity?: Verity;
 }
 
 /** The versions in force of the artifacts that a plan names, by the path of what is {@link Needed}. */
@@ -46,13 +49,13 @@ export interface BootPlan {
 }
 
 /**
- * A file whose version a plan needs, and in which form: as it is; as an `archive` whose members come in the order in
- * which they are unpacked; or the archive of the built `image` of that name.
+ * A file whose version a plan needs, and in which form: as it is; with the hash `tree` of its blocks; as an `archive`
+ * whose members come in the order in which they are unpacked; or the archive of the built `image` of that name.
  */
 export interface Needed {
   /** Below the artifacts folder; for an image `oci:NAME`. */
   readonly path: string;
-  readonly form: 'file' | 'archive' | 'image';
+  readonly form: 'file' | 'tree' | 'archive' | 'image';
   /** Of an archive: what it calls the image to run. */
   readonly label?: string;
 }
@@ -67,7 +70,7 @@ function needed(source: Source, root?: Root): readonly Needed[] {
   if (root?.method === 'bootc-live') return [{ path, form: 'archive', label: root.label }];
   // It may be one.
   if (root?.method === 'container-root') return [{ path, form: 'archive', label: 'latest' }];
-  return [{ path, form: 'file' }];
+  return [{ path, form: root?.method === 'lazy' ? 'tree' : 'file' }];
 }
 
 /** The artifacts whose pins {@link planBoot} needs, each once. */
@@ -78,6 +81,12 @@ export function neededArtifacts(match: Match): readonly Needed[] {
   const all = [kernel, ...initrd].flatMap((source) => needed(source));
   if (root.method !== 'none') all.push(...needed(root.source, root));
   return [...new Map(all.map((each) => [each.path, each])).values()];
+}
+
+/** The artifact that a machine reads on demand, and so needs the hash tree of. */
+export function lazyRoot({ settings }: Pick<Match, 'settings'>): string | undefined {
+  const root = settings.image?.value.root;
+  return root?.method === 'lazy' && root.source.kind === 'artifact' ? root.source.path : undefined;
 }
 
 /** Percent-encodes what a blank, a quote or a `#` would break on a kernel command line and in an iPXE script. */
@@ -97,10 +106,19 @@ function download(source: Source, pins: Pins, base: string): Download {
   return { url: `${base}/blobs/sha256/${pin.digest}/${encodeName(name)}`, name, sha256: pin.digest, bytes: pin.size };
 }
 
-function plannedRoot(image: Image | undefined, pins: Pins, base: string): PlannedRoot {
+/** What a root that is read on demand adds: where its blocks are, and what they are checked with. */
+function onDemand(source: Source, pins: Pins, { address, nbdPort = 10809 }: ServerIdentity) {
+  const pin = source.kind === 'artifact' ? pins.get(source.path) : undefined;
+  if (!pin?.verity) throw new Error('no hash tree for the root');
+  const { rootHash, blocks } = pin.verity;
+  return { nbd: `${address}:${nbdPort}/${pin.digest}`, verity: `${rootHash}:${blocks}` };
+}
+
+function plannedRoot(image: Image | undefined, pins: Pins, server: ServerIdentity): PlannedRoot {
   if (!image || image.root.method === 'none') return { method: 'none' };
   const { source, ...rest } = image.root;
-  return { ...rest, ...download(source, pins, base) };
+  const more = rest.method === 'lazy' ? onDemand(source, pins, server) : {};
+  return { ...rest, ...download(source, pins, baseUrl(server)), ...more };
 }
 
 /**
@@ -118,7 +136,7 @@ export function planBoot(match: Match, pins: Pins, server: ServerIdentity): Boot
     image: image?.name ?? null,
     kernel: image ? download(image.kernel, pins, base) : null,
     initrds: image ? image.initrd.map((source) => download(source, pins, base)) : [],
-    root: plannedRoot(image, pins, base),
+    root: plannedRoot(image, pins, server),
     args: settings.args.map(({ value }) => value),
     vars: Object.fromEntries(Object.entries(settings.vars).map(([name, { value }]) => [name, value])),
     on_failure: settings.onFailure.value,

@@ -22,6 +22,7 @@ export interface ServerSettings {
   readonly address: string | undefined;
   readonly http: HttpSettings | false;
   readonly tftp: { readonly port: number } | false;
+  readonly nbd: { readonly port: number } | false;
   readonly dhcp: { readonly mode: 'proxy' | 'off' };
   /** Absolute path of a folder with iPXE binaries of the user's own, looked into first. */
   readonly ipxe: string | undefined;

@@ -36,6 +36,7 @@ export type Root =
   | { readonly method: 'container-root'; readonly source: Source; readonly size: string | null }
   | { readonly method: 'image'; readonly source: Source; readonly size: string | null }
   | { readonly method: 'live'; readonly source: Source; readonly readonly: boolean; readonly ram: boolean }
+  | { readonly method: 'lazy'; readonly source: Source }
   | { readonly method: 'none' };
 
 /** All that one operating system needs to boot. */

@@ -4,6 +4,8 @@ export interface ServerIdentity {
   readonly address: string;
   /** The TCP port of HTTP. */
   readonly httpPort: number;
+  /** The TCP port of NBD, where it is not the protocol's own. */
+  readonly nbdPort?: number | undefined;
   /** The root of URLs where something stands in front of the server. */
   readonly url?: string | undefined;
 }

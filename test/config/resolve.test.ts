@@ -14,6 +14,7 @@ describe('a valid file', () => {
       address: '192.0.2.10',
       http: { port: 8080 },
       tftp: { port: 69 },
+      nbd: { port: 10809 },
       dhcp: { mode: 'proxy' },
       ipxe: undefined,
     });
@@ -103,7 +104,7 @@ describe('the example file', () => {
     const config = configOf(text);
     expect(config.nodes.map(({ name }) => name)).toEqual(['n001', 'n002', 'n003']);
     const methods = [...text.matchAll(/method: ([a-z-]+)/g)].map(([, method]) => method);
-    expect(new Set(methods)).toEqual(new Set(['bootc-live', 'container-root', 'image', 'live', 'none']));
+    expect(new Set(methods)).toEqual(new Set(['bootc-live', 'container-root', 'image', 'live', 'lazy', 'none']));
   });
 });
 
@@ -127,6 +128,7 @@ describe('an image', () => {
     ['{ method: container-root, source: x, size: 3G }', { size: '3G' }],
     ['{ method: container-root, source: x, size: 3221225472 }', { size: '3221225472' }],
     ['{ method: live, source: x }', {}],
+    ['{ method: lazy, source: x }', {}],
   ])('has the root %s', (root, more) => {
     expect(imageOf(`{ kernel: k, root: ${root} }`)?.root).toMatchObject({
       source: { kind: 'artifact', path: 'x' },

@@ -20,7 +20,7 @@ async function scripts(config: Config) {
     build: () => Promise.reject(new Error('there is no such build')),
     pin: async ({ path }) => {
       if (path.includes('missing')) throw new Error('no such file');
-      return { digest: DIGEST, size: 1 };
+      return { digest: DIGEST, size: 1, verity: { rootHash: 'e'.repeat(64), blocks: 13919 } };
     },
   }));
 }
@@ -71,6 +71,10 @@ test.each<[Root, string]>([
   [
     { method: 'live', source, readonly: true, ram: true },
     ` root=live:${BLOBS}/root rd.live.image rd.live.overlay.overlayfs=1 rd.live.overlay.readonly=1 rd.live.ram=1 slipway.sha256=${DIGEST} ${COMMON}`,
+  ],
+  [
+    { method: 'lazy', source },
+    ` root=slipway+nbd:192.0.2.10:10809/${DIGEST} slipway.verity=${'e'.repeat(64)}:13919 ${COMMON}`,
   ],
   [{ method: 'none' }, ' BOOTIF=01-52-54-00-00-00-01 systemd.hostname=n001'],
 ])('the kernel arguments of $method', async (root, expected) => {

@@ -86,6 +86,7 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
       address: '192.0.2.10',
       http: { port: 8080, workers: 1, sendfile: undefined, bufferMemory: undefined, url: undefined },
       tftp: { port: 69 },
+      nbd: { port: 10809 },
       dhcp: { mode: 'proxy' },
       ipxe: undefined,
     },

@@ -7,9 +7,17 @@ import type { Running } from './process.ts';
 /** What firmware a virtual machine has and how it is set to boot. */
 export type MachineFirmware = 'bios' | 'uefi' | 'uefi-http';
 
+/** What QEMU starts instead of a firmware, which saves the firmware's time. */
+export interface DirectKernel {
+  readonly kernel: string;
+  readonly initrd: string;
+  /** The kernel line. */
+  readonly append: string;
+}
+
 /** A virtual machine to be switched on. */
 export interface MachineSpec {
-  readonly firmware: MachineFirmware;
+  readonly firmware: MachineFirmware | DirectKernel;
   readonly mac: string;
   /** MiB. */
   readonly memory: number;
@@ -22,7 +30,11 @@ const CPU = ['-accel', 'tcg,thread=multi', '-cpu', 'max,cx16=off', '-smp', '2'];
 
 const OVMF = '/usr/share/OVMF';
 
-function firmwareArgs(firmware: MachineFirmware, vars: string): readonly string[] {
+function firmwareArgs(firmware: MachineSpec['firmware'], vars: string): readonly string[] {
+  if (typeof firmware === 'object') {
+    const { kernel, initrd, append } = firmware;
+    return ['-machine', 'q35,graphics=off', '-kernel', kernel, '-initrd', initrd, '-append', append];
+  }
   if (firmware === 'bios') return ['-machine', 'q35,graphics=off', '-boot', 'n'];
   return [
     ...['-machine', 'q35'],
@@ -51,11 +63,12 @@ let taps = 0;
 export async function powerOn(network: Network, spec: MachineSpec): Promise<Machine> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-vm-'));
   const vars = join(folder, 'vars.fd');
-  if (spec.firmware !== 'bios') await copyFile(`${OVMF}/OVMF_VARS_4M.fd`, vars);
+  const uefi = spec.firmware === 'uefi' || spec.firmware === 'uefi-http';
+  if (uefi) await copyFile(`${OVMF}/OVMF_VARS_4M.fd`, vars);
   const tap = `tap${++taps}`;
   await network.addTap(tap);
   // UEFI has a network stack of its own; on a BIOS machine the NIC's option ROM (iPXE) is what boots.
-  const nic = `virtio-net-pci,netdev=n0,mac=${spec.mac}${spec.firmware === 'bios' ? '' : ',bootindex=0,romfile='}`;
+  const nic = `virtio-net-pci,netdev=n0,mac=${spec.mac}${uefi ? ',bootindex=0,romfile=' : ''}`;
   const console = network.start(
     'switch',
     'qemu-system-x86_64',

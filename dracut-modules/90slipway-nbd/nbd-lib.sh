@@ -1,0 +1,211 @@
+#!/bin/sh
+# A block device over the network, with every block checked, and what keeps it going while the system runs:
+#   nbd0, nbd1 (one connected) < slipway-path (multipath: reads wait) < slipway-root (verity: blocks are checked)
+
+# A file system of its own with the programs that connect again; /run goes over to the system that starts.
+nbd_keep=/run/slipway-nbd
+# How often the server is asked before that counts as failed.
+nbd_tries=8
+# Where systemd-networkd looks for what is added to its files; goes over to the system that starts.
+nbd_networks=/run/systemd/network
+
+# Reads $slipway_source, nbd://HOST:PORT/DIGEST, and slipway.verity=ROOTHASH:BLOCKS.
+nbd_read_arguments() {
+    nbd_rest=${slipway_source#nbd://}
+    nbd_digest=${nbd_rest##*/}
+    nbd_rest=${nbd_rest%/*}
+    nbd_port=${nbd_rest##*:}
+    nbd_host=${nbd_rest%:*}
+    case $nbd_host in
+        \[*\]) nbd_host=${nbd_host#?} nbd_host=${nbd_host%?} ;;
+        '' | *[!0-9.]*) nbd_host='' ;;
+    esac
+    case $nbd_port in *[!0-9]*) nbd_port='' ;; esac
+    [ -n "$nbd_host" ] && [ -n "$nbd_port" ] && slipway_is_digest "$nbd_digest" ||
+        slipway_failed "root=slipway+nbd:${slipway_source#nbd://} is not ADDRESS:PORT/DIGEST" \
+            'Give an IP address, a port and the SHA-256 of the image in 64 hex digits, as the script of the server has them.' ||
+        return 1
+    nbd_verity=$(getarg slipway.verity=)
+    nbd_blocks=${nbd_verity#*:}
+    nbd_verity=${nbd_verity%%:*}
+    case $nbd_blocks in '' | *[!0-9]*) nbd_verity='' ;; esac
+    slipway_is_digest "$nbd_verity" ||
+        slipway_failed 'slipway.verity= is missing or not ROOTHASH:BLOCKS: the image cannot be checked' \
+            'Take the kernel line from the script of the server.'
+}
+
+# Takes back what an earlier try made.
+nbd_release() {
+    for nbd_process in /proc/[0-9]*; do
+        case $(tr '\0' ' ' < "$nbd_process/cmdline") in @slipway-nbd*) kill "${nbd_process#/proc/}" ;; esac
+    done 2> /dev/null
+    while grep -q " $slipway_root overlay " /proc/mounts; do umount "$slipway_root" || umount -l "$slipway_root" || break; done
+    for nbd_name in slipway-root slipway-path; do
+        # Reads that wait would keep the devices in use for ever.
+        dmsetup message slipway-path 0 fail_if_no_path 2> /dev/null
+        dmsetup remove --retry --noudevsync "$nbd_name" 2> /dev/null
+    done
+    for nbd_device in 0 1; do
+        [ -e "/sys/block/nbd$nbd_device/pid" ] && nbd-client -d "/dev/nbd$nbd_device" > /dev/null 2>&1
+    done
+    while grep -q " $nbd_keep tmpfs " /proc/mounts; do umount "$nbd_keep/proc" 2> /dev/null; umount "$nbd_keep/sys" 2> /dev/null; umount -l "$nbd_keep" || break; done
+}
+
+nbd_load_drivers() {
+    modprobe nbd nbds_max=2 max_part=0 2> /dev/null
+    for nbd_driver in dm-multipath dm-round-robin dm-verity overlay; do modprobe "$nbd_driver" 2> /dev/null; done
+    for nbd_target in multipath verity; do
+        dmsetup targets | grep -q "^$nbd_target " || nbd_lacking "dm-$nbd_target" || return 1
+    done
+    [ -e /sys/block/nbd1 ] || nbd_lacking nbd
+}
+
+# Records that a driver is missing, and fails. $1: its name
+nbd_lacking() {
+    slipway_failed "this kernel, $(uname -r), has no $1 in the initrd" 'Make the initrd with a kernel that has this driver.'
+}
+
+# Copies what the watcher needs to where it stays. The libraries are those that the loader names.
+nbd_keep_tools() {
+    slipway_tmpfs "$nbd_keep" '' || slipway_failed 'no tmpfs can be made' 'Is this kernel built without tmpfs?' || return 1
+    nbd_files=''
+    for nbd_tool in sh cat dd dmsetup nbd-client sleep tail timeout; do
+        nbd_file=$(command -v "$nbd_tool")
+        for nbd_file in "$nbd_file" $(LD_TRACE_LOADED_OBJECTS=1 "$nbd_file" | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p'); do
+            case " $nbd_files " in *" $nbd_file "*) ;; *) nbd_files="$nbd_files $nbd_file" ;; esac
+        done
+    done
+    # shellcheck disable=SC2086 # a list of words
+    cp -L --parents $nbd_files "$nbd_keep" && mkdir -p "$nbd_keep/usr/bin" || nbd_unkept || return 1
+    if cp /lib/slipway/nbd-watch.sh "$nbd_keep/watch" && ln -s "$(command -v sh)" "$nbd_keep/usr/bin/@slipway-nbd" &&
+        mkdir "$nbd_keep/dev" "$nbd_keep/dev/mapper" "$nbd_keep/proc" "$nbd_keep/sys" &&
+        nbd_node kmsg c 1:11 && nbd_node null c 1:3 &&
+        nbd_node mapper/control c "$(cat /sys/class/misc/device-mapper/dev)" &&
+        nbd_node nbd0 b "$(cat /sys/block/nbd0/dev)" && nbd_node nbd1 b "$(cat /sys/block/nbd1/dev)" &&
+        mount -t proc proc "$nbd_keep/proc" && mount -t sysfs sysfs "$nbd_keep/sys"; then
+        return 0
+    fi
+    nbd_unkept
+}
+
+# Records that the programs are not there, and fails.
+nbd_unkept() {
+    slipway_failed 'the programs that hold the connection cannot be kept in memory' 'Give the machine more memory.'
+}
+
+# Makes a device below $nbd_keep. $1: its name; $2: b or c; $3: MAJOR:MINOR
+nbd_node() {
+    mknod "$nbd_keep/dev/$1" "$2" "${3%:*}" "${3#*:}"
+}
+
+# Connects nbd0, or says why not, with growing pauses.
+nbd_connect_first() {
+    nbd_try=1
+    nbd_pause=1
+    until timeout 15 nbd-client "$nbd_host" "$nbd_port" /dev/nbd0 -N "$nbd_digest" -b 4096 -t 30 > "$slipway_work/nbd.log" 2>&1; do
+        nbd_why=$(grep -v '^ *$' "$slipway_work/nbd.log" | tail -n 1)
+        slipway_say "try $nbd_try of $nbd_tries failed: $nbd_host port $nbd_port: ${nbd_why:-no answer}"
+        if [ "$nbd_try" -ge "$nbd_tries" ]; then
+            slipway_failed "no connection to $nbd_host port $nbd_port for image $nbd_digest: ${nbd_why:-no answer} (after $nbd_try tries)" \
+                "Check that the server runs, that it has this version of the image, and that its port $nbd_port can be reached; a restart of this machine gets the version in force."
+            return 1
+        fi
+        sleep "$nbd_pause"
+        [ "$nbd_pause" -ge 16 ] || nbd_pause=$((nbd_pause * 2))
+        nbd_try=$((nbd_try + 1))
+    done
+    read -r nbd_sectors < /sys/block/nbd0/size
+    [ "$nbd_sectors" -gt $((nbd_blocks * 8)) ] ||
+        slipway_failed "image $nbd_digest on $nbd_host has $nbd_sectors sectors, too few for $nbd_blocks blocks" \
+            'The kernel line does not belong to this image: take it from the script of the server.'
+}
+
+# Puts multipath and verity on the connection.
+nbd_map() {
+    read -r nbd_number < /sys/block/nbd0/dev
+    dmsetup create slipway-path --readonly --noudevsync --table \
+        "0 $nbd_sectors multipath 3 queue_if_no_path queue_mode bio 0 1 1 round-robin 0 1 0 $nbd_number" \
+        2> "$slipway_work/dm.log" ||
+        slipway_failed "multipath: $(head -n 1 "$slipway_work/dm.log")" 'See "dmesg" in a shell (slipway.on_failure=shell).' ||
+        return 1
+    nbd_number=$(dmsetup info -c --noheadings --separator : -o major,minor slipway-path)
+    nbd_node path b "$nbd_number"
+    dmsetup create slipway-root --readonly --noudevsync --table \
+        "0 $((nbd_blocks * 8)) verity 1 $nbd_number $nbd_number 4096 4096 $nbd_blocks $nbd_blocks sha256 $nbd_verity -" \
+        2> "$slipway_work/dm.log" ||
+        slipway_failed "verity: $(head -n 1 "$slipway_work/dm.log")" 'See "dmesg" in a shell (slipway.on_failure=shell).'
+}
+
+# Mounts the image and a tmpfs over it as the root. The mounts below are hidden: the overlay holds what it needs.
+nbd_mount() {
+    nbd_lower=$slipway_work/lower
+    nbd_upper=$slipway_work/upper
+    mkdir -p "$nbd_lower" "$slipway_root"
+    nbd_number=$(dmsetup info -c --noheadings -o minor slipway-root)
+    if ! mount -o ro "/dev/dm-$nbd_number" "$nbd_lower" 2> "$slipway_work/mount.log"; then
+        nbd_damage || slipway_failed "image $nbd_digest cannot be mounted: $(head -n 1 "$slipway_work/mount.log")" \
+            'It must be a squashfs or EROFS image that this kernel can read.'
+        return 1
+    fi
+    slipway_tmpfs "$nbd_upper" "$slipway_tmpfs_size" ||
+        slipway_failed "no tmpfs of size '$slipway_tmpfs_size' can be made" 'Correct rd.tmpfs.size=.' || return 1
+    mkdir "$nbd_upper/upper" "$nbd_upper/work"
+    # This directory's mode is that of /, whatever the image says: some tools make it writable for all.
+    chmod 755 "$nbd_upper/upper"
+    mount -t overlay -o "lowerdir=$nbd_lower,upperdir=$nbd_upper/upper,workdir=$nbd_upper/work" slipway "$slipway_root" &&
+        mount --make-private "$slipway_root" ||
+        slipway_failed 'no overlay can be mounted over the image' 'See "dmesg" in a shell (slipway.on_failure=shell).' || return 1
+    umount -l "$nbd_lower"
+    umount -l "$nbd_upper"
+    # Damage to what is read first shows here, where it can still be told from a file that is not there.
+    cat "$slipway_root"/usr/lib/systemd/systemd "$slipway_root"/sbin/init > /dev/null 2>&1
+    ! nbd_damage
+}
+
+# Whether verity found a damaged block; records what it should have been and what it is.
+nbd_damage() {
+    case $(dmsetup status slipway-root) in *verity\ C*) ;; *) return 1 ;; esac
+    nbd_block=$(dmesg | sed -n 's/.*verity: [^ ]*: data block \([0-9]*\) is corrupted.*/\1/p' | tail -n 1)
+    if [ -z "$nbd_block" ]; then
+        nbd_what="its hash tree does not fit root hash $nbd_verity"
+    else
+        # The digests of the data blocks are at the end of the device.
+        nbd_leaves=$(((nbd_blocks + 127) / 128))
+        nbd_want=$(dd if=/dev/nbd0 bs=32 count=1 skip=$(((nbd_sectors * 512 - nbd_leaves * 4096) / 32 + nbd_block)) 2> /dev/null | od -An -v -tx1 | tr -d ' \n')
+        nbd_got=$(dd if=/dev/nbd0 bs=4096 count=1 skip="$nbd_block" 2> /dev/null | sha256sum | cut -d ' ' -f 1)
+        nbd_what="block $nbd_block has the wrong SHA-256 digest: expected $nbd_want, got $nbd_got"
+    fi
+    slipway_failed "image $nbd_digest on $nbd_host is damaged: $nbd_what" \
+        'The bytes are not those that the server announced: look for a faulty disk, memory or link, and put the image there anew.'
+    return 0
+}
+
+# Sees to it that the system that starts does not take away the address that its root is read through.
+nbd_keep_network() {
+    for nbd_folder in etc run usr/local/lib usr/lib lib; do
+        for nbd_file in "$slipway_root/$nbd_folder"/systemd/network/*.network; do
+            [ -e "$nbd_file" ] || continue
+            mkdir -p "$nbd_networks/${nbd_file##*/}.d"
+            printf '[Network]\nKeepConfiguration=yes\nIgnoreCarrierLoss=yes\n' \
+                > "$nbd_networks/${nbd_file##*/}.d/50-slipway.conf"
+        done
+    done
+}
+
+# Starts the watcher, which outlives the initrd.
+nbd_watch() {
+    cat > "$nbd_keep/settings" << SETTINGS
+host=$nbd_host
+port=$nbd_port
+digest=$nbd_digest
+sectors=$nbd_sectors
+verity=$nbd_verity
+path=/dev/path
+SETTINGS
+    (
+        # Out of the service that started it, which ends with the initrd.
+        echo 0 > /sys/fs/cgroup/cgroup.procs
+        echo -1000 > /proc/self/oom_score_adj
+        exec chroot "$nbd_keep" @slipway-nbd /watch
+    ) < /dev/null > /dev/null 2>&1 9>&- &
+}

@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { RecordEvent } from '../model/event.ts';
+import type { NotOpened, OpenFile, OpenResult } from '../model/open-file.ts';
+import { BLOCK, type Verity } from '../model/verity.ts';
+import { isInability, makeFolders } from './folders.ts';
+import { buildTree, checkTree, dataBlocks, emptyLeaves, hashBlocks } from './hash-tree.ts';
+import { isDigest } from './index-file.ts';
+
+/** Bytes hashed at a time: the event loop is free again after about a millisecond. */
+const STEP = 64 * BLOCK;
+
+/** The hash tree of one version of an image. */
+export interface Tree extends Verity {
+  readonly ok: true;
+  readonly bytes: Buffer;
+}
+
+/** What came of asking for a tree. `small`: an image of one block or none, which no file system is. */
+export type TreeResult =
+  | Tree
+  | { readonly ok: false; readonly reason: NotOpened['reason'] | 'small'; readonly why: string };
+
+/** The hash trees of images, by the images' digests. */
+export interface Trees {
+  /**
+   * The tree of an image, computed once and kept.
+   * @throws the operating system's error where the store fails
+   */
+  get(digest: string): Promise<TreeResult>;
+  /** The same without the tree's bytes, which are not read again. */
+  verity(digest: string): Promise<Verity | Exclude<TreeResult, Tree>>;
+  /** Removes the trees of images that are not there any more. */
+  collect(exists: (digest: string) => boolean): Promise<void>;
+}
+
+/**
+ * @param folder where trees are kept across restarts; need not exist
+ */
+export function openTrees(
+  folder: string,
+  { open, record }: { readonly open: (digest: string) => Promise<OpenResult>; readonly record: RecordEvent },
+): Trees {
+  const known = new Map<string, Verity>();
+  const running = new Map<string, Promise<TreeResult>>();
+  // One at a time: what else the daemon does goes first.
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** Trees that cannot be written down. */
+  const unkept = new Map<string, Tree>();
+
+  const keep = async (digest: string, tree: Tree): Promise<void> => {
+    const temporary = join(folder, `${digest}.${randomUUID()}.new`);
+    try {
+      await makeFolders(dirname(folder), folder);
+      await writeFile(temporary, tree.bytes);
+      await rename(temporary, join(folder, digest));
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {});
+      if (!isInability(error)) throw error;
+      unkept.set(digest, tree);
+      const message = `cannot keep a hash tree under ${folder} (${(error as Error).message}): it stays in memory`;
+      record({ event: 'artifact.tree', level: 'debug', message, digest });
+    }
+  };
+
+  const make = async (digest: string): Promise<TreeResult> => {
+    const present = unkept.get(digest);
+    if (present) return present;
+    const opened = await open(digest);
+    if (!opened.ok) return opened;
+    const { file } = opened;
+    try {
+      const blocks = dataBlocks(file.size);
+      if (blocks < 2) return { ok: false, reason: 'small', why: `an image of ${file.size} bytes has no file system` };
+      const stored = await readFile(join(folder, digest)).catch(() => undefined);
+      const checked = stored && checkTree(stored, blocks);
+      if (stored && checked !== undefined) return { ok: true, rootHash: checked, blocks, bytes: stored };
+      const leaves = await hashFile(file);
+      if (!leaves) return { ok: false, reason: 'gone', why: 'the image was overwritten while it was hashed' };
+      const { rootHash, tree: bytes } = buildTree(leaves);
+      const tree: Tree = { ok: true, rootHash, blocks, bytes };
+      await keep(digest, tree);
+      record({
+        event: 'artifact.tree',
+        level: 'info',
+        message: `hash tree of ${digest}: root hash ${rootHash}, ${blocks} blocks`,
+        digest,
+      });
+      return tree;
+    } finally {
+      await file.close();
+    }
+  };
+
+  const get = (digest: string): Promise<TreeResult> => {
+    let result = running.get(digest);
+    if (!result) {
+      result = turn.then(() => make(digest));
+      turn = result.catch(() => {});
+      running.set(digest, result);
+      const done = () => running.delete(digest);
+      result.then(done, done);
+    }
+    return result;
+  };
+
+  return {
+    get,
+    async verity(digest) {
+      const before = known.get(digest);
+      if (before) return before;
+      const tree = await get(digest);
+      if (!tree.ok) return tree;
+      const { rootHash, blocks } = tree;
+      known.set(digest, { rootHash, blocks });
+      return { rootHash, blocks };
+    },
+    async collect(exists) {
+      for (const digest of [...known.keys(), ...unkept.keys()]) {
+        if (exists(digest)) continue;
+        known.delete(digest);
+        unkept.delete(digest);
+      }
+      for (const name of await readdir(folder).catch(() => [])) {
+        if (isDigest(name) && exists(name)) continue;
+        if (name.endsWith('.new') && running.has(name.slice(0, 64))) continue;
+        await rm(join(folder, name), { force: true });
+      }
+    },
+  };
+}
+
+/** The digests of a file's blocks; undefined if it changed meanwhile. */
+async function hashFile(file: OpenFile): Promise<Buffer | undefined> {
+  const leaves = emptyLeaves(dataBlocks(file.size));
+  const buffer = Buffer.allocUnsafe(STEP);
+  let at = 0;
+  for (let position = 0; position < file.size; ) {
+    const length = await file.read(buffer.subarray(0, file.size - position), position);
+    if (length === 0) return undefined;
+    at += hashBlocks(buffer.subarray(0, length), leaves, at);
+    position += length;
+  }
+  return (await file.intact()) ? leaves : undefined;
+}

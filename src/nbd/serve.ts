@@ -1,0 +1,160 @@
+import type { Export, Exports } from './export.ts';
+import type { NbdLimits } from './limits.ts';
+import {
+  exportNameReply,
+  infoData,
+  optionReply,
+  readClientFlags,
+  readInfoRequest,
+  readOptionHeader,
+  serverData,
+} from './negotiation.ts';
+import {
+  CLIENT_FLAGS_LENGTH,
+  ERROR,
+  GREETING,
+  OPTION,
+  OPTION_HEADER_LENGTH,
+  REPLY,
+  REQUEST_LENGTH,
+} from './protocol.ts';
+import { type Request, readRequest, replyHead } from './request.ts';
+
+/** A connection's bytes. Its end, and a bound that is exceeded, reject with {@link Ended}. */
+export interface Wire {
+  /** Exactly so many bytes. */
+  read(length: number): Promise<Buffer>;
+  /** Resolves when there is room for more. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** Why a connection is over; half a sentence. */
+export class Ended extends Error {}
+
+/** The export that a client reads. */
+interface Chosen {
+  readonly name: string;
+  readonly source: Export;
+}
+
+/**
+ * Negotiates with a client until it has chosen an export; undefined if it leaves without one.
+ * @throws Ended where it breaks the protocol or its bounds
+ */
+export async function negotiate(wire: Wire, exports: Exports, limits: NbdLimits): Promise<Chosen | undefined> {
+  await wire.write(GREETING);
+  const client = readClientFlags(await wire.read(CLIENT_FLAGS_LENGTH));
+  if (!client) throw new Ended('the client does not speak fixed newstyle negotiation');
+  for (let count = 0; count < limits.options; count++) {
+    const header = readOptionHeader(await wire.read(OPTION_HEADER_LENGTH));
+    if (!header) throw new Ended('no option where one was expected');
+    const { option, length } = header;
+    if (length > limits.optionLength) throw new Ended(`an option of ${length} bytes`);
+    const data = await wire.read(length);
+    const reply = (type: number, more?: Uint8Array) => wire.write(optionReply(option, type, more));
+    switch (option) {
+      case OPTION.exportName: {
+        // This option has no way to say no.
+        const name = data.toString('utf8');
+        const source = await exports.open(name);
+        if (!source) throw new Ended(`there is no export ${JSON.stringify(name.slice(0, 80))}`);
+        return await hand(name, source, () => wire.write(exportNameReply(source.size, client.zeroes)));
+      }
+      case OPTION.info:
+      case OPTION.go: {
+        const asked = readInfoRequest(data);
+        const source = asked && (await exports.open(asked.name));
+        if (!asked) await reply(REPLY.invalid);
+        else if (!source) await reply(REPLY.unknown, Buffer.from('there is no such export'));
+        else {
+          const chosen = await hand(asked.name, source, async () => {
+            for (const info of infoData(source.size, asked.wanted)) await reply(REPLY.info, info);
+            await reply(REPLY.ack);
+          });
+          if (option === OPTION.go) return chosen;
+          await source.close();
+        }
+        break;
+      }
+      case OPTION.list:
+        if (length > 0) await reply(REPLY.invalid);
+        else {
+          for (const name of exports.names()) await reply(REPLY.server, serverData(name));
+          await reply(REPLY.ack);
+        }
+        break;
+      case OPTION.abort:
+        await reply(REPLY.ack);
+        return undefined;
+      default:
+        await reply(REPLY.unsupported);
+    }
+  }
+  throw new Ended(`more than ${limits.options} options`);
+}
+
+/** Tells a client of its export, which is closed if that fails. */
+async function hand(name: string, source: Export, tell: () => Promise<void>): Promise<Chosen> {
+  try {
+    await tell();
+    return { name, source };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/** Told of what happens while requests are answered. */
+export interface Watcher {
+  /** Bytes that were handed to the network. */
+  sent(bytes: number): void;
+  /** Why a read was answered with an error. */
+  failed(why: string): void;
+}
+
+/**
+ * Answers a client's requests, in their order, until it disconnects.
+ * @throws Ended where it breaks the protocol or its bounds, or where bytes fail in the middle of a reply
+ */
+export async function transmit(wire: Wire, source: Export, limits: NbdLimits, watcher: Watcher): Promise<void> {
+  for (;;) {
+    const request = readRequest(await wire.read(REQUEST_LENGTH), source.size);
+    if (!request) throw new Ended('no request where one was expected');
+    if (request.kind === 'disconnect') return;
+    if (request.kind === 'read') {
+      await answerRead(wire, source, request, limits.chunk, watcher);
+      continue;
+    }
+    for (let left = request.skip; left > 0; ) left -= (await wire.read(Math.min(left, limits.chunk))).length;
+    await wire.write(replyHead(request.cookie, request.error));
+  }
+}
+
+async function answerRead(
+  wire: Wire,
+  source: Export,
+  { cookie, offset, length }: Extract<Request, { kind: 'read' }>,
+  chunk: number,
+  { sent, failed }: Watcher,
+): Promise<void> {
+  const head = replyHead(cookie, ERROR.none);
+  let done = 0;
+  do {
+    const room = done === 0 ? head.length : 0;
+    const bytes = Buffer.allocUnsafe(room + Math.min(length - done, chunk));
+    if (room > 0) bytes.set(head);
+    const data = bytes.subarray(room);
+    const whole = await source.read(data, offset + done).catch((error: Error) => {
+      failed(error.message);
+      return undefined;
+    });
+    if (whole === false)
+      failed('this version was overwritten: replace artifacts by renaming the new file over the old');
+    // The head of the reply has gone out by then and said that all is well.
+    if (!whole && done > 0) throw new Ended('the image could not be read any further');
+    if (!whole) return wire.write(replyHead(cookie, ERROR.io));
+    await wire.write(bytes);
+    done += data.length;
+    sent(data.length);
+  } while (done < length);
+}

@@ -1,0 +1,125 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { boundedRecord } from '../model/bounded-record.ts';
+import type { RecordEvent } from '../model/event.ts';
+import type { Exports } from './export.ts';
+import { DEFAULT_LIMITS, type NbdLimits } from './limits.ts';
+import { Ended, negotiate, transmit } from './serve.ts';
+import { wireOf } from './wire.ts';
+
+/** What the NBD server needs from outside. */
+export interface NbdDeps {
+  /** The IPv4 address to listen on. */
+  readonly address: string;
+  /** 10809 as a rule; 0 takes a free one. */
+  readonly port: number;
+  readonly exports: Exports;
+  readonly record: RecordEvent;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  readonly limits?: Partial<NbdLimits>;
+}
+
+/** An NBD server at work. */
+export interface NbdServer {
+  readonly listening: readonly string[];
+  /** Closes every connection and export: clients whose root this is come back until the server is there again. */
+  stop(): Promise<void>;
+}
+
+/** How long a silent connection is left alone before its other end is asked whether it still exists, milliseconds. */
+const KEEP_ALIVE = 60_000;
+
+function bindFailure(cause: NodeJS.ErrnoException, address: string, port: number): Error {
+  const remedies: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'is in use: stop what has it (see "ss -tlnp"), or set server.nbd.port',
+    EACCES: 'needs a privilege: set server.nbd.port to 1024 or more',
+    EADDRNOTAVAIL: 'cannot be opened: no interface of this machine has that address; correct server.address',
+  };
+  const why = remedies[cause.code ?? ''] ?? `cannot be opened: ${cause.message}`;
+  return Object.assign(new Error(`nbd: TCP port ${port} of ${address} ${why}`, { cause }), { code: cause.code });
+}
+
+/**
+ * Starts a read-only NBD server: fixed newstyle negotiation, simple replies, one request after the other on each
+ * connection. What clients may take is bounded; one that exceeds a bound is disconnected, with a line in the log.
+ * @throws Error with `code` and `cause` if the port cannot be bound; its message names the remedy
+ */
+export async function startNbd({ address, port, exports, now, ...rest }: NbdDeps): Promise<NbdServer> {
+  const limits: NbdLimits = { ...DEFAULT_LIMITS, ...rest.limits };
+  const record = boundedRecord(rest.record, now);
+  const open = new Map<Socket, string>();
+  const attending = new Set<Promise<void>>();
+
+  /** Why there is no place for one more client from there. */
+  const full = (peer: string): string | undefined => {
+    if (open.size >= limits.connections) return `${limits.connections} connections are open`;
+    const own = [...open.values()].filter((each) => each === peer).length;
+    return own >= limits.perAddress ? `${own} connections from this address are open` : undefined;
+  };
+
+  const attend = async (socket: Socket, peer: string): Promise<void> => {
+    const wire = wireOf(socket, limits.stallMs);
+    const slow = setTimeout(() => socket.destroy(new Ended('the negotiation took too long')), limits.negotiationMs);
+    let bytes = 0;
+    const about = () => ({ peer, bytes });
+    try {
+      const chosen = await negotiate(wire, exports, limits);
+      clearTimeout(slow);
+      if (!chosen) return;
+      const { name, source } = chosen;
+      const began = now();
+      record({ event: 'nbd.open', level: 'info', message: `${peer} reads ${name}`, peer, export: name });
+      try {
+        await transmit(wire, source, limits, {
+          sent: (count) => {
+            bytes += count;
+          },
+          failed: (why) =>
+            record({ event: 'nbd.failed', level: 'error', message: `${name}: ${why}`, peer, export: name }),
+        });
+      } finally {
+        const seconds = Math.round((now() - began) / 1000);
+        const message = `${peer} is done with ${name}: ${bytes} bytes in ${seconds} s`;
+        record({ event: 'nbd.closed', level: 'info', message, export: name, ...about() });
+        await source.close();
+      }
+    } catch (error) {
+      const message = `${peer}: ${(error as Error).message}`;
+      if (error instanceof Ended) record({ event: 'nbd.ended', level: 'debug', message, ...about() });
+      else record({ event: 'nbd.error', level: 'error', message, ...about() });
+    } finally {
+      clearTimeout(slow);
+      socket.end(() => socket.destroy());
+    }
+  };
+
+  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE }, (socket) => {
+    const peer = socket.remoteAddress ?? '?';
+    socket.on('error', () => {});
+    const why = full(peer);
+    if (why !== undefined) {
+      record({ event: 'nbd.refused', level: 'warn', message: `${peer} is refused: ${why}`, peer });
+      socket.destroy();
+      return;
+    }
+    open.set(socket, peer);
+    socket.once('close', () => open.delete(socket));
+    const attended = attend(socket, peer).finally(() => attending.delete(attended));
+    attending.add(attended);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => reject(bindFailure(cause, address, port)));
+    server.listen(port, address, () => resolve());
+  });
+  server.on('error', (error) => record({ event: 'nbd.error', level: 'error', message: error.message }));
+
+  return {
+    listening: [`${address}:${(server.address() as AddressInfo).port}`],
+    stop: async () => {
+      const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of open.keys()) socket.destroy();
+      await ended;
+      await Promise.all(attending);
+    },
+  };
+}

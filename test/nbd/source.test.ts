@@ -1,0 +1,175 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openStore, type Store } from '../../src/artifacts/store.ts';
+import type { BootEvent } from '../../src/model/event.ts';
+import { nbdExports } from '../../src/nbd-source.ts';
+import type { World } from '../../src/world.ts';
+import { aConfig, aNode, anImage, settings, sourced } from '../support/config.ts';
+import { asNobody } from '../support/nobody.ts';
+import { must, run } from '../support/process.ts';
+
+// What nodes read: the image, and a tree that cryptsetup's verity accepts.
+
+const HOUR = 3_600_000;
+const SIZE = 300 * 4096 + 100;
+
+let folder: string;
+let root: string;
+let store: Store;
+let events: BootEvent[];
+let clock: () => number;
+
+const start = async () => {
+  store = await openStore({ root, record: (event) => events.push(event), now: () => clock(), settleMs: 20 });
+};
+const source = { kind: 'artifact', path: 'root.squashfs' } as const;
+const config = aConfig([aNode({ settings: settings({ image: sourced(anImage({ method: 'lazy', source })) }) })]);
+const exports = () => nbdExports(() => ({ config, store }) as unknown as World);
+const computed = () => events.filter(({ event }) => event === 'artifact.tree').length;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'slipway-nbd-'));
+  root = join(folder, 'artifacts');
+  await mkdir(root);
+  events = [];
+  clock = Date.now;
+  await start();
+});
+afterEach(async () => {
+  await store.close();
+  await rm(folder, { recursive: true });
+});
+
+/** Puts an image in place and pins it. */
+async function put(content: Buffer): Promise<string> {
+  const path = join(root, 'root.squashfs');
+  await writeFile(`${path}.new`, content);
+  const past = Date.now() / 1000 - 3600;
+  await utimes(`${path}.new`, past, past);
+  await rename(`${path}.new`, path);
+  const result = await store.pin('root.squashfs');
+  if (!result.ok) throw new Error(result.why);
+  return result.pin.digest;
+}
+
+async function readAll(digest: string): Promise<Buffer | undefined> {
+  const opened = await exports().open(digest);
+  if (!opened) return undefined;
+  const bytes = Buffer.alloc(opened.size, 0xff);
+  // Pieces that begin and end within blocks, and one that has the end of the image within it.
+  for (let at = 0; at < bytes.length; at += 50_001) {
+    expect(await opened.read(bytes.subarray(at, Math.min(at + 50_001, bytes.length)), at)).toBe(true);
+  }
+  await opened.close();
+  await opened.close();
+  return bytes;
+}
+
+describe('an export', () => {
+  it('is the image in whole blocks and a tree that veritysetup verifies, and no other bytes', async () => {
+    const image = randomBytes(SIZE);
+    const digest = await put(image);
+    const bytes = (await readAll(digest)) ?? Buffer.alloc(0);
+    const tree = await store.trees.verity(digest);
+    if ('why' in tree) throw new Error(tree.why);
+    expect(tree.blocks).toBe(301);
+    expect(bytes).toHaveLength((301 + 4) * 4096);
+    expect(bytes.subarray(0, SIZE).equals(image)).toBe(true);
+    expect(bytes.subarray(SIZE, 301 * 4096).every((byte) => byte === 0)).toBe(true);
+    const file = join(folder, 'export');
+    const offset = `--hash-offset=${301 * 4096}`;
+    const verify = ['verify', '--no-superblock', '--salt=-', '--data-blocks=301', offset, file, file, tree.rootHash];
+    await writeFile(file, bytes);
+    await must('veritysetup', verify);
+    bytes[150 * 4096] = (bytes[150 * 4096] ?? 0) ^ 1;
+    await writeFile(file, bytes);
+    expect((await run('veritysetup', verify)).code).not.toBe(0);
+  });
+
+  it('is named by digest only', async () => {
+    await put(randomBytes(SIZE));
+    for (const name of ['', 'root.squashfs', '../root.squashfs', '0'.repeat(64), 'A'.repeat(64)]) {
+      expect(await exports().open(name)).toBeUndefined();
+    }
+  });
+
+  it('is listed while its image is in force, and stays for those who read the version before', async () => {
+    const [first, second] = [randomBytes(SIZE), randomBytes(SIZE)];
+    const old = await put(first);
+    expect(exports().names()).toEqual([old]);
+    const held = await exports().open(old);
+    const present = await put(second);
+    expect(exports().names()).toEqual([present]);
+    clock = () => Date.now() + 2 * HOUR;
+    await store.collect();
+    expect((await readAll(old))?.subarray(0, SIZE).equals(first)).toBe(true);
+    await held?.close();
+    clock = () => Date.now() + 4 * HOUR;
+    await store.collect();
+    expect(await readAll(old)).toBeUndefined();
+    expect(await readdir(join(root, '.slipway/verity'))).not.toContain(old);
+  });
+
+  it('has no tree where the image is one block or none', async () => {
+    const digest = await put(randomBytes(4096));
+    expect(await exports().open(digest)).toBeUndefined();
+    expect(await store.trees.verity(digest)).toMatchObject({ ok: false, reason: 'small' });
+  });
+
+  it('ends where the image is overwritten in place', async () => {
+    const digest = await put(randomBytes(SIZE));
+    // The kept version is a second name of the same file where the file system cannot copy by reference.
+    const opened = await exports().open(digest);
+    await writeFile(join(root, '.slipway/blobs/sha256', digest), randomBytes(SIZE), { mode: 0o644 });
+    expect(await opened?.read(Buffer.alloc(4096), 0)).toBe(false);
+    await opened?.close();
+  });
+});
+
+describe('hash trees', () => {
+  it('are computed once, and read again after a restart', async () => {
+    const digest = await put(randomBytes(SIZE));
+    const trees = await Promise.all([1, 2, 3].map(() => store.trees.get(digest)));
+    await store.trees.get(digest);
+    expect(new Set(trees.map((tree) => tree.ok && tree.rootHash)).size).toBe(1);
+    await store.close();
+    await start();
+    expect(await store.trees.get(digest)).toEqual(trees[0]);
+    expect(computed()).toBe(1);
+  });
+
+  it('stay in memory where the folder cannot be written', async () => {
+    const digest = await put(randomBytes(SIZE));
+    const [first, second] = await asNobody([folder, root], async () => [
+      await store.trees.get(digest),
+      await store.trees.get(digest),
+    ]);
+    expect(first).toMatchObject({ ok: true, blocks: 301 });
+    expect(second).toBe(first);
+  });
+
+  it('that are damaged on the disk are computed again', async () => {
+    const digest = await put(randomBytes(SIZE));
+    const before = await store.trees.get(digest);
+    const path = join(root, '.slipway/verity', digest);
+    const bytes = await readFile(path);
+    bytes[9000] = (bytes[9000] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+    expect(await store.trees.get(digest)).toEqual(before);
+    await writeFile(path, 'short');
+    expect(await store.trees.get(digest)).toEqual(before);
+    expect(computed()).toBe(3);
+    expect(
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest(),
+    ).toEqual(
+      createHash('sha256')
+        .update(before.ok ? before.bytes : '')
+        .digest(),
+    );
+  });
+});
