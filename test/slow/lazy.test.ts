@@ -16,6 +16,8 @@ import type { Running } from '../support/process.ts';
 /** Seconds after which a boot counts as hung. */
 const HUNG = 400;
 const LOGS = join(TOP, 'build/logs');
+// norandmaps: QEMU keeps what it translated of a page for each address that the page was seen at, and takes minutes to clear
+// such a page. Where memory is short, pages of the initrd's programs are used again at once.
 const MAC = '52:54:00:00:00:01';
 
 describe.each(['bookworm', 'trixie'] as const)('%s', (suite: Suite) => {
@@ -49,7 +51,7 @@ images:
     kernel: ${suite}/vmlinuz
     initrd: ${suite}/initrd.img
     root: { method: lazy, source: ${suite}/${image} }
-    args: [console=ttyS0]
+    args: [console=ttyS0, norandmaps]
 nodes:
   n001: { mac: "${MAC}", image: debian }
 `,
