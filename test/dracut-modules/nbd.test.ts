@@ -63,11 +63,14 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
   );
 
   test('every network that the image configures keeps its address when the system starts', async () => {
-    const { drop } = await nbd('nbd_networks=$slipway_run/run/systemd/network; nbd_keep_network', async (path) => {
-      const folder = join(path, 'root/etc/systemd/network');
-      await mkdir(folder, { recursive: true });
-      await writeFile(join(folder, '80-dhcp.network'), '[Network]\nDHCP=yes\n');
-    });
+    const { drop } = await nbd(
+      'slipway_root=$slipway_run/root nbd_networks=$slipway_run/run/systemd/network; nbd_keep_network',
+      async (path) => {
+        const folder = join(path, 'root/etc/systemd/network');
+        await mkdir(folder, { recursive: true });
+        await writeFile(join(folder, '80-dhcp.network'), '[Network]\nDHCP=yes\n');
+      },
+    );
     expect(drop).toBe('[Network]\nKeepConfiguration=yes\nIgnoreCarrierLoss=yes\n');
   });
 });
