@@ -11,14 +11,16 @@ export interface ImageBuildArguments {
   readonly name: string;
   readonly source: string;
   /** Kinds with commas between; undefined for those in use. */
-  readonly root: string | undefined;
-  readonly arch: string | undefined;
+  readonly root?: string | undefined;
+  readonly arch?: string | undefined;
   readonly insecure: boolean;
-  readonly kernel: string | undefined;
-  readonly initrd: string | undefined;
-  /** Where a unified kernel image goes, and its arguments. */
-  readonly uki: string | undefined;
-  readonly append: string | undefined;
+  readonly kernel?: string | undefined;
+  readonly initrd?: string | undefined;
+  /** Where a unified kernel image, an EFI system partition and a disk image go, and their kernel arguments. */
+  readonly uki?: string | undefined;
+  readonly esp?: string | undefined;
+  readonly disk?: string | undefined;
+  readonly append?: string | undefined;
   readonly json: boolean;
   /** SOURCE_DATE_EPOCH of the environment. */
   readonly epoch: string | undefined;
@@ -61,13 +63,15 @@ export async function imageBuild(given: ImageBuildArguments, means: BuildMeans):
     insecure: given.insecure,
     kernel: given.kernel,
     initrd: given.initrd,
-    uki: given.uki === undefined ? undefined : { path: resolve(given.uki), args: given.append ?? '' },
+    media: { uki: at(given.uki), esp: at(given.esp), disk: at(given.disk), args: given.append ?? '' },
     epoch: parseEpoch(given.epoch),
   };
   const built = await buildImage(options, means);
   return given.json ? `${JSON.stringify(toJson(given.name, built), null, 2)}\n` : formatImage(given.name, built);
 }
 
-function toJson(name: string, { id, same, manifest }: Built): unknown {
-  return { name, id, same, ...manifest };
+const at = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));
+
+function toJson(name: string, { id, same, loader, manifest }: Built): unknown {
+  return { name, id, same, ...(loader && { loader }), ...manifest };
 }

@@ -16,7 +16,7 @@ import type { ImageSource } from './source.ts';
 import { BadArchive, type Bytes } from './tar-entry.ts';
 import type { Tools } from './tool-run.ts';
 import type { Inode } from './tree.ts';
-import { writeUki } from './write-uki.ts';
+import { checkMediaSize, checkMediaTargets, type Media, writeMedia } from './write-media.ts';
 
 /** What {@link buildImage} makes of what. */
 export interface BuildOptions {
@@ -33,8 +33,8 @@ export interface BuildOptions {
   readonly kernel: string | undefined;
   /** A ready initrd of the caller's. */
   readonly initrd: string | undefined;
-  /** A unified kernel image to write beside, with kernel arguments of the caller's. */
-  readonly uki: { readonly path: string; readonly args: string } | undefined;
+  /** What to write beside, for machines that boot without a network. */
+  readonly media: Media;
   /** Seconds since 1970: SOURCE_DATE_EPOCH. */
   readonly epoch: number | undefined;
 }
@@ -129,9 +129,10 @@ async function writeFiles(
   scratch: string,
   options: BuildOptions,
   means: BuildMeans & { readonly versions: Readonly<Record<string, string>> },
-): Promise<BuildManifest> {
+): Promise<Pick<Built, 'manifest' | 'loader'>> {
   const { tools, progress, versions } = means;
   const { image, tree } = flat;
+  checkMediaSize(options.media, flat);
   const kernel = pickKernel(tree, options.kernel);
   progress.begin('kernel', `kernel ${kernel.version}`);
   await writeContent(flat.layers, kernel.content, join(out, 'vmlinuz'));
@@ -157,17 +158,9 @@ async function writeFiles(
     const built = await describe(out, file);
     roots[kind] = { ...built, memory: memoryNeeded(kind, built.size, total, initrd.size) };
   }
-  if (options.uki) {
-    progress.begin('uki', `writing ${options.uki.path}`);
-    const built = roots.oci ? out : scratch;
-    if (!roots.oci) await writeRoot('oci', flat, { tools, folder: scratch, scratch, progress: progress.advance });
-    await writeUki(flat, {
-      ...options.uki,
-      ...{ kernel: join(out, 'vmlinuz'), initrd: target, archive: join(built, ROOT_FILES.oci.file) },
-    });
-    progress.end();
-  }
-  return {
+  const sources = { name: options.name, kernel: join(out, 'vmlinuz'), initrd: target };
+  const loader = await writeMedia(flat, options.media, sources, { tools, progress });
+  const manifest: BuildManifest = {
     format: 1,
     architecture: image.architecture,
     source: {
@@ -182,6 +175,7 @@ async function writeFiles(
     roots,
     tools: versions,
   };
+  return { manifest, loader };
 }
 
 /** The programs that a build needs for certain, so that a missing one is told at once and not in the end. */
@@ -212,22 +206,22 @@ async function build(places: Places, work: string, options: BuildOptions, means:
   });
   progress.end();
   const layers = await openLayers(image, scratch, means);
-  let manifest: BuildManifest;
+  let written: Pick<Built, 'manifest' | 'loader'>;
   try {
     const flat = await flattenImage(image, layers, options.epoch, progress);
-    manifest = await writeFiles(flat, out, scratch, options, { ...means, versions });
+    written = await writeFiles(flat, out, scratch, options, { ...means, versions });
   } finally {
     await Promise.all(layers.map((layer) => layer.close()));
   }
   const file = join(out, 'manifest.json');
-  await writeFile(file, `${JSON.stringify(manifest, null, 2)}\n`);
+  await writeFile(file, `${JSON.stringify(written.manifest, null, 2)}\n`);
   const { digest: id } = await hashFile(file);
   means.signal?.throwIfAborted();
   progress.begin('finish', 'writing all of it to disk');
   const before = await currentBuild(places, name);
   await publish(places, out, id, name, now());
   progress.end();
-  return { id, manifest, same: before === id };
+  return { id, ...written, same: before === id };
 }
 
 /**
@@ -239,6 +233,7 @@ export async function buildImage(options: BuildOptions, means: BuildMeans): Prom
   const places = placesOf(options.artifacts);
   if (options.source.kind === 'tar') await mustBeFile(options.source.path);
   if (options.initrd !== undefined) await mustBeFile(options.initrd);
+  await checkMediaTargets(options.media, means.tools);
   // A name that cannot be used is told at once and not in the end.
   await currentBuild(places, options.name);
   let work: string | undefined;

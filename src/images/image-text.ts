@@ -1,5 +1,6 @@
 import type { BuildManifest, BuiltFile } from './manifest.ts';
 import { formatBytes } from './progress.ts';
+import type { LoaderKind } from './write-media.ts';
 
 /** A build and whether its name stood for it before. */
 export interface Built {
@@ -7,6 +8,8 @@ export interface Built {
   readonly id: string;
   readonly manifest: BuildManifest;
   readonly same: boolean;
+  /** The boot loader of the media that were written beside, if any. */
+  readonly loader: LoaderKind | undefined;
 }
 
 function columns(rows: readonly (readonly string[])[]): string {
@@ -24,7 +27,7 @@ function megabytes(bytes: number): string {
 /** All of a build, for people. */
 export function formatImage(
   name: string,
-  { id, manifest, same }: Pick<Built, 'id' | 'manifest'> & { same?: boolean },
+  { id, manifest, same, loader }: Pick<Built, 'id' | 'manifest'> & Partial<Built>,
 ): string {
   const { kernel, initrd, roots, source, unpacked, architecture } = manifest;
   const row = ({ file, size, sha256 }: BuiltFile, more = '') => [
@@ -41,8 +44,14 @@ export function formatImage(
       row(initrd, { own: "the image's own", dracut: 'made by dracut', given: 'given' }[initrd.from]),
       ...Object.values(roots).map((root) => row(root, `a node needs about ${megabytes(root.memory)}`)),
     ]),
+    loader === undefined ? '' : `media boot by ${SECURITY[loader]}\n`,
   ].join('');
 }
+
+const SECURITY: Readonly<Record<LoaderKind, string>> = {
+  'shim and GRUB': "the image's shim, GRUB and kernel, which are signed: Secure Boot can stay on",
+  'systemd-boot': 'systemd-boot, which is not signed: Secure Boot has to be off',
+};
 
 /** Built images, a line each. */
 export function formatImages(

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { ByteSource } from './byte-source.ts';
 import { type FetchedImage, uuidOf } from './fetch-image.ts';
 import { contentBytes, type FlattenOptions, flatEntries, writeTar } from './flatten.ts';
-import { openSource } from './layer-files.ts';
 import { ociArchive } from './oci-archive.ts';
+import { type Piece, writePieces } from './pieces.ts';
 import type { Bytes } from './tar-entry.ts';
 import type { Tools } from './tool-run.ts';
 import type { Content, Inode, Tree } from './tree.ts';
@@ -181,30 +181,15 @@ async function writeTarZst(flat: Flat, path: string, { tools, progress }: Output
   }
 }
 
-async function writeOci(flat: Flat, path: string, { progress }: OutputOptions): Promise<void> {
-  const target = await open(path, 'wx');
-  try {
-    for (const piece of ociArchive(flat.image, 'latest').pieces) {
-      if ('bytes' in piece) {
-        await target.appendFile(piece.bytes);
-        continue;
-      }
-      const blob = await openSource(flat.image.file(piece.digest));
-      try {
-        for (let position = 0; position < piece.size; ) {
-          const bytes = await blob.read(position, 1024 * 1024);
-          if (bytes.length === 0) throw new Error(`blob ${piece.digest} is cut short`);
-          await target.appendFile(bytes);
-          position += bytes.length;
-          progress(bytes.length);
-        }
-      } finally {
-        await blob.close();
-      }
-    }
-  } finally {
-    await target.close();
-  }
+/** The image as an OCI archive, without a copy of anything. */
+export function ociPieces(image: FetchedImage): readonly Piece[] {
+  return ociArchive(image, 'latest').pieces.map((piece) =>
+    'bytes' in piece ? piece.bytes : { file: image.file(piece.digest), size: piece.size },
+  );
+}
+
+function writeOci(flat: Flat, path: string, { progress }: OutputOptions): Promise<void> {
+  return writePieces(path, ociPieces(flat.image), progress);
 }
 
 const WRITERS: Readonly<Record<RootKind, (flat: Flat, path: string, options: OutputOptions) => Promise<void>>> = {

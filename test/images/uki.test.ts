@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../src/images/byte-source.ts';
-import { scanCpio } from '../../src/images/cpio.ts';
-import { cpioFrame, layOutUki } from '../../src/images/uki-layout.ts';
+import { cpioFrame, scanCpio } from '../../src/images/cpio.ts';
+import { layOutUki } from '../../src/images/uki-layout.ts';
 
 /** The least that is a PE32+ program: one section, and room for `free` more headers. */
 function makeStub(free: number): Buffer {

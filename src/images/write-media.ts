@@ -1,0 +1,111 @@
+import { stat } from 'node:fs/promises';
+import { findBootLoader } from './boot-loader.ts';
+import { openSource } from './layer-files.ts';
+import { checkArguments, checkRootSize, layOutMedia } from './media-layout.ts';
+import { ociArchive } from './oci-archive.ts';
+import { type Flat, ociPieces } from './output-files.ts';
+import { type Piece, piecesSize, replaceFile } from './pieces.ts';
+import type { Progress } from './progress.ts';
+import type { Tools } from './tool-run.ts';
+import { checkTarget, DISK_TOOLS, writeDisk } from './write-disk.ts';
+import { checkEspFolder, writeEsp } from './write-esp.ts';
+import { writeUki } from './write-uki.ts';
+
+/** What is written beside an image, for machines that boot it without a network. */
+export interface Media {
+  /** A unified kernel image. */
+  readonly uki: string | undefined;
+  /** The folder of an EFI system partition. */
+  readonly esp: string | undefined;
+  /** A disk image. */
+  readonly disk: string | undefined;
+  /** Kernel arguments beside `root=`. */
+  readonly args: string;
+}
+
+/** The files of a build that media are made of. */
+export interface MediaSources {
+  /** What a menu calls the image. */
+  readonly name: string;
+  readonly kernel: string;
+  readonly initrd: string;
+}
+
+/** What writing takes from outside. */
+export interface WriteMediaMeans {
+  readonly tools: Tools;
+  readonly progress: Progress;
+}
+
+/**
+ * Checks what can be known before the work begins: the places, the programs and the arguments.
+ * @throws BadImage, MissingTool
+ */
+export async function checkMediaTargets({ uki, esp, disk, args }: Media, tools: Tools): Promise<void> {
+  if (esp !== undefined || disk !== undefined) checkArguments(args);
+  for (const path of [uki, disk]) if (path !== undefined) await checkTarget(path);
+  if (esp !== undefined) await checkEspFolder(esp);
+  if (disk !== undefined) for (const tool of DISK_TOOLS) await tools.version(tool);
+}
+
+/**
+ * Checks what the image alone decides, before roots are made of it.
+ * @throws BadImage for one that is too large
+ */
+export function checkMediaSize({ esp, disk }: Media, { image }: Flat): void {
+  if (esp !== undefined || disk !== undefined) checkRootSize(ociArchive(image, 'latest').size);
+}
+
+/** Which boot loader the media have. */
+export type LoaderKind = 'shim and GRUB' | 'systemd-boot';
+
+/**
+ * Writes what was asked for; each of them replaces what was there when it is whole.
+ * @returns the boot loader, where there is one beside the kernel
+ * @throws BadImage with what to do, ToolFailed; the operating system's error
+ */
+export async function writeMedia(
+  flat: Flat,
+  { uki, esp, disk, args }: Media,
+  { name, kernel, initrd }: MediaSources,
+  { tools, progress }: WriteMediaMeans,
+): Promise<LoaderKind | undefined> {
+  const archive = ociPieces(flat.image);
+  const parts = { name, args, archive, kernel: await wholeFile(kernel), initrd: await wholeFile(initrd) };
+  const total = piecesSize([parts.kernel, parts.initrd, ...archive]);
+  if (uki !== undefined) {
+    progress.begin('uki', `writing ${uki}`, total);
+    await replaceFile(uki, (path) => writeUki(path, flat, { ...parts, progress: progress.advance }));
+    progress.end();
+  }
+  if (esp === undefined && disk === undefined) return undefined;
+  const loader = await findBootLoader(flat, await firstPage(kernel));
+  const kind = loader.kind === 'grub' ? 'shim and GRUB' : loader.kind;
+  const files = layOutMedia({ ...parts, loader });
+  const means = { progress: progress.advance, epoch: flat.epoch };
+  if (esp !== undefined) {
+    progress.begin('esp', `writing ${esp}, with ${kind}`, total);
+    await writeEsp(esp, files, means);
+    progress.end();
+  }
+  if (disk !== undefined) {
+    progress.begin('disk', `writing ${disk}, with ${kind}`, total);
+    const { digest } = flat.image.manifest;
+    await replaceFile(disk, (path) => writeDisk(path, files, { ...means, tools, digest }));
+    progress.end();
+  }
+  return kind;
+}
+
+async function wholeFile(file: string): Promise<Piece> {
+  return { file, size: (await stat(file)).size };
+}
+
+async function firstPage(file: string): Promise<Buffer> {
+  const source = await openSource(file);
+  try {
+    return await source.read(0, 4096);
+  } finally {
+    await source.close();
+  }
+}
