@@ -123,9 +123,11 @@ export async function findBootLoader(flat: Flat, kernel: Buffer): Promise<BootLo
   if (signed) return signed;
   const { path, bytes } = await findSystemd(flat, 'systemd-bootSUFFIX.efi');
   if (bytes) return { kind: 'systemd-boot', programs: { [bootName(suffixOf(flat))]: bytes } };
+  const { architecture } = flat.image;
+  const suffix = suffixOf(flat);
   throw new BadImage(
     `the image has no signed shim, GRUB and kernel, and neither it nor this machine has /${path}: install in the image ` +
-      'shim-signed and grub-efi-amd64-signed (Debian; Fedora: shim-x64, grub2-efi-x64) beside a kernel of the ' +
-      'distribution, or systemd-boot-efi (Debian; Fedora: systemd-boot-unsigned)',
+      `shim-signed and grub-efi-${architecture}-signed (Debian; Fedora: shim-${suffix}, grub2-efi-${suffix}) beside a ` +
+      'kernel of the distribution, or systemd-boot-efi (Debian; Fedora: systemd-boot-unsigned)',
   );
 }

@@ -18,9 +18,9 @@ export interface MachineSpec {
 }
 
 /** cmpxchg16b is wrong in QEMU 7.2's software emulation and corrupts Linux 6.12's memory allocator. */
-const CPU = ['-accel', 'tcg,thread=multi', '-cpu', 'max,cx16=off', '-smp', '2'];
+export const CPU = ['-accel', 'tcg,thread=multi', '-cpu', 'max,cx16=off', '-smp', '2'];
 
-const OVMF = '/usr/share/OVMF';
+export const OVMF = '/usr/share/OVMF';
 
 function firmwareArgs(firmware: MachineFirmware, vars: string): readonly string[] {
   if (firmware === 'bios') return ['-machine', 'q35,graphics=off', '-boot', 'n'];
