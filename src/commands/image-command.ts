@@ -27,6 +27,7 @@ interface BuildFlags {
   readonly arch?: string;
   readonly kernel?: string;
   readonly initrd?: string;
+  readonly builder?: string;
   readonly uki?: string;
   readonly esp?: string;
   readonly disk?: string;
@@ -50,6 +51,7 @@ export function addImageCommands(program: Command, means: ImageCommandMeans): vo
     .option('--arch <name>', 'the architecture, such as amd64 or arm64 (default: that of this machine)')
     .option('--kernel <version>', 'which of several kernels (default: the newest)')
     .option('--initrd <file>', 'take this initrd instead of making one')
+    .option('--builder <source>', 'an image of the same distribution that has dracut, where the image has none')
     .option('--uki <file>', 'write one file too that UEFI boots alone: stub, kernel, initrd, root and arguments')
     .option('--esp <folder>', 'write an EFI system partition too, for a stick: boot loader, kernel, initrd, root')
     .option('--disk <file>', 'write a disk image too, with that EFI system partition')

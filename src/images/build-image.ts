@@ -4,11 +4,11 @@ import { currentBuild, makeWorkFolder, type Places, placesOf, publish, removeAba
 import { type FetchedImage, fetchImage } from './fetch-image.ts';
 import { flatEntries, indexLayers } from './flatten.ts';
 import type { Built } from './image-text.ts';
-import { makeInitrd } from './initrd.ts';
-import { pickKernel } from './kernel.ts';
+import { type BuilderImage, type InitrdOrigin, makeInitrd } from './initrd.ts';
+import { type Kernel, pickKernel } from './kernel.ts';
 import { hashFile, type LayerFile, openLayer } from './layer-files.ts';
-import { type BuildManifest, type BuiltFile, type BuiltRoot, memoryNeeded } from './manifest.ts';
-import { BadImage } from './oci-image.ts';
+import { type BuildManifest, type BuiltFile, type BuiltRoot, type BuiltSource, memoryNeeded } from './manifest.ts';
+import { BadImage, type OciImage } from './oci-image.ts';
 import { type Flat, ROOT_FILES, type RootKind, writeContent, writeRoot } from './output-files.ts';
 import type { Progress } from './progress.ts';
 import { labelled, readPolicy } from './selinux-policy.ts';
@@ -33,6 +33,8 @@ export interface BuildOptions {
   readonly kernel: string | undefined;
   /** A ready initrd of the caller's. */
   readonly initrd: string | undefined;
+  /** An image in whose root dracut runs, where the image itself has none. */
+  readonly builder: ImageSource | undefined;
   /** What to write beside, for machines that boot without a network. */
   readonly media: Media;
   /** Seconds since 1970: SOURCE_DATE_EPOCH. */
@@ -69,6 +71,18 @@ function unpackedSize(flat: Flat): number {
   let size = 0;
   for (const { entry } of flatEntries(flat.tree)) size += Math.ceil(entry.size / 4096) * 4096;
   return size;
+}
+
+async function bringImage(
+  { artifacts, source, architecture, insecure }: BuildOptions,
+  work: string,
+  { tools, progress }: BuildMeans,
+): Promise<FetchedImage> {
+  const { blobs } = placesOf(artifacts);
+  progress.begin('fetch', source.kind === 'tar' ? `reading ${source.path}` : `fetching ${source.reference}`);
+  const image = await fetchImage({ source, architecture, insecure, blobs, work, tools });
+  progress.end();
+  return image;
 }
 
 async function openLayers(image: FetchedImage, folder: string, { tools, progress }: BuildMeans): Promise<LayerFile[]> {
@@ -122,6 +136,47 @@ async function describe(folder: string, file: string): Promise<BuiltFile> {
   return { file, sha256: digest, size };
 }
 
+function describeSource({ manifest, created, layers }: OciImage): BuiltSource {
+  return { digest: manifest.digest, created: created ?? null, layers: layers.map(({ digest }) => digest) };
+}
+
+/** Puts the initrd where it belongs: the caller's, the image's own, or one that dracut makes. */
+async function bringInitrd(
+  flat: Flat,
+  kernel: Kernel,
+  target: string,
+  scratch: string,
+  options: BuildOptions,
+  means: BuildMeans,
+): Promise<InitrdOrigin | { readonly from: 'given'; readonly builder?: never }> {
+  const { tools, progress } = means;
+  if (options.initrd !== undefined) {
+    await copyFile(options.initrd, target);
+    return { from: 'given' };
+  }
+  const { builder: source } = options;
+  let layers: readonly LayerFile[] = [];
+  const openBuilder = async (source: ImageSource): Promise<BuilderImage> => {
+    progress.end();
+    const folder = join(scratch, 'builder');
+    await mkdir(folder);
+    const fetching = { ...options, source, architecture: flat.image.architecture };
+    const image = await bringImage(fetching, folder, means);
+    layers = await openLayers(image, folder, means);
+    const tree = await indexLayers(layers);
+    progress.begin('initrd', 'making the initrd in the builder');
+    return { image, layers, tree };
+  };
+  progress.begin('initrd', 'making the initrd');
+  try {
+    const builder = source && (() => openBuilder(source));
+    return await makeInitrd(flat, kernel, { tools, scratch, target, builder, progress: progress.advance });
+  } finally {
+    await Promise.all(layers.map((layer) => layer.close()));
+    progress.end();
+  }
+}
+
 /** The files of a build, but its manifest. */
 async function writeFiles(
   flat: Flat,
@@ -138,12 +193,8 @@ async function writeFiles(
   await writeContent(flat.layers, kernel.content, join(out, 'vmlinuz'));
   progress.end();
   const total = unpackedSize(flat);
-  let from: 'own' | 'dracut' | 'given' = 'given';
-  progress.begin('initrd', 'making the initrd');
   const target = join(out, 'initrd.img');
-  if (options.initrd !== undefined) await copyFile(options.initrd, target);
-  else from = await makeInitrd(flat, kernel, { tools, scratch, target, progress: progress.advance });
-  progress.end();
+  const origin = await bringInitrd(flat, kernel, target, scratch, options, means);
   const initrd = await describe(out, 'initrd.img');
   const roots: Partial<Record<RootKind, BuiltRoot>> = {};
   for (const kind of options.roots) {
@@ -163,14 +214,10 @@ async function writeFiles(
   const manifest: BuildManifest = {
     format: 1,
     architecture: image.architecture,
-    source: {
-      digest: image.manifest.digest,
-      created: image.created ?? null,
-      layers: image.layers.map(({ digest }) => digest),
-    },
+    source: describeSource(image),
     unpacked: total,
     kernel: { ...(await describe(out, 'vmlinuz')), version: kernel.version },
-    initrd: { ...initrd, from },
+    initrd: { ...initrd, from: origin.from, ...(origin.builder && { builder: describeSource(origin.builder) }) },
     selinux: flat.policy ?? null,
     roots,
     tools: versions,
@@ -191,20 +238,11 @@ async function toolVersions({ source, roots }: BuildOptions, tools: Tools): Prom
 
 async function build(places: Places, work: string, options: BuildOptions, means: BuildMeans): Promise<Built> {
   const { progress, now } = means;
-  const { source, architecture, insecure, name } = options;
+  const { name } = options;
   const versions = await toolVersions(options, means.tools);
   const [out, scratch, fetched] = [join(work, 'out'), join(work, 'scratch'), join(work, 'image')];
   for (const folder of [out, scratch, fetched]) await mkdir(folder);
-  progress.begin('fetch', source.kind === 'tar' ? `reading ${source.path}` : `fetching ${source.reference}`);
-  const image = await fetchImage({
-    source,
-    architecture,
-    insecure,
-    blobs: places.blobs,
-    work: fetched,
-    tools: means.tools,
-  });
-  progress.end();
+  const image = await bringImage(options, fetched, means);
   const layers = await openLayers(image, scratch, means);
   let written: Pick<Built, 'manifest' | 'loader'>;
   try {
@@ -231,7 +269,7 @@ async function build(places: Places, work: string, options: BuildOptions, means:
  */
 export async function buildImage(options: BuildOptions, means: BuildMeans): Promise<Built> {
   const places = placesOf(options.artifacts);
-  if (options.source.kind === 'tar') await mustBeFile(options.source.path);
+  for (const source of [options.source, options.builder]) if (source?.kind === 'tar') await mustBeFile(source.path);
   if (options.initrd !== undefined) await mustBeFile(options.initrd);
   await checkMediaTargets(options.media, means.tools);
   // A name that cannot be used is told at once and not in the end.

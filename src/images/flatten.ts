@@ -27,6 +27,12 @@ export async function indexLayers(layers: readonly ByteSource[]): Promise<Tree> 
   return tree;
 }
 
+/** A tree, and the layers that have what is in its files. */
+export interface FileTree {
+  readonly layers: readonly ByteSource[];
+  readonly tree: Tree;
+}
+
 /** A file with all that is to be written of it. */
 export interface FlatEntry {
   readonly entry: TarEntry;

@@ -24,6 +24,8 @@ function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / (1024 * 1024))} MiB`;
 }
 
+const ORIGINS = { own: "the image's own", dracut: 'made by dracut', given: 'given' };
+
 /** All of a build, for people. */
 export function formatImage(
   name: string,
@@ -41,7 +43,7 @@ export function formatImage(
     `source ${source.digest}, ${architecture}, ${formatBytes(unpacked)} unpacked\n`,
     columns([
       row(kernel, `kernel ${kernel.version}`),
-      row(initrd, { own: "the image's own", dracut: 'made by dracut', given: 'given' }[initrd.from]),
+      row(initrd, initrd.builder ? 'made by dracut of the builder' : ORIGINS[initrd.from]),
       ...Object.values(roots).map((root) => row(root, `a node needs about ${megabytes(root.memory)}`)),
     ]),
     loader === undefined ? '' : `media boot by ${SECURITY[loader]}\n`,

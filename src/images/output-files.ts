@@ -2,12 +2,12 @@ import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ByteSource } from './byte-source.ts';
 import { type FetchedImage, uuidOf } from './fetch-image.ts';
-import { contentBytes, type FlattenOptions, flatEntries, writeTar } from './flatten.ts';
+import { contentBytes, type FileTree, type FlattenOptions, flatEntries, writeTar } from './flatten.ts';
 import { ociArchive } from './oci-archive.ts';
 import { type Piece, writePieces } from './pieces.ts';
 import type { Bytes } from './tar-entry.ts';
 import type { Tools } from './tool-run.ts';
-import type { Content, Inode, Tree } from './tree.ts';
+import type { Content, Inode } from './tree.ts';
 
 /** The forms in which a root file system can be written. */
 export const ROOT_KINDS = ['squashfs', 'erofs', 'tar.zst', 'oci'] as const;
@@ -22,10 +22,8 @@ export const ROOT_FILES: Readonly<Record<RootKind, { readonly file: string; read
 };
 
 /** What all forms are made from. */
-export interface Flat {
+export interface Flat extends FileTree {
   readonly image: FetchedImage;
-  readonly layers: readonly ByteSource[];
-  readonly tree: Tree;
   /** Seconds since 1970: what the build gives for the time of making. */
   readonly epoch: number;
   readonly flatten: FlattenOptions;

@@ -1,6 +1,6 @@
 import { findStub } from './boot-loader.ts';
-import { readFile } from './flatten.ts';
 import { aligned, mediaArguments, rootInitrd } from './media-layout.ts';
+import { readOsRelease } from './os-release.ts';
 import type { Flat } from './output-files.ts';
 import { type Piece, piecesSize, writePieces } from './pieces.ts';
 import { layOutUki } from './uki-layout.ts';
@@ -16,14 +16,6 @@ export interface UkiParts {
   readonly progress: (bytes: number) => void;
 }
 
-async function osRelease({ tree, layers }: Flat): Promise<Buffer> {
-  for (const path of ['etc/os-release', 'usr/lib/os-release']) {
-    const text = await readFile(layers, tree, path, 65_536);
-    if (text) return text;
-  }
-  return Buffer.from('ID=linux\n');
-}
-
 /**
  * Writes one file that UEFI boots alone, by HTTP or from a stick: systemd's stub with kernel, initrd, root and
  * arguments in it (https://uapi-group.org/specifications/specs/unified_kernel_image/). The root travels in the initrd.
@@ -33,7 +25,7 @@ async function osRelease({ tree, layers }: Flat): Promise<Buffer> {
 export async function writeUki(path: string, flat: Flat, parts: UkiParts): Promise<void> {
   const stub = await findStub(flat);
   const sections: readonly (readonly [name: string, pieces: readonly Piece[]])[] = [
-    ['.osrel', [await osRelease(flat)]],
+    ['.osrel', [Buffer.from((await readOsRelease(flat)).text)]],
     ['.cmdline', [Buffer.from(mediaArguments(parts.args))]],
     ['.linux', [parts.kernel]],
     ['.initrd', [...aligned(parts.initrd), ...rootInitrd(parts.archive)]],
