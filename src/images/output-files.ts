@@ -4,10 +4,11 @@ import type { ByteSource } from './byte-source.ts';
 import { type FetchedImage, uuidOf } from './fetch-image.ts';
 import { contentBytes, type FileTree, type FlattenOptions, flatEntries, writeTar } from './flatten.ts';
 import { ociArchive } from './oci-archive.ts';
-import { type Piece, writePieces } from './pieces.ts';
+import type { Piece } from './pieces.ts';
 import type { Bytes } from './tar-entry.ts';
 import type { Tools } from './tool-run.ts';
 import type { Content, Inode } from './tree.ts';
+import { writePieces } from './write-pieces.ts';
 
 /** The forms in which a root file system can be written. */
 export const ROOT_KINDS = ['squashfs', 'erofs', 'tar.zst', 'oci'] as const;

@@ -3,9 +3,10 @@ import { open, stat } from 'node:fs/promises';
 import { uuidOf } from './fetch-image.ts';
 import { foldersOf, type MediaFile } from './media-layout.ts';
 import { BadImage } from './oci-image.ts';
-import { piecesSize, readPieces } from './pieces.ts';
+import { piecesSize } from './pieces.ts';
 import type { Tools } from './tool-run.ts';
 import type { MediaMeans } from './write-esp.ts';
+import { readPieces } from './write-pieces.ts';
 
 /** The programs that make a disk image: a partition table, a file system, and files in it. None of them needs root. */
 export const DISK_TOOLS = ['sfdisk', 'mkfs.vfat', 'mmd', 'mcopy'];

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { namesIn } from './atomic-folder.ts';
 import { foldersOf, type MediaFile } from './media-layout.ts';
 import { BadImage } from './oci-image.ts';
-import { besides, writePieces } from './pieces.ts';
+import { besides, writePieces } from './write-pieces.ts';
 
 /** Told of bytes that went by, and what time the files get, seconds since 1970. */
 export interface MediaMeans {

@@ -4,11 +4,12 @@ import { openSource } from './layer-files.ts';
 import { checkArguments, checkRootSize, layOutMedia } from './media-layout.ts';
 import { ociArchive } from './oci-archive.ts';
 import { type Flat, ociPieces } from './output-files.ts';
-import { type Piece, piecesSize, replaceFile } from './pieces.ts';
+import { type Piece, piecesSize } from './pieces.ts';
 import type { Progress } from './progress.ts';
 import type { Tools } from './tool-run.ts';
 import { checkTarget, DISK_TOOLS, writeDisk } from './write-disk.ts';
 import { checkEspFolder, writeEsp } from './write-esp.ts';
+import { replaceFile } from './write-pieces.ts';
 import { writeUki } from './write-uki.ts';
 
 /** What is written beside an image, for machines that boot it without a network. */

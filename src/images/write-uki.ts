@@ -2,8 +2,9 @@ import { findStub } from './boot-loader.ts';
 import { aligned, mediaArguments, rootInitrd } from './media-layout.ts';
 import { readOsRelease } from './os-release.ts';
 import type { Flat } from './output-files.ts';
-import { type Piece, piecesSize, writePieces } from './pieces.ts';
+import { type Piece, piecesSize } from './pieces.ts';
 import { layOutUki } from './uki-layout.ts';
+import { writePieces } from './write-pieces.ts';
 
 /** What a unified kernel image is made of. */
 export interface UkiParts {

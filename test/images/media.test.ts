@@ -4,8 +4,9 @@ import { memorySource } from '../../src/images/byte-source.ts';
 import { scanCpio } from '../../src/images/cpio.ts';
 import { checkArguments, checkRootSize, foldersOf, layOutMedia } from '../../src/images/media-layout.ts';
 import { isSigned } from '../../src/images/pe.ts';
-import { piecesSize, readPieces } from '../../src/images/pieces.ts';
+import { piecesSize } from '../../src/images/pieces.ts';
 import { fatSize } from '../../src/images/write-disk.ts';
+import { readPieces } from '../../src/images/write-pieces.ts';
 import { makePe } from '../support/pe.ts';
 
 const GRUB: BootLoader = {

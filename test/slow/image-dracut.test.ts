@@ -8,6 +8,9 @@ import { must, start } from '../support/process.ts';
 
 // A real Debian, with a kernel and dracut: the initrd is made in user namespaces, and what comes out boots.
 
+/** Images of one content, made at different times, are to give the same. */
+const TIME = { SOURCE_DATE_EPOCH: '1700000000' };
+
 let folder: string;
 let source: string;
 let builder: Builder;
@@ -28,11 +31,22 @@ describe('an image without an initrd of its own', () => {
     timeout: 600_000,
   }, async () => {
     const build = async (name: string, ...more: readonly string[]) =>
-      JSON.parse(await builder.must(['build', source, '--name', name, '--root', 'oci', '--json', ...more]));
+      JSON.parse(await builder.must(['build', source, '--name', name, '--root', 'oci', '--json', ...more], TIME));
     const uki = ['--uki', join(builder.folder, 'boot.efi'), '--append', 'console=ttyS0 rd.tmpfs.size=90%'];
     const [first, second] = [await build('a', ...uki), await build('b')];
     expect(first.initrd).toMatchObject({ from: 'dracut', file: 'initrd.img' });
     expect(second.id).toBe(first.id);
+  });
+
+  it('gets the same one from a builder where it has no dracut', { timeout: 600_000 }, async () => {
+    const without = ['usr/bin/.wh.dracut', 'usr/sbin/.wh.dracut'].map((name) => ({ name }));
+    const bare = await debianLayout('bookworm', join(folder, 'bare'), without);
+    const other = await debianLayout('bookworm', join(folder, 'builder'), [{ name: 'usr/lib/.wh.modules' }]);
+    const args = ['build', bare, '--name', 'bare', '--root', 'oci', '--json'];
+    expect((await builder.run(args)).stderr).toContain('mmdebstrap --variant=minbase');
+    const built = JSON.parse(await builder.must([...args, '--builder', other], TIME));
+    const own = JSON.parse(await builder.must(['show', 'a', '--json']));
+    expect(built.initrd).toMatchObject({ from: 'dracut', sha256: own.initrd.sha256 });
   });
 
   it('boots as one file under UEFI, without any network', { timeout: 900_000 }, async () => {
