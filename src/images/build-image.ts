@@ -79,8 +79,12 @@ async function bringImage(
   { tools, progress }: BuildMeans,
 ): Promise<FetchedImage> {
   const { blobs } = placesOf(artifacts);
-  progress.begin('fetch', source.kind === 'tar' ? `reading ${source.path}` : `fetching ${source.reference}`);
-  const image = await fetchImage({ source, architecture, insecure, blobs, work, tools });
+  if (source.kind === 'tar') progress.begin('fetch', `reading ${source.path}`, (await stat(source.path)).size);
+  else progress.begin('fetch', `fetching ${source.reference}`);
+  const image = await fetchImage({
+    ...{ source, architecture, insecure, blobs, work, tools },
+    progress: progress.advance,
+  });
   progress.end();
   return image;
 }
@@ -93,9 +97,8 @@ async function openLayers(image: FetchedImage, folder: string, { tools, progress
     image.layers.reduce((sum, { size }) => sum + size, 0),
   );
   try {
-    for (const [i, { digest, size }] of image.layers.entries()) {
-      layers.push(await openLayer(tools, image.file(digest), join(folder, `layer-${i}.tar`)));
-      progress.advance(size);
+    for (const [i, { digest }] of image.layers.entries()) {
+      layers.push(await openLayer(tools, image.file(digest), join(folder, `layer-${i}.tar`), progress.advance));
     }
   } catch (error) {
     await Promise.all(layers.map((layer) => layer.close()));

@@ -4,9 +4,10 @@ import type { ByteSource } from './byte-source.ts';
 import { type FetchedImage, uuidOf } from './fetch-image.ts';
 import { contentBytes, type FileTree, type FlattenOptions, flatEntries, writeTar } from './flatten.ts';
 import { ociArchive } from './oci-archive.ts';
+import { BadImage } from './oci-image.ts';
 import type { Piece } from './pieces.ts';
-import type { Bytes } from './tar-entry.ts';
-import type { Tools } from './tool-run.ts';
+import { type Bytes, printable } from './tar-entry.ts';
+import { ToolFailed, type Tools } from './tool-run.ts';
 import type { Content, Inode } from './tree.ts';
 import { writePieces } from './write-pieces.ts';
 
@@ -74,9 +75,29 @@ function writeSquashfs(flat: Flat, path: string, options: OutputOptions): Promis
   return fromTree(flat, options, (tree) => ['mksquashfs', tree, path, '-noappend', ...SQUASHFS]);
 }
 
-function writeErofs(flat: Flat, path: string, options: OutputOptions): Promise<void> {
+async function writeErofs(flat: Flat, path: string, options: OutputOptions): Promise<void> {
   const uuid = uuidOf(flat.image.manifest.digest);
-  return fromTree(flat, options, (tree) => ['mkfs.erofs', '--quiet', '-d', '1', '-z', 'lz4hc', '-U', uuid, path, tree]);
+  const command = ['mkfs.erofs', '--quiet', '-d', '1', '-z', 'lz4hc', '-U', uuid, path];
+  try {
+    await fromTree(flat, options, (tree) => [...command, tree]);
+  } catch (error) {
+    throw error instanceof ToolFailed ? explainErofs(error, flat) : error;
+  }
+}
+
+/** Linux's longest name, bytes, which mkfs.erofs 1.5 fails at with words that say nothing of it. */
+const LONGEST_NAME = 255;
+
+function explainErofs(error: ToolFailed, flat: Flat): Error {
+  for (const { entry } of flatEntries(flat.tree)) {
+    if (entry.name.length - (entry.name.lastIndexOf('/') + 1) < LONGEST_NAME) continue;
+    return new BadImage(
+      `this mkfs.erofs takes no names of ${LONGEST_NAME} bytes, as ${printable(entry.name)} has: shorten it, take a ` +
+        'newer erofs-utils (1.8), or another root, such as squashfs',
+      { cause: error },
+    );
+  }
+  return error;
 }
 
 /**
