@@ -274,7 +274,7 @@ export async function buildImage(options: BuildOptions, means: BuildMeans): Prom
   const places = placesOf(options.artifacts);
   for (const source of [options.source, options.builder]) if (source?.kind === 'tar') await mustBeFile(source.path);
   if (options.initrd !== undefined) await mustBeFile(options.initrd);
-  await checkMediaTargets(options.media, means.tools);
+  await checkMediaTargets(options.media, means.tools, means.now());
   // A name that cannot be used is told at once and not in the end.
   await currentBuild(places, options.name);
   let work: string | undefined;

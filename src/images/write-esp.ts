@@ -44,7 +44,7 @@ export async function checkEspFolder(folder: string): Promise<void> {
  */
 export async function writeEsp(folder: string, files: readonly MediaFile[], means: MediaMeans): Promise<void> {
   const { progress, epoch } = means;
-  const [fresh, old] = [besides(folder), besides(folder)];
+  const [fresh, old] = [await besides(folder), await besides(folder)];
   try {
     await mkdir(fresh);
     const folders = foldersOf(files);

@@ -9,7 +9,7 @@ import type { Progress } from './progress.ts';
 import type { Tools } from './tool-run.ts';
 import { checkTarget, DISK_TOOLS, writeDisk } from './write-disk.ts';
 import { checkEspFolder, writeEsp } from './write-esp.ts';
-import { replaceFile } from './write-pieces.ts';
+import { removeStale, replaceFile } from './write-pieces.ts';
 import { writeUki } from './write-uki.ts';
 
 /** What is written beside an image, for machines that boot it without a network. */
@@ -39,14 +39,17 @@ export interface WriteMediaMeans {
 }
 
 /**
- * Checks what can be known before the work begins: the places, the programs and the arguments.
+ * Checks what can be known before the work begins: the places, the programs and the arguments. Removes what killed
+ * builds left at the places.
+ * @param now milliseconds since 1970
  * @throws BadImage, MissingTool
  */
-export async function checkMediaTargets({ uki, esp, disk, args }: Media, tools: Tools): Promise<void> {
+export async function checkMediaTargets({ uki, esp, disk, args }: Media, tools: Tools, now: number): Promise<void> {
   if (esp !== undefined || disk !== undefined) checkArguments(args);
   for (const path of [uki, disk]) if (path !== undefined) await checkTarget(path);
   if (esp !== undefined) await checkEspFolder(esp);
   if (disk !== undefined) for (const tool of DISK_TOOLS) await tools.version(tool);
+  for (const path of [uki, esp, disk]) if (path !== undefined) await removeStale(path, now);
 }
 
 /**

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isAbandoned, namesIn, uniqueName } from './atomic-folder.ts';
 import { openSource } from './layer-files.ts';
 import type { Piece } from './pieces.ts';
 
@@ -30,9 +30,28 @@ export async function* readPieces(pieces: readonly Piece[]): AsyncGenerator<Uint
   }
 }
 
-/** A name beside a file, for what will replace it once it is whole. */
-export function besides(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.new`);
+const SUFFIX = '.new';
+const prefixOf = (path: string): string => `.${basename(path)}.`;
+
+/** A place beside a file or folder, for what will replace it once it is whole. */
+export async function besides(path: string): Promise<string> {
+  return join(dirname(path), `${prefixOf(path)}${await uniqueName()}${SUFFIX}`);
+}
+
+/**
+ * Removes what was beside a file or folder when its writer was killed.
+ * @param now milliseconds since 1970
+ */
+export async function removeStale(path: string, now: number): Promise<void> {
+  const prefix = prefixOf(path);
+  for (const name of await namesIn(dirname(path))) {
+    if (!name.startsWith(prefix) || !name.endsWith(SUFFIX)) continue;
+    const owner = name.slice(prefix.length, -SUFFIX.length);
+    const stale = join(dirname(path), name);
+    if (/^[0-9a-f]{12}-\d+-\d*-[0-9a-f]{8}$/.test(owner) && (await isAbandoned(stale, owner, now))) {
+      await rm(stale, { recursive: true, force: true });
+    }
+  }
 }
 
 /**
@@ -62,7 +81,7 @@ export async function writePieces(
  * @throws the operating system's error
  */
 export async function replaceFile(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = besides(path);
+  const temporary = await besides(path);
   try {
     await write(temporary);
     await rename(temporary, path);

@@ -129,6 +129,26 @@ describe('a disk image', () => {
   });
 });
 
+describe('a build that is killed', () => {
+  it('at any moment leaves the media before it whole, and the next one removes its rest', async () => {
+    const args = ['build', `oci:${sources}/debian`, '--name', 'a', '--esp', at('esp'), '--disk', at('disk.img')];
+    const began = performance.now();
+    await builder.must(args);
+    const duration = performance.now() - began;
+    const [esp, disk] = [await filesIn(at('esp')), await readFile(at('disk.img'))];
+    for (let i = 0; i < 10; i++) {
+      const running = builder.start(args);
+      const timer = setTimeout(() => running.child.kill('SIGKILL'), (duration * (i + Math.random())) / 10);
+      await running.exit;
+      clearTimeout(timer);
+      expect((await readFile(at('disk.img'))).equals(disk)).toBe(true);
+    }
+    await builder.must(args);
+    expect(await filesIn(at('esp'))).toEqual(esp);
+    expect((await readdir(builder.folder)).filter((name) => name.endsWith('.new'))).toEqual([]);
+  });
+});
+
 describe('what goes wrong', () => {
   const fails = async (args: readonly string[], env?: Readonly<Record<string, string>>) => {
     const { code, stderr } = await builder.run(['build', `oci:${sources}/debian`, '--name', 'a', ...args], env);
