@@ -1,6 +1,7 @@
 import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { currentBuild, makeWorkFolder, type Places, placesOf, publish, removeAbandoned } from './atomic-folder.ts';
+import { DiskFull, isDiskFull } from './disk-full.ts';
 import { type FetchedImage, fetchImage } from './fetch-image.ts';
 import { flatEntries, indexLayers } from './flatten.ts';
 import type { Built } from './image-text.ts';
@@ -51,15 +52,8 @@ export interface BuildMeans {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** There is no room left; the image is as it was. */
-export class DiskFull extends Error {
-  override readonly name = 'DiskFull';
-}
-
 function tellDiskFull(error: unknown, { artifacts, name }: BuildOptions): unknown {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT' && !/No space left on device|Disk quota exceeded/i.test(message ?? ''))
-    return error;
+  if (error instanceof DiskFull || !isDiskFull(error)) return error;
   return new DiskFull(
     `no space is left on the disk of ${artifacts}: image ${name} is as it was before. Free some, such as with "slipway image gc"`,
     { cause: error },

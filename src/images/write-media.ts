@@ -1,8 +1,11 @@
-import { stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { findBootLoader } from './boot-loader.ts';
+import { DiskFull, isDiskFull } from './disk-full.ts';
 import { openSource } from './layer-files.ts';
 import { checkArguments, checkRootSize, layOutMedia } from './media-layout.ts';
 import { ociArchive } from './oci-archive.ts';
+import { BadImage } from './oci-image.ts';
 import { type Flat, ociPieces } from './output-files.ts';
 import { type Piece, piecesSize } from './pieces.ts';
 import type { Progress } from './progress.ts';
@@ -46,10 +49,31 @@ export interface WriteMediaMeans {
  */
 export async function checkMediaTargets({ uki, esp, disk, args }: Media, tools: Tools, now: number): Promise<void> {
   if (esp !== undefined || disk !== undefined) checkArguments(args);
+  const places = [uki, esp, disk].filter((path) => path !== undefined);
+  for (const path of places) await checkParent(dirname(path));
   for (const path of [uki, disk]) if (path !== undefined) await checkTarget(path);
   if (esp !== undefined) await checkEspFolder(esp);
   if (disk !== undefined) for (const tool of DISK_TOOLS) await tools.version(tool);
-  for (const path of [uki, esp, disk]) if (path !== undefined) await removeStale(path, now);
+  for (const path of places) await removeStale(path, now);
+}
+
+/** @throws BadImage where nothing can be written beside what is to be replaced */
+async function checkParent(folder: string): Promise<void> {
+  await access(folder, constants.W_OK).catch((error: NodeJS.ErrnoException) => {
+    throw new BadImage(
+      error.code === 'ENOENT' ? `there is no folder ${folder}` : `${folder} cannot be written to (${error.code})`,
+    );
+  });
+}
+
+/** Runs what writes one of the media. */
+async function writing(path: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    throw new DiskFull(`no space is left on the disk of ${path}, which is as it was before`, { cause: error });
+  }
 }
 
 /**
@@ -79,7 +103,8 @@ export async function writeMedia(
   const total = piecesSize([parts.kernel, parts.initrd, ...archive]);
   if (uki !== undefined) {
     progress.begin('uki', `writing ${uki}`, total);
-    await replaceFile(uki, (path) => writeUki(path, flat, { ...parts, progress: progress.advance }));
+    const whole = { ...parts, progress: progress.advance };
+    await writing(uki, () => replaceFile(uki, (path) => writeUki(path, flat, whole)));
     progress.end();
   }
   if (esp === undefined && disk === undefined) return undefined;
@@ -89,13 +114,14 @@ export async function writeMedia(
   const means = { progress: progress.advance, epoch: flat.epoch };
   if (esp !== undefined) {
     progress.begin('esp', `writing ${esp}, with ${kind}`, total);
-    await writeEsp(esp, files, means);
+    await writing(esp, () => writeEsp(esp, files, means));
     progress.end();
   }
   if (disk !== undefined) {
     progress.begin('disk', `writing ${disk}, with ${kind}`, total);
     const { digest } = flat.image.manifest;
-    await replaceFile(disk, (path) => writeDisk(path, files, { ...means, tools, digest }));
+    const all = { ...means, tools, digest };
+    await writing(disk, () => replaceFile(disk, (path) => writeDisk(path, files, all)));
     progress.end();
   }
   return kind;

@@ -160,9 +160,25 @@ describe('what goes wrong', () => {
   it('is told before the work begins: a device, a file, arguments', async () => {
     expect(await fails(['--disk', '/dev/null'])).toContain('/dev/null is no file: write to one');
     expect(await fails(['--esp', at('config.yaml')])).toContain('is no folder');
-    expect(await fails(['--esp', '/proc'])).toContain('something is mounted');
+    expect(await fails(['--esp', at('config.yaml/esp')])).toContain('cannot be written to');
+    expect(await fails(['--disk', at('none/disk.img')])).toContain(`there is no folder ${at('none')}`);
     expect(await fails(['--esp', at('esp'), '--append', 'a="b"'])).toContain('boot loaders take no quotes');
     expect(await readdir(builder.artifacts)).toEqual([]);
+  });
+
+  it('is told of a full disk, and of a folder where something is mounted', async () => {
+    await mkdir(at('small'));
+    await must('mount', ['-t', 'tmpfs', '-o', 'size=64k,uid=65534,gid=65534', 'x', at('small')]);
+    try {
+      expect(await fails(['--esp', at('small')])).toContain('something is mounted');
+      for (const medium of ['--esp', '--disk', '--uki']) {
+        const path = at('small/medium');
+        expect(await fails([medium, path])).toContain(`no space is left on the disk of ${path}, which is as it was`);
+        expect(await readdir(at('small'))).toEqual([]);
+      }
+    } finally {
+      await must('umount', [at('small')]);
+    }
   });
 
   it('names the package of a program that is missing', async () => {
