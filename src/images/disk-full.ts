@@ -7,6 +7,9 @@ export class DiskFull extends Error {
 export function isDiskFull(error: unknown): boolean {
   const { code, message } = error as NodeJS.ErrnoException;
   return (
-    code === 'ENOSPC' || code === 'EDQUOT' || /No space left on device|Disk quota exceeded/i.test(String(message ?? ''))
+    error instanceof DiskFull ||
+    code === 'ENOSPC' ||
+    code === 'EDQUOT' ||
+    /No space left on device|Disk quota exceeded/i.test(String(message ?? ''))
   );
 }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { open, stat } from 'node:fs/promises';
+import { open, stat, statfs } from 'node:fs/promises';
+import { DiskFull } from './disk-full.ts';
 import { uuidOf } from './fetch-image.ts';
 import { foldersOf, type MediaFile } from './media-layout.ts';
 import { BadImage } from './oci-image.ts';
 import { piecesSize } from './pieces.ts';
-import type { Tools } from './tool-run.ts';
+import { ToolFailed, type Tools } from './tool-run.ts';
 import type { MediaMeans } from './write-esp.ts';
 import { readPieces } from './write-pieces.ts';
 
@@ -58,7 +59,7 @@ export async function checkTarget(path: string): Promise<void> {
 /**
  * Writes a disk image: a GPT with an EFI system partition, which has the files. It has holes where nothing is.
  * @param path a file that is not there yet
- * @throws ToolFailed, MissingTool; the operating system's error
+ * @throws ToolFailed, MissingTool, DiskFull; the operating system's error
  */
 export async function writeDisk(path: string, files: readonly MediaFile[], options: DiskOptions): Promise<void> {
   const { tools, digest, epoch, progress } = options;
@@ -73,8 +74,16 @@ export async function writeDisk(path: string, files: readonly MediaFile[], optio
   }
   // No settings and no time zone of the caller's own.
   const env = { SOURCE_DATE_EPOCH: String(fatTime(epoch)), TZ: 'UTC0', MTOOLSRC: '/dev/null' };
-  const run = (tool: string, args: readonly string[], input?: AsyncIterable<Uint8Array>) =>
-    tools.run(tool, args, { env, input });
+  const run = async (tool: string, args: readonly string[], input?: AsyncIterable<Uint8Array>) => {
+    try {
+      await tools.run(tool, args, { env, input });
+    } catch (error) {
+      // Each of the programs has its own words for it, or none.
+      const { bavail, bsize } = await statfs(path);
+      if (error instanceof ToolFailed && bavail * bsize < MIB) throw new DiskFull(error.message, { cause: error });
+      throw error;
+    }
+  };
   const partition = [
     `start=${FIRST}`,
     `size=${(mebibytes * MIB) / SECTOR}`,

@@ -158,7 +158,8 @@ describe('what goes wrong', () => {
   };
 
   it('is told before the work begins: a device, a file, arguments', async () => {
-    expect(await fails(['--disk', '/dev/null'])).toContain('/dev/null is no file: write to one');
+    expect(await fails(['--disk', at('artifacts')])).toContain('artifacts is no file: write to one');
+    expect(await fails(['--disk', '/dev/null'])).toContain('/dev cannot be written to');
     expect(await fails(['--esp', at('config.yaml')])).toContain('is no folder');
     expect(await fails(['--esp', at('config.yaml/esp')])).toContain('cannot be written to');
     expect(await fails(['--disk', at('none/disk.img')])).toContain(`there is no folder ${at('none')}`);
@@ -168,7 +169,7 @@ describe('what goes wrong', () => {
 
   it('is told of a full disk, and of a folder where something is mounted', async () => {
     await mkdir(at('small'));
-    await must('mount', ['-t', 'tmpfs', '-o', 'size=64k,uid=65534,gid=65534', 'x', at('small')]);
+    await must('mount', ['-t', 'tmpfs', '-o', 'size=8k,uid=65534,gid=65534', 'x', at('small')]);
     try {
       expect(await fails(['--esp', at('small')])).toContain('something is mounted');
       for (const medium of ['--esp', '--disk', '--uki']) {
