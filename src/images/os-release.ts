@@ -26,15 +26,16 @@ export async function readOsRelease({ layers, tree }: FileTree): Promise<OsRelea
   return parseOsRelease('ID=linux\n');
 }
 
-const DEBIAN = 'dracut-core,dracut-network,curl,ca-certificates,jq,zstd,xz-utils';
+/** What an initrd is made of, and with. */
+const DEBIAN = 'systemd-sysv,udev,dbus,kmod,iproute2,dracut-core,dracut-network,curl,ca-certificates,jq,zstd,xz-utils';
 
-/** How a person makes a builder of the same distribution, as an ordinary user. */
+/** How a person makes a builder of the same distribution. */
 export function howToMakeBuilder({ id, version, codename }: OsRelease): string {
   if ((id === 'debian' || id === 'ubuntu') && codename !== '') {
     return `make a builder with "mmdebstrap --variant=minbase --include=${DEBIAN} ${codename} builder.tar" and give it with --builder builder.tar`;
   }
   if (id === 'fedora' && version !== '') {
-    return `make a builder of "FROM fedora:${version}" and "RUN dnf install -y dracut dracut-network curl jq zstd xz", and give it with --builder`;
+    return `make a builder of "FROM fedora:${version}" and "RUN dnf install -y systemd-udev dracut dracut-network curl jq zstd xz", and give it with --builder`;
   }
   return 'give an image of the same distribution that has them with --builder';
 }
