@@ -5,7 +5,7 @@ import { BadImage } from './oci-image.ts';
 import type { Flat } from './output-files.ts';
 import { isSigned } from './pe.ts';
 import type { Bytes } from './tar-entry.ts';
-import { listNames, lookUp } from './tree.ts';
+import { type Directory, lookUp } from './tree.ts';
 
 /** How UEFI programs of an architecture are named (UEFI specification 2.10, section 3.5.1.1). */
 const SUFFIXES: Readonly<Record<string, string>> = { amd64: 'x64', arm64: 'aa64' };
@@ -67,13 +67,11 @@ export async function findStub(flat: Flat): Promise<Buffer> {
 /** Where Fedora and those who follow it put their signed programs: by package, by bootupd, or where they are mounted. */
 const TREES = ['usr/lib/efi', 'usr/lib/bootupd/updates/EFI', 'boot/efi/EFI'];
 
-/** The first file of a name below a folder, in byte order. */
-function findBelow(flat: Flat, folder: Bytes, name: string, depth = 5): Bytes | undefined {
-  for (const child of listNames(flat.tree, folder)) {
-    const path = `${folder}/${child}`;
-    const inode = lookUp(flat.tree, path);
-    if (inode?.type === 'file' && child === name) return path;
-    const below = inode?.type === 'directory' && depth > 0 ? findBelow(flat, path, name, depth - 1) : undefined;
+/** The first file of a name below a directory, in byte order. Links are not followed: they may lead anywhere. */
+function findBelow(directory: Directory, path: Bytes, name: string): Bytes | undefined {
+  for (const [child, { inode }] of [...directory.children].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (inode.type === 'file' && child === name) return `${path}/${child}`;
+    const below = inode.type === 'directory' ? findBelow(inode, `${path}/${child}`, name) : undefined;
     if (below !== undefined) return below;
   }
   return undefined;
@@ -81,9 +79,12 @@ function findBelow(flat: Flat, folder: Bytes, name: string, depth = 5): Bytes | 
 
 /** A signed program of the image's distribution: where Debian and Ubuntu put it, or under its name in a tree. */
 async function findSigned(flat: Flat, debian: readonly string[], name: string): Promise<Buffer | undefined> {
-  const found = TREES.map((folder) => findBelow(flat, folder, name));
+  const found = TREES.flatMap((folder) => {
+    const inode = lookUp(flat.tree, folder);
+    return (inode?.type === 'directory' && findBelow(inode, folder, name)) || [];
+  });
   for (const path of [...debian, ...found]) {
-    const bytes = path === undefined ? undefined : await readFile(flat.layers, flat.tree, path, MOST);
+    const bytes = await readFile(flat.layers, flat.tree, path, MOST);
     if (bytes && isSigned(bytes)) return bytes;
   }
   return undefined;

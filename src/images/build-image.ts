@@ -17,7 +17,7 @@ import type { ImageSource } from './source.ts';
 import { BadArchive, type Bytes } from './tar-entry.ts';
 import type { Tools } from './tool-run.ts';
 import type { Inode } from './tree.ts';
-import { checkMediaSize, checkMediaTargets, type Media, writeMedia } from './write-media.ts';
+import { checkMediaTargets, findMediaPrograms, type Media, writeMedia } from './write-media.ts';
 
 /** What {@link buildImage} makes of what. */
 export interface BuildOptions {
@@ -184,11 +184,12 @@ async function writeFiles(
 ): Promise<Pick<Built, 'manifest' | 'loader'>> {
   const { tools, progress, versions } = means;
   const { image, tree } = flat;
-  checkMediaSize(options.media, flat);
   const kernel = pickKernel(tree, options.kernel);
   progress.begin('kernel', `kernel ${kernel.version}`);
-  await writeContent(flat.layers, kernel.content, join(out, 'vmlinuz'));
+  const vmlinuz = join(out, 'vmlinuz');
+  await writeContent(flat.layers, kernel.content, vmlinuz);
   progress.end();
+  const programs = await findMediaPrograms(options.media, flat, vmlinuz);
   const total = unpackedSize(flat);
   const target = join(out, 'initrd.img');
   const origin = await bringInitrd(flat, kernel, target, scratch, options, means);
@@ -206,7 +207,7 @@ async function writeFiles(
     const built = await describe(out, file);
     roots[kind] = { ...built, memory: memoryNeeded(kind, built.size, total, initrd.size) };
   }
-  const sources = { name: options.name, kernel: join(out, 'vmlinuz'), initrd: target };
+  const sources = { ...programs, name: options.name, kernel: vmlinuz, initrd: target };
   const loader = await writeMedia(flat, options.media, sources, { tools, progress });
   const manifest: BuildManifest = {
     format: 1,

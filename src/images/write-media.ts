@@ -1,6 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { findBootLoader } from './boot-loader.ts';
+import { type BootLoader, findBootLoader, findStub } from './boot-loader.ts';
 import { DiskFull, isDiskFull } from './disk-full.ts';
 import { openSource } from './layer-files.ts';
 import { checkArguments, checkRootSize, layOutMedia } from './media-layout.ts';
@@ -28,7 +28,7 @@ export interface Media {
 }
 
 /** The files of a build that media are made of. */
-export interface MediaSources {
+export interface MediaSources extends MediaPrograms {
   /** What a menu calls the image. */
   readonly name: string;
   readonly kernel: string;
@@ -76,12 +76,22 @@ async function writing(path: string, write: () => Promise<void>): Promise<void> 
   }
 }
 
+/** The programs that media begin with, for those that were asked for. */
+export interface MediaPrograms {
+  readonly stub: Buffer | undefined;
+  readonly loader: BootLoader | undefined;
+}
+
 /**
- * Checks what the image alone decides, before roots are made of it.
- * @throws BadImage for one that is too large
+ * Finds what the image has to have for its media, before roots are made of it.
+ * @param kernel the file of the kernel
+ * @throws BadImage with what to do; for an image that is too large
  */
-export function checkMediaSize({ esp, disk }: Media, { image }: Flat): void {
-  if (esp !== undefined || disk !== undefined) checkRootSize(ociArchive(image, 'latest').size);
+export async function findMediaPrograms({ uki, esp, disk }: Media, flat: Flat, kernel: string): Promise<MediaPrograms> {
+  const stub = uki === undefined ? undefined : await findStub(flat);
+  if (esp === undefined && disk === undefined) return { stub, loader: undefined };
+  checkRootSize(ociArchive(flat.image, 'latest').size);
+  return { stub, loader: await findBootLoader(flat, await firstPage(kernel)) };
 }
 
 /** Which boot loader the media have. */
@@ -90,25 +100,24 @@ export type LoaderKind = 'shim and GRUB' | 'systemd-boot';
 /**
  * Writes what was asked for; each of them replaces what was there when it is whole.
  * @returns the boot loader, where there is one beside the kernel
- * @throws BadImage with what to do, ToolFailed; the operating system's error
+ * @throws BadImage with what to do, ToolFailed, DiskFull; the operating system's error
  */
 export async function writeMedia(
   flat: Flat,
   { uki, esp, disk, args }: Media,
-  { name, kernel, initrd }: MediaSources,
+  { name, kernel, initrd, stub, loader }: MediaSources,
   { tools, progress }: WriteMediaMeans,
 ): Promise<LoaderKind | undefined> {
   const archive = ociPieces(flat.image);
   const parts = { name, args, archive, kernel: await wholeFile(kernel), initrd: await wholeFile(initrd) };
   const total = piecesSize([parts.kernel, parts.initrd, ...archive]);
-  if (uki !== undefined) {
+  if (uki !== undefined && stub) {
     progress.begin('uki', `writing ${uki}`, total);
-    const whole = { ...parts, progress: progress.advance };
+    const whole = { ...parts, stub, progress: progress.advance };
     await writing(uki, () => replaceFile(uki, (path) => writeUki(path, flat, whole)));
     progress.end();
   }
-  if (esp === undefined && disk === undefined) return undefined;
-  const loader = await findBootLoader(flat, await firstPage(kernel));
+  if (!loader) return undefined;
   const kind = loader.kind === 'grub' ? 'shim and GRUB' : loader.kind;
   const files = layOutMedia({ ...parts, loader });
   const means = { progress: progress.advance, epoch: flat.epoch };
@@ -119,8 +128,7 @@ export async function writeMedia(
   }
   if (disk !== undefined) {
     progress.begin('disk', `writing ${disk}, with ${kind}`, total);
-    const { digest } = flat.image.manifest;
-    const all = { ...means, tools, digest };
+    const all = { ...means, tools, digest: flat.image.manifest.digest };
     await writing(disk, () => replaceFile(disk, (path) => writeDisk(path, files, all)));
     progress.end();
   }

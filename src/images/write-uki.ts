@@ -1,4 +1,3 @@
-import { findStub } from './boot-loader.ts';
 import { aligned, mediaArguments, rootInitrd } from './media-layout.ts';
 import { readOsRelease } from './os-release.ts';
 import type { Flat } from './output-files.ts';
@@ -8,6 +7,8 @@ import { writePieces } from './write-pieces.ts';
 
 /** What a unified kernel image is made of. */
 export interface UkiParts {
+  /** From {@link findStub}. */
+  readonly stub: Buffer;
   readonly kernel: Piece;
   readonly initrd: Piece;
   /** The OCI archive. */
@@ -24,7 +25,6 @@ export interface UkiParts {
  * @throws BadImage with what to do; the operating system's error
  */
 export async function writeUki(path: string, flat: Flat, parts: UkiParts): Promise<void> {
-  const stub = await findStub(flat);
   const sections: readonly (readonly [name: string, pieces: readonly Piece[]])[] = [
     ['.osrel', [Buffer.from((await readOsRelease(flat)).text)]],
     ['.cmdline', [Buffer.from(mediaArguments(parts.args))]],
@@ -32,7 +32,7 @@ export async function writeUki(path: string, flat: Flat, parts: UkiParts): Promi
     ['.initrd', [...aligned(parts.initrd), ...rootInitrd(parts.archive)]],
   ];
   const { head, padding } = layOutUki(
-    stub,
+    parts.stub,
     sections.map(([name, pieces]) => ({ name, size: piecesSize(pieces) })),
   );
   const pieces = sections.flatMap(([, section], i) => [...section, Buffer.alloc(padding[i] ?? 0)]);
