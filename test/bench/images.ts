@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { debianLayout } from '../support/debian-image.ts';
 import { createBuilder } from '../support/image-builder.ts';
 import { makeTar } from '../support/image-layers.ts';
+import { IMAGES } from '../support/images.ts';
 import { TOP } from '../support/lab.ts';
 import { must, start } from '../support/process.ts';
 import { peakMemory } from './memory.ts';
@@ -56,11 +57,7 @@ export async function benchImages(print: (row: Row) => void): Promise<void> {
   try {
     const layout = join(folder, 'oci');
     const source = await debianLayout('bookworm', layout);
-    const base = Number(
-      (await must('tar', ['-tvf', join(TOP, 'build/images/bookworm-bootable.tar')]))
-        .split('\n')
-        .reduce((sum, line) => sum + Number(line.split(/\s+/)[2] ?? 0), 0),
-    );
+    const { size: base } = await stat(join(IMAGES, 'bookworm-bootable.tar'));
     await fillingLayer(join(folder, 'filling.tar'), GB - base);
     await must('umoci', ['raw', 'add-layer', '--image', `${layout}:x`, join(folder, 'filling.tar')]);
     await must('chmod', ['-R', 'a+rX', layout]);
