@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type BootLoader, grubPrefix } from '../../src/images/boot-loader.ts';
 import { memorySource } from '../../src/images/byte-source.ts';
@@ -6,7 +9,7 @@ import { checkArguments, checkRootSize, foldersOf, layOutMedia } from '../../src
 import { isSigned } from '../../src/images/pe.ts';
 import { piecesSize } from '../../src/images/pieces.ts';
 import { fatSize } from '../../src/images/write-disk.ts';
-import { readPieces } from '../../src/images/write-pieces.ts';
+import { readPieces, writePieces } from '../../src/images/write-pieces.ts';
 import { makePe } from '../support/pe.ts';
 
 const GRUB: BootLoader = {
@@ -70,6 +73,26 @@ describe('a medium with systemd-boot', () => {
         'options root=bootc-live:/root.oci console=ttyS0 quiet\n',
     );
     expect(files['EFI/BOOT/grub.cfg']).toBeUndefined();
+  });
+});
+
+describe('what a medium is written from', () => {
+  it('is read as long as it was, and no longer', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'slipway-pieces-'));
+    try {
+      const [source, target] = [join(folder, 'source'), join(folder, 'target')];
+      await writeFile(source, 'abcdef');
+      let told = 0;
+      await writePieces(target, [Buffer.from('x'), { file: source, size: 4 }, Buffer.alloc(0)], (bytes) => {
+        told += bytes;
+      });
+      expect([await readFile(target, 'utf8'), told]).toEqual(['xabcd', 5]);
+      await expect(writePieces(target, [])).rejects.toMatchObject({ code: 'EEXIST' });
+      const short = writePieces(join(folder, 'short'), [{ file: source, size: 7 }]);
+      await expect(short).rejects.toThrow('is shorter than it was');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 
