@@ -20,24 +20,31 @@ omit_dracutmodules+=" kernel-modules kernel-modules-extra qemu qemu-net nvdimm i
 add_drivers+=" virtio_pci virtio_net virtio_blk overlay "
 `;
 
-/** Says on the console what was booted, and how; the variable's fifth byte is its value. */
-const REPORT = `
+/** Says on the console what was booted, and how, before a log-in takes the console away. */
+const REPORT_UNIT = `
 [Unit]
-After=multi-user.target
+Before=serial-getty@ttyS0.service getty@tty1.service
 [Service]
 Type=oneshot
+ExecStart=/usr/local/sbin/slipway-report
 StandardOutput=tty
-TTYPath=/dev/ttyS0
-ExecStart=/bin/sh -c '. /etc/os-release; echo "SLIPWAY-REPORT os=$VERSION_ID"; \\
-  echo "SLIPWAY-REPORT secureboot=$(od -An -t u1 -j 4 /sys/firmware/efi/efivars/SecureBoot-* | tr -d " ")"; \\
-  echo "SLIPWAY-REPORT lockdown=$(cat /sys/kernel/security/lockdown)"; echo "SLIPWAY-REPORT end"'
-[Install]
-WantedBy=multi-user.target
+TTYPath=/dev/console
+`;
+
+/** The variable's fifth byte is its value (efivarfs puts four of attributes before it). */
+const REPORT = `#!/bin/sh
+. /etc/os-release
+report() { printf '\\rSLIPWAY-REPORT %s\\n' "$*"; }
+report "os=$VERSION_ID"
+report "secureboot=$(od -An -t u1 -j 4 /sys/firmware/efi/efivars/SecureBoot-* | tr -d ' ')"
+report "lockdown=$(cat /sys/kernel/security/lockdown)"
+report end
 `;
 
 const SETTINGS: readonly Member[] = [
   { name: 'etc/dracut.conf.d/small.conf', content: DRACUT_SETTINGS },
-  { name: 'etc/systemd/system/report.service', content: REPORT },
+  { name: 'etc/systemd/system/report.service', content: REPORT_UNIT },
+  { name: 'usr/local/sbin/slipway-report', content: REPORT, mode: 0o755 },
   {
     name: 'etc/systemd/system/multi-user.target.wants/report.service',
     type: 'symlink',
