@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { type BuildMeans, type BuildOptions, buildImage } from '../images/build-image.ts';
 import { type Built, formatImage } from '../images/image-text.ts';
 import { ROOT_KINDS, type RootKind } from '../images/output-files.ts';
-import { isBuildName, parseSource, SOURCE_EXPECTED } from '../images/source.ts';
+import { type ImageSource, isBuildName, parseSource, SOURCE_EXPECTED } from '../images/source.ts';
 import { imageConfig, rootsInUse } from './image-config.ts';
 
 /** What `slipway image build` is told. */
@@ -11,14 +11,18 @@ export interface ImageBuildArguments {
   readonly name: string;
   readonly source: string;
   /** Kinds with commas between; undefined for those in use. */
-  readonly root: string | undefined;
-  readonly arch: string | undefined;
+  readonly root?: string | undefined;
+  readonly arch?: string | undefined;
   readonly insecure: boolean;
-  readonly kernel: string | undefined;
-  readonly initrd: string | undefined;
-  /** Where a unified kernel image goes, and its arguments. */
-  readonly uki: string | undefined;
-  readonly append: string | undefined;
+  readonly kernel?: string | undefined;
+  readonly initrd?: string | undefined;
+  /** The image in whose root dracut runs where the image has none. */
+  readonly builder?: string | undefined;
+  /** Where a unified kernel image, an EFI system partition and a disk image go, and their kernel arguments. */
+  readonly uki?: string | undefined;
+  readonly esp?: string | undefined;
+  readonly disk?: string | undefined;
+  readonly append?: string | undefined;
   readonly json: boolean;
   /** SOURCE_DATE_EPOCH of the environment. */
   readonly epoch: string | undefined;
@@ -40,14 +44,19 @@ function parseEpoch(text: string | undefined): number | undefined {
   throw new Error(`SOURCE_DATE_EPOCH is ${JSON.stringify(text)}: expected seconds since 1970`);
 }
 
+function readSource(text: string): ImageSource {
+  const source = parseSource(text);
+  if (!source) throw new Error(`${JSON.stringify(text)} is no source of images; expected ${SOURCE_EXPECTED}`);
+  return source;
+}
+
 /**
  * Builds an image from a container image.
  * @returns the text to print
  * @throws Unusable, Error with the remedy
  */
 export async function imageBuild(given: ImageBuildArguments, means: BuildMeans): Promise<string> {
-  const source = parseSource(given.source);
-  if (!source) throw new Error(`${JSON.stringify(given.source)} is no source of images; expected ${SOURCE_EXPECTED}`);
+  const source = readSource(given.source);
   if (!isBuildName(given.name)) {
     throw new Error(`--name ${JSON.stringify(given.name)}: expected letters, digits, ".", "_" and "-", up to 63`);
   }
@@ -61,13 +70,16 @@ export async function imageBuild(given: ImageBuildArguments, means: BuildMeans):
     insecure: given.insecure,
     kernel: given.kernel,
     initrd: given.initrd,
-    uki: given.uki === undefined ? undefined : { path: resolve(given.uki), args: given.append ?? '' },
+    builder: given.builder === undefined ? undefined : readSource(given.builder),
+    media: { uki: at(given.uki), esp: at(given.esp), disk: at(given.disk), args: given.append ?? '' },
     epoch: parseEpoch(given.epoch),
   };
   const built = await buildImage(options, means);
   return given.json ? `${JSON.stringify(toJson(given.name, built), null, 2)}\n` : formatImage(given.name, built);
 }
 
-function toJson(name: string, { id, same, manifest }: Built): unknown {
-  return { name, id, same, ...manifest };
+const at = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));
+
+function toJson(name: string, { id, same, loader, manifest }: Built): unknown {
+  return { name, id, same, ...(loader && { loader }), ...manifest };
 }

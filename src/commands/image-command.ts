@@ -27,7 +27,10 @@ interface BuildFlags {
   readonly arch?: string;
   readonly kernel?: string;
   readonly initrd?: string;
+  readonly builder?: string;
   readonly uki?: string;
+  readonly esp?: string;
+  readonly disk?: string;
   readonly append?: string;
   readonly insecure?: boolean;
   readonly quiet?: boolean;
@@ -48,19 +51,22 @@ export function addImageCommands(program: Command, means: ImageCommandMeans): vo
     .option('--arch <name>', 'the architecture, such as amd64 or arm64 (default: that of this machine)')
     .option('--kernel <version>', 'which of several kernels (default: the newest)')
     .option('--initrd <file>', 'take this initrd instead of making one')
+    .option('--builder <source>', 'an image of the same distribution that has dracut, where the image has none')
     .option('--uki <file>', 'write one file too that UEFI boots alone: stub, kernel, initrd, root and arguments')
-    .option('--append <args>', 'kernel arguments for --uki')
+    .option('--esp <folder>', 'write an EFI system partition too, for a stick: boot loader, kernel, initrd, root')
+    .option('--disk <file>', 'write a disk image too, with that EFI system partition')
+    .option('--append <args>', 'kernel arguments for --uki, --esp and --disk')
     .option('--insecure', 'accept plain HTTP and unknown certificates from the registry')
     .option('--quiet', 'show no progress')
     .option('--json', 'print JSON')
-    .action(async (source: string, { config, name, root, arch, kernel, initrd, uki, append, ...flags }: BuildFlags) => {
+    .action(async (source: string, { insecure, quiet, json, ...flags }: BuildFlags) => {
       const ending = new AbortController();
       onEnd((signal) => ending.abort(new Error(`ended by ${signal}; no image was changed`)));
-      const given = { config, name, source, root, arch, kernel, initrd, uki, append, epoch: env.SOURCE_DATE_EPOCH };
-      const progress = flags.quiet ? NO_PROGRESS : showProgress({ print: note, terminal, monotonic });
+      const progress = quiet ? NO_PROGRESS : showProgress({ print: note, terminal, monotonic });
       const tools = createTools(env, ending.signal);
-      const options = { ...given, insecure: flags.insecure ?? false, json: flags.json ?? false };
-      print(await imageBuild(options, { tools, progress, now, signal: ending.signal }));
+      const switches = { insecure: insecure ?? false, json: json ?? false };
+      const given = { ...flags, source, ...switches, epoch: env.SOURCE_DATE_EPOCH };
+      print(await imageBuild(given, { tools, progress, now, signal: ending.signal }));
     });
 
   add('ls', 'list the images that were built')

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, symlink, utimes } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** The folder below the artifacts in which builds, blobs and unfinished work lie; what begins with a dot is not served. */
 const OWN = '.images';
@@ -43,11 +43,21 @@ async function thisWorld(): Promise<string> {
 /** How long a folder stays whose owner cannot be asked after: it is on another machine, or in another container. */
 const FOREIGN_MS = 24 * 60 * 60 * 1000;
 
-/** Whether the process that a folder is named after has ended. */
-async function isAbandoned(folder: string, now: number): Promise<boolean> {
-  const [world, pid, started] = basename(folder).split('-');
+/** A name that nobody else takes, and that tells whose it is. */
+export async function uniqueName(): Promise<string> {
+  const { pid, started } = (await startOf('self')) ?? { pid: 0, started: '' };
+  return `${await thisWorld()}-${pid}-${started}-${randomBytes(4).toString('hex')}`;
+}
+
+/**
+ * Whether the process that took a name has ended.
+ * @param path what has the name, or a longer one
+ * @param name from {@link uniqueName}
+ */
+export async function isAbandoned(path: string, name: string, now: number): Promise<boolean> {
+  const [world, pid, started] = name.split('-');
   if (world === (await thisWorld())) return (await startOf(Number(pid)))?.started !== started;
-  const { mtimeMs } = await lstat(folder);
+  const { mtimeMs } = await lstat(path);
   return now - mtimeMs > FOREIGN_MS;
 }
 
@@ -62,9 +72,8 @@ async function remove(path: string): Promise<void> {
  */
 export async function makeWorkFolder(places: Places): Promise<string> {
   await mkdir(places.work, { recursive: true });
-  const { pid, started } = (await startOf('self')) ?? { pid: 0, started: '' };
   // All in the name: whoever is killed after this line leaves nothing that cannot be told whose it was.
-  const folder = join(places.work, `${await thisWorld()}-${pid}-${started}-${randomBytes(4).toString('hex')}`);
+  const folder = join(places.work, await uniqueName());
   await mkdir(folder);
   return folder;
 }
@@ -77,7 +86,7 @@ export async function removeAbandoned(places: Places, now: number): Promise<numb
   let running = 0;
   for (const name of await namesIn(places.work)) {
     const folder = join(places.work, name);
-    if (await isAbandoned(folder, now)) await remove(folder);
+    if (await isAbandoned(folder, name, now)) await remove(folder);
     else running += 1;
   }
   return running;

@@ -1,14 +1,15 @@
 import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { currentBuild, makeWorkFolder, type Places, placesOf, publish, removeAbandoned } from './atomic-folder.ts';
+import { DiskFull, isDiskFull } from './disk-full.ts';
 import { type FetchedImage, fetchImage } from './fetch-image.ts';
 import { flatEntries, indexLayers } from './flatten.ts';
 import type { Built } from './image-text.ts';
-import { makeInitrd } from './initrd.ts';
-import { pickKernel } from './kernel.ts';
+import { type BuilderImage, type InitrdOrigin, makeInitrd } from './initrd.ts';
+import { type Kernel, pickKernel } from './kernel.ts';
 import { hashFile, type LayerFile, openLayer } from './layer-files.ts';
-import { type BuildManifest, type BuiltFile, type BuiltRoot, memoryNeeded } from './manifest.ts';
-import { BadImage } from './oci-image.ts';
+import { type BuildManifest, type BuiltFile, type BuiltRoot, type BuiltSource, memoryNeeded } from './manifest.ts';
+import { BadImage, type OciImage } from './oci-image.ts';
 import { type Flat, ROOT_FILES, type RootKind, writeContent, writeRoot } from './output-files.ts';
 import type { Progress } from './progress.ts';
 import { labelled, readPolicy } from './selinux-policy.ts';
@@ -16,7 +17,7 @@ import type { ImageSource } from './source.ts';
 import { BadArchive, type Bytes } from './tar-entry.ts';
 import type { Tools } from './tool-run.ts';
 import type { Inode } from './tree.ts';
-import { writeUki } from './write-uki.ts';
+import { checkMediaTargets, findMediaPrograms, type Media, writeMedia } from './write-media.ts';
 
 /** What {@link buildImage} makes of what. */
 export interface BuildOptions {
@@ -33,8 +34,10 @@ export interface BuildOptions {
   readonly kernel: string | undefined;
   /** A ready initrd of the caller's. */
   readonly initrd: string | undefined;
-  /** A unified kernel image to write beside, with kernel arguments of the caller's. */
-  readonly uki: { readonly path: string; readonly args: string } | undefined;
+  /** An image in whose root dracut runs, where the image itself has none. */
+  readonly builder: ImageSource | undefined;
+  /** What to write beside, for machines that boot without a network. */
+  readonly media: Media;
   /** Seconds since 1970: SOURCE_DATE_EPOCH. */
   readonly epoch: number | undefined;
 }
@@ -49,15 +52,8 @@ export interface BuildMeans {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** There is no room left; the image is as it was. */
-export class DiskFull extends Error {
-  override readonly name = 'DiskFull';
-}
-
 function tellDiskFull(error: unknown, { artifacts, name }: BuildOptions): unknown {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT' && !/No space left on device|Disk quota exceeded/i.test(message ?? ''))
-    return error;
+  if (error instanceof DiskFull || !isDiskFull(error)) return error;
   return new DiskFull(
     `no space is left on the disk of ${artifacts}: image ${name} is as it was before. Free some, such as with "slipway image gc"`,
     { cause: error },
@@ -71,6 +67,22 @@ function unpackedSize(flat: Flat): number {
   return size;
 }
 
+async function bringImage(
+  { artifacts, source, architecture, insecure }: BuildOptions,
+  work: string,
+  { tools, progress }: BuildMeans,
+): Promise<FetchedImage> {
+  const { blobs } = placesOf(artifacts);
+  if (source.kind === 'tar') progress.begin('fetch', `reading ${source.path}`, (await stat(source.path)).size);
+  else progress.begin('fetch', `fetching ${source.reference}`);
+  const image = await fetchImage({
+    ...{ source, architecture, insecure, blobs, work, tools },
+    progress: progress.advance,
+  });
+  progress.end();
+  return image;
+}
+
 async function openLayers(image: FetchedImage, folder: string, { tools, progress }: BuildMeans): Promise<LayerFile[]> {
   const layers: LayerFile[] = [];
   progress.begin(
@@ -79,9 +91,8 @@ async function openLayers(image: FetchedImage, folder: string, { tools, progress
     image.layers.reduce((sum, { size }) => sum + size, 0),
   );
   try {
-    for (const [i, { digest, size }] of image.layers.entries()) {
-      layers.push(await openLayer(tools, image.file(digest), join(folder, `layer-${i}.tar`)));
-      progress.advance(size);
+    for (const [i, { digest }] of image.layers.entries()) {
+      layers.push(await openLayer(tools, image.file(digest), join(folder, `layer-${i}.tar`), progress.advance));
     }
   } catch (error) {
     await Promise.all(layers.map((layer) => layer.close()));
@@ -122,6 +133,47 @@ async function describe(folder: string, file: string): Promise<BuiltFile> {
   return { file, sha256: digest, size };
 }
 
+function describeSource({ manifest, created, layers }: OciImage): BuiltSource {
+  return { digest: manifest.digest, created: created ?? null, layers: layers.map(({ digest }) => digest) };
+}
+
+/** Puts the initrd where it belongs: the caller's, the image's own, or one that dracut makes. */
+async function bringInitrd(
+  flat: Flat,
+  kernel: Kernel,
+  target: string,
+  scratch: string,
+  options: BuildOptions,
+  means: BuildMeans,
+): Promise<InitrdOrigin | { readonly from: 'given'; readonly builder?: never }> {
+  const { tools, progress } = means;
+  if (options.initrd !== undefined) {
+    await copyFile(options.initrd, target);
+    return { from: 'given' };
+  }
+  const { builder: source } = options;
+  let layers: readonly LayerFile[] = [];
+  const openBuilder = async (source: ImageSource): Promise<BuilderImage> => {
+    progress.end();
+    const folder = join(scratch, 'builder');
+    await mkdir(folder);
+    const fetching = { ...options, source, architecture: flat.image.architecture };
+    const image = await bringImage(fetching, folder, means);
+    layers = await openLayers(image, folder, means);
+    const tree = await indexLayers(layers);
+    progress.begin('initrd', 'making the initrd in the builder');
+    return { image, layers, tree };
+  };
+  progress.begin('initrd', 'making the initrd');
+  try {
+    const builder = source && (() => openBuilder(source));
+    return await makeInitrd(flat, kernel, { tools, scratch, target, builder, progress: progress.advance });
+  } finally {
+    await Promise.all(layers.map((layer) => layer.close()));
+    progress.end();
+  }
+}
+
 /** The files of a build, but its manifest. */
 async function writeFiles(
   flat: Flat,
@@ -129,20 +181,18 @@ async function writeFiles(
   scratch: string,
   options: BuildOptions,
   means: BuildMeans & { readonly versions: Readonly<Record<string, string>> },
-): Promise<BuildManifest> {
+): Promise<Pick<Built, 'manifest' | 'loader'>> {
   const { tools, progress, versions } = means;
   const { image, tree } = flat;
   const kernel = pickKernel(tree, options.kernel);
   progress.begin('kernel', `kernel ${kernel.version}`);
-  await writeContent(flat.layers, kernel.content, join(out, 'vmlinuz'));
+  const vmlinuz = join(out, 'vmlinuz');
+  await writeContent(flat.layers, kernel.content, vmlinuz);
   progress.end();
+  const programs = await findMediaPrograms(options.media, flat, vmlinuz);
   const total = unpackedSize(flat);
-  let from: 'own' | 'dracut' | 'given' = 'given';
-  progress.begin('initrd', 'making the initrd');
   const target = join(out, 'initrd.img');
-  if (options.initrd !== undefined) await copyFile(options.initrd, target);
-  else from = await makeInitrd(flat, kernel, { tools, scratch, target, progress: progress.advance });
-  progress.end();
+  const origin = await bringInitrd(flat, kernel, target, scratch, options, means);
   const initrd = await describe(out, 'initrd.img');
   const roots: Partial<Record<RootKind, BuiltRoot>> = {};
   for (const kind of options.roots) {
@@ -157,31 +207,20 @@ async function writeFiles(
     const built = await describe(out, file);
     roots[kind] = { ...built, memory: memoryNeeded(kind, built.size, total, initrd.size) };
   }
-  if (options.uki) {
-    progress.begin('uki', `writing ${options.uki.path}`);
-    const built = roots.oci ? out : scratch;
-    if (!roots.oci) await writeRoot('oci', flat, { tools, folder: scratch, scratch, progress: progress.advance });
-    await writeUki(flat, {
-      ...options.uki,
-      ...{ kernel: join(out, 'vmlinuz'), initrd: target, archive: join(built, ROOT_FILES.oci.file) },
-    });
-    progress.end();
-  }
-  return {
+  const sources = { ...programs, name: options.name, kernel: vmlinuz, initrd: target };
+  const loader = await writeMedia(flat, options.media, sources, { tools, progress });
+  const manifest: BuildManifest = {
     format: 1,
     architecture: image.architecture,
-    source: {
-      digest: image.manifest.digest,
-      created: image.created ?? null,
-      layers: image.layers.map(({ digest }) => digest),
-    },
+    source: describeSource(image),
     unpacked: total,
     kernel: { ...(await describe(out, 'vmlinuz')), version: kernel.version },
-    initrd: { ...initrd, from },
+    initrd: { ...initrd, from: origin.from, ...(origin.builder && { builder: describeSource(origin.builder) }) },
     selinux: flat.policy ?? null,
     roots,
     tools: versions,
   };
+  return { manifest, loader };
 }
 
 /** The programs that a build needs for certain, so that a missing one is told at once and not in the end. */
@@ -197,37 +236,28 @@ async function toolVersions({ source, roots }: BuildOptions, tools: Tools): Prom
 
 async function build(places: Places, work: string, options: BuildOptions, means: BuildMeans): Promise<Built> {
   const { progress, now } = means;
-  const { source, architecture, insecure, name } = options;
+  const { name } = options;
   const versions = await toolVersions(options, means.tools);
   const [out, scratch, fetched] = [join(work, 'out'), join(work, 'scratch'), join(work, 'image')];
   for (const folder of [out, scratch, fetched]) await mkdir(folder);
-  progress.begin('fetch', source.kind === 'tar' ? `reading ${source.path}` : `fetching ${source.reference}`);
-  const image = await fetchImage({
-    source,
-    architecture,
-    insecure,
-    blobs: places.blobs,
-    work: fetched,
-    tools: means.tools,
-  });
-  progress.end();
+  const image = await bringImage(options, fetched, means);
   const layers = await openLayers(image, scratch, means);
-  let manifest: BuildManifest;
+  let written: Pick<Built, 'manifest' | 'loader'>;
   try {
     const flat = await flattenImage(image, layers, options.epoch, progress);
-    manifest = await writeFiles(flat, out, scratch, options, { ...means, versions });
+    written = await writeFiles(flat, out, scratch, options, { ...means, versions });
   } finally {
     await Promise.all(layers.map((layer) => layer.close()));
   }
   const file = join(out, 'manifest.json');
-  await writeFile(file, `${JSON.stringify(manifest, null, 2)}\n`);
+  await writeFile(file, `${JSON.stringify(written.manifest, null, 2)}\n`);
   const { digest: id } = await hashFile(file);
   means.signal?.throwIfAborted();
   progress.begin('finish', 'writing all of it to disk');
   const before = await currentBuild(places, name);
   await publish(places, out, id, name, now());
   progress.end();
-  return { id, manifest, same: before === id };
+  return { id, ...written, same: before === id };
 }
 
 /**
@@ -237,8 +267,9 @@ async function build(places: Places, work: string, options: BuildOptions, means:
  */
 export async function buildImage(options: BuildOptions, means: BuildMeans): Promise<Built> {
   const places = placesOf(options.artifacts);
-  if (options.source.kind === 'tar') await mustBeFile(options.source.path);
+  for (const source of [options.source, options.builder]) if (source?.kind === 'tar') await mustBeFile(source.path);
   if (options.initrd !== undefined) await mustBeFile(options.initrd);
+  await checkMediaTargets(options.media, means.tools, means.now());
   // A name that cannot be used is told at once and not in the end.
   await currentBuild(places, options.name);
   let work: string | undefined;

@@ -1,4 +1,5 @@
 import type { ByteSource } from './byte-source.ts';
+import { BadImage } from './oci-image.ts';
 
 /** The format that the kernel unpacks (Documentation/driver-api/early-userspace/buffer-format.rst), as text. */
 const MAGICS = ['070701', '070702'];
@@ -35,4 +36,21 @@ export async function scanCpio(source: ByteSource, start = 0): Promise<CpioNames
     position = align(align(position + HEADER + length) + size);
   }
   return { names, rest: undefined };
+}
+
+/**
+ * The bytes before a file's content in a cpio archive (newc), and those after it, the archive's end included.
+ * @throws BadImage for a file that the format has no room for
+ */
+export function cpioFrame(name: string, size: number): { readonly before: Buffer; readonly after: Buffer } {
+  if (size > 0xffff_ffff) throw new BadImage(`${name} is too large for an initrd, which can hold files up to 4 GiB`);
+  const member = (path: string, mode: number, length: number): Buffer => {
+    const fields = [1, mode, 0, 0, 1, 0, length, 0, 0, 0, 0, path.length + 1, 0];
+    const text = `070701${fields.map((field) => field.toString(16).padStart(8, '0').toUpperCase()).join('')}${path}\0`;
+    return Buffer.concat([Buffer.from(text, 'latin1'), Buffer.alloc(align(text.length) - text.length)]);
+  };
+  return {
+    before: member(name, 0o100644, size),
+    after: Buffer.concat([Buffer.alloc(align(size) - size), member('TRAILER!!!', 0, 0)]),
+  };
 }

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { copyFile, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { arch, homedir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { type FetchWatch, watchFetch } from './fetch-watch.ts';
 import { compressionOf, hashFile, openLayer } from './layer-files.ts';
 import { BadImage, configOf, type Descriptor, digestHex, type OciImage, readImage, readIndex } from './oci-image.ts';
 import type { ImageSource } from './source.ts';
@@ -19,6 +21,8 @@ export interface FetchOptions {
   /** Whether a registry may speak plain HTTP, or have a certificate that nothing vouches for. */
   readonly insecure: boolean;
   readonly tools: Tools;
+  /** Told of bytes that arrived. */
+  readonly progress: (bytes: number) => void;
 }
 
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
@@ -39,18 +43,30 @@ async function policy(): Promise<readonly string[]> {
   return ['--insecure-policy'];
 }
 
-async function bySkopeo(reference: string, options: FetchOptions): Promise<Descriptor> {
-  const { blobs, work, architecture, insecure, tools } = options;
+/** What is here now, with what still can be told of its coming. */
+interface Arrived {
+  readonly descriptor: Descriptor;
+  readonly watch?: FetchWatch;
+}
+
+async function bySkopeo(reference: string, options: FetchOptions): Promise<Arrived> {
+  const { blobs, work, architecture, insecure, tools, progress } = options;
   const layout = join(work, 'layout');
+  const kept = join(blobs, 'sha256');
   await rm(layout, { recursive: true, force: true });
   await mkdir(layout);
-  await tools.run('skopeo', [
-    ...(await policy()),
-    ...['--override-os', 'linux', ...(architecture === undefined ? [] : ['--override-arch', architecture])],
-    ...['copy', '--quiet', '--dest-shared-blob-dir', blobs, ...(insecure ? ['--src-tls-verify=false'] : [])],
-    ...[reference, `oci:${layout}:image`],
-  ]);
-  return readIndex(await readFile(join(layout, 'index.json'), 'utf8'));
+  const watch = await watchFetch(layout, kept, progress);
+  try {
+    await tools.run('skopeo', [
+      ...(await policy()),
+      ...['--override-os', 'linux', ...(architecture === undefined ? [] : ['--override-arch', architecture])],
+      ...['copy', '--quiet', '--dest-shared-blob-dir', blobs, ...(insecure ? ['--src-tls-verify=false'] : [])],
+      ...[reference, `oci:${layout}:image`],
+    ]);
+  } finally {
+    watch.stop();
+  }
+  return { descriptor: readIndex(await readFile(join(layout, 'index.json'), 'utf8')), watch };
 }
 
 /** Puts a file of the caller's own among the blobs. */
@@ -73,13 +89,13 @@ async function keepJson(
 }
 
 /** Makes an image with one layer of a tar archive: its own bytes where images may be compressed so, else zstd's. */
-async function byTar(path: string, options: FetchOptions): Promise<Descriptor> {
+async function byTar(path: string, options: FetchOptions): Promise<Arrived> {
   const { work, tools } = options;
   const how = await compressionOf(path);
   const copy = join(work, 'archive');
   const plain = join(work, 'plain.tar');
   await copyFile(path, copy);
-  const opened = await openLayer(tools, copy, plain);
+  const opened = await openLayer(tools, copy, plain, options.progress);
   await opened.close();
   const uncompressed = how === 'none' ? copy : plain;
   const diffId = `sha256:${(await hashFile(uncompressed)).digest}`;
@@ -106,7 +122,7 @@ async function byTar(path: string, options: FetchOptions): Promise<Descriptor> {
     ...(await keepJson({ architecture, os: 'linux', config: {}, rootfs }, options)),
   };
   const manifest = { schemaVersion: 2, mediaType: MANIFEST_TYPE, config, layers };
-  return { mediaType: MANIFEST_TYPE, ...(await keepJson(manifest, options)) };
+  return { descriptor: { mediaType: MANIFEST_TYPE, ...(await keepJson(manifest, options)) } };
 }
 
 /** This machine's architecture as Go spells it. */
@@ -116,7 +132,7 @@ export function hostArchitecture(): string {
 }
 
 /** Links a blob into the caller's own folder, where nobody else removes it, and checks it. */
-async function take(digest: string, options: FetchOptions): Promise<string> {
+async function take(digest: string, options: FetchOptions): Promise<void> {
   const hex = digestHex(digest);
   const own = join(options.work, 'blobs', hex);
   const kept = join(options.blobs, 'sha256', hex);
@@ -126,12 +142,33 @@ async function take(digest: string, options: FetchOptions): Promise<string> {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const found = await hashFile(own);
-  if (found.digest !== hex) {
-    // The next build fetches it anew.
-    await rm(kept, { force: true });
-    throw new BadImage(`blob ${digest} was damaged on disk and is removed: build again`);
+  if (found.digest !== hex) throw await damaged(digest, kept);
+}
+
+/** How often a document is read that somebody else may be writing, and how long is waited in between, milliseconds. */
+const TRIES = 10;
+const PAUSE_MS = 50;
+
+/**
+ * Copies a manifest or configuration into the caller's own folder, and reads it. No link: skopeo writes a manifest in
+ * its place, so that for a moment another build's would be empty.
+ */
+async function takeDocument(digest: string, options: FetchOptions): Promise<string> {
+  const hex = digestHex(digest);
+  const own = join(options.work, 'blobs', hex);
+  const kept = join(options.blobs, 'sha256', hex);
+  for (let tries = 1; ; tries++) {
+    await copyFile(kept, own);
+    if ((await hashFile(own)).digest === hex) return readFile(own, 'utf8');
+    if (tries === TRIES) throw await damaged(digest, kept);
+    await setTimeout(PAUSE_MS);
   }
-  return own;
+}
+
+/** The next build fetches it anew. */
+async function damaged(digest: string, kept: string): Promise<BadImage> {
+  await rm(kept, { force: true });
+  return new BadImage(`blob ${digest} was damaged on disk and is removed: build again`);
 }
 
 /** An image whose blobs are at hand. */
@@ -143,15 +180,16 @@ export interface FetchedImage extends OciImage {
 async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
   const { source, work, architecture } = options;
   await mkdir(join(work, 'blobs'), { recursive: true });
-  const descriptor =
+  const { descriptor, watch } =
     source.kind === 'tar' ? await byTar(source.path, options) : await bySkopeo(source.reference, options);
-  const manifest = await readFile(await take(descriptor.digest, options), 'utf8');
-  const config = await readFile(await take(configOf(manifest).digest, options), 'utf8');
+  const manifest = await takeDocument(descriptor.digest, options);
+  const config = await takeDocument(configOf(manifest).digest, options);
   const image = readImage(descriptor, manifest, config);
   // An index is searched for the architecture; a single image comes whatever it is for.
   if (architecture !== undefined && image.architecture !== architecture) {
     throw new BadImage(`the image is for ${image.architecture || 'an unknown architecture'}, not for ${architecture}`);
   }
+  watch?.finish(image.layers);
   for (const { digest } of image.layers) await take(digest, options);
   return { ...image, file: (digest) => join(work, 'blobs', digestHex(digest)) };
 }

@@ -3,7 +3,7 @@ import type { ByteSource } from './byte-source.ts';
 import { type Attributes, BadArchive, type Bytes, type Extent, printable, type TarEntry } from './tar-entry.ts';
 import { readTar } from './tar-read.ts';
 import { END_OF_ARCHIVE, encodeMember, padding } from './tar-write.ts';
-import { type Content, type Directory, emptyTree, type Inode, type Tree } from './tree.ts';
+import { type Content, type Directory, emptyTree, type Inode, lookUp, type Tree } from './tree.ts';
 
 /** Bytes of a file that are read at once. */
 const CHUNK = 1024 * 1024;
@@ -25,6 +25,12 @@ export async function indexLayers(layers: readonly ByteSource[]): Promise<Tree> 
     }
   }
   return tree;
+}
+
+/** A tree, and the layers that have what is in its files. */
+export interface FileTree {
+  readonly layers: readonly ByteSource[];
+  readonly tree: Tree;
 }
 
 /** A file with all that is to be written of it. */
@@ -117,6 +123,25 @@ export async function* contentBytes(layers: readonly ByteSource[], content: Cont
     reached = extent.offset + extent.length;
   }
   yield* zeros(content.size - reached);
+}
+
+/**
+ * A small file of a tree, symbolic links followed.
+ * @param most bytes; longer files are left alone
+ * @returns undefined where there is no such file
+ * @throws as {@link storedBytes}
+ */
+export async function readFile(
+  layers: readonly ByteSource[],
+  tree: Tree,
+  path: Bytes,
+  most: number,
+): Promise<Buffer | undefined> {
+  const inode = lookUp(tree, path);
+  if (inode?.type !== 'file' || inode.content.size > most) return undefined;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of contentBytes(layers, inode.content)) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
 /**

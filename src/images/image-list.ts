@@ -1,7 +1,7 @@
 import { lstat, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { currentBuild, NameTaken, namesIn, type Places, removeAbandoned } from './atomic-folder.ts';
-import { type BuildManifest, parseManifest } from './manifest.ts';
+import { type BuildManifest, type BuiltSource, parseManifest } from './manifest.ts';
 
 /** How long a build that no name stands for stays: scripts that named its files may still be followed. */
 const GRACE_MS = 60 * 60 * 1000;
@@ -70,6 +70,11 @@ async function sizeOf(folder: string): Promise<number> {
   return freed;
 }
 
+/** The images that a build was made from. */
+function sourcesOf({ source, initrd: { builder } }: BuildManifest): readonly BuiltSource[] {
+  return builder ? [source, builder] : [source];
+}
+
 /**
  * Removes builds that no name has stood for in the last hour, blobs that no build left is made of, and what killed
  * builds left. What a script named and what is being downloaded the store keeps by names or copies of its own.
@@ -85,7 +90,9 @@ export async function collectGarbage(places: Places, now: number): Promise<Colle
     const { mtimeMs } = await lstat(folder);
     const manifest = await readManifest(join(folder, 'manifest.json'));
     if (named.has(id) || now - mtimeMs < GRACE_MS) {
-      for (const digest of manifest ? [manifest.source.digest, ...manifest.source.layers] : []) used.add(digest);
+      for (const { digest, layers } of manifest ? sourcesOf(manifest) : []) {
+        for (const blob of [digest, ...layers]) used.add(blob);
+      }
       continue;
     }
     bytes += await sizeOf(folder);

@@ -1,5 +1,6 @@
 import type { BuildManifest, BuiltFile } from './manifest.ts';
 import { formatBytes } from './progress.ts';
+import type { LoaderKind } from './write-media.ts';
 
 /** A build and whether its name stood for it before. */
 export interface Built {
@@ -7,6 +8,8 @@ export interface Built {
   readonly id: string;
   readonly manifest: BuildManifest;
   readonly same: boolean;
+  /** The boot loader of the media that were written beside, if any. */
+  readonly loader: LoaderKind | undefined;
 }
 
 function columns(rows: readonly (readonly string[])[]): string {
@@ -21,10 +24,12 @@ function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / (1024 * 1024))} MiB`;
 }
 
+const ORIGINS = { own: "the image's own", dracut: 'made by dracut', given: 'given' };
+
 /** All of a build, for people. */
 export function formatImage(
   name: string,
-  { id, manifest, same }: Pick<Built, 'id' | 'manifest'> & { same?: boolean },
+  { id, manifest, same, loader }: Pick<Built, 'id' | 'manifest'> & Partial<Built>,
 ): string {
   const { kernel, initrd, roots, source, unpacked, architecture } = manifest;
   const row = ({ file, size, sha256 }: BuiltFile, more = '') => [
@@ -38,11 +43,17 @@ export function formatImage(
     `source ${source.digest}, ${architecture}, ${formatBytes(unpacked)} unpacked\n`,
     columns([
       row(kernel, `kernel ${kernel.version}`),
-      row(initrd, { own: "the image's own", dracut: 'made by dracut', given: 'given' }[initrd.from]),
+      row(initrd, initrd.builder ? 'made by dracut of the builder' : ORIGINS[initrd.from]),
       ...Object.values(roots).map((root) => row(root, `a node needs about ${megabytes(root.memory)}`)),
     ]),
+    loader === undefined ? '' : `media boot by ${SECURITY[loader]}\n`,
   ].join('');
 }
+
+const SECURITY: Readonly<Record<LoaderKind, string>> = {
+  'shim and GRUB': "the image's shim, GRUB and kernel, which are signed: Secure Boot can stay on",
+  'systemd-boot': 'systemd-boot, which is not signed: Secure Boot has to be off',
+};
 
 /** Built images, a line each. */
 export function formatImages(

@@ -1,21 +1,19 @@
 import { createReadStream } from 'node:fs';
-import { chmod, cp, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { buffered } from './byte-source.ts';
 import { detectCompression } from './compression.ts';
 import { scanCpio } from './cpio.ts';
-import { writeTar } from './flatten.ts';
+import { runDracut } from './dracut.ts';
+import type { FileTree } from './flatten.ts';
 import type { Kernel } from './kernel.ts';
 import { openSource } from './layer-files.ts';
-import { BadImage } from './oci-image.ts';
+import { BadImage, type OciImage } from './oci-image.ts';
+import { howToMakeBuilder, type OsRelease, readOsRelease } from './os-release.ts';
 import { type Flat, writeContent } from './output-files.ts';
-import type { Attributes, Bytes } from './tar-entry.ts';
+import { type Bytes, printable } from './tar-entry.ts';
 import { ToolFailed, type Tools } from './tool-run.ts';
-import { type Inode, lookUp } from './tree.ts';
-
-/** The project's dracut modules, beside src and dist alike. */
-const MODULES = fileURLToPath(new URL('../../dracut-modules', import.meta.url));
+import { lookUp } from './tree.ts';
 
 /** A file that every initrd with the project's modules has, `lib` being a link to `usr/lib` or not. */
 const MARK = 'lib/slipway/slipway-lib.sh';
@@ -68,73 +66,6 @@ export async function hasModules(tools: Tools, path: string, scratch: string): P
   }
 }
 
-/** Everything belongs to whoever unpacks it, and can be written to and removed by them. */
-function ownedByMe(_: Bytes, { type, attributes }: Inode): Attributes {
-  const mode = (attributes.mode & 0o777) | (type === 'directory' ? 0o700 : 0o600);
-  return { ...attributes, mode, uid: 0, gid: 0, xattrs: new Map(), acls: new Map() };
-}
-
-/** The folder that the build has to itself. dracut notes its name in the initrd, so it is always the same. */
-const OWN = '.slipway-build';
-
-/** What is not taken out of the image for dracut: it is mounted or made anew, and no link may stand in its place. */
-const MADE_ANEW = new Set(['/proc', '/sys', '/dev', '/run', '/tmp', `/${OWN}`]);
-
-/**
- * Runs dracut inside the tree $1, for kernel $2, with the modules and the initrd in its folder $3, the rest being
- * dracut's arguments. In namespaces of its own: nothing that it mounts is seen outside, and there is no network. Before
- * the chroot, nothing is touched that the image could have made a link.
- */
-const DRACUT_SCRIPT = `
-set -e
-root=$1 kernel=$2 own=$3
-shift 3
-mount --bind "$root" "$root"
-mkdir "$root/proc" "$root/sys" "$root/dev" "$root/run" "$root/tmp"
-mount -t proc proc "$root/proc" 2> /dev/null || mount --rbind /proc "$root/proc"
-mount -t sysfs sysfs "$root/sys" 2> /dev/null || mount --rbind /sys "$root/sys"
-# Not world-writable: in such a directory, opening the devices of others is refused (fs.protected_regular).
-mount -t tmpfs -o mode=0755 dev "$root/dev"
-mount -t tmpfs -o mode=0755 run "$root/run"
-for node in null zero full random urandom tty; do
-    : > "$root/dev/$node"
-    mount --bind "/dev/$node" "$root/dev/$node"
-done
-ln -s /proc/self/fd "$root/dev/fd"
-exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C \\
-    SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" \\
-    sh -e -c 'own=$1; shift; mkdir -p /var/tmp; cp -R "$own"/modules/* /usr/lib/dracut/modules.d/; exec dracut "$@"' \\
-    sh "$own" "$@" --kver "$kernel" "$own/initrd.img"
-`;
-
-function lacksDracut(): BadImage {
-  return new BadImage(
-    'the image has neither an initrd with the modules of Slipway nor dracut to make one: install dracut-core, ' +
-      'dracut-network, curl, jq, zstd and xz-utils in it (Debian; Fedora: dracut, dracut-network, curl, jq, zstd, xz), ' +
-      'or give an initrd with --initrd',
-  );
-}
-
-/** What went wrong, told by what the system said of namespaces. */
-function explain(error: ToolFailed): Error {
-  const { message } = error;
-  if (/^unshare: /m.test(message)) {
-    return new BadImage(
-      `dracut needs an unprivileged user namespace, which this machine refuses (${message}): allow it with ` +
-        '"sysctl kernel.unprivileged_userns_clone=1" (Debian), "sysctl kernel.apparmor_restrict_unprivileged_userns=0" ' +
-        '(Ubuntu) or "sysctl user.max_user_namespaces=10000", or give an initrd with --initrd',
-      { cause: error },
-    );
-  }
-  if (/Exec format error/.test(message)) {
-    return new BadImage(
-      "the image's programs do not run on this machine, so dracut cannot: install qemu-user-static, or give an initrd with --initrd",
-      { cause: error },
-    );
-  }
-  return error;
-}
-
 /** Takes the image's own initrd, where it has the modules. */
 async function takeOwn(flat: Flat, kernel: Kernel, tools: Tools, scratch: string, target: string): Promise<boolean> {
   for (const place of OWN_PLACES) {
@@ -151,74 +82,69 @@ async function takeOwn(flat: Flat, kernel: Kernel, tools: Tools, scratch: string
   return false;
 }
 
+/** An image whose root dracut can run in, in the place of one that has none. */
+export interface BuilderImage extends FileTree {
+  readonly image: OciImage;
+}
+
 /** What {@link makeInitrd} needs. */
 export interface InitrdOptions {
   readonly tools: Tools;
   readonly scratch: string;
   /** The file to write. */
   readonly target: string;
+  /** Brings the builder here, where one was named. */
+  readonly builder: (() => Promise<BuilderImage>) | undefined;
+  /** Told of bytes that are unpacked for dracut. */
   readonly progress: (bytes: number) => void;
 }
 
+/** Where an initrd came from. */
+export interface InitrdOrigin {
+  readonly from: 'own' | 'dracut';
+  /** The image in whose root dracut ran, where that was another. */
+  readonly builder?: OciImage;
+}
+
+const PROGRAMS = ['usr/bin/dracut', 'usr/sbin/dracut'];
+const hasDracut = ({ tree }: FileTree): boolean => PROGRAMS.some((path) => lookUp(tree, path)?.type === 'file');
+
+/** Checks that what the builder's dracut takes from its own root goes with what the image's root has. */
+async function checkBuilder(flat: Flat, builder: BuilderImage): Promise<void> {
+  if (!hasDracut(builder)) throw new BadImage(`the builder has no dracut either: ${HOW_TO_INSTALL}`);
+  const [wanted, found] = [await readOsRelease(flat), await readOsRelease(builder)];
+  if (wanted.id === found.id && wanted.version === found.version) return;
+  const name = ({ id, version }: OsRelease) => printable(`${id} ${version}`.trim());
+  throw new BadImage(`the builder is ${name(found)}, and the image ${name(wanted)}: they have to be the same`);
+}
+
 /**
- * Writes the initrd: the image's own where it has the project's modules, else one that the image's own dracut makes.
- * @returns which of both
+ * Writes the initrd: the image's own where it has the project's modules, else one that dracut makes, in the image's own
+ * root, or where that has no dracut in the builder's.
  * @throws BadImage with what to do; ToolFailed, MissingTool
  */
-export async function makeInitrd(flat: Flat, kernel: Kernel, options: InitrdOptions): Promise<'own' | 'dracut'> {
-  const { tools, scratch, target, progress } = options;
-  if (await takeOwn(flat, kernel, tools, scratch, target)) return 'own';
-  const programs = ['usr/bin/dracut', 'usr/sbin/dracut'];
-  if (!programs.some((path) => lookUp(flat.tree, path)?.type === 'file')) throw lacksDracut();
-  const root = join(scratch, 'dracut-root');
-  await mkdir(root);
-  const bytes = writeTar(flat.layers, flat.tree, {
-    adorn: ownedByMe,
-    skip: (path, { type }) => ['character', 'block', 'fifo'].includes(type) || MADE_ANEW.has(path),
-  });
-  const counted = async function* () {
-    for await (const chunk of bytes) {
-      yield chunk;
-      progress(chunk.length);
-    }
-  };
-  await tools.run(
-    'tar',
-    ['-x', '-p', '--no-same-owner', '--delay-directory-restore', '--warning=no-timestamp', '-f', '-', '-C', root],
-    {
-      input: counted(),
-    },
+export async function makeInitrd(flat: Flat, kernel: Kernel, options: InitrdOptions): Promise<InitrdOrigin> {
+  const { tools, scratch, target } = options;
+  if (await takeOwn(flat, kernel, tools, scratch, target)) return { from: 'own' };
+  const own = hasDracut(flat);
+  if (!own && !options.builder) throw await lacksDracut(flat);
+  const builder = own ? undefined : await options.builder?.();
+  if (builder) await checkBuilder(flat, builder);
+  const said = await runDracut(builder ?? flat, builder && flat, { ...options, kernel, epoch: flat.epoch });
+  if (!(await hasModules(tools, target, scratch))) {
+    const words = said.split('\n').slice(-20).join('\n');
+    throw new BadImage(`dracut made an initrd without the modules of Slipway:\n${words}`);
+  }
+  return { from: 'dracut', ...(builder && { builder: builder.image }) };
+}
+
+const HOW_TO_INSTALL =
+  'install dracut-core, dracut-network, curl, jq, zstd and xz-utils in it (Debian; Fedora: dracut, dracut-network, ' +
+  'curl, jq, zstd, xz)';
+
+async function lacksDracut(flat: Flat): Promise<BadImage> {
+  return new BadImage(
+    `the image has neither an initrd with the modules of Slipway nor dracut to make one: ${HOW_TO_INSTALL}, or give an ` +
+      `initrd with --initrd, or ${howToMakeBuilder(await readOsRelease(flat))}`,
   );
-  const own = join(root, OWN);
-  await mkdir(own);
-  for (const name of await readdir(MODULES)) {
-    if (/^\d/.test(name)) await cp(join(MODULES, name), join(own, 'modules', name), { recursive: true });
-  }
-  const compressor = lookUp(flat.tree, 'usr/bin/zstd') ? '--zstd' : '--gzip';
-  const made = join(own, 'initrd.img');
-  const args = [
-    ...['--force', '--no-hostonly', '--no-hostonly-cmdline', '--no-early-microcode', '--reproducible', compressor],
-    ...['--add', 'slipway'],
-  ];
-  try {
-    const said = await tools.run(
-      'unshare',
-      [
-        ...['--user', '--map-root-user', '--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child', '--'],
-        ...['sh', '-c', DRACUT_SCRIPT, 'sh', root, kernel.version, `/${OWN}`, ...args],
-      ],
-      { env: { SOURCE_DATE_EPOCH: String(flat.epoch) } },
-    );
-    await chmod(made, 0o644);
-    await rename(made, target);
-    if (!(await hasModules(tools, target, scratch))) {
-      throw new BadImage(
-        `dracut made an initrd without the modules of Slipway:\n${said.split('\n').slice(-20).join('\n')}`,
-      );
-    }
-  } catch (error) {
-    throw error instanceof ToolFailed ? explain(error) : error;
-  }
-  await rm(root, { recursive: true, force: true });
-  return 'dracut';
 }

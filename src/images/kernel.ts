@@ -30,6 +30,8 @@ export function compareVersions(a: string, b: string): number {
 export function findKernels(tree: Tree): readonly Kernel[] {
   const kernels = new Map<string, Kernel>();
   const add = (version: string, path: string) => {
+    // It is shown to people and handed to programs as an argument.
+    if (!/^\w[\w.+~-]*$/.test(version)) return;
     const inode = lookUp(tree, path);
     if (inode?.type === 'file' && !kernels.has(version)) {
       kernels.set(version, { version, path, content: inode.content });

@@ -43,28 +43,36 @@ export async function compressionOf(path: string): Promise<Compression> {
   }
 }
 
+type Told = (bytes: number) => void;
+
 /** Takes a file's compression off, into a new file. */
-async function decompress(tools: Tools, from: string, to: FileHandle, how: Compression): Promise<void> {
-  const source = await open(from, 'r');
-  try {
-    await tools.run(how, ['-d', '-c', '-q'], { inputFile: source.fd, output: to.fd });
-  } finally {
-    await source.close();
-  }
+async function decompress(tools: Tools, from: string, to: FileHandle, how: Compression, progress: Told): Promise<void> {
+  const counted = async function* () {
+    for await (const chunk of createReadStream(from, { highWaterMark: 1024 * 1024 })) {
+      yield chunk as Buffer;
+      progress((chunk as Buffer).length);
+    }
+  };
+  await tools.run(how, ['-d', '-c', '-q'], { input: counted(), output: to.fd });
 }
 
 /**
  * Opens a layer for reading at any position. A compressed one is unpacked to disk first, as it can only be read from
  * front to back.
  * @param spool where the uncompressed bytes go, if need be
+ * @param progress told of the file's bytes that are done
  * @throws ToolFailed for a damaged file; the operating system's error
  */
-export async function openLayer(tools: Tools, path: string, spool: string): Promise<LayerFile> {
+export async function openLayer(tools: Tools, path: string, spool: string, progress: Told): Promise<LayerFile> {
   const how = await compressionOf(path);
-  if (how === 'none') return openSource(path);
+  if (how === 'none') {
+    const plain = await openSource(path);
+    progress(plain.size);
+    return plain;
+  }
   const target = await open(spool, 'wx');
   try {
-    await decompress(tools, path, target, how);
+    await decompress(tools, path, target, how, progress);
   } finally {
     await target.close();
   }

@@ -15,20 +15,27 @@ export interface BuiltRoot extends BuiltFile {
   readonly memory: number;
 }
 
+/** An image that went into a build. */
+export interface BuiltSource {
+  /** Its manifest, `sha256:` and 64 hex digits. */
+  readonly digest: string;
+  readonly created: string | null;
+  readonly layers: readonly string[];
+}
+
 /** What `manifest.json` says. The same source and versions give the same text: it has no time of making. */
 export interface BuildManifest {
   readonly format: 1;
   readonly architecture: string;
-  readonly source: {
-    /** The image's manifest, `sha256:` and 64 hex digits. */
-    readonly digest: string;
-    readonly created: string | null;
-    readonly layers: readonly string[];
-  };
+  readonly source: BuiltSource;
   /** Bytes of all files of the root, unpacked. */
   readonly unpacked: number;
   readonly kernel: BuiltFile & { readonly version: string };
-  readonly initrd: BuiltFile & { readonly from: 'own' | 'dracut' | 'given' };
+  readonly initrd: BuiltFile & {
+    readonly from: 'own' | 'dracut' | 'given';
+    /** The image in whose root dracut ran, where that was another. */
+    readonly builder?: BuiltSource;
+  };
   /** The SELinux policy whose labels the roots have, but for the OCI archive; null where the image has none. */
   readonly selinux: string | null;
   readonly roots: Readonly<Partial<Record<RootKind, BuiltRoot>>>;

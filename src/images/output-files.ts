@@ -2,12 +2,14 @@ import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ByteSource } from './byte-source.ts';
 import { type FetchedImage, uuidOf } from './fetch-image.ts';
-import { contentBytes, type FlattenOptions, flatEntries, writeTar } from './flatten.ts';
-import { openSource } from './layer-files.ts';
+import { contentBytes, type FileTree, type FlattenOptions, flatEntries, writeTar } from './flatten.ts';
 import { ociArchive } from './oci-archive.ts';
-import type { Bytes } from './tar-entry.ts';
-import type { Tools } from './tool-run.ts';
-import type { Content, Inode, Tree } from './tree.ts';
+import { BadImage } from './oci-image.ts';
+import type { Piece } from './pieces.ts';
+import { type Bytes, printable } from './tar-entry.ts';
+import { ToolFailed, type Tools } from './tool-run.ts';
+import type { Content, Inode } from './tree.ts';
+import { writePieces } from './write-pieces.ts';
 
 /** The forms in which a root file system can be written. */
 export const ROOT_KINDS = ['squashfs', 'erofs', 'tar.zst', 'oci'] as const;
@@ -22,10 +24,8 @@ export const ROOT_FILES: Readonly<Record<RootKind, { readonly file: string; read
 };
 
 /** What all forms are made from. */
-export interface Flat {
+export interface Flat extends FileTree {
   readonly image: FetchedImage;
-  readonly layers: readonly ByteSource[];
-  readonly tree: Tree;
   /** Seconds since 1970: what the build gives for the time of making. */
   readonly epoch: number;
   readonly flatten: FlattenOptions;
@@ -75,9 +75,29 @@ function writeSquashfs(flat: Flat, path: string, options: OutputOptions): Promis
   return fromTree(flat, options, (tree) => ['mksquashfs', tree, path, '-noappend', ...SQUASHFS]);
 }
 
-function writeErofs(flat: Flat, path: string, options: OutputOptions): Promise<void> {
+async function writeErofs(flat: Flat, path: string, options: OutputOptions): Promise<void> {
   const uuid = uuidOf(flat.image.manifest.digest);
-  return fromTree(flat, options, (tree) => ['mkfs.erofs', '--quiet', '-d', '1', '-z', 'lz4hc', '-U', uuid, path, tree]);
+  const command = ['mkfs.erofs', '--quiet', '-d', '1', '-z', 'lz4hc', '-U', uuid, path];
+  try {
+    await fromTree(flat, options, (tree) => [...command, tree]);
+  } catch (error) {
+    throw error instanceof ToolFailed ? explainErofs(error, flat) : error;
+  }
+}
+
+/** Linux's longest name, bytes, which mkfs.erofs 1.5 fails at with words that say nothing of it. */
+const LONGEST_NAME = 255;
+
+function explainErofs(error: ToolFailed, flat: Flat): Error {
+  for (const { entry } of flatEntries(flat.tree)) {
+    if (entry.name.length - (entry.name.lastIndexOf('/') + 1) < LONGEST_NAME) continue;
+    return new BadImage(
+      `this mkfs.erofs takes no names of ${LONGEST_NAME} bytes, as ${printable(entry.name)} has: shorten it, take a ` +
+        'newer erofs-utils (1.8), or another root, such as squashfs',
+      { cause: error },
+    );
+  }
+  return error;
 }
 
 /**
@@ -181,30 +201,15 @@ async function writeTarZst(flat: Flat, path: string, { tools, progress }: Output
   }
 }
 
-async function writeOci(flat: Flat, path: string, { progress }: OutputOptions): Promise<void> {
-  const target = await open(path, 'wx');
-  try {
-    for (const piece of ociArchive(flat.image, 'latest').pieces) {
-      if ('bytes' in piece) {
-        await target.appendFile(piece.bytes);
-        continue;
-      }
-      const blob = await openSource(flat.image.file(piece.digest));
-      try {
-        for (let position = 0; position < piece.size; ) {
-          const bytes = await blob.read(position, 1024 * 1024);
-          if (bytes.length === 0) throw new Error(`blob ${piece.digest} is cut short`);
-          await target.appendFile(bytes);
-          position += bytes.length;
-          progress(bytes.length);
-        }
-      } finally {
-        await blob.close();
-      }
-    }
-  } finally {
-    await target.close();
-  }
+/** The image as an OCI archive, without a copy of anything. */
+export function ociPieces(image: FetchedImage): readonly Piece[] {
+  return ociArchive(image, 'latest').pieces.map((piece) =>
+    'bytes' in piece ? piece.bytes : { file: image.file(piece.digest), size: piece.size },
+  );
+}
+
+function writeOci(flat: Flat, path: string, { progress }: OutputOptions): Promise<void> {
+  return writePieces(path, ociPieces(flat.image), progress);
 }
 
 const WRITERS: Readonly<Record<RootKind, (flat: Flat, path: string, options: OutputOptions) => Promise<void>>> = {

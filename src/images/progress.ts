@@ -10,6 +10,8 @@ export type Stage =
   | 'tar.zst'
   | 'oci'
   | 'uki'
+  | 'esp'
+  | 'disk'
   | 'finish';
 
 /** Told of a build's progress; never throws, never waits. */

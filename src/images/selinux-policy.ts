@@ -1,8 +1,8 @@
 import type { ByteSource } from './byte-source.ts';
-import { contentBytes } from './flatten.ts';
+import { readFile } from './flatten.ts';
 import { createLabeller, type Labeller } from './selinux.ts';
 import type { Attributes, Bytes } from './tar-entry.ts';
-import { type Inode, lookUp, type Tree } from './tree.ts';
+import type { Inode, Tree } from './tree.ts';
 
 /** The attribute that holds a label. */
 const ATTRIBUTE = 'security.selinux';
@@ -16,11 +16,7 @@ export interface Policy {
 
 /** A text file of the image; empty where there is none. Longer ones than any policy's are left alone. */
 async function readText(layers: readonly ByteSource[], tree: Tree, path: Bytes): Promise<string> {
-  const inode = lookUp(tree, path);
-  if (inode?.type !== 'file' || inode.content.size > 64 * 1024 * 1024) return '';
-  const pieces: Uint8Array[] = [];
-  for await (const piece of contentBytes(layers, inode.content)) pieces.push(piece);
-  return Buffer.concat(pieces).toString('latin1');
+  return (await readFile(layers, tree, path, 64 * 1024 * 1024))?.toString('latin1') ?? '';
 }
 
 /**

@@ -16,6 +16,10 @@ const PACKAGES: Readonly<Record<string, string>> = {
   fakeroot: 'fakeroot',
   setfattr: 'attr',
   unshare: 'util-linux',
+  sfdisk: 'fdisk (Fedora: util-linux)',
+  'mkfs.vfat': 'dosfstools',
+  mmd: 'mtools',
+  mcopy: 'mtools',
 };
 
 /** A program that is not installed. */
@@ -71,6 +75,8 @@ export function createTools(env: Readonly<Record<string, string | undefined>>, s
   const inherited = Object.fromEntries(
     INHERITED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
   ) as Record<string, string>;
+  // Debian keeps what makes file systems from the PATH of ordinary users.
+  inherited.PATH = [inherited.PATH, '/usr/sbin', '/sbin'].filter(Boolean).join(':');
   const run: Tools['run'] = (tool, args, options = {}) =>
     // No locale of the caller's own, so that every message is the same everywhere.
     runTool(tool, args, { ...options, env: { ...inherited, LC_ALL: 'C.UTF-8', ...options.env } }, signal);

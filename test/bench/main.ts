@@ -6,6 +6,7 @@
 import { benchConfig } from './config.ts';
 import { benchDhcp } from './dhcp.ts';
 import { benchHttp } from './http.ts';
+import { benchImages } from './images.ts';
 import { benchScripts } from './scripts.ts';
 import { formatRow, type Row, TABLE_HEAD } from './table.ts';
 import { benchTftp } from './tftp-rows.ts';
@@ -16,6 +17,7 @@ const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void
   config: benchConfig,
   dhcp: benchDhcp,
   tftp: benchTftp,
+  images: benchImages,
 };
 
 const chosen = process.argv.slice(2);

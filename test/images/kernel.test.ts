@@ -19,6 +19,10 @@ describe('the kernel', () => {
     expect(kernel).toMatchObject({ version: '6.1.0-10-amd64', path: 'boot/vmlinuz-6.1.0-10-amd64' });
   });
 
+  it.each(['-x', 'a b', '6.1\n', '\x1b[2J', ''])('is none of a version that is none: %j', async (version) => {
+    await expect(pick([file(`boot/vmlinuz-${version}`)])).rejects.toThrow('the image has no kernel');
+  });
+
   it("is taken from bootc's place before /boot, for the same version", async () => {
     const kernel = await pick([file('boot/vmlinuz-6.9'), file('usr/lib/modules/6.9/vmlinuz')]);
     expect(kernel.path).toBe('usr/lib/modules/6.9/vmlinuz');

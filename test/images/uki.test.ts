@@ -1,31 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../src/images/byte-source.ts';
-import { scanCpio } from '../../src/images/cpio.ts';
-import { cpioFrame, layOutUki } from '../../src/images/uki-layout.ts';
-
-/** The least that is a PE32+ program: one section, and room for `free` more headers. */
-function makeStub(free: number): Buffer {
-  const stub = Buffer.alloc(0x600, 0xcc);
-  stub.fill(0, 0, 0x400);
-  stub.write('MZ', 0);
-  stub.writeUInt32LE(0x80, 0x3c);
-  stub.write('PE\0\0', 0x80);
-  stub.writeUInt16LE(1, 0x86);
-  stub.writeUInt16LE(0xf0, 0x94);
-  const optional = 0x98;
-  stub.writeUInt16LE(0x20b, optional);
-  stub.writeUInt32LE(512, optional + 36);
-  stub.writeUInt32LE(0x188 + 40 * (1 + free), optional + 60);
-  stub.writeUInt32LE(0x1234, optional + 64);
-  stub.write('.text', 0x188);
-  stub.writeUInt32LE(0x180, 0x190);
-  stub.writeUInt32LE(0x4000, 0x194);
-  return stub;
-}
+import { cpioFrame, scanCpio } from '../../src/images/cpio.ts';
+import { layOutUki } from '../../src/images/uki-layout.ts';
+import { makePe } from '../support/pe.ts';
 
 describe('a unified kernel image', () => {
   it('has its sections at pages, one after the other, in the order of the file', () => {
-    const { head, padding, size } = layOutUki(makeStub(2), [
+    const { head, padding, size } = layOutUki(makePe({ free: 2 }), [
       { name: '.cmdline', size: 10 },
       { name: '.linux', size: 5000 },
     ]);
@@ -45,8 +26,8 @@ describe('a unified kernel image', () => {
     expect(() => layOutUki(Buffer.from('MZ'), [])).toThrow('no PE32+ program');
     expect(() => layOutUki(Buffer.alloc(1000, 'MZ'), [])).toThrow('no PE32+ program');
     const sections = [1, 2].map(() => ({ name: '.x', size: 1 }));
-    expect(() => layOutUki(makeStub(1), sections)).toThrow('no room for more sections');
-    expect(() => layOutUki(makeStub(2), [{ name: '.x', size: 4_294_967_000 }])).toThrow('4 GiB');
+    expect(() => layOutUki(makePe({ free: 1 }), sections)).toThrow('no room for more sections');
+    expect(() => layOutUki(makePe({ free: 2 }), [{ name: '.x', size: 4_294_967_000 }])).toThrow('4 GiB');
   });
 
   it.each([0, 1, 2, 3, 4, 1001])('has an initrd of which a file of %i bytes is a part', async (size) => {

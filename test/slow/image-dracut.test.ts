@@ -1,47 +1,24 @@
-import { copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { debianLayout } from '../support/debian-image.ts';
 import { type Builder, createBuilder } from '../support/image-builder.ts';
-import { makeTar } from '../support/image-layers.ts';
-import { IMAGES } from '../support/images.ts';
 import { must, start } from '../support/process.ts';
 
 // A real Debian, with a kernel and dracut: the initrd is made in user namespaces, and what comes out boots.
 
-const PACKAGES = [
-  ...['systemd-sysv', 'udev', 'dbus', 'iproute2', 'kmod', 'login', 'procps', 'iputils-ping', 'systemd-boot-efi'],
-  ...['linux-image-cloud-amd64', 'dracut-core', 'dracut-network', 'curl', 'ca-certificates', 'jq', 'zstd', 'xz-utils'],
-];
-
-/** Only what a virtual machine needs, which dracut makes in a quarter of the time. */
-const DRACUT_SETTINGS = `
-omit_dracutmodules+=" kernel-modules kernel-modules-extra qemu qemu-net nvdimm i18n "
-add_drivers+=" virtio_pci virtio_net virtio_blk overlay "
-`;
+/** Images of one content, made at different times, are to give the same. */
+const TIME = { SOURCE_DATE_EPOCH: '1700000000' };
 
 let folder: string;
-let layout: string;
+let source: string;
 let builder: Builder;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'slipway-dracut-'));
   await must('chmod', ['755', folder]);
-  const base = join(IMAGES, 'bookworm-with-dracut.tar');
-  const made = await stat(base).catch(() => undefined);
-  if (!made) {
-    await mkdir(IMAGES, { recursive: true });
-    const options = ['--quiet', '--variant=minbase', `--include=${PACKAGES.join(',')}`];
-    await must('mmdebstrap', [...options, 'bookworm', `${base}.new.tar`]);
-    await rename(`${base}.new.tar`, base);
-  }
-  layout = join(folder, 'oci');
-  const settings = join(folder, 'settings.tar');
-  await writeFile(settings, makeTar([{ name: 'etc/dracut.conf.d/small.conf', content: DRACUT_SETTINGS }]));
-  await must('umoci', ['init', '--layout', layout]);
-  await must('umoci', ['new', '--image', `${layout}:x`]);
-  for (const tar of [base, settings]) await must('umoci', ['raw', 'add-layer', '--image', `${layout}:x`, tar]);
-  await must('chmod', ['-R', 'a+rX', layout]);
+  source = await debianLayout('bookworm', join(folder, 'oci'));
   builder = await createBuilder();
 }, 600_000);
 afterAll(async () => {
@@ -54,11 +31,22 @@ describe('an image without an initrd of its own', () => {
     timeout: 600_000,
   }, async () => {
     const build = async (name: string, ...more: readonly string[]) =>
-      JSON.parse(await builder.must(['build', `oci:${layout}:x`, '--name', name, '--root', 'oci', '--json', ...more]));
+      JSON.parse(await builder.must(['build', source, '--name', name, '--root', 'oci', '--json', ...more], TIME));
     const uki = ['--uki', join(builder.folder, 'boot.efi'), '--append', 'console=ttyS0 rd.tmpfs.size=90%'];
     const [first, second] = [await build('a', ...uki), await build('b')];
     expect(first.initrd).toMatchObject({ from: 'dracut', file: 'initrd.img' });
     expect(second.id).toBe(first.id);
+  });
+
+  it('gets the same one from a builder where it has no dracut', { timeout: 600_000 }, async () => {
+    const without = ['usr/bin/.wh.dracut', 'usr/sbin/.wh.dracut'].map((name) => ({ name }));
+    const bare = await debianLayout('bookworm', join(folder, 'bare'), without);
+    const other = await debianLayout('bookworm', join(folder, 'builder'), [{ name: 'usr/lib/.wh.modules' }]);
+    const args = ['build', bare, '--name', 'bare', '--root', 'oci', '--json'];
+    expect((await builder.run(args)).stderr).toContain('mmdebstrap --variant=minbase');
+    const built = JSON.parse(await builder.must([...args, '--builder', other], TIME));
+    const own = JSON.parse(await builder.must(['show', 'a', '--json']));
+    expect(built.initrd).toMatchObject({ from: 'dracut', sha256: own.initrd.sha256 });
   });
 
   it('boots as one file under UEFI, without any network', { timeout: 900_000 }, async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
 import { buildImage, IMAGES, imageYaml, LAB_METHODS, type LabMethod } from '../support/images.ts';
 import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
-import { type Machine, powerOn } from '../support/machine.ts';
+import { type NetworkMachine, powerOn } from '../support/machine.ts';
 import type { Running } from '../support/process.ts';
 
 // What goes wrong while a root is made: it ends in a boot, or in a message that says what and what to do.
@@ -37,7 +37,7 @@ ${LAB_METHODS.map((method) => `  ${method}: { mac: "${MACS[method]}", image: boo
 
 let lab: Lab;
 let daemon: Running;
-let machine: Machine | undefined;
+let machine: NetworkMachine | undefined;
 
 beforeAll(async () => {
   await mkdir(LOGS, { recursive: true });
@@ -53,17 +53,17 @@ afterEach(async () => {
   await lab.destroy();
 });
 
-async function boot(name: string, mac: string, memory = 1024): Promise<Machine> {
+async function boot(name: string, mac: string, memory = 1024): Promise<NetworkMachine> {
   const log = join(LOGS, `fault-${name}.log`);
   machine = await powerOn(lab.network, { firmware: 'bios', mac, memory, log });
   onTestFailed(() => console.log(`${log} ends with:\n${machine?.console.output.slice(-3000)}`));
   return machine;
 }
 
-const booted = (each: Machine) => each.console.until(/SLIPWAY-REPORT end/, HUNG);
+const booted = (each: NetworkMachine) => each.console.until(/SLIPWAY-REPORT end/, HUNG);
 /** The first of the lines that tell how far the download is. */
-const downloading = (each: Machine) => each.console.until(/slipway: \d+ [kM]B of \d+ MB/, HUNG);
-const refused = async (each: Machine, failed: RegExp, todo: RegExp) => {
+const downloading = (each: NetworkMachine) => each.console.until(/slipway: \d+ [kM]B of \d+ MB/, HUNG);
+const refused = async (each: NetworkMachine, failed: RegExp, todo: RegExp) => {
   await each.console.until(new RegExp(`What failed: +${failed.source}`), HUNG);
   await each.console.until(new RegExp(`What to do: +${todo.source}`), HUNG);
   expect(each.console.output).not.toContain('SLIPWAY-REPORT');

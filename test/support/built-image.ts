@@ -24,7 +24,8 @@ export async function builtImage(
     const { id } = await buildImage(
       {
         ...{ artifacts, name, roots, source: { kind: 'skopeo', reference: `oci:${layout}` } },
-        ...{ architecture: undefined, insecure: false, kernel: undefined, initrd: undefined, uki: undefined },
+        ...{ architecture: undefined, insecure: false, kernel: undefined, initrd: undefined, builder: undefined },
+        media: { uki: undefined, esp: undefined, disk: undefined, args: '' },
         epoch: undefined,
       },
       { tools: createTools(process.env), progress: NO_PROGRESS, now: Date.now },

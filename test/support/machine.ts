@@ -26,9 +26,9 @@ export interface MachineSpec {
 }
 
 /** cmpxchg16b is wrong in QEMU 7.2's software emulation and corrupts Linux 6.12's memory allocator. */
-const CPU = ['-accel', 'tcg,thread=multi', '-cpu', 'max,cx16=off', '-smp', '2'];
+export const CPU = ['-accel', 'tcg,thread=multi', '-cpu', 'max,cx16=off', '-smp', '2'];
 
-const OVMF = '/usr/share/OVMF';
+export const OVMF = '/usr/share/OVMF';
 
 function firmwareArgs(firmware: MachineSpec['firmware'], vars: string): readonly string[] {
   if (typeof firmware === 'object') {
@@ -48,19 +48,23 @@ function firmwareArgs(firmware: MachineSpec['firmware'], vars: string): readonly
   ];
 }
 
-/** A virtual machine whose firmware boots from the network; its console is the process's output. */
+/** A virtual machine that is switched on; its console is the process's output. */
 export interface Machine {
   readonly console: Running;
-  /** Pulls the network cable, or puts it back. */
-  link(state: 'up' | 'down'): Promise<void>;
   /** Pulls the plug. */
   off(): Promise<void>;
+}
+
+/** One that has its only NIC on a network. */
+export interface NetworkMachine extends Machine {
+  /** Pulls the network cable, or puts it back. */
+  link(state: 'up' | 'down'): Promise<void>;
 }
 
 let taps = 0;
 
 /** Switches a virtual machine on, with its only NIC on the network's switch. */
-export async function powerOn(network: Network, spec: MachineSpec): Promise<Machine> {
+export async function powerOn(network: Network, spec: MachineSpec): Promise<NetworkMachine> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-vm-'));
   const vars = join(folder, 'vars.fd');
   const uefi = spec.firmware === 'uefi' || spec.firmware === 'uefi-http';

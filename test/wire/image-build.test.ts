@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -231,6 +231,17 @@ describe('the same source', () => {
     expect(wrong.stderr).toContain('expected seconds since 1970');
   });
 
+  it('comes with bytes and rate, and not twice', async () => {
+    const source = `oci-archive:${sources}/noise.oci`;
+    const noise = randomBytes(3e6).toString('latin1');
+    await writeLayout(join(sources, 'noise'), [[...BOOT, file('noise', { content: noise })]]);
+    await must('skopeo', ['copy', '-q', `oci:${sources}/noise`, `${source}:x`]);
+    const args = ['build', source, '--name', 'a', '--root', 'oci'];
+    expect((await builder.run(args)).stderr).toMatch(/^fetching oci-archive:\S+: [\d.]+ s, 3\.0 MB, .*B\/s$/m);
+    // The small documents may be written anew.
+    expect((await builder.run(args)).stderr).toMatch(/^fetching oci-archive:\S+: [\d.]+ s(, \d kB.*)?$/m);
+  });
+
   it('gives the same root from every kind of source', async () => {
     const archive = join(sources, 'plain.tar');
     await must('skopeo', ['copy', '-q', `oci:${layout}`, `oci-archive:${sources}/a.oci:x`]);
@@ -319,6 +330,17 @@ describe('what goes wrong', () => {
     expect(await fails(await withLayers('bad', [[...BOOT, { name: 'l', type: 'link', linkname: 'gone' }]]))).toContain(
       'layer 1 of 1: l is a hard link to gone, which is not there',
     );
+  });
+
+  it('is told by name where mkfs.erofs 1.5 knows no name so long', async () => {
+    const long = `etc/${'n'.repeat(255)}`;
+    const { code, stderr } = await builder.run([
+      ...(await withLayers('long', [[...BOOT, file(long)]])),
+      '--root',
+      'erofs',
+    ]);
+    // Newer ones know it.
+    if (code !== 0) expect(stderr).toContain(`takes no names of 255 bytes, as ${long} has`);
   });
 
   it('leaves what it did not make alone', async () => {
