@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Problem } from '../model/config.ts';
-import { type Parsed, parseConfig } from './parse.ts';
+import { type Checked, type Parsed, parseSections } from './parse.ts';
+import { resolveConfig } from './resolve.ts';
 
 /** What was read, and the file's text: undefined where it could not be read. */
 export type Loaded = Parsed & { readonly text: string | undefined };
+/** The same of a file's sections. */
+export type LoadedSections = Checked & { readonly text: string | undefined };
 
 const CAUSES: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
@@ -27,10 +30,10 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Reads a configuration file. Never rejects: a file that is missing, may not be read or is no UTF-8 is a problem like
- * any other, at the first line.
+ * Reads a configuration file as far as its sections. Never rejects: a file that is missing, may not be read or is no
+ * UTF-8 is a problem like any other, at the first line.
  */
-export async function loadConfig(file: string): Promise<Loaded> {
+export async function loadSections(file: string): Promise<LoadedSections> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);
@@ -44,5 +47,16 @@ export async function loadConfig(file: string): Promise<Loaded> {
   } catch {
     return { ok: false, problems: [fileProblem(file, 'the file is no UTF-8 text')], text: undefined };
   }
-  return { ...parseConfig(text, file, dirname(resolve(file))), text };
+  return { ...parseSections(text, file), text };
+}
+
+/** What relative folders in a configuration file are relative to. */
+export function folderOf(file: string): string {
+  return dirname(resolve(file));
+}
+
+/** Reads a configuration file; see {@link loadSections}. */
+export async function loadConfig(file: string): Promise<Loaded> {
+  const { text, ...loaded } = await loadSections(file);
+  return { ...(loaded.ok ? { ok: true, config: resolveConfig(loaded.sections, folderOf(file)) } : loaded), text };
 }

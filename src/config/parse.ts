@@ -2,13 +2,19 @@ import type { Config, Problem } from '../model/config.ts';
 import { checkReferences } from './check.ts';
 import { explainIssues } from './issues.ts';
 import { makeLocator, type Position } from './locate.ts';
+import { readSimpleYaml } from './read-simple-yaml.ts';
 import { readYaml } from './read-yaml.ts';
 import { resolveConfig } from './resolve.ts';
-import { configSchema } from './schema.ts';
+import { type ConfigFile, configSchema } from './schema.ts';
 
 /** A configuration, or all that is wrong with it, in the order of the file. */
 export type Parsed =
   | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** A file without faults as it is written, or its problems. */
+export type Checked =
+  | { readonly ok: true; readonly sections: ConfigFile }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** Sorts by place; the same fault found on two ways is told once. */
@@ -21,15 +27,24 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
   });
 }
 
+/** The sections of a text that is simple and has no fault. */
+function quickly(yaml: string): ConfigFile | undefined {
+  const document = readSimpleYaml(yaml);
+  if (document === undefined) return undefined;
+  const parsed = configSchema.safeParse(document);
+  return parsed.success && checkReferences(document, () => '').length === 0 ? parsed.data : undefined;
+}
+
 /**
- * Reads a configuration. Never throws: whatever is wrong with the text is a problem, and all problems are found at once,
- * except that a text that is no YAML is looked at no further.
+ * Reads a configuration as far as its sections. Never throws: whatever is wrong with the text is a problem, and all
+ * problems are found at once, except that a text that is no YAML is looked at no further.
  *
  * @param yaml the file's text
  * @param file its name, for problems only
- * @param baseDir what relative folders in it are relative to: the folder of the file
  */
-export function parseConfig(yaml: string, file: string, baseDir: string): Parsed {
+export function parseSections(yaml: string, file: string): Checked {
+  const sections = quickly(yaml);
+  if (sections) return { ok: true, sections };
   const { tree, flaws, lines } = readYaml(yaml.replace(/^\uFEFF/, ''));
   const problem = ({ line, column }: Position, message: string): Problem => ({ file, line, column, message });
   const problems = flaws.map(({ offset, message }) => {
@@ -48,6 +63,15 @@ export function parseConfig(yaml: string, file: string, baseDir: string): Parsed
   if (!parsed.success) findings.push(...explainIssues(document, parsed.error.issues));
   problems.push(...findings.map(({ path, target, message }) => problem(locator.locate(path, target), message)));
   return parsed.success && problems.length === 0
-    ? { ok: true, config: resolveConfig(parsed.data, baseDir) }
+    ? { ok: true, sections: parsed.data }
     : { ok: false, problems: inOrder(problems) };
+}
+
+/**
+ * Reads a configuration; see {@link parseSections}.
+ * @param baseDir what relative folders in it are relative to: the folder of the file
+ */
+export function parseConfig(yaml: string, file: string, baseDir: string): Parsed {
+  const checked = parseSections(yaml, file);
+  return checked.ok ? { ok: true, config: resolveConfig(checked.sections, baseDir) } : checked;
 }

@@ -6,6 +6,8 @@ import { type Mac, parseMac } from '../model/mac.ts';
 import type { Action, BootSettings, Discovery, Node, OnFailure, Sourced, Variable } from '../model/node.ts';
 import { type ConfigFile, type ImageSection, isUrl, type RootSection } from './schema.ts';
 
+type NodeSection = NonNullable<ConfigFile['nodes']>[string];
+
 /** What image, profile and node may each say. */
 interface Section {
   readonly action?: Action | undefined;
@@ -16,15 +18,6 @@ interface Section {
   readonly on_failure?: { action?: 'shell' | 'reboot' | undefined; after?: number | undefined } | null | undefined;
   readonly args?: readonly (string | number)[] | null | undefined;
   readonly vars?: Readonly<Record<string, Variable>> | null | undefined;
-}
-
-/** A section whose lists are made once, however many nodes share it. */
-interface Layer {
-  /** The place of the section: `profiles.compute`. */
-  readonly from: string;
-  readonly section: Section;
-  readonly args: readonly Sourced<string>[];
-  readonly vars: Readonly<Record<string, Sourced<Variable>>>;
 }
 
 const list = <T>(value: T | readonly T[] | null | undefined): readonly T[] =>
@@ -82,11 +75,36 @@ function toImage(name: string, section: ImageSection): Image {
   };
 }
 
-function toLayer(from: string, section: Section): Layer {
-  const vars: Record<string, Sourced<Variable>> = {};
-  for (const [name, value] of Object.entries(section.vars ?? {})) vars[name] = { value, from: `${from}.vars.${name}` };
-  const args = (section.args ?? []).map((arg, i) => ({ value: String(arg), from: `${from}.args[${i}]` }));
-  return { from, section, args, vars };
+/** A section with its place: `profiles.compute`. Its lists are made when they are first asked for. */
+class Layer {
+  readonly from: string;
+  readonly section: Section;
+  private madeArgs: readonly Sourced<string>[] | undefined;
+  private madeVars: Readonly<Record<string, Sourced<Variable>>> | undefined;
+
+  constructor(from: string, section: Section) {
+    this.from = from;
+    this.section = section;
+  }
+
+  get args(): readonly Sourced<string>[] {
+    this.madeArgs ??= (this.section.args ?? []).map((arg, i) => ({
+      value: String(arg),
+      from: `${this.from}.args[${i}]`,
+    }));
+    return this.madeArgs;
+  }
+
+  get vars(): Readonly<Record<string, Sourced<Variable>>> {
+    if (!this.madeVars) {
+      const vars: Record<string, Sourced<Variable>> = {};
+      for (const [name, value] of Object.entries(this.section.vars ?? {})) {
+        vars[name] = { value, from: `${this.from}.vars.${name}` };
+      }
+      this.madeVars = vars;
+    }
+    return this.madeVars;
+  }
 }
 
 /** The setting of the last layer that has it. */
@@ -124,47 +142,92 @@ function toOnFailure(found: Sourced<NonNullable<Section['on_failure']>>): Source
 }
 
 /** Puts layers over each other: the image, each profile, then the node or the rule for unknown machines. */
-function resolveSettings(shared: Shared, upper: readonly Layer[], action: Sourced<Action>): BootSettings {
-  const boots = action.value === 'boot';
-  const named = boots ? last(upper, 'image') : undefined;
-  const found = named && shared.images.get(String(named.value));
-  const layers = found ? [found.layer, ...upper] : upper;
-  // A template for booting says nothing of a machine that a more special layer has go on from its disk.
-  const speaking = boots ? layers : layers.slice(layers.findIndex(({ from }) => action.from === `${from}.action`));
-  const template = last(speaking, 'template');
-  const onFailure = last(layers, 'on_failure');
-  return {
-    action,
-    ...(named && found ? { image: { value: found.image, from: named.from } } : {}),
-    template: template ? asText(template) : (found?.method ?? LOCAL_TEMPLATE),
-    args: layers.flatMap(({ args }) => args),
-    vars: Object.assign({}, ...layers.map(({ vars }) => vars)),
-    onFailure: onFailure ? toOnFailure(onFailure) : REBOOT,
-    ipxe: last(layers, 'ipxe') ?? SNPONLY,
-    discovery: last(layers, 'discovery') ?? BINL,
-  };
+class LayeredSettings implements BootSettings {
+  readonly action: Sourced<Action>;
+  readonly image?: Sourced<Image>;
+  private readonly method: Sourced<string> | undefined;
+  private readonly layers: readonly Layer[];
+
+  constructor(shared: Shared, upper: readonly Layer[], action: Sourced<Action>) {
+    this.action = action;
+    const named = action.value === 'boot' ? last(upper, 'image') : undefined;
+    const found = named && shared.images.get(String(named.value));
+    if (named && found) this.image = { value: found.image, from: named.from };
+    this.method = found?.method;
+    this.layers = found ? [found.layer, ...upper] : upper;
+  }
+
+  get template(): Sourced<string> {
+    const { layers, action } = this;
+    // A template for booting says nothing of a machine that a more special layer has go on from its disk.
+    const speaking =
+      action.value === 'boot' ? layers : layers.slice(layers.findIndex(({ from }) => action.from === `${from}.action`));
+    const template = last(speaking, 'template');
+    return template ? asText(template) : (this.method ?? LOCAL_TEMPLATE);
+  }
+
+  get args(): readonly Sourced<string>[] {
+    return this.layers.flatMap(({ args }) => args);
+  }
+
+  get vars(): Readonly<Record<string, Sourced<Variable>>> {
+    return Object.assign({}, ...this.layers.map(({ vars }) => vars));
+  }
+
+  get onFailure(): Sourced<OnFailure> {
+    const onFailure = last(this.layers, 'on_failure');
+    return onFailure ? toOnFailure(onFailure) : REBOOT;
+  }
+
+  get ipxe(): Sourced<EfiBinary> {
+    return last(this.layers, 'ipxe') ?? SNPONLY;
+  }
+
+  get discovery(): Sourced<Discovery> {
+    return last(this.layers, 'discovery') ?? BINL;
+  }
 }
 
-function toNode(shared: Shared, name: string, section: NonNullable<ConfigFile['nodes']>[string]): Node {
-  const from = `nodes.${name}`;
-  const profiles = list(section.profile).map(String);
-  const upper = profiles.flatMap((profile) => shared.profiles.get(profile) ?? []);
-  upper.push(toLayer(from, section));
-  const { hostname } = section;
-  return {
-    name,
-    hostname: hostname === undefined ? { value: name, from } : { value: String(hostname), from: `${from}.hostname` },
-    macs: list(section.mac).flatMap((mac) => parseMac(String(mac)) ?? []),
-    profiles,
-    settings: resolveSettings(shared, upper, last(upper, 'action') ?? BOOT),
-  };
+/**
+ * A node whose settings are put together each time they are asked for: ten thousand nodes are as quickly read as that,
+ * and take no more memory than what the file says of them.
+ */
+class LayeredNode implements Node {
+  readonly name: string;
+  readonly macs: readonly Mac[];
+  private readonly section: NodeSection;
+  private readonly shared: Shared;
+
+  constructor(shared: Shared, name: string, section: NodeSection) {
+    this.name = name;
+    this.macs = list(section.mac).flatMap((mac) => parseMac(String(mac)) ?? []);
+    this.section = section;
+    this.shared = shared;
+  }
+
+  get hostname(): Sourced<string> {
+    const { hostname } = this.section;
+    const from = `nodes.${this.name}`;
+    return hostname === undefined ? { value: this.name, from } : { value: String(hostname), from: `${from}.hostname` };
+  }
+
+  get profiles(): readonly string[] {
+    return list(this.section.profile).map(String);
+  }
+
+  get settings(): BootSettings {
+    const { shared, section } = this;
+    const upper = this.profiles.flatMap((profile) => shared.profiles.get(profile) ?? []);
+    upper.push(new Layer(`nodes.${this.name}`, section));
+    return new LayeredSettings(shared, upper, last(upper, 'action') ?? BOOT);
+  }
 }
 
 function toUnknown(shared: Shared, section: ConfigFile['unknown']): BootSettings {
   const upper = list(section?.profile).flatMap((profile) => shared.profiles.get(String(profile)) ?? []);
-  const layer = toLayer('unknown', { action: section?.action, image: section?.image });
+  const layer = new Layer('unknown', { action: section?.action, image: section?.image });
   // A profile's own action is for nodes: here the rule alone decides.
-  return resolveSettings(shared, [...upper, layer], last([layer], 'action') ?? IGNORE);
+  return new LayeredSettings(shared, [...upper, layer], last([layer], 'action') ?? IGNORE);
 }
 
 function toHttp(http: NonNullable<ConfigFile['server']>['http']): Config['server']['http'] {
@@ -197,13 +260,13 @@ export function resolveConfig(file: ConfigFile, baseDir: string): Config {
     const from = `images.${name}`;
     const image = toImage(name, section);
     const method = { value: image.root.method, from: `${from}.root.method` };
-    return [name, { image, method, layer: toLayer(from, section) }] as const;
+    return [name, { image, method, layer: new Layer(from, section) }] as const;
   });
   const profiles = Object.entries(file.profiles ?? {}).map(
-    ([name, section]) => [name, toLayer(`profiles.${name}`, section ?? {})] as const,
+    ([name, section]) => [name, new Layer(`profiles.${name}`, section ?? {})] as const,
   );
   const shared: Shared = { images: new Map(images), profiles: new Map(profiles) };
-  const nodes = Object.entries(file.nodes ?? {}).map(([name, section]) => toNode(shared, name, section));
+  const nodes = Object.entries(file.nodes ?? {}).map(([name, section]) => new LayeredNode(shared, name, section));
   const byMac = new Map<Mac, Node>();
   for (const node of nodes) for (const mac of node.macs) byMac.set(mac, node);
   return {
