@@ -119,9 +119,9 @@ export function missingTemplates({ templates }: Config): readonly string[] {
 
 /** The iPXE binaries that PCs would be told to fetch and that this server does not have, each with the remedy. */
 export function missingBinaries({ config, bootFiles }: World): readonly string[] {
-  const { server, nodes, unknown } = config;
+  const { server, kinds, unknown } = config;
   if (server.dhcp.mode === 'off' && server.tftp === false) return [];
-  const chosen = [unknown, ...nodes.map(({ settings }) => settings)].map(({ ipxe }) => ipxe.value);
+  const chosen = [unknown, ...kinds.map(({ settings }) => settings)].map(({ ipxe }) => ipxe.value);
   return [...new Set(['undionly.kpxe', ...chosen])]
     .filter((name) => !bootFiles.has(name))
     .map(
@@ -136,7 +136,7 @@ export function usedArtifacts(config: Config): ReadonlyMap<string, string> {
   const used = new Map<string, string>();
   const strangers = { mac: '' as never, settings: config.unknown, why: '' };
   for (const match of [
-    ...config.nodes.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac))),
+    ...config.kinds.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac))),
     strangers,
   ]) {
     if (match.settings.action.value !== 'boot') continue;

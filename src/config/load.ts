@@ -1,13 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Problem } from '../model/config.ts';
-import { type Checked, type Parsed, parseSections } from './parse.ts';
-import { resolveConfig } from './resolve.ts';
+import { type Parsed, parseConfig } from './parse.ts';
 
 /** What was read, and the file's text: undefined where it could not be read. */
 export type Loaded = Parsed & { readonly text: string | undefined };
-/** The same of a file's sections. */
-export type LoadedSections = Checked & { readonly text: string | undefined };
 
 const CAUSES: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
@@ -29,25 +26,23 @@ export function reasonOf(error: unknown): string {
   return code === undefined ? String(message ?? error) : `${CAUSES[code] ?? 'cannot be read'} (${code})`;
 }
 
-/**
- * Reads a configuration file as far as its sections. Never rejects: a file that is missing, may not be read or is no
- * UTF-8 is a problem like any other, at the first line.
- */
-export async function loadSections(file: string): Promise<LoadedSections> {
+/** A file's text, or why it cannot be had. */
+type FileText = { readonly text: string } | { readonly problem: Problem };
+
+/** Reads the text of a configuration file. Never rejects. */
+export async function readText(file: string): Promise<FileText> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);
   } catch (error) {
     const message = `the file ${reasonOf(error)}: expected a YAML file that this program may read`;
-    return { ok: false, problems: [fileProblem(file, message)], text: undefined };
+    return { problem: fileProblem(file, message) };
   }
-  let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {
-    return { ok: false, problems: [fileProblem(file, 'the file is no UTF-8 text')], text: undefined };
+    return { problem: fileProblem(file, 'the file is no UTF-8 text') };
   }
-  return { ...parseSections(text, file), text };
 }
 
 /** What relative folders in a configuration file are relative to. */
@@ -55,8 +50,12 @@ export function folderOf(file: string): string {
   return dirname(resolve(file));
 }
 
-/** Reads a configuration file; see {@link loadSections}. */
+/**
+ * Reads a configuration file. Never rejects: a file that is missing, may not be read or is no UTF-8 is a problem like
+ * any other, at the first line.
+ */
 export async function loadConfig(file: string): Promise<Loaded> {
-  const { text, ...loaded } = await loadSections(file);
-  return { ...(loaded.ok ? { ok: true, config: resolveConfig(loaded.sections, folderOf(file)) } : loaded), text };
+  const read = await readText(file);
+  if ('problem' in read) return { ok: false, problems: [read.problem], text: undefined };
+  return { ...parseConfig(read.text, file, folderOf(file)), text: read.text };
 }

@@ -11,8 +11,9 @@ const giveUp = (): never => {
   throw NOT_SIMPLE;
 };
 
-/** What no simple text contains: tabs, carriage returns and what values may not have; marks of documents. */
-const UNUSUAL = /[^\n\x20-\x7e\u00a0-\u2027\u202a-\ud7ff]|^(?:---|\.\.\.)/m;
+/** What no simple text contains: tabs, carriage returns and what values may not have; and marks of documents. */
+const UNUSUAL = /[^\n\x20-\x7e\u00a0-\u2027\u202a-\ud7ff]/;
+const MARK = /^(?:---|\.\.\.)/m;
 /** Deeper than any configuration. */
 const MAX_DEPTH = 20;
 
@@ -20,7 +21,7 @@ const MAX_DEPTH = 20;
  * Plain scalars (YAML 1.2 section 7.3.3), in block context and inside a flow collection: they end before ` #`, before a
  * colon that makes them keys, and in a flow collection before its indicators. Those that begin with `?` or `:` are rare.
  */
-const IN_BLOCK = /(?:[^\s,[\]{}#&*!|>'"%@`?:-]|-(?![ \n]|$))(?:[^#:\n]|(?<! )#|:(?![ \n]|$))*/y;
+const IN_BLOCK = /(?:[^\s,[\]{}#&*!|>'"%@`?:-]|-(?![ \n]|$))[^#:\n]*(?:(?:(?<! )#|:(?![ \n]|$))[^#:\n]*)*/y;
 const IN_FLOW = /(?:[^\s,[\]{}#&*!|>'"%@`?:-]|-(?![ \n,[\]{}]|$))(?:[^,[\]{}#:\n]|(?<! )#|:(?![ \n,[\]{}]|$))*/y;
 const QUOTED = /"[^"\\\n]*"|'[^'\n]*'(?!')/y;
 const NUMBER = /^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$/;
@@ -105,16 +106,22 @@ class SimpleReader {
     this.nextLine();
   }
 
-  private match(pattern: RegExp): string | undefined {
-    pattern.lastIndex = this.at;
-    const found = pattern.exec(this.text)?.[0];
-    if (found !== undefined) this.at += found.length;
-    return found;
+  private match(pattern: RegExp): string {
+    const { text, at } = this;
+    pattern.lastIndex = at;
+    if (!pattern.test(text)) giveUp();
+    this.at = pattern.lastIndex;
+    return text.slice(at, this.at);
+  }
+
+  private isQuote(): boolean {
+    const char = this.text[this.at];
+    return char === '"' || char === "'";
   }
 
   /** A mapping's key with the colon behind it. */
   private key(pattern: RegExp): string {
-    const name = this.match(QUOTED)?.slice(1, -1) ?? this.match(pattern) ?? giveUp();
+    const name = this.isQuote() ? this.match(QUOTED).slice(1, -1) : this.match(pattern);
     // The library takes keys of up to 1024 characters.
     if (this.text[this.at++] !== ':' || name.endsWith(' ') || name === '__proto__' || name.length > 1000) giveUp();
     const after = this.text[this.at];
@@ -167,9 +174,8 @@ class SimpleReader {
     const char = this.text[this.at];
     if (char === '{') return this.flowMap(depth + 1);
     if (char === '[') return this.flowList(depth + 1);
-    const quoted = this.match(QUOTED);
-    if (quoted !== undefined) return quoted.slice(1, -1);
-    const plain = this.match(pattern) ?? giveUp();
+    if (this.isQuote()) return this.match(QUOTED).slice(1, -1);
+    const plain = this.match(pattern);
     let end = plain.length;
     while (plain.charCodeAt(end - 1) === 0x20) end--;
     return plainValue(plain.slice(0, end));
@@ -214,7 +220,7 @@ class SimpleReader {
  * @returns what `readYaml` gives as the value; undefined for all else, be it right or wrong
  */
 export function readSimpleYaml(text: string): unknown {
-  if (UNUSUAL.test(text)) return undefined;
+  if (UNUSUAL.test(text) || MARK.test(text)) return undefined;
   try {
     return new SimpleReader(text).document();
   } catch (error) {

@@ -249,13 +249,23 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
   };
 }
 
+/** Two sections with the same key make nodes of one kind; {@link Config.kinds}. */
+function kindOf({ mac: _, hostname: _hostname, args: _args, vars, ...rest }: NodeSection): string {
+  const names = Object.entries(vars ?? {}).map(([name, value]) => (value === false ? `!${name}` : name));
+  return JSON.stringify([rest, names]);
+}
+
+/** Nodes that are resolved at a time. */
+const LOT = 200;
+
 /**
  * Makes the configuration of a file without faults: defaults filled in, layers put over each other, and the origin of
  * each setting noted. Names that do not exist must have been found before, by `check.ts`; here they count as absent.
  *
  * @param baseDir what relative folders are relative to
+ * @yields now and then, each after about a millisecond of work
  */
-export function resolveConfig(file: ConfigFile, baseDir: string): Config {
+export function* resolving(file: ConfigFile, baseDir: string): Generator<undefined, Config> {
   const images = Object.entries(file.images ?? {}).map(([name, section]) => {
     const from = `images.${name}`;
     const image = toImage(name, section);
@@ -266,15 +276,32 @@ export function resolveConfig(file: ConfigFile, baseDir: string): Config {
     ([name, section]) => [name, new Layer(`profiles.${name}`, section ?? {})] as const,
   );
   const shared: Shared = { images: new Map(images), profiles: new Map(profiles) };
-  const nodes = Object.entries(file.nodes ?? {}).map(([name, section]) => new LayeredNode(shared, name, section));
+  const nodes: Node[] = [];
   const byMac = new Map<Mac, Node>();
-  for (const node of nodes) for (const mac of node.macs) byMac.set(mac, node);
+  const kinds = new Map<string, Node>();
+  for (const [name, section] of Object.entries(file.nodes ?? {})) {
+    const node = new LayeredNode(shared, name, section);
+    nodes.push(node);
+    for (const mac of node.macs) byMac.set(mac, node);
+    const kind = kindOf(section);
+    if (!kinds.has(kind)) kinds.set(kind, node);
+    if (nodes.length % LOT === 0) yield;
+  }
   return {
     server: toServer(file.server, baseDir),
     artifacts: resolvePath(baseDir, file.artifacts ?? './artifacts'),
     templates: file.templates === undefined ? undefined : resolvePath(baseDir, file.templates),
     nodes,
     byMac,
+    kinds: [...kinds.values()],
     unknown: toUnknown(shared, file.unknown),
   };
+}
+
+/** Makes the configuration of a file at once; see {@link resolving}. */
+export function resolveConfig(file: ConfigFile, baseDir: string): Config {
+  const steps = resolving(file, baseDir);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return step.value;
 }

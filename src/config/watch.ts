@@ -15,8 +15,8 @@ export interface WatchOptions {
   readonly file: string;
   /** The text in force, as `loadConfig` gave it: only a change since then is told. */
   readonly text?: string | undefined;
-  /** How the file is read: loadConfig unless given. */
-  readonly load?: (file: string) => Promise<Loaded>;
+  /** How the file is read: loadConfig unless given. Undefined says that it has the known text, which was without faults. */
+  readonly load?: (file: string, known: string | undefined) => Promise<Loaded | undefined>;
   /** Called with each new configuration that is valid. Must not throw. */
   readonly onConfig: (config: Config) => void;
   /** Called each time the file is saved with something wrong in it, or cannot be read. Must not throw. */
@@ -78,7 +78,8 @@ export async function watchConfig({
   const watchers = new Map<string, FSWatcher>();
   let stopped = false;
   let version: string | undefined;
-  let last = text;
+  /** The text in force; undefined when something else has been read since. */
+  let inForce = text;
   let asked = false;
   let checking: Promise<void> | undefined;
 
@@ -116,10 +117,10 @@ export async function watchConfig({
     if (stopped || next === version) return;
     version = next;
     await follow();
-    const loaded = await load(file);
-    if (stopped) return;
-    const changed = loaded.text !== last;
-    last = loaded.text;
+    const loaded = await load(file, inForce);
+    if (stopped || !loaded) return;
+    const changed = loaded.text !== inForce;
+    inForce = loaded.ok ? loaded.text : undefined;
     if (!loaded.ok) onProblems(loaded.problems);
     else if (changed) onConfig(loaded.config);
   }

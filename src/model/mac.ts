@@ -27,9 +27,14 @@ export function parseMac(text: string): Mac | undefined {
   return digits.replace(/(..)(?!$)/g, '$1:') as Mac;
 }
 
+const PAIRS = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
+
 /** The address of raw octets as they stand in a packet, or undefined for a length that no known hardware has. */
 export function macOfBytes(bytes: Uint8Array): Mac | undefined {
-  return LENGTHS.has(bytes.length) ? parseMac(Buffer.from(bytes).toString('hex')) : undefined;
+  if (!LENGTHS.has(bytes.length)) return undefined;
+  let text = PAIRS[bytes[0] ?? 0] ?? '';
+  for (let i = 1; i < bytes.length; i++) text += `:${PAIRS[bytes[i] ?? 0]}`;
+  return text as Mac;
 }
 
 /** The spelling that survives in URLs: iPXE percent-encodes colons there. */
