@@ -1,4 +1,4 @@
-import { mkdir, rename, utimes, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TOP } from '../support/lab.ts';
 import { must } from '../support/process.ts';
@@ -13,11 +13,7 @@ const ROUNDS = 3;
 export async function benchConfig(print: (row: Row) => void): Promise<void> {
   const lab = await BenchLab.create();
   try {
-    await mkdir(join(lab.folder, 'artifacts'));
-    for (const name of ['vmlinuz', 'initrd.img', 'root.img']) {
-      await writeFile(join(lab.folder, 'artifacts', name), name);
-      await utimes(join(lab.folder, 'artifacts', name), 1e9, 1e9);
-    }
+    await lab.smallArtifacts();
     const text = writeManyNodes(10_000, 8080);
     const daemon = await lab.daemon(text, '0');
     const program = `

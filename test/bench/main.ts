@@ -6,9 +6,10 @@
 import { benchConfig } from './config.ts';
 import { benchDhcp } from './dhcp.ts';
 import { benchHttp } from './http.ts';
+import { benchNodes } from './nodes.ts';
 import { benchScripts } from './scripts.ts';
 import { formatRow, type Row, TABLE_HEAD } from './table.ts';
-import { benchTftp } from './tftp-rows.ts';
+import { benchTftp } from './tftp.ts';
 
 const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void>>> = {
   http: benchHttp,
@@ -16,6 +17,7 @@ const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void
   config: benchConfig,
   dhcp: benchDhcp,
   tftp: benchTftp,
+  nodes: benchNodes,
 };
 
 const chosen = process.argv.slice(2);
