@@ -1,12 +1,13 @@
 /** The program of an HTTP worker: see http/workers.ts. */
 import { lease, openInside } from './artifacts/open-file.ts';
 import { createApp } from './http/app.ts';
-import type { HttpDeps, ScriptResult } from './http/deps.ts';
+import type { HttpDeps } from './http/deps.ts';
 import { openKernel } from './http/kernel.ts';
 import { createSender } from './http/send.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import type { FromWorker, Lent, Question, ToWorker, WorkerSettings } from './http/worker-messages.ts';
 import type { OpenResult } from './model/open-file.ts';
+import type { ScriptResult } from './model/script.ts';
 
 /** How often a file is asked for again that was replaced, or got another link, before it was opened here. */
 const ATTEMPTS = 5;
