@@ -28,6 +28,8 @@ export class BenchLab {
     const network = await Network.create();
     await network.addHost('server', `${SERVER}/24`);
     await network.addHost('client', '192.0.2.20/24');
+    // What it broadcasts needs a route.
+    await network.must('client', 'ip', ['route', 'add', 'default', 'dev', 'eth0']);
     return new BenchLab(network, await mkdtemp(join(tmpdir(), 'slipway-bench-')));
   }
 
