@@ -172,6 +172,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     await close(bootServer);
     throw error;
   });
+  const descriptors = new Map<Socket, number>();
   let sending = 0;
   let lookedAt = Number.NEGATIVE_INFINITY;
 
@@ -182,7 +183,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
   const send = (datagram: Datagram) => {
     const { bytes, address: to, port } = datagram;
     const socket = datagram.from === 67 ? port67?.senderTo(to) : bootServer;
-    const descriptor = socket && descriptorOf(socket);
+    const descriptor = socket && descriptors.get(socket);
     if (descriptor !== undefined && rest.sendNow?.(descriptor, bytes, to, port)) return;
     if (sending >= MAX_SENDING) return fail('reply dropped', 'too many wait to be sent');
     sending++;
@@ -219,7 +220,9 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
       // The system's own size serves, with less room for bursts.
     }
     const descriptor = descriptorOf(socket);
-    if (descriptor !== undefined) rest.growReceiveBuffer?.(descriptor, RECEIVE_BUFFER);
+    if (descriptor === undefined) return;
+    descriptors.set(socket, descriptor);
+    rest.growReceiveBuffer?.(descriptor, RECEIVE_BUFFER);
   };
 
   const yieldToNeighbour = async () => {
@@ -250,6 +253,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
   return {
     listening: [...(port67 ? [`${address}:67`] : []), `${address}:4011`],
     async stop() {
+      descriptors.clear();
       await Promise.all([close(bootServer), port67?.close()]);
     },
   };

@@ -1,7 +1,19 @@
-/** The descriptor of one of Node's sockets; undefined where it is closed, or the system has none. */
+/**
+ * The descriptor of one of Node's sockets; undefined where it is closed, or the system has none. To be forgotten when the
+ * socket is closed: another file may have it then.
+ */
 export function descriptorOf(socket: object): number | undefined {
-  const { _handle: handle } = socket as { readonly _handle?: { readonly fd?: number } | null };
-  return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
+  const { fd } = handleOf(socket) ?? {};
+  return fd !== undefined && fd >= 0 ? fd : undefined;
+}
+
+type Handle = { readonly fd?: number } | null | undefined;
+
+/** `node:net` has it as `_handle`, `node:dgram` in a state of its own: it warns of `_handle`. */
+function handleOf(socket: object): Handle {
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol');
+  if (symbol === undefined) return (socket as { readonly _handle?: Handle })._handle;
+  return (socket as Readonly<Record<symbol, { readonly handle?: Handle }>>)[symbol]?.handle;
 }
 
 /**

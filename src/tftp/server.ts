@@ -89,13 +89,14 @@ export async function startTftp({ address, port, open, record, now, ...rest }: T
     const socket = await bind(address, 0);
     socket.on('error', unsent);
     listen(socket, receive);
+    let descriptor = descriptorOf(socket);
     return {
       send: (datagram, peer) => {
-        const descriptor = descriptorOf(socket);
         if (descriptor !== undefined && rest.sendNow?.(descriptor, datagram, peer.address, peer.port)) return;
         socket.send(datagram, peer.port, peer.address);
       },
       close: () => {
+        descriptor = undefined;
         socket.close();
       },
     };

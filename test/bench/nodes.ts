@@ -8,7 +8,7 @@ import { median, type Row } from './table.ts';
 const MB = 1024 * 1024;
 const MACHINES = 64;
 const ROUNDS = 3;
-const FILES = { vmlinuz: 8 * MB, 'initrd.img': 32 * MB, 'root.oci': 64 * MB };
+const FILES = { vmlinuz: 4 * MB, 'initrd.img': 16 * MB, 'root.oci': 32 * MB };
 
 const CONFIG = `
 server: { interface: eth0, http: { port: 8080, workers: 1 } }
