@@ -20,17 +20,24 @@ export async function benchConfig(print: (row: Row) => void): Promise<void> {
       import { loadSnapshot } from '${join(TOP, 'dist/snapshot.js')}';
       await loadSnapshot('${join(lab.folder, 'config.yaml')}');
       console.log(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6, performance.now() / 1000);`;
-    const empty = `console.log(process.cpuUsage().user / 1e6, performance.now() / 1000)`;
+    const empty =
+      'console.log(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6, performance.now() / 1000)';
+    /** Seconds of processor time, and on the clock. */
+    const time = async (code: string) =>
+      (await must('node', ['--input-type=module', '-e', code])).split(' ').map(Number);
     const loads: number[] = [];
+    const cpu: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      const whole = Number((await must('node', ['--input-type=module', '-e', program])).split(' ')[1]);
-      loads.push(whole - Number((await must('node', ['--input-type=module', '-e', empty])).split(' ')[1]));
+      const [usedByAll = 0, tookAll = 0] = await time(program);
+      const [used = 0, took = 0] = await time(empty);
+      loads.push(tookAll - took);
+      cpu.push(usedByAll - used);
     }
     const seconds = median(loads);
     print({
       work: '10,000 nodes: loading the configuration, with the program itself',
       target: '< 1 s',
-      figure: `${seconds.toFixed(2)} s`,
+      figure: `${seconds.toFixed(2)} s (${median(cpu).toFixed(2)} s of CPU)`,
       holds: seconds < 1,
     });
 
