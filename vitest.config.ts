@@ -28,6 +28,8 @@ export default defineConfig({
       {
         test: {
           name: 'slow',
+          // Machines under emulation: more at once would only be slower each.
+          maxConcurrency: 2,
           include: ['test/slow/**/*.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 1_200_000,

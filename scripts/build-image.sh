@@ -2,12 +2,13 @@
 # Builds all that a node boots, from Debian's own packages: build-image.sh SUITE OUT
 #
 #   SUITE  bookworm (Debian 12, dracut 059) or trixie (Debian 13, dracut-ng 106)
-#   OUT    gets vmlinuz, initrd.img, root.oci (label "latest") and rootfs.tar.xz; untouched if the build fails
+#   OUT    gets vmlinuz, initrd.img, root.oci (label "latest"), and of the same tree rootfs.tar.xz, rootfs.squashfs and
+#          rootfs.erofs; kexec.oci has kernel and initrd too. Untouched if the build fails
 #
 # The root is a minimal Debian with systemd, made for trying things out: root's password is "slipway", and on the
 # console it reports what it booted from. The initrd has the drivers of virtual machines only; for real hardware take
 # linux-image-amd64 and leave out --omit and --add-drivers (see docs/roots.md).
-# Needs root, mmdebstrap, umoci, skopeo and xz. Nothing is done if OUT was already made from the same inputs.
+# Needs root, mmdebstrap, umoci, skopeo, xz, squashfs-tools and erofs-utils. Nothing is done if OUT was already made from the same inputs.
 
 set -euo pipefail
 
@@ -43,7 +44,8 @@ hook() {
     cp --archive --one-file-system "$root" "$work/base"
     # INITRD=No: the kernel's package need not make an initrd of its own.
     INITRD=No DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get --yes --no-install-recommends --quiet install \
-        linux-image-cloud-amd64 dracut-core dracut-network curl ca-certificates jq zstd xz-utils > "$work/apt.log" 2>&1 || { tail -n 40 "$work/apt.log"; return 1; }
+        linux-image-cloud-amd64 dracut-core dracut-network dracut-live curl ca-certificates jq zstd xz-utils \
+        e2fsprogs erofs-utils kexec-tools > "$work/apt.log" 2>&1 || { tail -n 40 "$work/apt.log"; return 1; }
     kernel=$(basename "$root"/usr/lib/modules/*)
     cp -R "$here"/dracut-modules/[0-9]* "$root/usr/lib/dracut/modules.d/"
     say "making the initrd for kernel $kernel"
@@ -55,6 +57,9 @@ hook() {
     cp "$root/boot/slipway.img" "$work/out/initrd.img"
     cp "$root/boot/vmlinuz-$kernel" "$work/out/vmlinuz"
     copy_kernel_modules "$root" "$work/layer" "$kernel"
+    mkdir -p "$work/kernel/usr/lib/modules/$kernel"
+    cp "$work/out/vmlinuz" "$work/kernel/usr/lib/modules/$kernel/vmlinuz"
+    cp "$work/out/initrd.img" "$work/kernel/usr/lib/modules/$kernel/initramfs.img"
 }
 
 if [ "${1:-}" = --hook ]; then
@@ -70,8 +75,8 @@ suite=$1
 out=$(realpath -m "$2")
 case $suite in bookworm | trixie) ;; *) die "unknown suite $suite: bookworm or trixie" ;; esac
 [ "$(id -u)" -eq 0 ] || die 'must run as root'
-for tool in mmdebstrap umoci skopeo xz; do
-    command -v "$tool" > /dev/null || die "$tool is missing: apt install mmdebstrap umoci skopeo xz-utils"
+for tool in mmdebstrap umoci skopeo xz mksquashfs mkfs.erofs; do
+    command -v "$tool" > /dev/null || die "$tool is missing: apt install mmdebstrap umoci skopeo xz-utils squashfs-tools erofs-utils"
 done
 
 inputs=$({
@@ -112,9 +117,17 @@ umoci raw add-layer --image "$work/oci:latest" "$work/layer.tar"
 umoci gc --layout "$work/oci" > /dev/null
 skopeo copy --quiet "oci:$work/oci:latest" "oci-archive:$work/out/root.oci:latest"
 
-say 'making rootfs.tar.xz of the same tree'
+say 'making kexec.oci, with kernel and initrd in a third layer'
+tar --create --file "$work/kernel.tar" --directory "$work/kernel" --owner=0 --group=0 --numeric-owner --sort=name .
+umoci tag --image "$work/oci:latest" kexec
+umoci raw add-layer --image "$work/oci:kexec" "$work/kernel.tar"
+skopeo copy --quiet "oci:$work/oci:kexec" "oci-archive:$work/out/kexec.oci:latest"
+
+say 'making rootfs.tar.xz, rootfs.squashfs and rootfs.erofs of the same tree'
 umoci raw unpack --image "$work/oci:latest" "$work/rootfs" > "$work/umoci.log" 2>&1 || { cat "$work/umoci.log"; exit 1; }
 tar --create --directory "$work/rootfs" --numeric-owner --xattrs --acls --sort=name . | xz -T0 -2 > "$work/out/rootfs.tar.xz"
+mksquashfs "$work/rootfs" "$work/out/rootfs.squashfs" -comp zstd -Xcompression-level 6 -no-progress -quiet
+mkfs.erofs -zlz4hc "$work/out/rootfs.erofs" "$work/rootfs" > "$work/erofs.log" 2>&1 || { cat "$work/erofs.log"; exit 1; }
 
 echo "$inputs" > "$work/out/inputs.sha256"
 rm -rf "$out"

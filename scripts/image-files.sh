@@ -58,7 +58,16 @@ report "hostname=$(uname -n)"
 report "cmdline=$(cat /proc/cmdline)"
 report "rootfs=$(findmnt --noheadings --output FSTYPE / | tail -n 1)"
 report "options=$(findmnt --noheadings --output OPTIONS / | tail -n 1)"
+writable=
+for directory in / /etc /var; do
+    if touch "$directory/.slipway" 2> /dev/null; then
+        rm "$directory/.slipway"
+        writable="$writable${writable:+ }$directory"
+    fi
+done
+report "writable=$writable"
 report "os=$VERSION_ID"
+report "kernel=$(uname -r)"
 report "failed=$(systemctl --failed --plain --no-legend | cut -d ' ' -f 1 | tr '\n' ' ')"
 report "memory=$(sed -n 's/^Shmem: *//p' /proc/meminfo)"
 report "uptime=$(cut -d ' ' -f 1 /proc/uptime)"

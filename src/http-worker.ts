@@ -1,12 +1,13 @@
 /** The program of an HTTP worker: see http/workers.ts. */
 import { lease, openInside } from './artifacts/open-file.ts';
+import { joinParts } from './artifacts/parts.ts';
 import { createApp } from './http/app.ts';
 import type { HttpDeps } from './http/deps.ts';
 import { openKernel } from './http/kernel.ts';
 import { createSender } from './http/send.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import type { FromWorker, Lent, Question, ToWorker, WorkerSettings } from './http/worker-messages.ts';
-import type { OpenResult } from './model/open-file.ts';
+import type { FilePart, OpenFile, OpenResult } from './model/open-file.ts';
 import type { ScriptResult } from './model/script.ts';
 
 /** How often a file is asked for again that was replaced, or got another link, before it was opened here. */
@@ -27,18 +28,41 @@ function ask<T>(question: Question, argument = ''): Promise<T> {
   });
 }
 
+/** Opens what was lent; undefined where one of the files is another by now. */
+async function openLent({ digest, files, parts }: Extract<Lent, { ok: true }>): Promise<OpenFile | undefined> {
+  const opened: OpenFile[] = [];
+  const closeAll = () => Promise.all(opened.map((file) => file.close()));
+  try {
+    for (const { path, stamp } of files) {
+      const found = await openInside('/', path);
+      if (found.ok) opened.push(found.file);
+      if (found.ok && found.file.stamp === stamp) continue;
+      await closeAll();
+      return undefined;
+    }
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  if (!parts) return opened[0];
+  const pieces = parts.flatMap((part): FilePart[] => {
+    if (typeof part === 'string') return [{ bytes: Buffer.from(part, 'base64') }];
+    const file = opened[part.file];
+    return file ? [{ file, first: part.first, length: part.length }] : [];
+  });
+  return joinParts(pieces, digest);
+}
+
 async function borrow(question: Question, name: string): Promise<OpenResult> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const lent = await ask<Lent>(question, name);
     if (!lent.ok) return lent;
     const giveBack = () => send({ kind: 'return', loan: lent.loan });
-    const found = await openInside('/', lent.path).catch((error: Error) => {
+    const file = await openLent(lent).catch((error: Error) => {
       giveBack();
       throw error;
     });
-    if (found.ok && found.file.stamp === lent.stamp)
-      return { ok: true, file: lease(found.file, lent.digest, giveBack) };
-    if (found.ok) await found.file.close();
+    if (file) return { ok: true, file: lease(file, lent.digest, giveBack) };
     giveBack();
   }
   throw Object.assign(new Error(`${name} changes all the time`), { code: 'EAGAIN' });
@@ -52,6 +76,11 @@ const deps: HttpDeps = {
   },
   artifacts: { open: (path) => borrow('artifact', path), openBlob: (digest) => borrow('blob', digest) },
   bootFiles: { open: (name) => borrow('bootFile', name) },
+  registry: {
+    names: () => ask<readonly string[] | undefined>('imageNames'),
+    manifest: (name, digest) => ask('imageManifest', digest === undefined ? name : `${name} ${digest}`),
+    blob: (digest) => borrow('imageBlob', digest),
+  },
   record: (event) => send({ kind: 'event', event }),
   now: Date.now,
 };

@@ -1,13 +1,16 @@
-import { watchAll } from './reload.ts';
+import { type Reload, watchAll } from './reload.ts';
 import { startServices } from './services.ts';
 import { loadSnapshot, type Snapshot } from './snapshot.ts';
 import { Unusable } from './unusable.ts';
+import { versionInForce } from './versions.ts';
 import {
+  type FoundBuild,
   type Means,
   makeWorld,
   missingBinaries,
   missingTemplates,
   usedArtifacts,
+  usedBuilds,
   type World,
   watchWorld,
 } from './world.ts';
@@ -22,12 +25,27 @@ export interface Daemon {
 async function prepare(world: World, { record }: Means): Promise<void> {
   for (const message of missingBinaries(world)) record({ event: 'bootfile.missing', level: 'warn', message });
   for (const message of missingTemplates(world.config)) record({ event: 'config.warning', level: 'warn', message });
-  const used = usedArtifacts(world.config);
-  for (const [path, result] of await world.store.pinAll(used.keys())) {
-    if (result.ok) continue;
-    const message = `${used.get(path)} names ${path}, which cannot be served: ${result.why}`;
-    record({ event: 'artifact.missing', level: 'warn', message, path });
-  }
+  const builds = new Map<string, FoundBuild>();
+  await Promise.all(
+    usedBuilds(world.config).map(async (image) => {
+      const build = await world.builds.inForce(image).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== undefined) throw error;
+        const message = `images.${image.name} is the build ${image.build?.name}, which cannot be served: ${error.message}`;
+        record({ event: 'artifact.missing', level: 'warn', message, path: image.build?.name });
+        return 'missing' as const;
+      });
+      builds.set(image.name, build);
+    }),
+  );
+  await Promise.all(
+    usedArtifacts(world.config, builds).map(async (needed) => {
+      await versionInForce(world.store, world.builds, needed).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== undefined) throw error;
+        const message = `${needed.from} names ${needed.path}, which cannot be served: ${error.message}`;
+        record({ event: 'artifact.missing', level: 'warn', message, path: needed.path });
+      });
+    }),
+  );
 }
 
 /**
@@ -41,7 +59,14 @@ export async function serve(configFile: string, means: Means): Promise<Daemon> {
   if (!loaded.ok) throw new Unusable(loaded.problems);
   let world = await makeWorld(loaded.snapshot, means);
   const services = await startServices(() => world, means);
-  let artifacts = await watchWorld(world, means);
+  let reload: Reload | undefined;
+  /** Has new builds made ready before a machine asks; what is missing was told before. */
+  const onName = () => {
+    world.builds.expire();
+    for (const image of usedBuilds(world.config)) world.builds.inForce(image).catch(() => {});
+    reload?.tryAgain();
+  };
+  let artifacts = await watchWorld(world, means, onName);
 
   const prepareInBackground = () => {
     prepare(world, means).catch((error: Error) => {
@@ -63,13 +88,13 @@ export async function serve(configFile: string, means: Means): Promise<Daemon> {
     if (world.store !== before.store) {
       await artifacts.stop();
       await before.store.close();
-      artifacts = await watchWorld(world, means);
+      artifacts = await watchWorld(world, means, onName);
     }
     prepareInBackground();
   };
 
   const { config } = world;
-  const reload = await watchAll({ file: configFile, config, text: loaded.text, record, adopt });
+  reload = await watchAll({ file: configFile, config, text: loaded.text, record, adopt });
   record({
     event: 'ready',
     level: 'info',
@@ -83,7 +108,7 @@ export async function serve(configFile: string, means: Means): Promise<Daemon> {
   return {
     async stop(why) {
       record({ event: 'stopping', level: 'info', message: `${why}: stopping` });
-      await reload.stop();
+      await reload?.stop();
       await artifacts.stop();
       await services.stop();
       await world.store.close();

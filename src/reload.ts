@@ -22,11 +22,18 @@ export interface ReloadOptions {
   readonly adopt: (snapshot: Snapshot) => Promise<void>;
 }
 
+/** A watch over the configuration. */
+export interface Reload {
+  /** Reads a configuration once more that had problems: a build that it names may be there by now. */
+  tryAgain(): void;
+  stop(): Promise<void>;
+}
+
 /**
  * Watches the configuration file and the folder of templates. Changes are tried one after the other; a wrong one is
  * recorded, and the last good configuration stays in force.
  */
-export async function watchAll(options: ReloadOptions): Promise<{ stop(): Promise<void> }> {
+export async function watchAll(options: ReloadOptions): Promise<Reload> {
   const { file, record, adopt } = options;
   let wanted = options.config;
   let queue = Promise.resolve();
@@ -84,6 +91,7 @@ export async function watchAll(options: ReloadOptions): Promise<{ stop(): Promis
   });
 
   return {
+    tryAgain: config.tryAgain,
     async stop() {
       await Promise.all([config.stop(), templates.close()]);
       await queue;

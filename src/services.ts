@@ -13,7 +13,7 @@ import type { HttpSettings } from './model/config.ts';
 import { type Plan, ServiceSlot } from './service.ts';
 import { startTftp } from './tftp/server.ts';
 import { tftpSource } from './tftp-source.ts';
-import { type Means, type World, worldScripts } from './world.ts';
+import { type Means, type World, worldRegistry, worldScripts } from './world.ts';
 
 /** How long running downloads may go on after the server was told to stop, milliseconds. */
 const GRACE_MS = 10_000;
@@ -48,6 +48,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
       openBlob: (digest) => world().store.openBlob(digest),
     },
     bootFiles: { open: (name) => world().bootFiles.open(name) },
+    registry: worldRegistry(world),
     record,
     now,
   };

@@ -1,15 +1,22 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { type BootFiles, findBootFiles, PACKAGE_FOLDERS } from './artifacts/boot-files.ts';
+import { openInside } from './artifacts/open-file.ts';
 import { openStore, type Store } from './artifacts/store.ts';
 import { watchStore } from './artifacts/watch.ts';
+import { type Builds, createBuilds } from './builds.ts';
 import { resolveIdentity } from './identity.ts';
+import { createServedImages, type ServedImages } from './images/served-images.ts';
 import { createScripts, type Scripts } from './ipxe-templates/scripts.ts';
-import { neededArtifacts, type Pin } from './model/boot-plan.ts';
-import { type Config, findNode } from './model/config.ts';
+import { type Needed, neededArtifacts, type Pin } from './model/boot-plan.ts';
+import { type Build, fileOfBuild, rootOf, withRoot } from './model/build.ts';
+import { type Config, findNode, type Match } from './model/config.ts';
 import type { RecordEvent } from './model/event.ts';
+import type { Image } from './model/image.ts';
+import type { BootSettings } from './model/node.ts';
 import type { ServerIdentity } from './model/server.ts';
 import type { Snapshot } from './snapshot.ts';
+import { versionsOf } from './versions.ts';
 
 /** A file whose last write is younger than this may still be being written, milliseconds. */
 const SETTLE_MS = 1000;
@@ -18,6 +25,7 @@ const SETTLE_MS = 1000;
 export interface World extends Snapshot {
   readonly server: ServerIdentity;
   readonly store: Store;
+  readonly builds: Builds;
   readonly bootFiles: BootFiles;
 }
 
@@ -51,21 +59,31 @@ export async function makeWorld(snapshot: Snapshot, means: Means, before?: World
   const own = config.server.ipxe;
   const sameStore = before?.config.artifacts === config.artifacts;
   const sameBootFiles = before !== undefined && before.config.server.ipxe === own;
+  const store = sameStore ? before.store : await openArtifacts(config, means);
   return {
     ...snapshot,
     server: resolveIdentity(config.server),
     bootFiles: sameBootFiles
       ? before.bootFiles
       : await findBootFiles(own === undefined ? PACKAGE_FOLDERS : [own, ...PACKAGE_FOLDERS], means.record),
-    store: sameStore ? before.store : await openArtifacts(config, means),
+    store,
+    builds: sameStore ? before.builds : createBuilds({ store, ...means }),
   };
 }
 
-/** Watches the artifacts of a world. */
-export function watchWorld({ store }: World, { record }: Means): Promise<{ stop(): Promise<void> }> {
+/**
+ * Watches the artifacts of a world.
+ * @param onName told when a name in the folder has come to mean something else
+ */
+export function watchWorld(
+  { store }: World,
+  { record }: Means,
+  onName: () => void,
+): Promise<{ stop(): Promise<void> }> {
   return watchStore({
     store,
     record,
+    onName,
     settleMs: SETTLE_MS,
     onChange: (path) =>
       record({
@@ -76,40 +94,30 @@ export function watchWorld({ store }: World, { record }: Means): Promise<{ stop(
   });
 }
 
-/** For how long a version is taken for the one in force without a look at its file, milliseconds. */
-const LOOK_EVERY = 500;
-
-/**
- * The versions in force for scripts. A file is looked at twice a second at most, however many ask; a version that the
- * store has put in force meanwhile counts at once.
- */
-function pinsOf(store: Store, monotonic: () => number): (path: string) => Promise<Pin> {
-  const looked = new Map<
-    string,
-    { readonly at: number; readonly pin: Promise<Pin>; readonly inForce: Pin | undefined }
-  >();
-  const look = async (path: string) => {
-    const result = await store.pin(path);
-    if (!result.ok) throw new Error(result.why);
-    looked.set(path, { at: monotonic(), pin: Promise.resolve(result.pin), inForce: store.pinned(path) });
-    return result.pin;
-  };
-  return (path) => {
-    const last = looked.get(path);
-    if (last && last.inForce === store.pinned(path) && monotonic() - last.at < LOOK_EVERY) return last.pin;
-    return look(path);
-  };
-}
-
 /** The scripts of the world in force. */
 export function worldScripts(world: () => World, { monotonic }: Pick<Means, 'monotonic'>): Scripts {
-  const pins = new WeakMap<Store, (path: string) => Promise<Pin>>();
+  const versions = new WeakMap<Store, (needed: Needed) => Promise<Pin>>();
   return createScripts(() => {
-    const { config, templates, server, store } = world();
-    const pin = pins.get(store) ?? pinsOf(store, monotonic);
-    pins.set(store, pin);
-    return { config, templates, server, pin };
+    const { config, templates, server, store, builds } = world();
+    const pin = versions.get(store) ?? versionsOf(store, builds, monotonic);
+    versions.set(store, pin);
+    return { config, templates, server, pin, build: builds.inForce };
   });
+}
+
+type Registry = Omit<ServedImages, 'names'> & { names(): Promise<readonly string[] | undefined> };
+
+/** The images of the world in force as a registry; none while the configuration does not say to offer them. */
+export function worldRegistry(world: () => World): Registry {
+  const images = () => {
+    const { root } = world().store;
+    return createServedImages(root, (path) => openInside(root, path));
+  };
+  return {
+    names: async () => (world().config.server.registry ? await images().names() : undefined),
+    manifest: (name, digest) => images().manifest(name, digest),
+    blob: (digest) => images().blob(digest),
+  };
 }
 
 /** A folder of templates that is named and does not exist: no mistake, but perhaps not what was meant. */
@@ -131,18 +139,55 @@ export function missingBinaries({ config, bootFiles }: World): readonly string[]
     );
 }
 
-/** The artifacts that a configuration's machines need, each with one place that names it. */
-export function usedArtifacts(config: Config): ReadonlyMap<string, string> {
-  const used = new Map<string, string>();
-  const strangers = { mac: '' as never, settings: config.unknown, why: '' };
-  for (const match of [
-    ...config.kinds.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac))),
-    strangers,
-  ]) {
-    if (match.settings.action.value !== 'boot') continue;
-    for (const path of neededArtifacts(match)) {
-      if (!used.has(path)) used.set(path, `images.${match.settings.image?.value.name}`);
+/** Something that machines need, with one place of the configuration that names it. */
+export interface Used extends Needed {
+  readonly from: string;
+}
+
+/** What came of looking for the build of an image. */
+export type FoundBuild = Pick<Build, 'files'> | 'missing';
+
+/**
+ * The artifacts that a configuration's machines need, each once.
+ * @param builds what is known of the builds that images are of, by the image's name: the files of those are left out
+ */
+export function usedArtifacts(config: Config, builds: ReadonlyMap<string, FoundBuild> = new Map()): readonly Used[] {
+  const used = new Map<string, Used>();
+  for (const match of bootingMatches(config)) {
+    const image = match.settings.image?.value;
+    const build = image && builds.get(image.name);
+    if (!image || build === 'missing') continue;
+    const root = build && rootOf(image, build);
+    const settled = root ? { ...match, settings: withRoot(match.settings, root) } : match;
+    for (const needed of neededArtifacts(settled)) {
+      const key = `${needed.form} ${needed.path} ${needed.label}`;
+      if (build && fileOfBuild(image.build?.name ?? '', needed.path) !== undefined) continue;
+      if (!used.has(key)) used.set(key, { ...needed, from: `images.${image.name}` });
     }
   }
-  return used;
+  return [...used.values()];
+}
+
+/** The configuration with the roots that builds have in place of those that they may have. */
+export function withFoundRoots(config: Config, builds: ReadonlyMap<string, FoundBuild>): Config {
+  const settle = (settings: BootSettings): BootSettings => {
+    const image = settings.image?.value;
+    const build = image && builds.get(image.name);
+    const root = image && build && build !== 'missing' ? rootOf(image, build) : undefined;
+    return root ? withRoot(settings, root) : settings;
+  };
+  const nodes = config.nodes.map((node) => ({ ...node, settings: settle(node.settings) }));
+  return { ...config, nodes, unknown: settle(config.unknown) };
+}
+
+/** The images that machines boot and that are builds. */
+export function usedBuilds(config: Config): readonly Image[] {
+  const images = bootingMatches(config).map(({ settings }) => settings.image?.value);
+  return [...new Map(images.flatMap((image) => (image?.build ? [[image.name, image] as const] : []))).values()];
+}
+
+function bootingMatches(config: Config): readonly Match[] {
+  const strangers: Match = { mac: '' as never, settings: config.unknown, why: '' };
+  const named = config.kinds.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
+  return [...named, strangers].filter(({ settings }) => settings.action.value === 'boot');
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The root is a tar archive that goes straight from the network into a tmpfs.
+# The root is an archive that goes straight from the network into memory: of a file system, or of a container image.
 
 # Takes the boot on if the kernel line has rd.container.rootfs=, whatever root= says.
 slipway_claim() {
@@ -10,42 +10,51 @@ slipway_claim() {
     slipway_writable=1
 }
 
-# Makes the root in $slipway_root from $slipway_source. A broken transfer begins again with an empty tmpfs.
+# Makes the root in $slipway_root from $slipway_source.
 slipway_make_root() {
-    container_try=1
-    container_mismatches=0
-    while :; do
-        slipway_tmpfs "$slipway_root" "$slipway_tmpfs_size" ||
-            slipway_failed "no tmpfs of size '$slipway_tmpfs_size' can be made" 'Correct rd.tmpfs.size=.' || return 1
-        rm -f "$slipway_work/fetch.status"
-        if container_bytes | slipway_unpack "$slipway_root"; then container_unpacked=1; else container_unpacked=''; fi
-        container_status=$(cat "$slipway_work/fetch.status" 2> /dev/null)
-        container_digest=$(cut -d ' ' -f 1 < "$slipway_work/digest")
-        if [ "$container_status" != 0 ]; then
-            slipway_drop "$slipway_root"
-            slipway_try_again "$container_try" "${container_status:-1}" "$slipway_source" 0 || return 1
-            container_try=$((container_try + 1))
-        elif ! slipway_check_digest "$slipway_sha256" "$container_digest" "$slipway_source"; then
-            # Once more, for a byte may flip on the way; then the file itself is wrong.
-            slipway_drop "$slipway_root"
-            slipway_say "$(cat "$slipway_run/failure")"
-            [ "$container_mismatches" -eq 0 ] || return 1
-            container_mismatches=1
-        elif [ -n "$container_unpacked" ]; then
-            return 0
-        else
-            slipway_drop "$slipway_root"
-            return 1
-        fi
-    done
+    slipway_is_there || return 1
+    slipway_receive slipway_new_memory "$slipway_source" "$slipway_sha256" container_unpack && slipway_check_root
 }
 
-# The archive's bytes, from wherever they are; the status goes to $slipway_work/fetch.status.
-container_bytes() {
-    if slipway_is_url "$slipway_source"; then
-        slipway_transfer "$slipway_source" 0
-    else
-        cat "$slipway_source"
-    fi
-    echo $? > "$slipway_work/fetch.status"
+# Unpacks the archive at standard input.
+container_unpack() {
+    # The first two headers: a layout may begin with its own directory.
+    dd bs=512 count=2 iflag=fullblock of="$slipway_work/head" 2> /dev/null
+    case $(container_name 0) in
+        ./) container_first=$(container_name 512) ;;
+        *) container_first=$(container_name 0) ;;
+    esac
+    case ${container_first#./} in
+        oci-layout | index.json | blobs/ | blobs/sha256/*) set -- container_unpack_image ;;
+        *) set -- container_unpack_tree ;;
+    esac
+    cat "$slipway_work/head" - | "$@"
+}
+
+# A member's name in the blocks that were read. $1: where its header begins
+container_name() {
+    dd if="$slipway_work/head" bs=1 skip="$1" count=100 2> /dev/null | tr -d '\000'
+}
+
+container_unpack_tree() {
+    slipway_growth &
+    slipway_watch=$!
+    slipway_unpack "$slipway_root"
+    slipway_status=$?
+    kill "$slipway_watch" 2> /dev/null
+    return "$slipway_status"
+}
+
+container_unpack_image() {
+    command -v jq > /dev/null ||
+        slipway_failed 'this initrd cannot read OCI archives: it lacks jq' \
+            'Install jq where the initrd is made, or give a tar archive of the file system.' || return 1
+    slipway_load oci-lib oci-layers oci-archive
+    oci_label=$(getarg bootclabel=)
+    oci_receive "$slipway_root"
+}
+
+# Just before the system starts.
+slipway_pivot() {
+    slipway_relabel
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# rd.container.rootfs=URL: a tar archive, unpacked into memory while it arrives.
+# rd.container.rootfs=URL: an archive, unpacked into memory while it arrives.
 
 check() {
     return 255
@@ -7,6 +7,8 @@ check() {
 
 depends() {
     echo slipway-lib
+    # Without jq it still reads tar archives.
+    if find_binary jq > /dev/null; then echo slipway-oci; fi
 }
 
 install() {

@@ -7,7 +7,7 @@ if slipway_find_method; then
     # Whatever root= says is ours now, so that no other module waits for it.
     root=slipway
     # shellcheck disable=SC2034
-    rootok=1
+    rootok=1 netroot=''
     mkdir -p "$slipway_run"
     : > "$slipway_run/wanted"
     if slipway_is_url "$slipway_source"; then

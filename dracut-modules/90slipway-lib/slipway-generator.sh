@@ -9,9 +9,10 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 early=${2:-/run/systemd/generator.early}
 
-if slipway_find_method; then
+if slipway_find_method && [ -n "$slipway_mounts" ]; then
     options=bind
     [ -n "$slipway_writable" ] || options=bind,ro
+    options=$options${slipway_flags:+,$slipway_flags}
     mkdir -p "$early/initrd-root-fs.target.requires"
     ln -sf ../sysroot.mount "$early/initrd-root-fs.target.requires/sysroot.mount"
     cat > "$early/sysroot.mount" << UNIT
@@ -22,7 +23,7 @@ After=dracut-initqueue.service dracut-pre-mount.service
 Before=initrd-root-fs.target
 
 [Mount]
-What=/run/slipway/root
+What=$slipway_root
 Where=/sysroot
 Type=none
 Options=$options

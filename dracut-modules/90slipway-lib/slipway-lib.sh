@@ -4,13 +4,15 @@
 
 # Everything that the modules keep while the initrd runs.
 slipway_run=${slipway_run:-/run/slipway}
-# The root file system while it is made, and a place for what is only needed meanwhile.
-slipway_root=$slipway_run/root
+# Where the root file system is made (see memory-lib.sh), and a place for small files that are only needed meanwhile.
+slipway_memory=$slipway_run/memory
+slipway_root=$slipway_memory/root
+slipway_store=$slipway_memory/store
 slipway_work=$slipway_run/work
 
 # Says one line on every console, with `quiet` too, and in the journal, which the main program has at descriptor 9:
 # standard output may be a pipe full of data here.
-slipway_say() (
+slipway_tell() (
     [ -n "$slipway_journal" ] && printf '%s\n' "$*" >&9
     while read -r tty _; do
         [ -c "/dev/$tty" ] && printf 'slipway: %s\n' "$*" > "/dev/$tty"
@@ -18,12 +20,17 @@ slipway_say() (
     :
 )
 
+# Says how far things are, unless the method was told to be quiet.
+slipway_say() {
+    [ -n "$slipway_quiet" ] || slipway_tell "$@"
+}
+
 # Records why there is no root and what a person can do about it, for slipway_give_up.
 # $1: what failed; $2: what to do. Always fails, so that a method can end with it.
 slipway_failed() {
-    mkdir -p "$slipway_run"
-    printf '%s\n' "$1" > "$slipway_run/failure"
-    printf '%s\n' "$2" > "$slipway_run/remedy"
+    mkdir -p "${slipway_record:-$slipway_run}"
+    printf '%s\n' "$1" > "${slipway_record:-$slipway_run}/failure"
+    printf '%s\n' "$2" > "${slipway_record:-$slipway_run}/remedy"
     return 1
 }
 
@@ -48,26 +55,6 @@ slipway_is_size() {
         '') [ -z "$1" ] ;;
         *[!0-9]*) return 1 ;;
     esac
-}
-
-# Makes a fresh, empty tmpfs. $1: where; $2: its size, empty for the kernel's default of half the memory.
-slipway_tmpfs() {
-    slipway_drop "$1"
-    mkdir -p "$1"
-    # Private, so that what is later mounted below the new root is not mirrored here, nor unmounted with it.
-    mount -t tmpfs -o "mode=0755${2:+,size=$2}" slipway "$1" && mount --make-private "$1"
-}
-
-# Takes a tmpfs and all that is in it away.
-slipway_drop() {
-    while grep -q " $1 tmpfs " /proc/mounts; do
-        umount "$1" 2> /dev/null || umount -l "$1" || return 1
-    done
-}
-
-# How much is in the tmpfs at $1, for people.
-slipway_used() {
-    df -P -k "$1" | { read -r _ && read -r _ _ blocks _ && slipway_size $((blocks * 1024)); }
 }
 
 # Whether $1 is a SHA-256 digest as 64 lower-case hex digits.
@@ -100,9 +87,23 @@ slipway_read_tmpfs_size() {
         slipway_failed "rd.tmpfs.size=$slipway_tmpfs_size is no size" "Give a number with k, M, G or %, such as 3G or 50%."
 }
 
-# Whether a method is asked for: sets slipway_method to its name and slipway_source to where the root comes from.
+# Loads parts of the modules. $@: their names
+slipway_load() {
+    for slipway_part; do
+        # shellcheck source=/dev/null
+        . "/lib/slipway/$slipway_part.sh"
+    done
+}
+
+# Whether a method is asked for. Sets slipway_method to its name, slipway_source to where the root comes from,
+# slipway_writable where all of the root is writable, slipway_directories to what is writable in one that is not,
+# slipway_mounts where the root is mounted from there, slipway_flags to further mount options, slipway_zram to the size of a root on zram, and slipway_quiet.
+# The method then also has slipway_make_root, which makes the root in $slipway_root, and may have slipway_pivot.
 slipway_find_method() {
-    slipway_method='' slipway_source=''
+    slipway_method='' slipway_source='' slipway_writable='' slipway_directories='' slipway_flags='' slipway_zram=''
+    slipway_quiet='' slipway_mounts=1
+    # shellcheck disable=SC2317
+    slipway_pivot() { :; }
     for slipway_file in /lib/slipway/methods/*.sh; do
         # shellcheck source=/dev/null
         . "$slipway_file"
@@ -114,7 +115,7 @@ slipway_find_method() {
 # Whether $1 names something that must be fetched over the network.
 slipway_is_url() {
     case $1 in
-        http://* | https://* | ftp://* | tftp://*) return 0 ;;
+        http://* | https://* | ftp://* | tftp://* | docker://*) return 0 ;;
         *) return 1 ;;
     esac
 }
@@ -150,7 +151,7 @@ slipway_root_has() (
 
 # Restarts the machine at once: nothing in an initrd needs to be shut down.
 slipway_reboot() {
-    slipway_say 'restarting'
+    slipway_tell 'restarting'
     echo b > /proc/sysrq-trigger
     # The line above does not return where the kernel has it at all.
     reboot -f
@@ -165,20 +166,20 @@ slipway_give_up() {
         shell | reboot | retry) ;;
         *) if getargbool 0 rd.shell; then action=shell; else action=reboot; fi ;;
     esac
-    slipway_say '----------------------------------------------------------------'
-    slipway_say 'This machine has no root file system.'
-    slipway_say "What failed:  $(cat "$slipway_run/failure" 2> /dev/null)"
-    slipway_say "What to do:   $(cat "$slipway_run/remedy" 2> /dev/null)"
-    slipway_say "Kernel line:  $(cat /proc/cmdline)"
+    slipway_tell '----------------------------------------------------------------'
+    slipway_tell 'This machine has no root file system.'
+    slipway_tell "What failed:  $(cat "$slipway_run/failure" 2> /dev/null)"
+    slipway_tell "What to do:   $(cat "$slipway_run/remedy" 2> /dev/null)"
+    slipway_tell "Kernel line:  $(cat /proc/cmdline)"
     case $action in
         shell)
-            slipway_say 'Next:         a shell on this console; leave it with "exit" to try again'
-            slipway_say '              (root is locked in this initrd? Add SYSTEMD_SULOGIN_FORCE=1 to the kernel line)'
+            slipway_tell 'Next:         a shell on this console; leave it with "exit" to try again'
+            slipway_tell '              (root is locked in this initrd? Add SYSTEMD_SULOGIN_FORCE=1 to the kernel line)'
             ;;
-        retry) slipway_say 'Next:         all is tried again in 60 s' ;;
-        reboot) slipway_say 'Next:         restart in 60 s (slipway.on_failure=shell gives a shell instead)' ;;
+        retry) slipway_tell 'Next:         all is tried again in 60 s' ;;
+        reboot) slipway_tell 'Next:         restart in 60 s (slipway.on_failure=shell gives a shell instead)' ;;
     esac
-    slipway_say '----------------------------------------------------------------'
+    slipway_tell '----------------------------------------------------------------'
     case $action in
         shell) emergency_shell -n slipway 'The root file system could not be made.' ;;
         retry) sleep 60 ;;

@@ -4,7 +4,9 @@
 # shellcheck disable=SC2154
 if [ -e /run/slipway/done ] && ! ismounted "$NEWROOT"; then
     . /lib/slipway/slipway-lib.sh
-    slipway_find_method
-    mount --bind /run/slipway/root "$NEWROOT"
-    [ -n "$slipway_writable" ] || mount -o remount,bind,ro "$NEWROOT"
+    if slipway_find_method && [ -n "$slipway_mounts" ]; then
+        mount --bind "$slipway_root" "$NEWROOT"
+        if [ -z "$slipway_writable" ]; then slipway_flags=ro${slipway_flags:+,$slipway_flags}; fi
+        [ -z "$slipway_flags" ] || mount -o "remount,bind,$slipway_flags" "$NEWROOT"
+    fi
 fi

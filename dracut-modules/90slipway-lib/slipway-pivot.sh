@@ -1,17 +1,20 @@
 #!/bin/sh
-# Hook "pre-pivot": makes /etc and /var of a read-only root writable, and leaves no traces in /run.
+# Hook "pre-pivot": makes directories of a read-only root writable, and leaves no traces in /run.
 
 if [ -e /run/slipway/done ]; then
     . /lib/slipway/slipway-lib.sh
+    . /lib/slipway/memory-lib.sh
+    . /lib/slipway/selinux-lib.sh
     slipway_find_method
-    if [ -z "$slipway_writable" ]; then
-        for slipway_directory in etc var; do
-            [ -d "$slipway_root/$slipway_directory" ] || continue
-            # The tmpfs itself is writable; only the mount at the new root is not.
-            # shellcheck disable=SC2154
-            mount --bind "$slipway_root/$slipway_directory" "$NEWROOT/$slipway_directory"
-        done
-    fi
-    umount "$slipway_root" || umount -l "$slipway_root"
-    rm -rf "$slipway_run"
+    slipway_pivot
+    for slipway_directory in $slipway_directories; do
+        [ -d "$slipway_root/$slipway_directory" ] || continue
+        # What the root lies in is writable; only the mount at the new root is not.
+        # shellcheck disable=SC2154
+        mount --bind "$slipway_root/$slipway_directory" "$NEWROOT/$slipway_directory"
+    done
+    slipway_unmount "$slipway_root"
+    slipway_unmount "$slipway_memory"
+    # Nothing of the root may go with it.
+    grep -q " $slipway_run/" /proc/mounts || rm -rf "$slipway_run"
 fi

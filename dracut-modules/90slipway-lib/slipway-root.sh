@@ -5,6 +5,7 @@
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 . /lib/dracut-lib.sh
 . /lib/slipway/slipway-lib.sh
+. /lib/slipway/memory-lib.sh
 . /lib/slipway/network-lib.sh
 . /lib/slipway/fetch-lib.sh
 . /lib/slipway/unpack-lib.sh
@@ -28,18 +29,19 @@ fi
 
 # All of it once; nothing stays mounted where it fails.
 make_root() {
-    slipway_read_digest && slipway_read_tmpfs_size || return 1
-    # Downloads and lists: big enough for anything, since what counts is the machine's memory.
-    slipway_tmpfs "$slipway_work" 100% || slipway_failed 'no tmpfs can be made' 'Is this kernel built without tmpfs?' || return 1
+    rm -rf "$slipway_work" "$slipway_run/failure" "$slipway_run/remedy"
+    mkdir -p "$slipway_work"
     slipway_say "fetching $slipway_source"
-    slipway_make_root && slipway_check_root
-    status=$?
-    slipway_drop "$slipway_work"
-    [ "$status" -eq 0 ] || slipway_drop "$slipway_root"
-    return "$status"
+    slipway_read_digest && slipway_read_tmpfs_size && slipway_make_root && return 0
+    [ -s "$slipway_run/failure" ] ||
+        slipway_failed 'the root could not be made, for no reason that is known' 'Look at what the initrd logged: journalctl -b'
+    slipway_drop_memory
+    return 1
 }
 
 begin=$(slipway_uptime)
 until make_root; do slipway_give_up; done
-slipway_say "the root is ready after $(($(slipway_uptime) - begin)) s: $(slipway_used "$slipway_root") in memory"
+rm -rf "$slipway_store" "$slipway_work"
+slipway_settle_memory
+slipway_say "the root is ready after $(($(slipway_uptime) - begin)) s: $(slipway_used "$slipway_memory") in memory"
 : > "$slipway_run/done"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Unpacking while the bytes arrive: digest, decompressor and tar run side by side and nothing is stored in between.
+# Unpacking while the bytes arrive: decompressor and tar run side by side and nothing is stored in between.
 
 # Decompresses standard input by what it is, whatever it is called. The status goes to $slipway_work/decompress.status.
 slipway_decompress() {
@@ -14,26 +14,21 @@ slipway_decompress() {
     echo $? > "$slipway_work/decompress.status"
 }
 
-# Unpacks a tar archive, compressed or not, from standard input. $1: the directory.
-# Leaves the digest of all bytes in $slipway_work/digest and the members' names, quoted as in C, in $slipway_work/members.
-# Fails with the reason recorded.
+# Unpacks a tar archive, compressed or not, from standard input. $1: the directory. What matches the patterns in the file
+# $slipway_exclude is left out.
+# Leaves the members' names, quoted as in C, in $slipway_work/members. Fails with the reason recorded.
 slipway_unpack() {
-    rm -f "$slipway_work/bytes"
-    mkfifo "$slipway_work/bytes"
-    sha256sum < "$slipway_work/bytes" > "$slipway_work/digest" &
-    slipway_sum=$!
-    # What tar leaves unread behind the end of the archive is read too: it belongs to the digest.
-    tee "$slipway_work/bytes" | {
+    {
         slipway_decompress
+        # What tar leaves unread behind the end of the archive must not stop whoever sends it.
         cat > /dev/null
     } | {
-        LC_ALL=C tar -x -v -C "$1" -f - --preserve-permissions --same-owner --numeric-owner --xattrs \
+        LC_ALL=C tar -x -v -C "$1" -f - ${slipway_exclude:+"--exclude-from=$slipway_exclude"} --preserve-permissions --same-owner --numeric-owner --xattrs \
             --xattrs-include='*' --acls --warning=no-timestamp --quoting-style=c \
             > "$slipway_work/members" 2> "$slipway_work/tar.err"
         echo $? > "$slipway_work/tar.status"
         cat > /dev/null
     }
-    wait "$slipway_sum"
     if [ "$(cat "$slipway_work/decompress.status")" != 0 ]; then
         slipway_unpack_error "$slipway_work/decompress.err"
     elif [ "$(cat "$slipway_work/tar.status")" != 0 ]; then
@@ -41,25 +36,19 @@ slipway_unpack() {
     fi
 }
 
-# Says every few seconds how much has been unpacked. $1: the directory
-slipway_growth() {
-    while sleep 5 > /dev/null 2>&1; do
-        slipway_say "$(slipway_used "$1") unpacked"
-    done
-}
-
 # Records why an archive could not be unpacked. $1: what the failing program said.
 slipway_unpack_error() {
     if grep -q 'No space left' "$slipway_work/tar.err"; then
-        slipway_failed "the root file system does not fit into its tmpfs ($(slipway_room "$slipway_root"))" \
-            'Give rd.tmpfs.size= more than the image has unpacked, such as 80%, or the machine more memory.'
+        slipway_no_room
     else
         slipway_failed "the archive cannot be unpacked: $(head -n 1 "$1")" \
             'Check that the file is whole: a tar archive, plain or compressed with gzip, xz or zstd.'
     fi
 }
 
-# How big the tmpfs at $1 is, for people.
-slipway_room() {
-    df -P -k "$1" | { read -r _ && read -r _ blocks _ && slipway_size $((blocks * 1024)); }
-}
+# Says every few seconds how much has been unpacked.
+slipway_growth() {
+    while sleep 5 > /dev/null 2>&1; do
+        slipway_say "$(slipway_used "$slipway_memory") unpacked"
+    done
+} > /dev/null

@@ -8,6 +8,7 @@ import { openBlobs } from './blobs.ts';
 import { isInability, makeFolders } from './folders.ts';
 import { createHasher } from './hash.ts';
 import { type Pinned, readIndex, writeIndex } from './index-file.ts';
+import { openMadeFiles, type Piece } from './made-files.ts';
 import { type Located, lease, openInside } from './open-file.ts';
 import { safePath } from './path.ts';
 import { versionAt } from './stat.ts';
@@ -21,6 +22,9 @@ const HASHES_AT_ONCE = 2;
 const PATIENCE = 30_000;
 /** How long a version that nothing names stays after it was last handed out or read, milliseconds. */
 const UNUSED = 60 * 60 * 1000;
+
+/** Blobs of images that were built: hidden as all that begins with a dot, but versions of them may be pinned. */
+const IMAGE_BLOB = /^\.images\/blobs\/sha256\/[0-9a-f]{64}$/;
 
 /** What came of pinning a file. `busy`: it is still being written and no earlier version can stand in. */
 export type PinResult =
@@ -58,6 +62,15 @@ export interface Store {
   pin(path: string): Promise<PinResult>;
   /** Pins several files, and gives what came of each. */
   pinAll(paths: Iterable<string>): Promise<ReadonlyMap<string, PinResult>>;
+  /**
+   * The version of a file that is put together from versions pinned here, and read so by {@link openBlob}.
+   * @param origin what decides the pieces
+   * @param pieces asked for where the origin is new; undefined if there is nothing to put together
+   * @throws what it throws, and an error that says why where one of the versions is not there any more
+   */
+  pinMade(origin: string, pieces: () => Promise<readonly Piece[] | undefined>): Promise<Pin | undefined>;
+  /** Notes that a digest was handed out once more. */
+  use(digest: string): void;
   /** The version of a path that was last put in force; undefined for a path that nothing uses. */
   pinned(path: string): Pin | undefined;
   /** Removes versions that no path names any more and that nobody was given or read for an hour. */
@@ -95,8 +108,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return saving;
   };
 
-  const locate = async (requested: string): Promise<Located | NotOpened> => {
-    const safe = safePath(requested);
+  const locate = async (requested: string, image = false): Promise<Located | NotOpened> => {
+    const safe = image ? ({ ok: true, path: requested } as const) : safePath(requested);
     if (!safe.ok) return safe;
     const found = await openInside(root, safe.path);
     if (found.ok && found.realPath.startsWith(`${own}/`)) {
@@ -118,12 +131,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return { ok: true, file: digest === undefined ? found.file : lease(found.file, digest, () => {}) };
   };
 
-  const openBlob = async (digest: string): Promise<OpenResult> => {
+  const openPinned = async (digest: string): Promise<OpenResult> => {
     const kept = await blobs.open(digest);
     if (kept) return { ok: true, file: kept };
     for (const [path, { pin, version }] of current) {
       if (pin.digest !== digest) continue;
-      const found = await locate(path);
+      const found = await locate(path, IMAGE_BLOB.test(path));
       if (!found.ok) continue;
       if (sameBytes(version, found.version)) return { ok: true, file: blobs.lend(digest, found.file) };
       await found.file.close();
@@ -133,8 +146,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return { ok: false, reason: 'gone', why };
   };
 
+  const made = await openMadeFiles(join(own, 'made'), { hash, openBlob: openPinned, has: blobs.has });
+  const openBlob = async (digest: string): Promise<OpenResult> =>
+    (await made.open(digest)) ?? (await openPinned(digest));
+
+  const use = (digest: string): void => {
+    for (const each of [digest, ...made.sources(digest)]) blobs.use(each);
+  };
   const handOut = (pin: Pin): PinResult => {
-    blobs.use(pin.digest);
+    use(pin.digest);
     return { ok: true, pin };
   };
 
@@ -190,7 +210,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const pinAnew = async (path: string): Promise<PinResult> => {
     const deadline = now() + patienceMs;
     for (;;) {
-      const found = await locate(path);
+      const found = await locate(path, IMAGE_BLOB.test(path));
       if (!found.ok) return found;
       const unsettled = remaining(found.version, now(), settleMs);
       try {
@@ -228,12 +248,19 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       const results = await Promise.all([...new Set(paths)].map(async (path) => [path, await pin(path)] as const));
       return new Map(results);
     },
+    pinMade: async (origin, pieces) => {
+      const pin = await made.pin(origin, pieces);
+      if (pin) use(pin.digest);
+      return pin;
+    },
+    use,
     pinned: (path) => current.get(path)?.pin,
     collect: async () => {
       for (const path of [...current.keys()]) {
         if (!(await versionAt(join(root, path)))) current.delete(path);
       }
       await blobs.collect(new Set([...current.values()].map(({ pin }) => pin.digest)), UNUSED);
+      await made.collect();
       await save();
     },
     close: async () => {

@@ -7,6 +7,9 @@ import type { Store } from './store.ts';
 /** Milliseconds between two collections of unused versions. */
 const COLLECT_EVERY = 10 * 60 * 1000;
 
+/** Milliseconds without an event after which names are looked at. */
+const NAMES_SETTLED = 100;
+
 /** Settings and means of {@link watchStore}. */
 export interface WatchOptions {
   readonly store: Store;
@@ -15,6 +18,8 @@ export interface WatchOptions {
   readonly settleMs: number;
   /** Told when a pinned path has a new version in force. */
   readonly onChange: (path: string) => void;
+  /** Told when a name in the folder itself has come to mean something else, such as another build. */
+  readonly onName: () => void;
 }
 
 /**
@@ -22,7 +27,7 @@ export interface WatchOptions {
  * unused versions from time to time. Missed changes do no harm: pinning looks at the file itself.
  */
 export async function watchStore(options: WatchOptions): Promise<{ stop(): Promise<void> }> {
-  const { store, record, settleMs, onChange } = options;
+  const { store, record, settleMs, onChange, onName } = options;
   const waiting = new Map<string, { readonly before: Pin; readonly timer: NodeJS.Timeout }>();
   const failed = (error: unknown) => {
     record({ event: 'artifact.watch', level: 'warn', message: `artifacts: ${(error as Error).message}` });
@@ -46,6 +51,14 @@ export async function watchStore(options: WatchOptions): Promise<{ stop(): Promi
     ignored: (file) => relative(store.root, file).startsWith('.'),
   });
   watcher.on('add', changed).on('change', changed).on('error', failed);
+  // A link that is renamed over another is told in no other way.
+  let names: NodeJS.Timeout | undefined;
+  watcher.on('raw', (event, _name, details) => {
+    const { watchedPath } = details as { readonly watchedPath?: unknown };
+    if (event !== 'rename' || watchedPath !== store.root) return;
+    clearTimeout(names);
+    names = setTimeout(onName, NAMES_SETTLED);
+  });
   await new Promise<void>((resolve) => watcher.once('ready', resolve));
   const collecting = setInterval(() => store.collect().catch(failed), COLLECT_EVERY);
   collecting.unref();
@@ -53,6 +66,7 @@ export async function watchStore(options: WatchOptions): Promise<{ stop(): Promi
   return {
     stop: async () => {
       clearInterval(collecting);
+      clearTimeout(names);
       for (const { timer } of waiting.values()) clearTimeout(timer);
       await watcher.close();
     },

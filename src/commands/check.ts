@@ -1,23 +1,36 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeNodes, formatNodes } from '../config/describe.ts';
+import { readBuiltFiles } from '../images/built-files.ts';
+import { rootOf } from '../model/build.ts';
 import type { Config } from '../model/config.ts';
 import { formatProblem } from '../model/config.ts';
 import { loadSnapshot } from '../snapshot.ts';
-import { missingTemplates, usedArtifacts } from '../world.ts';
+import { type FoundBuild, missingTemplates, usedArtifacts, usedBuilds, withFoundRoots } from '../world.ts';
+
+/** What is known of the builds that machines boot, by the image's name. */
+async function findBuilds(config: Config): Promise<ReadonlyMap<string, FoundBuild>> {
+  const found = usedBuilds(config).map(async ({ name, build }) => {
+    return [name, (await readBuiltFiles(config.artifacts, build?.name ?? name)) ?? ('missing' as const)] as const;
+  });
+  return new Map(await Promise.all(found));
+}
 
 /** Files that images name and that are not there: the node would wait in vain, but the server runs. */
-async function missingFiles(config: Config): Promise<readonly string[]> {
-  const missing = await Promise.all(
-    [...usedArtifacts(config)].map(async ([path, from]) => {
-      const file = join(config.artifacts, path);
-      return access(file).then(
-        () => [],
-        () => [`${from} names ${path}, which is not in ${config.artifacts}`],
-      );
-    }),
-  );
-  return missing.flat();
+async function missingFiles(config: Config, builds: ReadonlyMap<string, FoundBuild>): Promise<readonly string[]> {
+  const messages: string[] = [];
+  for (const { name, build: use } of usedBuilds(config)) {
+    const [build, what] = [builds.get(name), `images.${name} is the build ${use?.name}`];
+    if (build === 'missing') messages.push(`${what}, which is not in ${config.artifacts}`);
+    else if (use && build && !rootOf({ build: use }, build)) messages.push(`${what}, which has no such root`);
+  }
+  for (const { path, form, from } of usedArtifacts(config, builds)) {
+    const file = form === 'image' ? join(path.slice('oci:'.length), 'manifest.json') : path;
+    await access(join(config.artifacts, file)).catch(() => {
+      messages.push(`${from} names ${path}, which is not in ${config.artifacts}`);
+    });
+  }
+  return messages;
 }
 
 /**
@@ -30,8 +43,10 @@ export async function checkConfig(
 ): Promise<{ readonly text: string; readonly ok: boolean }> {
   const loaded = await loadSnapshot(file);
   const problems = loaded.ok ? [] : loaded.problems;
-  const config = loaded.ok ? loaded.snapshot.config : undefined;
-  const warnings = config ? [...missingTemplates(config), ...(await missingFiles(config))] : [];
+  const read = loaded.ok ? loaded.snapshot.config : undefined;
+  const builds = read && (await findBuilds(read));
+  const config = read && builds && withFoundRoots(read, builds);
+  const warnings = config && builds ? [...missingTemplates(config), ...(await missingFiles(config, builds))] : [];
   if (json) {
     const nodes = config ? describeNodes(config) : [];
     return { text: `${JSON.stringify({ ok: loaded.ok, problems, warnings, nodes }, null, 2)}\n`, ok: loaded.ok };

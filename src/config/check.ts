@@ -1,4 +1,5 @@
 import { type Mac, parseMac } from '../model/mac.ts';
+import { checkBuild } from './builds.ts';
 import { checkRoot } from './check-roots.ts';
 import type { Finding } from './issues.ts';
 import { HOSTNAME_EXPECTED, isHostname } from './schema.ts';
@@ -26,9 +27,10 @@ function references(value: unknown, path: Path): Reference[] {
  * What the schema cannot see: whether names exist, addresses are unique, and what boots has something to boot.
  * It reads the raw document, so that it finds these also where the schema has found faults.
  *
+ * @param written the document as it is in the file, where `document` has images of builds written out
  * @param where names a place for a message: `slipway.yaml:12:10`
  */
-export function checkReferences(document: unknown, where: (path: Path) => string): Finding[] {
+export function checkReferences(document: unknown, written: unknown, where: (path: Path) => string): Finding[] {
   const root = section(document);
   const images = section(root.images);
   const profiles = section(root.profiles);
@@ -50,7 +52,8 @@ export function checkReferences(document: unknown, where: (path: Path) => string
     return exist.includes(false) ? undefined : names.map(({ name }) => section(profiles[name]));
   };
 
-  for (const [name, image] of Object.entries(images)) {
+  for (const [name, image] of Object.entries(section(section(written).images))) {
+    findings.push(...checkBuild(image, ['images', name]));
     findings.push(...checkRoot(section(section(image).root), ['images', name, 'root']));
   }
   for (const [name, profile] of Object.entries(profiles)) requireImage(section(profile), ['profiles', name]);

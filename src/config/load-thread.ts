@@ -1,5 +1,6 @@
 /** The thread of load-aside.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { folderOf, isBuild } from './load.ts';
 import type { FromThread, Task } from './load-aside.ts';
 import { parseSections } from './parse.ts';
 
@@ -7,7 +8,7 @@ import { parseSections } from './parse.ts';
 const LOT = 200;
 
 const { text, file } = workerData as Task;
-const checked = parseSections(text, file);
+const checked = parseSections(text, file, folderOf(file), isBuild);
 let message: FromThread;
 if (checked.ok) {
   const { nodes, ...rest } = checked.sections;

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Problem } from '../model/config.ts';
 import { type Parsed, parseConfig } from './parse.ts';
 
@@ -50,12 +51,18 @@ export function folderOf(file: string): string {
   return dirname(resolve(file));
 }
 
+/** Whether a build of a name is in a folder of artifacts. */
+export function isBuild(artifacts: string, name: string): boolean {
+  return existsSync(join(artifacts, name, 'manifest.json'));
+}
+
 /**
  * Reads a configuration file. Never rejects: a file that is missing, may not be read or is no UTF-8 is a problem like
  * any other, at the first line.
+ * @param builds whether there is a build of a name; for who is about to make one, any may be
  */
-export async function loadConfig(file: string): Promise<Loaded> {
+export async function loadConfig(file: string, builds = isBuild): Promise<Loaded> {
   const read = await readText(file);
   if ('problem' in read) return { ok: false, problems: [read.problem], text: undefined };
-  return { ...parseConfig(read.text, file, folderOf(file)), text: read.text };
+  return { ...parseConfig(read.text, file, folderOf(file), builds), text: read.text };
 }

@@ -1,4 +1,6 @@
+import { resolve } from 'node:path';
 import type { Config, Problem } from '../model/config.ts';
+import { withBuilds } from './builds.ts';
 import { checkReferences } from './check.ts';
 import { explainIssues } from './issues.ts';
 import { makeLocator, type Position } from './locate.ts';
@@ -27,12 +29,22 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
   });
 }
 
+type IsBuild = (artifacts: string, name: string) => boolean;
+
+/** The document with the images that are builds written out. */
+function withImages(written: unknown, baseDir: string, isBuild: IsBuild): unknown {
+  const { artifacts } = written as { readonly artifacts?: unknown };
+  const folder = resolve(baseDir, typeof artifacts === 'string' ? artifacts : './artifacts');
+  return withBuilds(written, (name) => isBuild(folder, name));
+}
+
 /** The sections of a text that is simple and has no fault. */
-function quickly(yaml: string): ConfigFile | undefined {
-  const document = readSimpleYaml(yaml);
-  if (document === undefined) return undefined;
+function quickly(yaml: string, baseDir: string, isBuild: IsBuild): ConfigFile | undefined {
+  const written = readSimpleYaml(yaml);
+  if (written === undefined) return undefined;
+  const document = withImages(written, baseDir, isBuild);
   const parsed = configSchema.safeParse(document);
-  return parsed.success && checkReferences(document, () => '').length === 0 ? parsed.data : undefined;
+  return parsed.success && checkReferences(document, written, () => '').length === 0 ? parsed.data : undefined;
 }
 
 /**
@@ -41,9 +53,11 @@ function quickly(yaml: string): ConfigFile | undefined {
  *
  * @param yaml the file's text
  * @param file its name, for problems only
+ * @param baseDir what relative folders in it are relative to: the folder of the file
+ * @param isBuild whether a build of a name is among the artifacts, in the folder that is given: none is unless told
  */
-export function parseSections(yaml: string, file: string): Checked {
-  const sections = quickly(yaml);
+export function parseSections(yaml: string, file: string, baseDir: string, isBuild: IsBuild = () => false): Checked {
+  const sections = quickly(yaml, baseDir, isBuild);
   if (sections) return { ok: true, sections };
   const { tree, flaws, lines } = readYaml(yaml.replace(/^\uFEFF/, ''));
   const problem = ({ line, column }: Position, message: string): Problem => ({ file, line, column, message });
@@ -54,9 +68,10 @@ export function parseSections(yaml: string, file: string): Checked {
   if (!tree) return { ok: false, problems: inOrder(problems) };
 
   const locator = makeLocator(tree);
-  const document = tree.value ?? {};
+  const written = tree.value ?? {};
+  const document = withImages(written, baseDir, isBuild);
   const parsed = configSchema.safeParse(document);
-  const findings = checkReferences(document, (path) => {
+  const findings = checkReferences(document, written, (path) => {
     const { line, column } = locator.locate(path, 'value');
     return `${file}:${line}:${column}`;
   });
@@ -67,11 +82,8 @@ export function parseSections(yaml: string, file: string): Checked {
     : { ok: false, problems: inOrder(problems) };
 }
 
-/**
- * Reads a configuration; see {@link parseSections}.
- * @param baseDir what relative folders in it are relative to: the folder of the file
- */
-export function parseConfig(yaml: string, file: string, baseDir: string): Parsed {
-  const checked = parseSections(yaml, file);
+/** Reads a configuration; see {@link parseSections}. */
+export function parseConfig(yaml: string, file: string, baseDir: string, isBuild?: IsBuild): Parsed {
+  const checked = parseSections(yaml, file, baseDir, isBuild);
   return checked.ok ? { ok: true, config: resolveConfig(checked.sections, baseDir) } : checked;
 }

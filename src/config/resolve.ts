@@ -4,6 +4,7 @@ import type { Config } from '../model/config.ts';
 import type { Image, Root, Source } from '../model/image.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
 import type { Action, BootSettings, Discovery, Node, OnFailure, Sourced, Variable } from '../model/node.ts';
+import { anyRoot, sourcesOf } from './builds.ts';
 import { type ConfigFile, type ImageSection, isUrl, type RootSection } from './schema.ts';
 
 type NodeSection = NonNullable<ConfigFile['nodes']>[string];
@@ -20,11 +21,21 @@ interface Section {
   readonly vars?: Readonly<Record<string, Variable>> | null | undefined;
 }
 
+/** A section whose lists are made once, however many nodes share it. */
+interface Layer {
+  /** The place of the section: `profiles.compute`. */
+  readonly from: string;
+  readonly section: Section;
+  readonly args: readonly Sourced<string>[];
+  readonly vars: Readonly<Record<string, Sourced<Variable>>>;
+}
+
 const list = <T>(value: T | readonly T[] | null | undefined): readonly T[] =>
   value === null || value === undefined ? [] : Array.isArray(value) ? value : [value as T];
 
 function toSource(text: string): Source {
   if (isUrl(text)) return { kind: 'url', url: text };
+  if (text.startsWith('oci:')) return { kind: 'image', name: text.slice(4) };
   const steps = text.split('/').filter((step) => step !== '' && step !== '.');
   return { kind: 'artifact', path: steps.join('/') };
 }
@@ -66,45 +77,32 @@ function toRoot(root: RootSection): Root {
   }
 }
 
+/** The roots that an image may have: one, unless it is a build that has to be asked. */
+function toRoots({ build, root }: ImageSection): readonly Root[] {
+  if (build === undefined) return [toRoot(root ?? { method: 'none' })];
+  const name = String(build);
+  if (!root) return anyRoot<'image' | 'bootc-live' | 'container-root'>(name).map(toRoot);
+  if (root.method === 'none') return [toRoot(root)];
+  return sourcesOf(name, root.method, root.source).map((source) => toRoot({ ...root, source }));
+}
+
 function toImage(name: string, section: ImageSection): Image {
+  const roots = toRoots(section);
+  const { build } = section;
   return {
     name,
     kernel: toSource(section.kernel),
     initrd: list(section.initrd).map(toSource),
-    root: toRoot(section.root ?? { method: 'none' }),
+    root: roots[0] ?? { method: 'none' },
+    ...(build === undefined ? {} : { build: { name: String(build), roots } }),
   };
 }
 
-/** A section with its place: `profiles.compute`. Its lists are made when they are first asked for. */
-class Layer {
-  readonly from: string;
-  readonly section: Section;
-  private madeArgs: readonly Sourced<string>[] | undefined;
-  private madeVars: Readonly<Record<string, Sourced<Variable>>> | undefined;
-
-  constructor(from: string, section: Section) {
-    this.from = from;
-    this.section = section;
-  }
-
-  get args(): readonly Sourced<string>[] {
-    this.madeArgs ??= (this.section.args ?? []).map((arg, i) => ({
-      value: String(arg),
-      from: `${this.from}.args[${i}]`,
-    }));
-    return this.madeArgs;
-  }
-
-  get vars(): Readonly<Record<string, Sourced<Variable>>> {
-    if (!this.madeVars) {
-      const vars: Record<string, Sourced<Variable>> = {};
-      for (const [name, value] of Object.entries(this.section.vars ?? {})) {
-        vars[name] = { value, from: `${this.from}.vars.${name}` };
-      }
-      this.madeVars = vars;
-    }
-    return this.madeVars;
-  }
+function toLayer(from: string, section: Section): Layer {
+  const vars: Record<string, Sourced<Variable>> = {};
+  for (const [name, value] of Object.entries(section.vars ?? {})) vars[name] = { value, from: `${from}.vars.${name}` };
+  const args = (section.args ?? []).map((arg, i) => ({ value: String(arg), from: `${from}.args[${i}]` }));
+  return { from, section, args, vars };
 }
 
 /** The setting of the last layer that has it. */
@@ -142,92 +140,64 @@ function toOnFailure(found: Sourced<NonNullable<Section['on_failure']>>): Source
 }
 
 /** Puts layers over each other: the image, each profile, then the node or the rule for unknown machines. */
-class LayeredSettings implements BootSettings {
-  readonly action: Sourced<Action>;
-  readonly image?: Sourced<Image>;
-  private readonly method: Sourced<string> | undefined;
-  private readonly layers: readonly Layer[];
-
-  constructor(shared: Shared, upper: readonly Layer[], action: Sourced<Action>) {
-    this.action = action;
-    const named = action.value === 'boot' ? last(upper, 'image') : undefined;
-    const found = named && shared.images.get(String(named.value));
-    if (named && found) this.image = { value: found.image, from: named.from };
-    this.method = found?.method;
-    this.layers = found ? [found.layer, ...upper] : upper;
-  }
-
-  get template(): Sourced<string> {
-    const { layers, action } = this;
-    // A template for booting says nothing of a machine that a more special layer has go on from its disk.
-    const speaking =
-      action.value === 'boot' ? layers : layers.slice(layers.findIndex(({ from }) => action.from === `${from}.action`));
-    const template = last(speaking, 'template');
-    return template ? asText(template) : (this.method ?? LOCAL_TEMPLATE);
-  }
-
-  get args(): readonly Sourced<string>[] {
-    return this.layers.flatMap(({ args }) => args);
-  }
-
-  get vars(): Readonly<Record<string, Sourced<Variable>>> {
-    return Object.assign({}, ...this.layers.map(({ vars }) => vars));
-  }
-
-  get onFailure(): Sourced<OnFailure> {
-    const onFailure = last(this.layers, 'on_failure');
-    return onFailure ? toOnFailure(onFailure) : REBOOT;
-  }
-
-  get ipxe(): Sourced<EfiBinary> {
-    return last(this.layers, 'ipxe') ?? SNPONLY;
-  }
-
-  get discovery(): Sourced<Discovery> {
-    return last(this.layers, 'discovery') ?? BINL;
-  }
+function resolveSettings(shared: Shared, upper: readonly Layer[], action: Sourced<Action>): BootSettings {
+  const boots = action.value === 'boot';
+  const named = boots ? last(upper, 'image') : undefined;
+  const found = named && shared.images.get(String(named.value));
+  const layers = found ? [found.layer, ...upper] : upper;
+  // A template for booting says nothing of a machine that a more special layer has go on from its disk.
+  const speaking = boots ? layers : layers.slice(layers.findIndex(({ from }) => action.from === `${from}.action`));
+  const template = last(speaking, 'template');
+  const onFailure = last(layers, 'on_failure');
+  return {
+    action,
+    ...(named && found ? { image: { value: found.image, from: named.from } } : {}),
+    template: template ? asText(template) : (found?.method ?? LOCAL_TEMPLATE),
+    args: layers.flatMap(({ args }) => args),
+    vars: Object.assign({}, ...layers.map(({ vars }) => vars)),
+    onFailure: onFailure ? toOnFailure(onFailure) : REBOOT,
+    ipxe: last(layers, 'ipxe') ?? SNPONLY,
+    discovery: last(layers, 'discovery') ?? BINL,
+  };
 }
 
 /**
  * A node whose settings are put together each time they are asked for: ten thousand nodes are as quickly read as that,
- * and take no more memory than what the file says of them.
+ * and take little more memory than what the file says of them.
  */
 class LayeredNode implements Node {
   readonly name: string;
+  readonly hostname: Sourced<string>;
   readonly macs: readonly Mac[];
+  readonly profiles: readonly string[];
   private readonly section: NodeSection;
   private readonly shared: Shared;
 
   constructor(shared: Shared, name: string, section: NodeSection) {
+    const from = `nodes.${name}`;
+    const { hostname } = section;
     this.name = name;
+    this.hostname =
+      hostname === undefined ? { value: name, from } : { value: String(hostname), from: `${from}.hostname` };
     this.macs = list(section.mac).flatMap((mac) => parseMac(String(mac)) ?? []);
+    this.profiles = list(section.profile).map(String);
     this.section = section;
     this.shared = shared;
   }
 
-  get hostname(): Sourced<string> {
-    const { hostname } = this.section;
-    const from = `nodes.${this.name}`;
-    return hostname === undefined ? { value: this.name, from } : { value: String(hostname), from: `${from}.hostname` };
-  }
-
-  get profiles(): readonly string[] {
-    return list(this.section.profile).map(String);
-  }
-
   get settings(): BootSettings {
-    const { shared, section } = this;
+    const { shared } = this;
     const upper = this.profiles.flatMap((profile) => shared.profiles.get(profile) ?? []);
-    upper.push(new Layer(`nodes.${this.name}`, section));
-    return new LayeredSettings(shared, upper, last(upper, 'action') ?? BOOT);
+    upper.push(toLayer(`nodes.${this.name}`, this.section));
+    return resolveSettings(shared, upper, last(upper, 'action') ?? BOOT);
   }
 }
 
 function toUnknown(shared: Shared, section: ConfigFile['unknown']): BootSettings {
   const upper = list(section?.profile).flatMap((profile) => shared.profiles.get(String(profile)) ?? []);
-  const layer = new Layer('unknown', { action: section?.action, image: section?.image });
+  const layer = toLayer('unknown', { action: section?.action, image: section?.image });
   // A profile's own action is for nodes: here the rule alone decides.
-  return new LayeredSettings(shared, [...upper, layer], last([layer], 'action') ?? IGNORE);
+  return resolveSettings(shared, [...upper, layer], last([layer], 'action') ?? IGNORE);
 }
 
 function toHttp(http: NonNullable<ConfigFile['server']>['http']): Config['server']['http'] {
@@ -240,6 +210,7 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
   const port = (service: { port?: number | undefined } | false | null | undefined, standard: number) =>
     service === false ? (false as const) : { port: service?.port ?? standard };
   return {
+    registry: server?.registry ?? false,
     interface: server?.interface,
     address: server?.address,
     http: toHttp(server?.http),
@@ -270,10 +241,10 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
     const from = `images.${name}`;
     const image = toImage(name, section);
     const method = { value: image.root.method, from: `${from}.root.method` };
-    return [name, { image, method, layer: new Layer(from, section) }] as const;
+    return [name, { image, method, layer: toLayer(from, section) }] as const;
   });
   const profiles = Object.entries(file.profiles ?? {}).map(
-    ([name, section]) => [name, new Layer(`profiles.${name}`, section ?? {})] as const,
+    ([name, section]) => [name, toLayer(`profiles.${name}`, section ?? {})] as const,
   );
   const shared: Shared = { images: new Map(images), profiles: new Map(profiles) };
   const nodes: Node[] = [];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseMac } from '../model/mac.ts';
+import { isBuildName } from './builds.ts';
 
 /**
  * The shape of the configuration file: the one source of its validation, of its JSON Schema and of the types that
@@ -104,7 +105,7 @@ const imageSource = z
   .string({ error: `${SOURCE_EXPECTED}, or an image in a registry such as docker://registry.example.net/node:latest` })
   .refine((text) => isSource(text) || isRegistryImage(text))
   .describe(
-    'The OCI archive: a path below the artifacts folder, or an http(s) or tftp URL; or docker://HOST/NAME:TAG.',
+    'The OCI archive: a path below the artifacts folder, or an http(s) or tftp URL; or docker://HOST/NAME:TAG; or oci:NAME, an image that was built.',
   );
 
 const folder = () => text(/\S/, 'the path of a folder');
@@ -161,8 +162,8 @@ const root = z
       mapping({
         method: method('live'),
         source: source('The squashfs, EROFS or ISO image'),
-        readonly: flag('Whether changes are refused, with no overlay above the image. Default: false.'),
-        ram: flag('Whether the image is copied into memory. Default: false.'),
+        readonly: flag('Whether a persistent overlay is left as it is (rd.live.overlay.readonly). Default: false.'),
+        ram: flag('Whether the image is copied into memory once more (rd.live.ram). Default: false.'),
       }),
       mapping({ method: method('none') }),
     ],
@@ -223,6 +224,9 @@ const common = {
 };
 
 const imageSection = mapping({
+  build: textual('the name of an image of "slipway image build"', isBuildName)
+    .optional()
+    .describe('The image of this name that "slipway image build" made: its kernel, its initrd and its root.'),
   kernel: source('The kernel'),
   initrd: oneOrList(source('An initrd'), 'a path below the artifacts folder or an http(s) URL')
     .nullish()
@@ -292,6 +296,10 @@ const serverSection = mapping({
   ipxe: folder()
     .optional()
     .describe('A folder with iPXE binaries of your own, relative to this file, looked into first.'),
+  registry: z
+    .boolean({ error: 'true or false' })
+    .optional()
+    .describe('Whether the images that were built are offered as a registry, read-only. Default: false.'),
 });
 
 const unknownSection = mapping({

@@ -25,6 +25,8 @@ export interface WatchOptions {
 
 /** A running watch. */
 export interface ConfigWatch {
+  /** Reads the file once more if it had problems when it was last read: they may have been with something else. */
+  tryAgain(): void;
   /** Ends the watch; no callback is called after this. */
   stop(): Promise<void>;
 }
@@ -71,7 +73,7 @@ const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
 export async function watchConfig({
   file,
   text,
-  load = loadConfig,
+  load = (path) => loadConfig(path),
   onConfig,
   onProblems,
 }: WatchOptions): Promise<ConfigWatch> {
@@ -81,6 +83,7 @@ export async function watchConfig({
   /** The text in force; undefined when something else has been read since. */
   let inForce = text;
   let asked = false;
+  let refused = false;
   let checking: Promise<void> | undefined;
 
   async function open(folder: string): Promise<void> {
@@ -121,6 +124,7 @@ export async function watchConfig({
     if (stopped || !loaded) return;
     const changed = loaded.text !== inForce;
     inForce = loaded.ok ? loaded.text : undefined;
+    refused = !loaded.ok;
     if (!loaded.ok) onProblems(loaded.problems);
     else if (changed) onConfig(loaded.config);
   }
@@ -142,6 +146,11 @@ export async function watchConfig({
   ask();
   await checking;
   return {
+    tryAgain() {
+      if (!refused) return;
+      version = undefined;
+      ask();
+    },
     async stop() {
       stopped = true;
       await Promise.all([...watchers.values()].map((watcher) => watcher.close()));

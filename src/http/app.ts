@@ -6,6 +6,7 @@ import { bootRoute } from './boot.ts';
 import type { HttpDeps } from './deps.ts';
 import { healthRoute } from './health.ts';
 import { ipxeRoute } from './ipxe.ts';
+import { registryRoute } from './registry.ts';
 import { requestDetails, sendText } from './respond.ts';
 import type { SendRange } from './send.ts';
 import { createServeFile } from './serve-file.ts';
@@ -25,6 +26,7 @@ export function createApp(deps: HttpDeps, send: SendRange): Express {
   app.use('/ipxe', ipxeRoute(deps));
   app.use('/artifacts', artifactsRoute(deps, serve));
   app.use('/blobs', blobsRoute(deps, serve));
+  app.use('/v2', registryRoute(deps, serve));
   const boot = bootRoute(deps, serve);
   app.use('/boot', boot);
   app.all('/autoexec.ipxe', boot);

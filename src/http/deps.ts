@@ -3,6 +3,15 @@ import type { Mac } from '../model/mac.ts';
 import type { OpenResult } from '../model/open-file.ts';
 import type { ScriptResult } from '../model/script.ts';
 
+/** The manifest of an image, as a registry gives it. */
+export interface RegistryManifest {
+  /** 64 hex digits. */
+  readonly digest: string;
+  readonly mediaType: string;
+  /** The bytes, which are UTF-8. */
+  readonly text: string;
+}
+
 /** What the HTTP server serves, and what it needs for that. */
 export interface HttpDeps {
   readonly scripts: {
@@ -19,6 +28,15 @@ export interface HttpDeps {
   };
   readonly bootFiles: {
     open(name: string): Promise<OpenResult>;
+  };
+  /** The images that were built, offered as by a registry. */
+  readonly registry: {
+    /** Their names; undefined where none is offered. */
+    names(): Promise<readonly string[] | undefined>;
+    /** By a digest (`sha256:` and 64 hex digits), or the one that the name stands for; undefined where there is none. */
+    manifest(name: string, digest: string | undefined): Promise<RegistryManifest | undefined>;
+    /** Opens a blob by its 64 hex digits. */
+    blob(digest: string): Promise<OpenResult>;
   };
   readonly record: RecordEvent;
   /** Milliseconds since 1970. */

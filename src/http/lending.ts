@@ -17,7 +17,7 @@ export class Lending {
 
   /** Answers a worker's question. Rejects where what is asked fails. */
   async answer(question: Question, argument: string): Promise<unknown> {
-    const { scripts, artifacts, bootFiles } = this.deps;
+    const { scripts, artifacts, bootFiles, registry } = this.deps;
     switch (question) {
       case 'script':
         return scripts.forMac(argument as Mac);
@@ -31,6 +31,14 @@ export class Lending {
         return this.lend(await artifacts.openBlob(argument));
       case 'bootFile':
         return this.lend(await bootFiles.open(argument));
+      case 'imageNames':
+        return registry.names();
+      case 'imageManifest': {
+        const [name = '', digest] = argument.split(' ');
+        return registry.manifest(name, digest);
+      }
+      case 'imageBlob':
+        return this.lend(await registry.blob(argument));
     }
   }
 
@@ -40,9 +48,17 @@ export class Lending {
     this.last += 1;
     const loan = this.last;
     this.loans.set(loan, file);
-    const path = await readlink(`/proc/self/fd/${file.fd}`);
+    const whole = file.parts ? [...new Set(file.parts.flatMap((part) => ('file' in part ? [part.file] : [])))] : [file];
+    const files = await Promise.all(
+      whole.map(async ({ fd, stamp }) => ({ path: await readlink(`/proc/self/fd/${fd}`), stamp })),
+    );
+    const parts = file.parts?.map((part) =>
+      'bytes' in part
+        ? Buffer.from(part.bytes).toString('base64')
+        : { file: whole.indexOf(part.file), first: part.first, length: part.length },
+    );
     if (this.ended) await this.giveBack(loan);
-    return { ok: true, loan, path, stamp: file.stamp, digest: file.digest };
+    return { ok: true, loan, digest: file.digest, files, parts };
   }
 
   async giveBack(loan: number): Promise<void> {

@@ -4,6 +4,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import type { OpenFile } from '../model/open-file.ts';
 import { FULL, failure, GONE, type Kernel, plainDescriptor, UNSUPPORTED } from './kernel.ts';
 import { PageCache, REGION } from './page-cache.ts';
+import { placesIn } from './places.ts';
 import { Progress } from './progress.ts';
 import type { SendRange, Sent } from './send.ts';
 import { fill } from './send-chunks.ts';
@@ -76,28 +77,35 @@ export function createKernelSender(kernel: Kernel, now: () => number): SendRange
     progress: Progress,
   ): Promise<Sent['outcome'] | undefined> {
     const probe = Buffer.allocUnsafeSlow(PROBE);
+    const find = placesIn(file);
     let limit = 0;
     while (progress.bytes < until) {
-      const position = first + progress.bytes;
-      await cache.want(file, position);
+      const place = find(first + progress.bytes);
+      if ('bytes' in place) {
+        if (!(await progress.write(place.bytes.subarray(0, until - progress.bytes)))) return 'aborted';
+        continue;
+      }
+      const { file: source, position, left } = place;
+      await cache.want(source, position);
       const descriptor = socket && plainDescriptor(socket);
       if (descriptor === undefined || descriptor === null) return 'aborted';
-      if (!file.intactNow()) return 'changed';
+      if (!source.intactNow()) return 'changed';
       if (limit !== share()) {
         limit = share();
         kernel.limitUnsent(descriptor, limit);
       }
-      const count = Math.min(PIECE, REGION - (position % REGION), until - progress.bytes);
-      const sent = kernel.sendfile(descriptor, file.fd, position, count);
+      const count = Math.min(PIECE, REGION - (position % REGION), until - progress.bytes, left);
+      const sent = kernel.sendfile(descriptor, source.fd, position, count);
       if (sent > 0) progress.bytes += sent;
       if (sent === 0) return 'changed';
       if (GONE.has(sent)) return 'aborted';
       if (sent < 0 && sent !== FULL && sent !== UNSUPPORTED) throw failure(sent);
+      const taken = Math.max(0, sent);
       if (sent === count) await nextTurn();
       else {
         // The region was just loaded, so that this read does not wait for the disk either.
-        const size = readSync(file.fd, probe, 0, Math.min(PROBE, until - progress.bytes), first + progress.bytes);
-        if (size === 0 || !file.intactNow()) return 'changed';
+        const size = readSync(source.fd, probe, 0, Math.min(PROBE, count - taken), position + taken);
+        if (size === 0 || !source.intactNow()) return 'changed';
         if (!(await progress.write(probe.subarray(0, size)))) return 'aborted';
       }
     }

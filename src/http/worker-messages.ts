@@ -9,19 +9,38 @@ export interface WorkerSettings {
   readonly bufferMemory: number;
 }
 
-/** What a worker asks the control process, each with one argument. */
-export type Question = 'script' | 'explain' | 'bootstrap' | 'artifact' | 'blob' | 'bootFile';
+/** What a worker asks the control process, each with one argument; a manifest by image and digest, a blank between. */
+export type Question =
+  | 'script'
+  | 'explain'
+  | 'bootstrap'
+  | 'artifact'
+  | 'blob'
+  | 'bootFile'
+  | 'imageNames'
+  | 'imageManifest'
+  | 'imageBlob';
 
-/** A file that the control process holds open for a worker, which opens it for itself by its path. */
+/** A file that the worker opens for itself. */
+export interface LentFile {
+  readonly path: string;
+  /** Of the very version: what the worker opens must have the same. */
+  readonly stamp: string;
+}
+
+/** A part of a file that is put together: bytes in base64, or a part of one of the files that are lent for it. */
+export type LentPart = string | { readonly file: number; readonly first: number; readonly length: number };
+
+/** A file that the control process holds open for a worker. */
 export type Lent =
   | {
       readonly ok: true;
       /** By which the worker gives it back. */
       readonly loan: number;
-      readonly path: string;
-      /** Of the very version: what the worker opens must have the same. */
-      readonly stamp: string;
       readonly digest: string | undefined;
+      /** The file, or those that it is put together from. */
+      readonly files: readonly LentFile[];
+      readonly parts: readonly LentPart[] | undefined;
     }
   | NotOpened;
 

@@ -60,21 +60,19 @@ export interface Collected {
   readonly running: number;
 }
 
-/** Whether a file has further names: the store keeps versions that nodes were told of by such. */
-async function isKept(folder: string): Promise<boolean> {
-  for (const file of await namesIn(folder)) if ((await lstat(join(folder, file))).nlink > 1) return true;
-  return false;
-}
-
+/** What removing a folder frees, bytes: a file that has further names stays under those. */
 async function sizeOf(folder: string): Promise<number> {
-  let size = 0;
-  for (const file of await namesIn(folder)) size += (await lstat(join(folder, file))).size;
-  return size;
+  let freed = 0;
+  for (const file of await namesIn(folder)) {
+    const { size, nlink } = await lstat(join(folder, file));
+    if (nlink === 1) freed += size;
+  }
+  return freed;
 }
 
 /**
  * Removes builds that no name has stood for in the last hour, blobs that no build left is made of, and what killed
- * builds left. Whatever a script named is kept by the store beside.
+ * builds left. What a script named and what is being downloaded the store keeps by names or copies of its own.
  * @param now milliseconds since 1970
  */
 export async function collectGarbage(places: Places, now: number): Promise<Collected> {
@@ -86,7 +84,7 @@ export async function collectGarbage(places: Places, now: number): Promise<Colle
     const folder = join(places.builds, id);
     const { mtimeMs } = await lstat(folder);
     const manifest = await readManifest(join(folder, 'manifest.json'));
-    if (named.has(id) || now - mtimeMs < GRACE_MS || (await isKept(folder))) {
+    if (named.has(id) || now - mtimeMs < GRACE_MS) {
       for (const digest of manifest ? [manifest.source.digest, ...manifest.source.layers] : []) used.add(digest);
       continue;
     }
@@ -103,7 +101,8 @@ export async function collectGarbage(places: Places, now: number): Promise<Colle
   }
   for (const hex of await namesIn(folder)) {
     if (used.has(`sha256:${hex}`)) continue;
-    bytes += (await lstat(join(folder, hex))).size;
+    const { size, nlink } = await lstat(join(folder, hex));
+    if (nlink === 1) bytes += size;
     await rm(join(folder, hex), { force: true });
     blobs += 1;
   }

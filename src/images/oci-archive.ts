@@ -21,9 +21,38 @@ function head(name: string, type: 'file' | 'directory', size: number): Uint8Arra
   return encodeMember(entry).head;
 }
 
-function document(name: string, value: unknown): ArchivePiece[] {
-  const bytes = Buffer.from(JSON.stringify(value));
-  return [{ bytes: head(name, 'file', bytes.length) }, { bytes }, { bytes: padding(bytes.length) }];
+/** A file of an archive: its bytes, or what stands for them. */
+export type Member<T> =
+  | { readonly name: string; readonly bytes: Uint8Array }
+  | { readonly name: string; readonly size: number; readonly content: T };
+
+/** Writes members, in their order, as a tar archive: a piece of bytes before and after each content. */
+export function tarPieces<T extends object>(members: readonly Member<T>[]): ({ readonly bytes: Uint8Array } | T)[] {
+  const pieces: ({ readonly bytes: Uint8Array } | T)[] = [];
+  let bytes: Uint8Array[] = [];
+  const take = () => {
+    if (bytes.length > 0) pieces.push({ bytes: Buffer.concat(bytes) });
+    bytes = [];
+  };
+  const directories = new Set<string>();
+  for (const member of members) {
+    const size = 'bytes' in member ? member.bytes.length : member.size;
+    for (let end = member.name.indexOf('/'); end !== -1; end = member.name.indexOf('/', end + 1)) {
+      const directory = member.name.slice(0, end + 1);
+      if (!directories.has(directory)) bytes.push(head(directory, 'directory', 0));
+      directories.add(directory);
+    }
+    bytes.push(head(member.name, 'file', size));
+    if ('bytes' in member) bytes.push(member.bytes);
+    else if (size > 0) {
+      take();
+      pieces.push(member.content);
+    }
+    bytes.push(padding(size));
+  }
+  bytes.push(END_OF_ARCHIVE);
+  take();
+  return pieces;
 }
 
 /**
@@ -31,22 +60,23 @@ function document(name: string, value: unknown): ArchivePiece[] {
  * they are found early when it is read as it arrives.
  * @param label what the archive calls the image
  */
-export function ociArchive({ manifest, config, layers }: OciImage, label: string): OciArchive {
+export function ociArchive(
+  { manifest, config, layers }: Pick<OciImage, 'manifest' | 'config' | 'layers'>,
+  label: string,
+): OciArchive {
   const blobs = new Map([manifest, config, ...layers].map((blob) => [blob.digest, blob]));
   const { mediaType, digest, size } = manifest;
   const annotations = { 'org.opencontainers.image.ref.name': label };
   const index = { schemaVersion: 2, manifests: [{ mediaType, digest, size, annotations }] };
-  const pieces: ArchivePiece[] = [
-    ...document('oci-layout', { imageLayoutVersion: '1.0.0' }),
-    ...document('index.json', index),
-    { bytes: head('blobs/', 'directory', 0) },
-    { bytes: head('blobs/sha256/', 'directory', 0) },
-    ...[...blobs.values()].flatMap((blob): ArchivePiece[] => [
-      { bytes: head(`blobs/sha256/${digestHex(blob.digest)}`, 'file', blob.size) },
-      { digest: blob.digest, size: blob.size },
-      { bytes: padding(blob.size) },
-    ]),
-    { bytes: END_OF_ARCHIVE },
-  ];
+  const document = (name: string, value: unknown) => ({ name, bytes: Buffer.from(JSON.stringify(value)) });
+  const pieces = tarPieces<Exclude<ArchivePiece, { readonly bytes: Uint8Array }>>([
+    document('oci-layout', { imageLayoutVersion: '1.0.0' }),
+    document('index.json', index),
+    ...[...blobs.values()].map((blob) => ({
+      name: `blobs/sha256/${digestHex(blob.digest)}`,
+      size: blob.size,
+      content: { digest: blob.digest, size: blob.size },
+    })),
+  ]);
   return { pieces, size: pieces.reduce((sum, piece) => sum + ('bytes' in piece ? piece.bytes.length : piece.size), 0) };
 }

@@ -61,6 +61,30 @@ export function readIndex(text: string): Descriptor {
   return descriptor(manifests[0]);
 }
 
+/**
+ * The descriptors of an index, with the labels that it gives them; undefined for a document that is no index.
+ * @throws BadImage for a malformed one
+ */
+export function readIndexes(text: string): readonly (Descriptor & { readonly label: string })[] | undefined {
+  const { manifests } = parse(text, 'index');
+  if (!Array.isArray(manifests)) return undefined;
+  return manifests.map((value: unknown) => {
+    const annotations = isObject(value) && isObject(value.annotations) ? value.annotations : {};
+    const label = annotations['org.opencontainers.image.ref.name'];
+    return { ...descriptor(value), label: typeof label === 'string' ? label : '' };
+  });
+}
+
+/**
+ * The configuration and the layers that a manifest names.
+ * @throws BadImage for what is no manifest
+ */
+export function imageOf(manifest: string): Pick<OciImage, 'config' | 'layers'> {
+  const { layers, config } = parse(manifest, 'manifest');
+  if (!Array.isArray(layers) || layers.length === 0) throw new BadImage('the image has no layers');
+  return { config: descriptor(config), layers: layers.map(descriptor) };
+}
+
 /** The configuration's descriptor of a manifest, for who has to read it next. */
 export function configOf(manifest: string): Descriptor {
   return descriptor(parse(manifest, 'manifest').config);
@@ -71,10 +95,8 @@ export function configOf(manifest: string): Descriptor {
  * @throws BadImage for what is no image of a Linux file system
  */
 export function readImage(manifest: Descriptor, manifestText: string, configText: string): OciImage {
-  const { layers, config } = parse(manifestText, 'manifest');
-  if (!Array.isArray(layers) || layers.length === 0) throw new BadImage('the image has no layers');
-  const described = layers.map(descriptor);
-  for (const { mediaType } of described) {
+  const { layers, config } = imageOf(manifestText);
+  for (const { mediaType } of layers) {
     if (mediaType.includes('encrypted'))
       throw new BadImage('a layer of the image is encrypted: decrypt it with skopeo');
     if (!mediaType.includes('tar')) {
@@ -86,8 +108,8 @@ export function readImage(manifest: Descriptor, manifestText: string, configText
     throw new BadImage(`the image is for ${os}, not for Linux`);
   return {
     manifest,
-    config: descriptor(config),
-    layers: described,
+    config,
+    layers,
     architecture: typeof architecture === 'string' ? architecture : '',
     created: typeof created === 'string' && !Number.isNaN(Date.parse(created)) ? created : undefined,
   };

@@ -1,4 +1,5 @@
 import { neededArtifacts, type Pin, planBoot } from '../model/boot-plan.ts';
+import { possibleMatches } from '../model/build.ts';
 import { type Config, findNode, type Match, type Problem } from '../model/config.ts';
 import type { Mac } from '../model/mac.ts';
 import type { ServerIdentity } from '../model/server.ts';
@@ -12,15 +13,15 @@ const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
 /** Every kind of machine that gets a script, and what a stranger gets. */
 function matches(config: Config): readonly Match[] {
   const named = config.kinds.flatMap((node) => node.macs.slice(0, 1).map((mac) => findNode(config, mac)));
-  return [...named, { mac: SAMPLE_MAC, settings: config.unknown, why: 'unknown' }];
+  return [...named, { mac: SAMPLE_MAC, settings: config.unknown, why: 'unknown' }].flatMap(possibleMatches);
 }
 
 /** Two machines with the same key take the same branches of a template, values of variables apart. */
 function shape({ settings, node }: Match): string {
   const vars = Object.entries(settings.vars).map(([name, { value }]) => (value === false ? `!${name}` : name));
-  return [settings.template.value, settings.image?.value.name, settings.onFailure.value.action, !node, ...vars].join(
-    '\n',
-  );
+  const image = settings.image?.value;
+  const { template, onFailure } = settings;
+  return [template.value, image?.name, image?.root.method, onFailure.value.action, !node, ...vars].join('\n');
 }
 
 /**
@@ -38,7 +39,7 @@ export function checkTemplates(
     const key = shape(match);
     if (match.settings.action.value === 'ignore' || seen.has(key)) continue;
     seen.add(key);
-    const pins = new Map(neededArtifacts(match).map((path) => [path, SAMPLE_PIN]));
+    const pins = new Map(neededArtifacts(match).map(({ path }) => [path, SAMPLE_PIN]));
     const template = match.settings.template;
     const problem = templates.problem(template.value, planBoot(match, pins, SAMPLE_SERVER));
     if (problem && !problems.some(({ file, line }) => file === problem.file && line === problem.line)) {

@@ -1,5 +1,7 @@
-import { type BootPlan, neededArtifacts, type Pin, type Pins, planBoot } from '../model/boot-plan.ts';
+import { type BootPlan, type Needed, neededArtifacts, type Pin, type Pins, planBoot } from '../model/boot-plan.ts';
+import { type Build, fileOfBuild, rootOf, withRoot } from '../model/build.ts';
 import { type Config, findNode, type Match } from '../model/config.ts';
+import type { BuildUse, Image } from '../model/image.ts';
 import type { Mac } from '../model/mac.ts';
 import type { ScriptResult } from '../model/script.ts';
 import { baseUrl, type ServerIdentity } from '../model/server.ts';
@@ -10,8 +12,10 @@ export interface ScriptSources {
   readonly config: Config;
   readonly templates: Templates;
   readonly server: ServerIdentity;
-  /** The version in force of an artifact, by its path below the artifacts folder; rejects where there is none. */
-  readonly pin: (path: string) => Promise<Pin>;
+  /** The version in force of an artifact; rejects where there is none. */
+  readonly pin: (needed: Needed) => Promise<Pin>;
+  /** The version in force of the build that an image is of; rejects where there is none. */
+  readonly build: (image: Image) => Promise<Build>;
 }
 
 /** Renders scripts, each from one snapshot of the sources. */
@@ -33,24 +37,63 @@ interface Rendered {
   readonly text: string;
 }
 
-type Planned = { readonly plan: BootPlan; readonly pins: readonly Pin[] } | { readonly why: string };
+/** A machine whose image has its root, and the build that it is of. */
+interface Settled {
+  readonly match: Match;
+  readonly build: Build | undefined;
+}
 
-async function plan(match: Match, { pin, server }: ScriptSources): Promise<Planned> {
+type Unavailable = { readonly why: string };
+type Planned = (Settled & { readonly plan: BootPlan; readonly pins: readonly Pin[] }) | Unavailable;
+
+/** Asks the build of a machine's image, if it is one, which root there is. */
+function settle(match: Match, sources: ScriptSources): Settled | Promise<Settled | Unavailable> {
+  const image = match.settings.image?.value;
+  return image?.build ? settleBuild(match, image, image.build, sources) : { match, build: undefined };
+}
+
+async function settleBuild(
+  match: Match,
+  image: Image,
+  { name }: BuildUse,
+  { build: find }: ScriptSources,
+): Promise<Settled | Unavailable> {
+  try {
+    const build = await find(image);
+    const root = rootOf(image, build);
+    if (!root) return { why: `the image ${name} was built without a root of this kind: build it with another --root` };
+    return { match: { ...match, settings: withRoot(match.settings, root) }, build };
+  } catch (error) {
+    return { why: `image ${name}: ${(error as Error).message}` };
+  }
+}
+
+/** The version of something that a machine needs: of a build, always that of the same one. */
+function pinOf(needed: Needed, { match, build }: Settled, { pin }: ScriptSources): Pin | Promise<Pin> {
+  const name = match.settings.image?.value.build?.name ?? '';
+  const file = needed.form === 'image' ? undefined : fileOfBuild(name, needed.path);
+  return (file === undefined ? undefined : build?.files.get(file)) ?? pin(needed);
+}
+
+async function plan(match: Match, sources: ScriptSources): Promise<Planned> {
+  const settled = await settle(match, sources);
+  if ('why' in settled) return settled;
   const missing: string[] = [];
   const pins: Pins = new Map(
     await Promise.all(
-      neededArtifacts(match).map(async (path) => {
-        const found = await pin(path).catch((error: Error) => {
-          missing.push(`${path}: ${error.message}`);
-          return { digest: '', size: 0 };
-        });
-        return [path, found] as const;
+      neededArtifacts(settled.match).map(async (needed) => {
+        try {
+          return [needed.path, await pinOf(needed, settled, sources)] as const;
+        } catch (error) {
+          missing.push(`${needed.path}: ${(error as Error).message}`);
+          return [needed.path, { digest: '', size: 0 }] as const;
+        }
       }),
     ),
   );
   return missing.length > 0
     ? { why: missing.join('; ') }
-    : { plan: planBoot(match, pins, server), pins: [...pins.values()] };
+    : { ...settled, plan: planBoot(settled.match, pins, sources.server), pins: [...pins.values()] };
 }
 
 /**
@@ -61,13 +104,18 @@ export function createScripts(sources: () => ScriptSources): Scripts {
   const rendered = new WeakMap<Templates, Map<Mac, Rendered>>();
 
   /** The script as it was rendered before, if it would be the same now. */
-  const recall = async (match: Match, { templates, server, pin }: ScriptSources): Promise<string | undefined> => {
-    const known = rendered.get(templates)?.get(match.mac);
-    if (known?.server !== server) return undefined;
-    const paths = neededArtifacts(match);
-    for (const [index, path] of paths.entries()) {
-      const { digest } = await pin(path).catch(() => ({ digest: undefined }));
-      if (digest === undefined || digest !== known.pins[index]?.digest) return undefined;
+  const recall = async (match: Match, sources: ScriptSources): Promise<string | undefined> => {
+    const known = rendered.get(sources.templates)?.get(match.mac);
+    if (known?.server !== sources.server) return undefined;
+    const settled = await settle(match, sources);
+    if ('why' in settled) return undefined;
+    try {
+      for (const [index, needed] of neededArtifacts(settled.match).entries()) {
+        const { digest } = await pinOf(needed, settled, sources);
+        if (digest !== known.pins[index]?.digest) return undefined;
+      }
+    } catch {
+      return undefined;
     }
     return known.text;
   };
@@ -88,7 +136,7 @@ export function createScripts(sources: () => ScriptSources): Scripts {
       if (known !== undefined) return { kind: 'script', text: known };
       const planned = await plan(match, snapshot);
       if ('why' in planned) return { kind: 'unavailable', why: planned.why };
-      const text = snapshot.templates.render(match.settings.template.value, planned.plan);
+      const text = snapshot.templates.render(planned.match.settings.template.value, planned.plan);
       remember(match, snapshot, planned.pins, text);
       return { kind: 'script', text };
     },
@@ -96,8 +144,8 @@ export function createScripts(sources: () => ScriptSources): Scripts {
     async explain(mac) {
       const snapshot = sources();
       const match = findNode(snapshot.config, mac);
-      const { settings, node, why } = match;
       const planned = await plan(match, snapshot);
+      const { settings, node, why } = 'plan' in planned ? planned.match : match;
       return {
         mac,
         matched: node ? `nodes.${node.name}` : 'unknown',
@@ -114,7 +162,12 @@ export function createScripts(sources: () => ScriptSources): Scripts {
         ipxe: settings.ipxe,
         discovery: settings.discovery,
         ...('plan' in planned
-          ? { kernel: planned.plan.kernel, initrds: planned.plan.initrds, root: planned.plan.root }
+          ? {
+              ...(planned.build && { build: planned.build.id }),
+              kernel: planned.plan.kernel,
+              initrds: planned.plan.initrds,
+              root: planned.plan.root,
+            }
           : { unavailable: planned.why }),
       };
     },

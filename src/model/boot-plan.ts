@@ -1,5 +1,5 @@
 import type { Match } from './config.ts';
-import { type Image, imageSources, type Root, type Source } from './image.ts';
+import type { Image, Root, Source } from './image.ts';
 import { hyphenated, type Mac } from './mac.ts';
 import type { OnFailure, Variable } from './node.ts';
 import { baseUrl, type ServerIdentity } from './server.ts';
@@ -12,7 +12,7 @@ export interface Pin {
   readonly size: number;
 }
 
-/** The versions in force of the artifacts that a plan names, by their path below the artifacts folder. */
+/** The versions in force of the artifacts that a plan names, by the path of what is {@link Needed}. */
 export type Pins = ReadonlyMap<string, Pin>;
 
 /** A file that a node fetches. Digest and length are known for artifacts only. */
@@ -45,11 +45,39 @@ export interface BootPlan {
   readonly script_url: string;
 }
 
+/**
+ * A file whose version a plan needs, and in which form: as it is; as an `archive` whose members come in the order in
+ * which they are unpacked; or the archive of the built `image` of that name.
+ */
+export interface Needed {
+  /** Below the artifacts folder; for an image `oci:NAME`. */
+  readonly path: string;
+  readonly form: 'file' | 'archive' | 'image';
+  /** Of an archive: what it calls the image to run. */
+  readonly label?: string;
+}
+
+const keyOf = (source: Exclude<Source, { readonly kind: 'url' }>): string =>
+  source.kind === 'image' ? `oci:${source.name}` : source.path;
+
+function needed(source: Source, root?: Root): readonly Needed[] {
+  if (source.kind === 'url') return [];
+  const path = keyOf(source);
+  if (source.kind === 'image') return [{ path, form: 'image' }];
+  if (root?.method === 'bootc-live') return [{ path, form: 'archive', label: root.label }];
+  // It may be one.
+  if (root?.method === 'container-root') return [{ path, form: 'archive', label: 'latest' }];
+  return [{ path, form: 'file' }];
+}
+
 /** The artifacts whose pins {@link planBoot} needs, each once. */
-export function neededArtifacts(match: Match): readonly string[] {
+export function neededArtifacts(match: Match): readonly Needed[] {
   const image = match.settings.image?.value;
-  const paths = image ? imageSources(image).flatMap((source) => (source.kind === 'artifact' ? [source.path] : [])) : [];
-  return [...new Set(paths)];
+  if (!image) return [];
+  const { kernel, initrd, root } = image;
+  const all = [kernel, ...initrd].flatMap((source) => needed(source));
+  if (root.method !== 'none') all.push(...needed(root.source, root));
+  return [...new Map(all.map((each) => [each.path, each])).values()];
 }
 
 /** Percent-encodes what a blank, a quote or a `#` would break on a kernel command line and in an iPXE script. */
@@ -62,9 +90,10 @@ function download(source: Source, pins: Pins, base: string): Download {
     const name = source.url.replace(/[?#].*$/, '').replace(/.*\//, '');
     return { url: source.url, name, sha256: null, bytes: null };
   }
-  const pin = pins.get(source.path);
-  if (!pin) throw new Error(`no pin for artifact ${source.path}`);
-  const name = source.path.replace(/.*\//, '');
+  const path = keyOf(source);
+  const pin = pins.get(path);
+  if (!pin) throw new Error(`no pin for artifact ${path}`);
+  const name = source.kind === 'image' ? 'root.oci' : path.replace(/.*\//, '');
   return { url: `${base}/blobs/sha256/${pin.digest}/${encodeName(name)}`, name, sha256: pin.digest, bytes: pin.size };
 }
 

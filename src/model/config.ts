@@ -16,6 +16,8 @@ export interface HttpSettings {
 
 /** The `server:` section. What is undefined is looked up on the machine at start. */
 export interface ServerSettings {
+  /** Whether the images that were built are offered as a registry. */
+  readonly registry: boolean;
   readonly interface: string | undefined;
   readonly address: string | undefined;
   readonly http: HttpSettings | false;

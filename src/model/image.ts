@@ -1,6 +1,10 @@
-/** Where a file comes from: below the artifacts folder (slash-separated, relative), or elsewhere by URL. */
+/**
+ * Where a file comes from: below the artifacts folder (slash-separated, relative), or elsewhere by URL. `image`: the
+ * OCI archive of an image that was built, put together from its blobs while it is sent.
+ */
 export type Source =
   | { readonly kind: 'artifact'; readonly path: string }
+  | { readonly kind: 'image'; readonly name: string }
   | { readonly kind: 'url'; readonly url: string };
 
 /** A container image, its layers unpacked into memory. Keys are those of the YAML: templates print them. */
@@ -40,9 +44,13 @@ export interface Image {
   readonly kernel: Source;
   readonly initrd: readonly Source[];
   readonly root: Root;
+  /** Where these are the files of a build: which one. */
+  readonly build?: BuildUse;
 }
 
-/** Every source that an image names, in the order in which a node fetches them. */
-export function imageSources(image: Image): readonly Source[] {
-  return [image.kernel, ...image.initrd, ...(image.root.method === 'none' ? [] : [image.root.source])];
+/** A build that an image is made of. */
+export interface BuildUse {
+  readonly name: string;
+  /** What its root may be, the best first: which of these there is, only the build tells. */
+  readonly roots: readonly Root[];
 }

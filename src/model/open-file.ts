@@ -1,7 +1,9 @@
 /** A regular file held open for reading. Whoever got it closes it. */
 export interface OpenFile {
-  /** The descriptor, valid until {@link close}. */
+  /** The descriptor, valid until {@link close}; -1 where there is none, because there are {@link parts}. */
   readonly fd: number;
+  /** What the file is put together from while it is read, in order. */
+  readonly parts?: readonly FilePart[];
   /** Bytes. */
   readonly size: number;
   /** When the bytes last changed, milliseconds since 1970. */
@@ -23,6 +25,11 @@ export interface OpenFile {
   /** Lets go of the file. May be called again. */
   close(): Promise<void>;
 }
+
+/** A part of a file that is on no disk as a whole: bytes, or a part of another file. */
+export type FilePart =
+  | { readonly bytes: Uint8Array }
+  | { readonly file: OpenFile; readonly first: number; readonly length: number };
 
 /** Why there is no file to read. `gone`: this version existed, and its bytes do not any more. */
 export interface NotOpened {

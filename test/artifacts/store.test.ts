@@ -441,6 +441,7 @@ describe('watching', () => {
       store,
       record: (event) => events.push(event),
       settleMs: 20,
+      onName: () => {},
       onChange: (path) => {
         changed.push(path);
         told();

@@ -9,6 +9,7 @@ describe('a valid file', () => {
   it('resolves to settings that say where they come from', () => {
     const config = configOf(FIRST_FILE);
     expect(config.server).toEqual({
+      registry: false,
       interface: 'eth0',
       address: '192.0.2.10',
       http: { port: 8080 },

@@ -56,13 +56,14 @@ export interface Oddities {
   /** Wraps the manifest in an index of platforms. */
   readonly platforms?: readonly string[];
   readonly indent?: string;
+  /** Index and manifest first, then the layers in their order; else as skopeo writes it. */
+  readonly inOrder?: boolean;
   /** Changes the blobs after their digests were taken. */
   readonly tamper?: (blobs: Map<string, Buffer>, layers: readonly string[]) => void;
 }
 
-/** An OCI image layout in a tar archive, with one gzip-compressed layer for each list of members. */
-export function ociArchive(layers: readonly (readonly Member[])[], oddities: Oddities = {}): Buffer {
-  const { label = 'latest', prefix = '', platforms, indent, tamper } = oddities;
+/** The blobs of an image with one gzip-compressed layer for each list of members, and what an index says of it. */
+function ociImage(layers: readonly (readonly Member[])[], { platforms, indent, tamper }: Oddities) {
   const blobs = new Map<string, Buffer>();
   const add = (bytes: Buffer) => {
     blobs.set(digest(bytes), bytes);
@@ -86,18 +87,35 @@ export function ociArchive(layers: readonly (readonly Member[])[], oddities: Odd
     const manifests = platforms.map((architecture) => ({ ...top, platform: { os: 'linux', architecture } }));
     top = { mediaType: type('index.v1+json'), ...add(json({ schemaVersion: 2, manifests })) };
   }
-  const index = {
-    schemaVersion: 2,
-    manifests: [{ ...top, annotations: { 'org.opencontainers.image.ref.name': label } }],
-  };
   tamper?.(
     blobs,
     descriptors.map((layer) => layer.digest),
   );
+  return { blobs, top, json };
+}
+
+/** The blobs of an image by digest, and the digest of its manifest or index, as a registry has them. */
+export function ociBlobs(layers: readonly (readonly Member[])[], oddities: Oddities = {}) {
+  const { blobs, top } = ociImage(layers, oddities);
+  return { blobs, top: top.digest };
+}
+
+/** An OCI image layout in a tar archive, with one gzip-compressed layer for each list of members. */
+export function ociArchive(layers: readonly (readonly Member[])[], oddities: Oddities = {}): Buffer {
+  const { label = 'latest', prefix = '', inOrder = false } = oddities;
+  const { blobs, top, json } = ociImage(layers, oddities);
+  const index = {
+    schemaVersion: 2,
+    manifests: [{ ...top, annotations: { 'org.opencontainers.image.ref.name': label } }],
+  };
   const members = [...blobs].map(([name, bytes]) => ({ name: `${prefix}blobs/sha256/${name.slice(7)}`, bytes }));
-  members.push({ name: `${prefix}index.json`, bytes: json(index) });
-  members.push({ name: `${prefix}oci-layout`, bytes: Buffer.from('{"imageLayoutVersion":"1.0.0"}') });
-  return binaryTar(members);
+  // The manifest came last.
+  if (inOrder) members.unshift(...members.splice(-1));
+  const documents = [
+    { name: `${prefix}index.json`, bytes: json(index) },
+    { name: `${prefix}oci-layout`, bytes: Buffer.from('{"imageLayoutVersion":"1.0.0"}') },
+  ];
+  return binaryTar(inOrder ? [...documents, ...members] : [...members, ...documents]);
 }
 
 /** A tar archive of files with arbitrary bytes. */

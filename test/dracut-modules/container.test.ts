@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { tar } from './archives.ts';
+import { ociArchive, tar } from './archives.ts';
 import { type Behaviour, sendFile, startFlakyServer } from './server.ts';
 import { MODULES, runLibrary, SHELLS, scratch } from './shell.ts';
 
@@ -11,13 +11,6 @@ const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
-
-/** The root's tmpfs as a plain folder, since mounting needs root. */
-const STUBS = `
-  slipway_drop() { rm -rf "$1"; }
-  slipway_tmpfs() { rm -rf "$1" && mkdir -p "$1"; }
-  slipway_tmpfs_size=''
-`;
 
 describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
   const content = randomBytes(100_000).toString('hex');
@@ -32,14 +25,14 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       shell,
       path,
       `. ${MODULES}/90container-root/container-root.sh
-      ${STUBS}
       slipway_tries=3 slipway_sha256='${sha256}' slipway_source=${server.url}
-      slipway_make_root`,
+      slipway_check_root() { :; }
+      slipway_make_root || { slipway_drop_memory; exit 1; }`,
     );
     return {
       ...finished,
       requests: server.requests,
-      root: join(path, 'root'),
+      root: join(path, 'memory/root'),
       failure: (await readFile(join(path, 'failure'), 'utf8').catch(() => '')).trim(),
     };
   }
@@ -50,18 +43,41 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(await readFile(join(result.root, 'etc/motd'), 'utf8')).toBe(content);
   });
 
-  test('a broken stream begins again from its first byte, with an empty tree', async () => {
+  test('a broken stream goes on where it broke', async () => {
     const result = await make((request, response, n) =>
       sendFile(request, response, archive, n === 0 ? { limit: 50_000 } : {}),
     );
     expect(result.code).toBe(0);
-    expect(result.requests.map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
+    expect(result.requests.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=50000-']);
     expect(result.stderr).toMatch(/try 1 of 3 failed: curl: \(18\)/);
     expect(await readFile(join(result.root, 'etc/motd'), 'utf8')).toBe(content);
   });
 
+  test('a broken stream from a server without ranges begins again, with an empty tree', async () => {
+    const result = await make((request, response, n) =>
+      sendFile(request, response, archive, n === 0 ? { ranges: false, limit: 50_000 } : { ranges: false }),
+    );
+    expect(result.code).toBe(0);
+    expect(result.requests.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=50000-', undefined]);
+    expect(await readFile(join(result.root, 'etc/motd'), 'utf8')).toBe(content);
+  });
+
+  test.each(['', './'])(
+    'an OCI archive, its members called %sindex.json and so on, is known by its content',
+    async (prefix) => {
+      const layers = [
+        [{ name: 'etc/' }, { name: 'etc/motd', content: 'below' }],
+        [{ name: 'etc/motd', content: 'above' }],
+      ];
+      const oci = ociArchive(layers, { prefix });
+      const result = await make((request, response) => sendFile(request, response, oci));
+      expect(result.failure).toBe('');
+      expect(await readFile(join(result.root, 'etc/motd'), 'utf8')).toBe('above');
+    },
+  );
+
   test('a stream that always breaks leaves nothing behind', async () => {
-    const result = await make((request, response) => sendFile(request, response, archive, { limit: 50_000 }));
+    const result = await make((request, response) => sendFile(request, response, archive, { limit: 5_000 }));
     expect(result.code).toBe(1);
     expect(result.requests).toHaveLength(3);
     expect(existsSync(result.root)).toBe(false);

@@ -15,7 +15,11 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const server: FlakyServer = await startFlakyServer(behave);
     const { path, remove } = await scratch();
     cleanups.push(server.stop, remove);
-    const finished = await runLibrary(shell, path, `${before}\nslipway_fetch ${server.url} ${path}/out`);
+    const finished = await runLibrary(
+      shell,
+      path,
+      `${before}\nkeep() { cat > ${path}/out; }\nslipway_receive : ${server.url} '' keep`,
+    );
     const read = (name: string) => readFile(join(path, name)).catch(() => Buffer.alloc(0));
     return {
       ...finished,
@@ -72,6 +76,21 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(result.stderr).toMatch(/try 2 of 8 failed:.*503/);
   });
 
+  test.each([
+    ['3', 'next try in 3 s'],
+    ['999', 'next try in 5 s'],
+    ['Fri, 20 Nov 2026 00:00:00 GMT', 'next try in 0 s'],
+    ['-1; reboot', 'next try in 0 s'],
+  ])('a server that asks for a pause of %s is left alone for that long, within bounds', async (pause, said) => {
+    const result = await fetch(
+      (request, response, n) =>
+        n === 0 ? void response.writeHead(503, { 'retry-after': pause }).end() : sendFile(request, response, file),
+      'slipway_patience=5; sleep() { :; }',
+    );
+    expect(result.code).toBe(0);
+    expect(result.stderr).toContain(said);
+  });
+
   test('a file that is not there ends in a reason and a remedy after a bounded number of tries', async () => {
     const result = await fetch((_, response) => void response.writeHead(404).end(), 'slipway_tries=3');
     expect(result.code).toBe(1);
@@ -84,11 +103,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
   test('a server that is down ends in a reason and a remedy', async () => {
     const { path, remove } = await scratch();
     cleanups.push(remove);
-    const { code } = await runLibrary(
-      shell,
-      path,
-      `slipway_tries=2; slipway_fetch http://127.0.0.1:1/file ${path}/out`,
-    );
+    const { code } = await runLibrary(shell, path, `slipway_tries=2; slipway_receive : http://127.0.0.1:1/file '' cat`);
     expect(code).toBe(1);
     expect(String(await readFile(join(path, 'failure')))).toMatch(/curl: \(7\) Failed to connect to 127.0.0.1/);
     expect(String(await readFile(join(path, 'remedy')))).toContain('Check that the server runs');

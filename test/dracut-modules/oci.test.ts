@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { must } from '../support/process.ts';
-import { type Member, type Oddities, ociArchive } from './archives.ts';
+import { digest, type Member, type Oddities, ociArchive, tar } from './archives.ts';
 import { runLibrary, SHELLS, scratch } from './shell.ts';
 
 const cleanups: (() => Promise<void>)[] = [];
@@ -23,9 +23,13 @@ async function unpack(shell: readonly [string, ...string[]], archive: Buffer, be
   cleanups.push(remove);
   const file = join(path, 'root.oci');
   await writeFile(file, archive);
-  const finished = await runLibrary(shell, path, `oci_archive=${file}\n${before}\noci_unpack_image $slipway_root`);
+  const finished = await runLibrary(
+    shell,
+    path,
+    `${before}\nslipway_receive slipway_new_memory ${file} ${digest(archive).slice(7)} oci_receive $slipway_root`,
+  );
   const failure = await readFile(join(path, 'failure'), 'utf8').catch(() => '');
-  return { ...finished, file, path, root: join(path, 'root'), failure: failure.trim() };
+  return { ...finished, file, path, root: join(path, 'memory/root'), failure: failure.trim() };
 }
 
 const base: readonly Member[] = [
@@ -136,6 +140,52 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     ['another label, but only one image', { label: 'v2' }, ''],
   ])('an archive with %s is read', async (_, oddities, before) => {
     const result = await unpack(shell, ociArchive(one, oddities), before);
+    expect(result.failure).toBe('');
+    expect(await listing(result.root)).toContain('etc/motd|f|644||1|hello');
+  });
+
+  test('an archive in the order of its use goes into the tree while it arrives, and nothing waits in between', async () => {
+    const upper = [{ name: 'etc/motd', content: 'newer' }];
+    const watch = `oci_keep() { echo "kept $oci_member" >&2; head -c "$oci_size" > "$1"; }`;
+    const inOrder = await unpack(shell, ociArchive([...one, upper], { inOrder: true }), watch);
+    expect(inOrder.failure).toBe('');
+    expect(inOrder.stderr.match(/kept .*/g)).toEqual([
+      'kept index.json',
+      expect.stringContaining('kept blobs/sha256/'),
+    ]);
+    const asSkopeoWrites = await unpack(shell, ociArchive([...one, upper]), watch);
+    expect(asSkopeoWrites.stderr.match(/kept .*/g)).toHaveLength(5);
+    expect(await listing(asSkopeoWrites.root)).toEqual(await listing(inOrder.root));
+    expect(await listing(inOrder.root)).toContain('etc/motd|f|644||1|newer');
+  });
+
+  test('layers that stand in an image twice are unpacked twice', async () => {
+    const [a, b] = [[{ name: 'x', content: 'a' }], [{ name: 'x', content: 'b' }]];
+    for (const inOrder of [true, false]) {
+      const result = await unpack(shell, ociArchive([a, b, a], { inOrder }));
+      expect(result.failure).toBe('');
+      expect(await listing(result.root)).toEqual(['x|f|644||1|a']);
+    }
+  });
+
+  test('a layer that puts a file over a directory is unpacked from an archive in order too', async () => {
+    const below = [{ name: 'etc/' }, { name: 'etc/rc.d/' }, { name: 'etc/rc.d/10', content: 'old' }];
+    const result = await unpack(shell, ociArchive([below, [{ name: 'etc/rc.d', content: 'now' }]], { inOrder: true }));
+    expect(result.failure).toBe('');
+    expect(await listing(result.root)).toContain('etc/rc.d|f|644||1|now');
+  });
+
+  test('a size that does not fit into a header is read from the one before it', async () => {
+    const archive = ociArchive(one, { inOrder: true });
+    // Its own length comes first, in two digits here.
+    const record = (size: number) => `${` size=${size}\n`.length + 2} size=${size}\n`;
+    const index = archive.subarray(0, 512);
+    const size = Number.parseInt(index.toString('latin1', 124, 135), 8);
+    const extended = tar([{ name: 'pax', content: record(size) }]).subarray(0, 1024);
+    extended.write('x', 156);
+    const zero = Buffer.from(archive);
+    zero.write('00000000000', 124);
+    const result = await unpack(shell, Buffer.concat([extended, zero]));
     expect(result.failure).toBe('');
     expect(await listing(result.root)).toContain('etc/motd|f|644||1|hello');
   });

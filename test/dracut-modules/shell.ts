@@ -31,11 +31,18 @@ export function runLibrary(shell: readonly [string, ...string[]], folder: string
     slipway_journal= DRACUT_SYSTEMD=
     getarg() { return 1; }
     getargbool() { return 1; }
-    for library in 90slipway-lib/slipway-lib 90slipway-lib/network-lib 90slipway-lib/fetch-lib \\
-        90slipway-lib/unpack-lib 90bootc-live/oci-lib; do . ${MODULES}/$library.sh; done
+    slipway_quiet= slipway_record= slipway_exclude= slipway_zram= slipway_tmpfs_size=
+    for library in slipway-lib/slipway-lib slipway-lib/memory-lib slipway-lib/network-lib slipway-lib/fetch-lib \\
+        slipway-lib/unpack-lib slipway-oci/oci-lib slipway-oci/oci-layers slipway-oci/oci-archive \\
+        slipway-oci/oci-registry; do . ${MODULES}/90$library.sh; done
     slipway_say() { printf '%s\\n' "$*" >&2; }
+    slipway_load() { :; }
+    # Plain folders: mounting needs root.
+    slipway_drop_memory() { rm -rf "$slipway_memory"; }
+    slipway_new_memory() { slipway_drop_memory && mkdir -p "$slipway_root" "$slipway_store"; }
     slipway_pause=0 slipway_source=test oci_label=
-    mkdir -p $slipway_root $slipway_work
+    mkdir -p $slipway_work
+    slipway_new_memory
   `;
   const [command, ...args] = shell;
   return run(command, [...args, '-c', `${prelude}\n${script}`]);

@@ -22,7 +22,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const finished = await runLibrary(
       shell,
       path,
-      `cat ${file} | slipway_unpack $slipway_root; echo $?; cat ${path}/work/digest`,
+      `cat ${file} | slipway_digested ${path}/work/digest slipway_unpack $slipway_root; echo $?; cat ${path}/work/digest`,
     );
     const failure = await readFile(join(path, 'failure'), 'utf8').catch(() => '');
     const [code, sum] = finished.stdout.split(/\s+/);
@@ -30,7 +30,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       code,
       sum: `sha256:${sum}`,
       failure,
-      file: await readFile(join(path, 'root/etc/motd'), 'utf8').catch(() => ''),
+      file: await readFile(join(path, 'memory/root/etc/motd'), 'utf8').catch(() => ''),
     };
   }
 

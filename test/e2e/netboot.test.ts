@@ -1,22 +1,29 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
-import { buildImage, IMAGES, imageYaml, type Suite } from '../support/images.ts';
+import { buildImage, IMAGES, imageYaml, type LabMethod, type Suite } from '../support/images.ts';
 import { createLab, type Lab, TOP } from '../support/lab.ts';
 import { type Machine, type MachineFirmware, powerOn } from '../support/machine.ts';
 import type { Running } from '../support/process.ts';
+import { reportOf } from '../support/roots.ts';
 
 /** Seconds after which a boot counts as hung; software emulation on a loaded machine is slow. */
 const HUNG = 400;
 const LOGS = join(TOP, 'build/logs');
 
-const CASES: readonly { firmware: MachineFirmware; suite: Suite; method: 'bootc-live' | 'container-root' }[] = [
+const CASES: readonly { firmware: MachineFirmware; suite: Suite; method: LabMethod }[] = [
   { firmware: 'bios', suite: 'bookworm', method: 'bootc-live' },
-  { firmware: 'bios', suite: 'bookworm', method: 'container-root' },
+  { firmware: 'bios', suite: 'bookworm', method: 'image' },
   { firmware: 'uefi', suite: 'trixie', method: 'bootc-live' },
   { firmware: 'uefi', suite: 'trixie', method: 'container-root' },
-  { firmware: 'uefi-http', suite: 'bookworm', method: 'bootc-live' },
+  { firmware: 'uefi-http', suite: 'bookworm', method: 'container-root' },
 ];
+
+const ARGUMENT = {
+  'bootc-live': 'root=bootc-live:http',
+  'container-root': 'rd.container.rootfs=http',
+  image: 'root=slipway:http',
+} as const;
 
 const macOf = (index: number) => `52:54:00:00:00:${(index + 1).toString(16).padStart(2, '0')}`;
 const nameOf = (index: number) => `n${String(index + 1).padStart(3, '0')}`;
@@ -43,12 +50,6 @@ beforeAll(async () => {
 
 afterAll(() => lab?.destroy());
 
-/** What the booted system says of itself on its console. */
-function report(console: string): Readonly<Record<string, string>> {
-  const lines = console.matchAll(/SLIPWAY-REPORT ([a-z]+)=(.*?)\r?$/gm);
-  return Object.fromEntries([...lines].map(([, key = '', value = '']) => [key, value]));
-}
-
 describe.each(CASES.map((each, index) => ({ ...each, index })))('$firmware boots $suite by $method', (each) => {
   const { firmware, suite, method, index } = each;
   let machine: Machine;
@@ -65,11 +66,11 @@ describe.each(CASES.map((each, index) => ({ ...each, index })))('$firmware boots
     await machine.console.until(/login: /, HUNG);
     const seconds = (performance.now() - powerOnAt) / 1000;
     console.log(`${firmware}, ${suite}, ${method}: ${seconds.toFixed(1)} s from power-on to log-in`);
-    const said = report(machine.console.output);
+    const said = reportOf(machine.console.output);
     expect(said.hostname).toBe(nameOf(index));
     expect(said.cmdline).toContain('slipway.lab=1');
-    expect(said.cmdline).toContain(method === 'bootc-live' ? 'root=bootc-live:http' : 'rd.container.rootfs=http');
-    expect(said.rootfs).toMatch(/^(tmpfs|ramfs|overlay)$/);
+    expect(said.cmdline).toContain(ARGUMENT[method]);
+    expect(said.rootfs).toBe(method === 'image' ? 'overlay' : 'tmpfs');
     expect(said.os).toBe(suite === 'bookworm' ? '12' : '13');
   });
 });

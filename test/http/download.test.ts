@@ -1,4 +1,4 @@
-import { open, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, open, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openBelow, Serving } from './serving.ts';
@@ -104,6 +104,53 @@ describe.each([
       const [event] = await serving.until('http.download');
       expect(event).toMatchObject({ complete: false });
       expect((await stalled.rest()).length).toBeLessThan(SIZE);
+    });
+  });
+
+  describe('a file that is put together from others', () => {
+    const HALF = SIZE / 2;
+    /** Made of parts of two files, with a few bytes before, between and behind. */
+    const made = async () => {
+      const digests = [];
+      for (const letter of ['a', 'b']) digests.push((await pinned(letter, letter)).split('/')[3] ?? '');
+      const [a = '', b = ''] = digests;
+      const mark = (text: string) => ({ bytes: Buffer.from(text) });
+      const pin = await serving.store.pinMade('test', async () => [
+        ...[mark('<'), { digest: a, first: 7, length: HALF }, mark('|'.repeat(1000))],
+        ...[{ digest: b, first: 0, length: HALF }, { digest: a, first: SIZE - 3, length: 3 }, mark('>')],
+      ]);
+      return `/blobs/sha256/${pin?.digest}/made`;
+    };
+    const expected = Buffer.concat([
+      ...[Buffer.from('<'), Buffer.alloc(HALF, 'a'), Buffer.alloc(1000, '|')],
+      ...[Buffer.alloc(HALF, 'b'), Buffer.from('aaa>')],
+    ]);
+
+    it('is sent whole and in ranges, by one and by many at once', async () => {
+      const url = serving.url + (await made());
+      expect(Buffer.from(await (await fetch(url)).arrayBuffer()).equals(expected)).toBe(true);
+      await Promise.all(
+        Array.from({ length: 32 }, async (_, i) => {
+          const from = i % 2 === 0 ? HALF - 700_000 + i * 40_009 : expected.length - 300_000 - i;
+          const response = await fetch(url, { headers: { range: `bytes=${from}-${from + 1_400_000}` } });
+          const body = Buffer.from(await response.arrayBuffer());
+          expect(body.equals(expected.subarray(from, from + 1_400_001))).toBe(true);
+        }),
+      );
+      while ((await openBelow(serving.root)) > 0) await new Promise((resolve) => setImmediate(resolve));
+    });
+
+    it('is not complete when one of them is overwritten while it is on its way', async () => {
+      const download = await serving.begin(await made());
+      // What the store keeps: by a hard link it is the file itself.
+      for (const name of await readdir(join(serving.root, '.slipway/blobs/sha256'))) {
+        const kept = join(serving.root, '.slipway/blobs/sha256', name);
+        await chmod(kept, 0o644);
+        await appendFile(kept, 'n');
+      }
+      expect((await download.rest()).length).toBeLessThan(expected.length);
+      await serving.until('http.download');
+      while ((await openBelow(serving.root)) > 0) await new Promise((resolve) => setImmediate(resolve));
     });
   });
 

@@ -48,6 +48,7 @@ export class Serving {
       },
       artifacts: serving.store,
       bootFiles: { open: async () => ({ ok: false, reason: 'missing', why: 'no such iPXE binary on this server' }) },
+      registry: { names: async () => undefined, manifest: async () => undefined, blob: serving.store.openBlob },
       record,
       now: Date.now,
       ...parts,

@@ -17,7 +17,8 @@ async function scripts(config: Config) {
     config,
     templates: checked.templates,
     server: { address: '192.0.2.10', httpPort: 8080 },
-    pin: async (path) => {
+    build: () => Promise.reject(new Error('there is no such build')),
+    pin: async ({ path }) => {
       if (path.includes('missing')) throw new Error('no such file');
       return { digest: DIGEST, size: 1 };
     },
@@ -69,7 +70,7 @@ test.each<[Root, string]>([
   ],
   [
     { method: 'live', source, readonly: true, ram: true },
-    ` root=live:${BLOBS}/root rd.live.image rd.live.overlay.readonly=1 rd.live.ram=1 slipway.sha256=${DIGEST} ${COMMON}`,
+    ` root=live:${BLOBS}/root rd.live.image rd.live.overlay.overlayfs=1 rd.live.overlay.readonly=1 rd.live.ram=1 slipway.sha256=${DIGEST} ${COMMON}`,
   ],
   [{ method: 'none' }, ' BOOTIF=01-52-54-00-00-00-01 systemd.hostname=n001'],
 ])('the kernel arguments of $method', async (root, expected) => {
@@ -153,6 +154,7 @@ test('a script that was rendered before is given again, until something that it 
     config,
     templates: checked.templates,
     server: state.server,
+    build: () => Promise.reject(new Error('there is no such build')),
     pin: async () => {
       if (state.missing) throw new Error('no such file');
       return { digest: state.digest, size: 1 };

@@ -81,6 +81,7 @@ export function aNode(changes: Partial<Node> = {}): Node {
 export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSettings = ignored()): Config {
   return {
     server: {
+      registry: false,
       interface: undefined,
       address: '192.0.2.10',
       http: { port: 8080, workers: 1, sendfile: undefined, bufferMemory: undefined, url: undefined },

@@ -25,16 +25,22 @@ export async function buildImage(suite: Suite, print?: (line: string) => void): 
   if (code !== 0) throw new Error(`building ${suite} failed (${code ?? signal}):\n${build.output.slice(-6000)}`);
 }
 
+/** The root methods of the lab, with the file of each. */
+const ROOTS = {
+  'bootc-live': 'root.oci, label: latest',
+  'container-root': 'rootfs.tar.xz, size: 1G',
+  image: 'rootfs.squashfs',
+} as const;
+
+export type LabMethod = keyof typeof ROOTS;
+export const LAB_METHODS = Object.keys(ROOTS) as readonly LabMethod[];
+
 /** The `images:` entry of a suite and root method. */
-export function imageYaml(suite: Suite, method: 'bootc-live' | 'container-root'): string {
-  const root =
-    method === 'bootc-live'
-      ? `{ method: bootc-live, source: ${suite}/root.oci, label: latest }`
-      : `{ method: container-root, source: ${suite}/rootfs.tar.xz, size: 1G }`;
+export function imageYaml(suite: Suite, method: LabMethod): string {
   return `
   ${suite}-${method}:
     kernel: ${suite}/vmlinuz
     initrd: [${suite}/initrd.img]
-    root: ${root}
+    root: { method: ${method}, source: ${suite}/${ROOTS[method]} }
     args: [console=ttyS0]`;
 }

@@ -39,6 +39,8 @@ function firmwareArgs(firmware: MachineFirmware, vars: string): readonly string[
 /** A virtual machine whose firmware boots from the network; its console is the process's output. */
 export interface Machine {
   readonly console: Running;
+  /** Pulls the network cable, or puts it back. */
+  link(state: 'up' | 'down'): Promise<void>;
   /** Pulls the plug. */
   off(): Promise<void>;
 }
@@ -69,6 +71,9 @@ export async function powerOn(network: Network, spec: MachineSpec): Promise<Mach
   );
   return {
     console,
+    async link(state) {
+      await network.must('switch', 'ip', ['link', 'set', tap, state]);
+    },
     async off() {
       await console.stop('SIGKILL');
       await rm(folder, { recursive: true, force: true });

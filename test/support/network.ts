@@ -48,14 +48,14 @@ export class Network {
   }
 
   /**
-   * Drops UDP packets that leave a host, at random.
+   * Drops packets that leave a host, at random.
    * @param percent 0 removes the rule
    */
-  async loseUdp(host: string, percent: number): Promise<void> {
+  async lose(host: string, protocol: 'udp' | 'tcp', percent: number): Promise<void> {
     const table = `table inet loss {
       chain out {
         type filter hook output priority 0
-        meta l4proto udp numgen random mod 100 < ${percent} drop
+        meta l4proto ${protocol} numgen random mod 100 < ${percent} drop
       }
     }`;
     const rules = `flush ruleset\n${percent === 0 ? '' : table}`;

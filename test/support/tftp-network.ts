@@ -18,7 +18,7 @@ export async function tftpNetwork(): Promise<Network> {
 }
 
 /**
- * Loses UDP packets at random when they arrive at a host. Unlike `Network.loseUdp`, which drops them where they are
+ * Loses UDP packets at random when they arrive at a host. Unlike `Network.lose`, which drops them where they are
  * sent, the sender is not told: most clients end at once if their own `sendto` fails.
  */
 export async function loseArriving(network: Network, host: string, percent: number): Promise<void> {

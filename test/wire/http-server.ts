@@ -15,7 +15,8 @@ const scripts = {
   bootstrap: () => '#!ipxe\n',
 };
 const send = createSender({ kernel: (await openKernel()).kernel, bufferMemory: 1 << 26, now: () => performance.now() });
-const app = createApp({ scripts, artifacts: store, bootFiles, record, now: Date.now }, send);
+const registry = { names: async () => undefined, manifest: async () => undefined, blob: store.openBlob };
+const app = createApp({ scripts, artifacts: store, bootFiles, registry, record, now: Date.now }, send);
 const server = await startHttp({ port: Number(port), host, app });
 const pins = await store.pinAll(process.argv.slice(5));
 console.log(JSON.stringify({ event: 'ready', listening: server.listening, pins: [...pins] }));

@@ -149,7 +149,7 @@ describe.each([
 });
 
 it('a file arrives whole where the server’s own system refuses to send one packet in twenty', async () => {
-  await network.loseUdp('server', 5);
+  await network.lose('server', 'udp', 5);
   for (const windowsize of [1, 16]) await fetchAndCompare(atftp, LOSSY, 1468, windowsize);
   await fetchAndCompare(curl, LOSSY, 1468, 1);
 });

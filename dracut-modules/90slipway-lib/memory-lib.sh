@@ -1,0 +1,111 @@
+#!/bin/sh
+# The memory that the root lives in: a tmpfs, or a file system on a compressed block device in memory.
+# It holds two directories: $slipway_root, the tree, and $slipway_store, for what is needed beside it for a while. Being
+# in one file system they have one limit, so that it is a full file system that ends a boot, and not the kernel.
+
+# What a system needs to go on, in KiB; the rest of the free memory is the root's.
+slipway_reserve=24576
+
+# What the root may take at most, in KiB.
+slipway_free_memory() {
+    slipway_kib=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo)
+    slipway_kib=$((slipway_kib - slipway_reserve))
+    [ "$slipway_kib" -gt 4096 ] || slipway_kib=4096
+    printf '%s\n' "$slipway_kib"
+}
+
+# Mounts. $1: where; then all other arguments of mount.
+slipway_mount() {
+    slipway_at=$1
+    shift
+    mkdir -p "$slipway_at"
+    # Private, so that what is later mounted below the new root is not mirrored here, nor unmounted with it.
+    mount "$@" "$slipway_at" && mount --make-private "$slipway_at"
+}
+
+# Makes a fresh, empty tmpfs. $1: where; $2: its size.
+slipway_tmpfs() {
+    slipway_mount "$1" -t tmpfs -o "mode=0755,size=$2" slipway
+}
+
+# Takes away whatever is mounted at $1.
+slipway_unmount() {
+    while grep -q " $1 " /proc/mounts; do
+        umount "$1" 2> /dev/null || umount -l "$1" || return 1
+    done
+}
+
+# Makes the memory anew, empty, of the size of rd.tmpfs.size= or what is free.
+slipway_new_memory() {
+    slipway_drop_memory
+    if [ -n "$slipway_zram" ]; then
+        slipway_new_zram || return 1
+    else
+        slipway_tmpfs "$slipway_memory" "${slipway_tmpfs_size:-"$(slipway_free_memory)k"}" ||
+            slipway_failed "no tmpfs of size '$slipway_tmpfs_size' can be made" 'Correct rd.tmpfs.size=.' || return 1
+    fi
+    mkdir -p "$slipway_root" "$slipway_store"
+}
+
+# Takes the memory away and all that is in it.
+slipway_drop_memory() {
+    slipway_unmount "$slipway_root"
+    slipway_unmount "$slipway_memory"
+    if [ -e "$slipway_run/zram" ]; then
+        cat "$slipway_run/zram" > /sys/class/zram-control/hot_remove
+        rm -f "$slipway_run/zram"
+    fi
+}
+
+# Makes the memory on a compressed block device.
+slipway_new_zram() {
+    modprobe zram num_devices=1 2> /dev/null
+    if ! command -v mkfs.ext4 > /dev/null || [ ! -e /sys/class/zram-control/hot_add ]; then
+        slipway_failed "the initrd cannot make a root on zram: it lacks mkfs.ext4 or the kernel's module zram" \
+            'Add the dracut module bootc-live-zram to the initrd, or leave bootc.zram= out.'
+        return 1
+    fi
+    modprobe ext4 2> /dev/null
+    slipway_device=$(cat /sys/class/zram-control/hot_add)
+    echo "$slipway_device" > "$slipway_run/zram"
+    # The densest that the kernel has; without it the kernel's own choice.
+    grep -qw zstd "/sys/block/zram$slipway_device/comp_algorithm" && modprobe zstd 2> /dev/null &&
+        echo zstd > "/sys/block/zram$slipway_device/comp_algorithm" 2> /dev/null
+    # The device node comes with udev, a moment later.
+    # shellcheck disable=SC2015
+    echo "$slipway_zram" > "/sys/block/zram$slipway_device/disksize" && udevadm settle &&
+        mkfs.ext4 -q -F -m 0 -i 8192 -O ^has_journal,^resize_inode -E nodiscard "/dev/zram$slipway_device" > "$slipway_work/mkfs.err" 2>&1 &&
+        slipway_mount "$slipway_memory" -t ext4 -o discard "/dev/zram$slipway_device" ||
+        slipway_failed "no file system of size $slipway_zram can be made on zram: $(head -n 1 "$slipway_work/mkfs.err")" \
+            'Correct bootc.zram=: a size such as 3G, more than the image has unpacked.'
+}
+
+# Gives the finished root's tmpfs the limit that any tmpfs has, half of the memory, where it fits.
+slipway_settle_memory() {
+    [ -z "$slipway_tmpfs_size" ] && [ -z "$slipway_zram" ] || return 0
+    # Fails, and leaves the limit as it is, where more is in it.
+    mount -o remount,size=50% "$slipway_memory" 2> /dev/null
+    :
+}
+
+# How much is in the file system at $1, for people.
+slipway_used() {
+    df -P -k "$1" | { read -r _ && read -r _ _ blocks _ && slipway_size $((blocks * 1024)); }
+}
+
+# How big the file system at $1 is, for people.
+slipway_room() {
+    df -P -k "$1" | { read -r _ && read -r _ blocks _ && slipway_size $((blocks * 1024)); }
+}
+
+# Records that the root does not fit.
+slipway_no_room() {
+    slipway_failed "the root file system does not fit into its memory ($(slipway_room "$slipway_memory"))" \
+        'Give the machine more memory, or rd.tmpfs.size= more than the image has unpacked, such as 80%.'
+}
+
+# Keeps the bytes at standard input. $1: the file
+slipway_keep() {
+    cat > "$1" 2> "$slipway_work/keep.err" && return 0
+    slipway_no_room
+}

@@ -1,0 +1,19 @@
+#!/bin/bash
+# root=live:URL, for dracut's own livenet and dmsquash-live.
+
+check() {
+    return 255
+}
+
+depends() {
+    echo slipway-lib livenet
+}
+
+installkernel() {
+    hostonly='' instmods loop overlay squashfs erofs iso9660
+}
+
+install() {
+    inst_multiple losetup modprobe
+    inst_simple "$moddir/live.sh" /lib/slipway/methods/live.sh
+}

@@ -1,0 +1,87 @@
+import type { PinResult, Store } from './artifacts/store.ts';
+import { arrangeArchive } from './images/arrange-archive.ts';
+import type { ByteSource } from './images/byte-source.ts';
+import { ociArchive } from './images/oci-archive.ts';
+import { BadImage, digestHex, imageOf } from './images/oci-image.ts';
+import type { Pin } from './model/boot-plan.ts';
+import type { OpenFile } from './model/open-file.ts';
+
+/** The most of a manifest, bytes (OCI distribution specification 1.1). */
+const LARGEST_MANIFEST = 4 * 1024 * 1024;
+
+function toSource({ size, read }: OpenFile): ByteSource {
+  return {
+    size,
+    read: async (position, length) => {
+      const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - position)));
+      return buffer.subarray(0, await read(buffer, position));
+    },
+  };
+}
+
+/**
+ * The version in force of an OCI archive as nodes are to get it: itself, or in an order in which it can be unpacked
+ * while it arrives.
+ * @param label which image of the archive is to run
+ * @throws the operating system's error
+ */
+export async function pinArchive(store: Store, path: string, label: string): Promise<PinResult> {
+  const pinned = await store.pin(path);
+  if (!pinned.ok) return pinned;
+  const { digest } = pinned.pin;
+  const made = await store.pinMade(`archive ${digest} ${label}`, async () => {
+    const opened = await store.openBlob(digest);
+    if (!opened.ok) throw new Error(opened.why);
+    try {
+      const pieces = await arrangeArchive(toSource(opened.file), label);
+      return pieces?.map((piece) => ('bytes' in piece ? piece : { digest, ...piece }));
+    } finally {
+      await opened.file.close();
+    }
+  });
+  return made ? { ok: true, pin: made } : pinned;
+}
+
+async function pinImageBlob(store: Store, digest: string): Promise<Pin> {
+  const result = await store.pin(`.images/blobs/sha256/${digest}`);
+  if (!result.ok) throw new Error(`blob ${digest} of the image: ${result.why}; build the image again`);
+  if (result.pin.digest !== digest) throw new Error(`blob ${digest} of the image is damaged: build the image again`);
+  return result.pin;
+}
+
+async function readManifest(store: Store, digest: string): Promise<string> {
+  const opened = await store.openBlob(digest);
+  if (!opened.ok) throw new Error(opened.why);
+  try {
+    if (opened.file.size > LARGEST_MANIFEST) throw new BadImage('the manifest of the image is too large');
+    const buffer = Buffer.alloc(opened.file.size);
+    return buffer.toString('utf8', 0, await opened.file.read(buffer, 0));
+  } finally {
+    await opened.file.close();
+  }
+}
+
+/**
+ * The version of a built image's OCI archive, which is put together from its blobs while it is sent.
+ * @param image the digest of its manifest, 64 hex digits
+ * @throws an error that says what is missing
+ */
+export async function pinImageArchive(store: Store, image: string): Promise<Pin> {
+  const pin = await store.pinMade(`image ${image}`, async () => {
+    const { size } = await pinImageBlob(store, image);
+    const text = await readManifest(store, image);
+    const { config, layers } = imageOf(text);
+    for (const blob of [config, ...layers]) await pinImageBlob(store, digestHex(blob.digest));
+    const mediaType = (JSON.parse(text) as { mediaType?: unknown }).mediaType;
+    const manifest = {
+      mediaType: typeof mediaType === 'string' ? mediaType : 'application/vnd.oci.image.manifest.v1+json',
+      digest: `sha256:${image}`,
+      size,
+    };
+    return ociArchive({ manifest, config, layers }, 'latest').pieces.map((piece) =>
+      'bytes' in piece ? piece : { digest: digestHex(piece.digest), first: 0, length: piece.size },
+    );
+  });
+  if (!pin) throw new Error('the image has no archive');
+  return pin;
+}

@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Pin } from '../model/boot-plan.ts';
+import type { FilePart, OpenFile, OpenResult } from '../model/open-file.ts';
+import { isInability, makeFolders } from './folders.ts';
+import type { Hasher } from './hash.ts';
+import { isDigest } from './index-file.ts';
+import { joinParts } from './parts.ts';
+
+/** A piece of a made file: bytes, or a part of a version that the store has. */
+export type Piece =
+  | { readonly bytes: Uint8Array }
+  | { readonly digest: string; readonly first: number; readonly length: number };
+
+/** How a file is made. */
+interface Recipe {
+  /** What it was made from and how, for who wants the same again. */
+  readonly origin: string;
+  readonly pieces: readonly Piece[];
+  readonly size: number;
+}
+
+/** Files that are put together from others while they are read. Their recipes are kept, never their bytes. */
+export interface MadeFiles {
+  /**
+   * The version of a made file, hashed once however many ask.
+   * @param origin decides the pieces
+   * @param pieces asked for where the origin is new; undefined if there is nothing to make
+   * @throws what it throws, and the operating system's error
+   */
+  pin(origin: string, pieces: () => Promise<readonly Piece[] | undefined>): Promise<Pin | undefined>;
+  /** Opens one by its digest; undefined where no such file was made. */
+  open(digest: string): Promise<OpenResult | undefined>;
+  /** The versions that a made file is of; none for other digests. */
+  sources(digest: string): readonly string[];
+  /** Forgets those of which something is gone. */
+  collect(): Promise<void>;
+}
+
+const FORMAT = 1;
+
+const sourcesOf = ({ pieces }: Recipe): readonly string[] => [
+  ...new Set(pieces.flatMap((piece) => ('digest' in piece ? [piece.digest] : []))),
+];
+
+function toJson({ origin, size, pieces }: Recipe): string {
+  const list = pieces.map((piece) =>
+    'bytes' in piece ? Buffer.from(piece.bytes).toString('base64') : [piece.digest, piece.first, piece.length],
+  );
+  return JSON.stringify({ format: FORMAT, origin, size, pieces: list });
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function fromJson(text: string): Recipe | undefined {
+  const json = JSON.parse(text) as { format?: unknown; origin?: unknown; size?: unknown; pieces?: unknown } | null;
+  const { format, origin, size, pieces: list } = json ?? {};
+  if (format !== FORMAT || typeof origin !== 'string' || !isCount(size) || !Array.isArray(list)) return undefined;
+  const pieces: Piece[] = [];
+  for (const item of list) {
+    const [digest, first, length] = Array.isArray(item) ? item : [];
+    if (typeof item === 'string') pieces.push({ bytes: Buffer.from(item, 'base64') });
+    else if (typeof digest === 'string' && isDigest(digest) && isCount(first) && isCount(length)) {
+      pieces.push({ digest, first, length });
+    } else return undefined;
+  }
+  return { origin, size, pieces };
+}
+
+/** Reads what an earlier run wrote; what is not whole is made again when it is asked for. */
+async function readRecipes(folder: string): Promise<Map<string, Recipe>> {
+  const recipes = new Map<string, Recipe>();
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    const digest = name.replace(/\.json$/, '');
+    if (!isDigest(digest)) continue;
+    try {
+      const recipe = fromJson(await readFile(join(folder, name), 'utf8'));
+      if (recipe) recipes.set(digest, recipe);
+    } catch {
+      // Cut short: as if it were not there.
+    }
+  }
+  return recipes;
+}
+
+/**
+ * @param folder of the recipes, absolute; it and the one that holds it need not exist
+ */
+export async function openMadeFiles(
+  folder: string,
+  deps: {
+    readonly hash: Hasher;
+    /** Opens a version that is made of nothing else. */
+    readonly openBlob: (digest: string) => Promise<OpenResult>;
+    readonly has: (digest: string) => boolean;
+  },
+): Promise<MadeFiles> {
+  const { hash, openBlob, has } = deps;
+  const recipes = await readRecipes(folder);
+  const byOrigin = new Map([...recipes].map(([digest, { origin }]) => [origin, digest]));
+  const asTheyAre = new Set<string>();
+  const making = new Map<string, Promise<Pin | undefined>>();
+
+  const compose = async (recipe: Recipe, digest: string | undefined): Promise<OpenResult> => {
+    const files = new Map<string, OpenFile>();
+    for (const source of sourcesOf(recipe)) {
+      const opened = await openBlob(source).catch(async (error: Error) => {
+        await Promise.all([...files.values()].map((file) => file.close()));
+        throw error;
+      });
+      if (!opened.ok) {
+        await Promise.all([...files.values()].map((file) => file.close()));
+        return opened;
+      }
+      files.set(source, opened.file);
+    }
+    const parts = recipe.pieces.flatMap((piece): FilePart[] => {
+      if ('bytes' in piece) return [piece];
+      const file = files.get(piece.digest);
+      return file ? [{ file, first: piece.first, length: piece.length }] : [];
+    });
+    return { ok: true, file: joinParts(parts, digest) };
+  };
+
+  const write = async (digest: string, recipe: Recipe): Promise<void> => {
+    const temporary = join(folder, `${randomUUID()}.new`);
+    try {
+      await makeFolders(dirname(folder), folder);
+      await writeFile(temporary, toJson(recipe));
+      await rename(temporary, join(folder, `${digest}.json`));
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {});
+      // It is made again after the next start.
+      if (!isInability(error)) throw error;
+    }
+  };
+
+  const make = async (origin: string, plan: () => Promise<readonly Piece[] | undefined>): Promise<Pin | undefined> => {
+    const pieces = await plan();
+    if (!pieces) {
+      asTheyAre.add(origin);
+      return undefined;
+    }
+    const size = pieces.reduce((sum, piece) => sum + ('bytes' in piece ? piece.bytes.length : piece.length), 0);
+    const recipe: Recipe = { origin, pieces, size };
+    const opened = await compose(recipe, undefined);
+    if (!opened.ok) throw new Error(opened.why);
+    try {
+      const digest = await hash(opened.file);
+      if (digest === undefined) throw new Error('what it is made of was changed meanwhile');
+      recipes.set(digest, recipe);
+      byOrigin.set(origin, digest);
+      await write(digest, recipe);
+      return { digest, size };
+    } finally {
+      await opened.file.close();
+    }
+  };
+
+  return {
+    pin: async (origin, plan) => {
+      const digest = byOrigin.get(origin);
+      const recipe = digest === undefined ? undefined : recipes.get(digest);
+      if (digest !== undefined && recipe && sourcesOf(recipe).every(has)) return { digest, size: recipe.size };
+      if (asTheyAre.has(origin)) return undefined;
+      let running = making.get(origin);
+      if (!running) {
+        running = make(origin, plan);
+        making.set(origin, running);
+        const done = () => making.delete(origin);
+        running.then(done, done);
+      }
+      return running;
+    },
+    open: async (digest) => {
+      const recipe = recipes.get(digest);
+      return recipe && compose(recipe, digest);
+    },
+    sources: (digest) => {
+      const recipe = recipes.get(digest);
+      return recipe ? sourcesOf(recipe) : [];
+    },
+    collect: async () => {
+      asTheyAre.clear();
+      for (const [digest, recipe] of recipes) {
+        if (sourcesOf(recipe).every(has)) continue;
+        recipes.delete(digest);
+        byOrigin.delete(recipe.origin);
+        await rm(join(folder, `${digest}.json`), { force: true });
+      }
+    },
+  };
+}

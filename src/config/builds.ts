@@ -1,0 +1,115 @@
+import type { Finding } from './issues.ts';
+import { formatPath, type Path } from './wording.ts';
+
+/**
+ * Images made by `slipway image build` are configured by their name alone: `build: NAME`, or no entry in `images:` at
+ * all. Here such entries are written out before anything else reads the document, so that they are entries like others.
+ */
+
+type Section = Readonly<Record<string, unknown>>;
+
+const isSection = (value: unknown): value is Section =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const section = (value: unknown): Section => (isSection(value) ? value : {});
+
+/** What stands for the file of a build that goes with a root's method. */
+export const buildSource = (build: string): string => `build:${build}`;
+
+/** The files of a build that can be the root for a method, the best first; `oci:` is made while it is sent. */
+const FILES: Readonly<Record<string, readonly string[]>> = {
+  image: ['rootfs.squashfs', 'rootfs.erofs'],
+  live: ['rootfs.squashfs', 'rootfs.erofs'],
+  'bootc-live': ['root.oci', 'oci:'],
+  'container-root': ['rootfs.tar.zst', 'root.oci', 'oci:'],
+};
+/** What is taken where no root is configured: what needs least memory first, and last what is always there. */
+const PREFERENCE: readonly (readonly [method: string, file: string])[] = [
+  ['image', 'rootfs.squashfs'],
+  ['image', 'rootfs.erofs'],
+  ['bootc-live', 'root.oci'],
+  ['container-root', 'rootfs.tar.zst'],
+  ['bootc-live', 'oci:'],
+];
+
+const sourceOf = (build: string, file: string) => (file === 'oci:' ? `oci:${build}` : `${build}/${file}`);
+
+/** The sources that a root may have: those that go with the method in place of {@link buildSource}, else its own. */
+export function sourcesOf(build: string, method: string, source: string): readonly string[] {
+  return source === buildSource(build) ? (FILES[method] ?? []).map((file) => sourceOf(build, file)) : [source];
+}
+
+/** The roots that an image may have that configures none: sections as `root:` has them. */
+export function anyRoot<T extends string>(build: string): readonly { method: T; source: string }[] {
+  return PREFERENCE.map(([method, file]) => ({ method: method as T, source: sourceOf(build, file) }));
+}
+
+/** Whether a text can be the name of a build: a folder, and part of URLs. */
+export function isBuildName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
+}
+
+function writtenOut(image: unknown): unknown {
+  const { build, kernel, initrd, root } = section(image);
+  if (!isSection(image) || build === undefined) return image;
+  // The schema says what is wrong with one that is none; its files must not be complained of too.
+  const name = isBuildName(String(build)) ? String(build) : 'none';
+  const own = isSection(root) && root.source === undefined && root.method !== 'none';
+  return {
+    ...image,
+    kernel: kernel ?? `${name}/vmlinuz`,
+    initrd: initrd ?? `${name}/initrd.img`,
+    ...(own ? { root: { ...root, source: buildSource(name) } } : {}),
+  };
+}
+
+/** Every name that stands where an image is chosen. */
+function chosenNames(document: Section): Set<string> {
+  const holders = [document.unknown, ...Object.values(section(document.profiles))];
+  holders.push(...Object.values(section(document.nodes)));
+  const names = holders.map((holder) => section(holder).image);
+  return new Set(names.filter((name) => typeof name === 'string' || typeof name === 'number').map(String));
+}
+
+/**
+ * The document with the images that are builds written out.
+ * @param isBuild whether a build of a name exists, asked for names that `images:` does not have
+ */
+export function withBuilds(document: unknown, isBuild: (name: string) => boolean): unknown {
+  if (!isSection(document)) return document;
+  const { images } = document;
+  if (images !== undefined && images !== null && !isSection(images)) return document;
+  const all = new Map(Object.entries(section(images)).map(([name, image]) => [name, writtenOut(image)]));
+  for (const name of chosenNames(document)) {
+    if (!all.has(name) && isBuildName(name) && isBuild(name)) all.set(name, writtenOut({ build: name }));
+  }
+  return all.size === 0 ? document : { ...document, images: Object.fromEntries(all) };
+}
+
+/** What contradicts itself in an image of the document as it was written. */
+export function checkBuild(image: unknown, path: Path): Finding[] {
+  const { build, kernel, initrd, root } = section(image);
+  const findings: Finding[] = [];
+  const fault = (keys: Path, target: Finding['target'], message: string) => {
+    const at = [...path, ...keys];
+    findings.push({ path: at, target, message: `${formatPath(at)} ${message}` });
+  };
+  for (const [key, value] of Object.entries({ kernel, initrd })) {
+    if (build !== undefined && value !== undefined) fault([key], 'key', `is the build's own: expected "build:" alone`);
+    const files = Array.isArray(value) ? value : [value];
+    if (files.some(isImage)) fault([key], 'value', 'is an image, not a file: "oci:NAME" is for the root alone');
+  }
+  const { method, source, label } = section(root);
+  const isBuilt = isImage(source) || (build !== undefined && source === undefined);
+  if (method === 'bootc-live' && isBuilt && label !== undefined && label !== 'latest') {
+    fault(['root', 'label'], 'value', 'is for archives of your own: an image that was built is "latest"');
+  }
+  if (!isImage(source)) return findings;
+  if (method !== 'bootc-live' && method !== 'container-root') {
+    fault(['root', 'source'], 'value', 'is an image: "oci:NAME" is for bootc-live and container-root');
+  } else if (!isBuildName(source.slice(4))) {
+    fault(['root', 'source'], 'value', 'names no image: expected "oci:" and the name of one that was built');
+  }
+  return findings;
+}
+
+const isImage = (source: unknown): source is string => typeof source === 'string' && source.startsWith('oci:');

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type BuiltFile, parseManifest } from './manifest.ts';
+
+/** What a build's manifest says of its files. */
+export interface BuiltFiles {
+  /** The manifest's digest: differs between versions. */
+  readonly id: string;
+  /** The build's files by name. */
+  readonly files: ReadonlyMap<string, { readonly digest: string; readonly size: number }>;
+  /** The digest of the image that it was built of, 64 hex digits. */
+  readonly image: string;
+}
+
+const isFile = ({ file, sha256, size }: BuiltFile): boolean =>
+  /^[\w][\w.-]*$/.test(file) && /^[0-9a-f]{64}$/.test(sha256) && Number.isSafeInteger(size) && size >= 0;
+
+/**
+ * Reads what a name among the artifacts stands for: a build's folder, or a copy of one.
+ * @returns undefined where there is no build of that name
+ * @throws the operating system's error
+ */
+export async function readBuiltFiles(artifacts: string, name: string): Promise<BuiltFiles | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(artifacts, name, 'manifest.json'), 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+  const manifest = parseManifest(text);
+  try {
+    if (!manifest) return undefined;
+    const { kernel, initrd, roots, source } = manifest;
+    const files = [kernel, initrd, ...Object.values(roots)];
+    const image = /^sha256:([0-9a-f]{64})$/.exec(source.digest)?.[1];
+    if (!files.every(isFile) || image === undefined) return undefined;
+    return {
+      id: createHash('sha256').update(text).digest('hex'),
+      files: new Map(files.map(({ file, sha256, size }) => [file, { digest: sha256, size }])),
+      image,
+    };
+  } catch {
+    // Somebody else's manifest.json.
+    return undefined;
+  }
+}
