@@ -121,7 +121,13 @@ export async function watchConfig({
     version = next;
     await follow();
     const loaded = await load(file, inForce);
-    if (stopped || !loaded) return;
+    if (stopped) return;
+    if ((await versionOf(file)) !== version) {
+      // Written meanwhile: what was read may be the half of it.
+      asked = true;
+      return;
+    }
+    if (!loaded) return;
     const changed = loaded.text !== inForce;
     inForce = loaded.ok ? loaded.text : undefined;
     refused = !loaded.ok;
