@@ -2,12 +2,13 @@
 import { lease, openInside } from './artifacts/open-file.ts';
 import { joinParts } from './artifacts/parts.ts';
 import { createApp } from './http/app.ts';
-import type { HttpDeps, ScriptResult } from './http/deps.ts';
+import type { HttpDeps } from './http/deps.ts';
 import { openKernel } from './http/kernel.ts';
 import { createSender } from './http/send.ts';
 import { type HttpServer, startHttp } from './http/server.ts';
 import type { FromWorker, Lent, Question, ToWorker, WorkerSettings } from './http/worker-messages.ts';
 import type { FilePart, OpenFile, OpenResult } from './model/open-file.ts';
+import type { ScriptResult } from './model/script.ts';
 
 /** How often a file is asked for again that was replaced, or got another link, before it was opened here. */
 const ATTEMPTS = 5;

@@ -98,7 +98,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
       const open = tftpSource(world, scripts);
       return {
         key: JSON.stringify([tftp, address]),
-        start: () => startTftp({ address, port: tftp.port, open, record, now: monotonic }),
+        start: () => startTftp({ address, port: tftp.port, open, record, sendNow: kernel?.sendNow, now: monotonic }),
       };
     },
     nbd: ({ config, server: { address } }) => {
@@ -114,13 +114,14 @@ export async function startServices(world: () => World, means: Means): Promise<S
       return {
         key: JSON.stringify([config.server.dhcp, address]),
         start: () => {
-          const { growReceiveBuffer } = kernel ?? {};
+          const { growReceiveBuffer, sendNow } = kernel ?? {};
           return startDhcp({
             address,
             config: () => world().config,
             identity,
             record,
             growReceiveBuffer,
+            sendNow,
             now: monotonic,
           });
         },

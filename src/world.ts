@@ -134,9 +134,9 @@ export function missingTemplates({ templates }: Config): readonly string[] {
 
 /** The iPXE binaries that PCs would be told to fetch and that this server does not have, each with the remedy. */
 export function missingBinaries({ config, bootFiles }: World): readonly string[] {
-  const { server, nodes, unknown } = config;
+  const { server, kinds, unknown } = config;
   if (server.dhcp.mode === 'off' && server.tftp === false) return [];
-  const chosen = [unknown, ...nodes.map(({ settings }) => settings)].map(({ ipxe }) => ipxe.value);
+  const chosen = [unknown, ...kinds.map(({ settings }) => settings)].map(({ ipxe }) => ipxe.value);
   return [...new Set(['undionly.kpxe', ...chosen])]
     .filter((name) => !bootFiles.has(name))
     .map(
@@ -195,6 +195,6 @@ export function usedBuilds(config: Config): readonly Image[] {
 
 function bootingMatches(config: Config): readonly Match[] {
   const strangers: Match = { mac: '' as never, settings: config.unknown, why: '' };
-  const named = config.nodes.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
+  const named = config.kinds.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
   return [...named, strangers].filter(({ settings }) => settings.action.value === 'boot');
 }

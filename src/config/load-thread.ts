@@ -1,24 +1,20 @@
 /** The thread of load-aside.ts. */
-import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
-import { loadConfig } from './load.ts';
-import type { FromThread } from './load-aside.ts';
+import { folderOf, isBuild } from './load.ts';
+import type { FromThread, Task } from './load-aside.ts';
+import { parseSections } from './parse.ts';
 
-/** Nodes that are sent at a time: some milliseconds of work for the receiver. */
+/** Nodes in one text: about a millisecond of work for the receiver. */
 const LOT = 200;
 
-const port = parentPort;
-if (!port) throw new Error('this is a thread of another program');
-const send = (message: FromThread) => port.postMessage(message);
-
-const loaded = await loadConfig(String(workerData));
-if (!loaded.ok) send({ failed: loaded });
-else {
-  const { nodes, byMac: _, ...rest } = loaded.config;
-  for (let from = 0; from < nodes.length; from += LOT) {
-    send({ nodes: nodes.slice(from, from + LOT) });
-    await once(port, 'message');
-  }
-  send({ rest, text: loaded.text });
-}
-port.close();
+const { text, file } = workerData as Task;
+const checked = parseSections(text, file, folderOf(file), isBuild);
+let message: FromThread;
+if (checked.ok) {
+  const { nodes, ...rest } = checked.sections;
+  const entries = Object.entries(nodes ?? {});
+  const lots: string[] = [];
+  for (let from = 0; from < entries.length; from += LOT) lots.push(JSON.stringify(entries.slice(from, from + LOT)));
+  message = { ok: true, rest, lots };
+} else message = checked;
+parentPort?.postMessage(message);

@@ -27,7 +27,34 @@ export function reasonOf(error: unknown): string {
   return code === undefined ? String(message ?? error) : `${CAUSES[code] ?? 'cannot be read'} (${code})`;
 }
 
-const isBuild = (artifacts: string, name: string): boolean => existsSync(join(artifacts, name, 'manifest.json'));
+/** A file's text, or why it cannot be had. */
+type FileText = { readonly text: string } | { readonly problem: Problem };
+
+/** Reads the text of a configuration file. Never rejects. */
+export async function readText(file: string): Promise<FileText> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    const message = `the file ${reasonOf(error)}: expected a YAML file that this program may read`;
+    return { problem: fileProblem(file, message) };
+  }
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch {
+    return { problem: fileProblem(file, 'the file is no UTF-8 text') };
+  }
+}
+
+/** What relative folders in a configuration file are relative to. */
+export function folderOf(file: string): string {
+  return dirname(resolve(file));
+}
+
+/** Whether a build of a name is in a folder of artifacts. */
+export function isBuild(artifacts: string, name: string): boolean {
+  return existsSync(join(artifacts, name, 'manifest.json'));
+}
 
 /**
  * Reads a configuration file. Never rejects: a file that is missing, may not be read or is no UTF-8 is a problem like
@@ -35,18 +62,7 @@ const isBuild = (artifacts: string, name: string): boolean => existsSync(join(ar
  * @param builds whether there is a build of a name; for who is about to make one, any may be
  */
 export async function loadConfig(file: string, builds = isBuild): Promise<Loaded> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(file);
-  } catch (error) {
-    const message = `the file ${reasonOf(error)}: expected a YAML file that this program may read`;
-    return { ok: false, problems: [fileProblem(file, message)], text: undefined };
-  }
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return { ok: false, problems: [fileProblem(file, 'the file is no UTF-8 text')], text: undefined };
-  }
-  return { ...parseConfig(text, file, dirname(resolve(file)), builds), text };
+  const read = await readText(file);
+  if ('problem' in read) return { ok: false, problems: [read.problem], text: undefined };
+  return { ...parseConfig(read.text, file, folderOf(file), builds), text: read.text };
 }

@@ -4,13 +4,19 @@ import { withBuilds } from './builds.ts';
 import { checkReferences } from './check.ts';
 import { explainIssues } from './issues.ts';
 import { makeLocator, type Position } from './locate.ts';
+import { readSimpleYaml } from './read-simple-yaml.ts';
 import { readYaml } from './read-yaml.ts';
 import { resolveConfig } from './resolve.ts';
-import { configSchema } from './schema.ts';
+import { type ConfigFile, configSchema } from './schema.ts';
 
 /** A configuration, or all that is wrong with it, in the order of the file. */
 export type Parsed =
   | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** A file without faults as it is written, or its problems. */
+export type Checked =
+  | { readonly ok: true; readonly sections: ConfigFile }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** Sorts by place; the same fault found on two ways is told once. */
@@ -23,27 +29,36 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
   });
 }
 
-/** The folder that a document names, faulty or not. */
-function artifactsFolder(document: unknown, baseDir: string): string {
-  const { artifacts } = document as { readonly artifacts?: unknown };
-  return resolve(baseDir, typeof artifacts === 'string' ? artifacts : './artifacts');
+type IsBuild = (artifacts: string, name: string) => boolean;
+
+/** The document with the images that are builds written out. */
+function withImages(written: unknown, baseDir: string, isBuild: IsBuild): unknown {
+  const { artifacts } = written as { readonly artifacts?: unknown };
+  const folder = resolve(baseDir, typeof artifacts === 'string' ? artifacts : './artifacts');
+  return withBuilds(written, (name) => isBuild(folder, name));
+}
+
+/** The sections of a text that is simple and has no fault. */
+function quickly(yaml: string, baseDir: string, isBuild: IsBuild): ConfigFile | undefined {
+  const written = readSimpleYaml(yaml);
+  if (written === undefined) return undefined;
+  const document = withImages(written, baseDir, isBuild);
+  const parsed = configSchema.safeParse(document);
+  return parsed.success && checkReferences(document, written, () => '').length === 0 ? parsed.data : undefined;
 }
 
 /**
- * Reads a configuration. Never throws: whatever is wrong with the text is a problem, and all problems are found at once,
- * except that a text that is no YAML is looked at no further.
+ * Reads a configuration as far as its sections. Never throws: whatever is wrong with the text is a problem, and all
+ * problems are found at once, except that a text that is no YAML is looked at no further.
  *
  * @param yaml the file's text
  * @param file its name, for problems only
  * @param baseDir what relative folders in it are relative to: the folder of the file
  * @param isBuild whether a build of a name is among the artifacts, in the folder that is given: none is unless told
  */
-export function parseConfig(
-  yaml: string,
-  file: string,
-  baseDir: string,
-  isBuild: (artifacts: string, name: string) => boolean = () => false,
-): Parsed {
+export function parseSections(yaml: string, file: string, baseDir: string, isBuild: IsBuild = () => false): Checked {
+  const sections = quickly(yaml, baseDir, isBuild);
+  if (sections) return { ok: true, sections };
   const { tree, flaws, lines } = readYaml(yaml.replace(/^\uFEFF/, ''));
   const problem = ({ line, column }: Position, message: string): Problem => ({ file, line, column, message });
   const problems = flaws.map(({ offset, message }) => {
@@ -54,7 +69,7 @@ export function parseConfig(
 
   const locator = makeLocator(tree);
   const written = tree.value ?? {};
-  const document = withBuilds(written, (name) => isBuild(artifactsFolder(written, baseDir), name));
+  const document = withImages(written, baseDir, isBuild);
   const parsed = configSchema.safeParse(document);
   const findings = checkReferences(document, written, (path) => {
     const { line, column } = locator.locate(path, 'value');
@@ -63,6 +78,12 @@ export function parseConfig(
   if (!parsed.success) findings.push(...explainIssues(document, parsed.error.issues));
   problems.push(...findings.map(({ path, target, message }) => problem(locator.locate(path, target), message)));
   return parsed.success && problems.length === 0
-    ? { ok: true, config: resolveConfig(parsed.data, baseDir) }
+    ? { ok: true, sections: parsed.data }
     : { ok: false, problems: inOrder(problems) };
+}
+
+/** Reads a configuration; see {@link parseSections}. */
+export function parseConfig(yaml: string, file: string, baseDir: string, isBuild?: IsBuild): Parsed {
+  const checked = parseSections(yaml, file, baseDir, isBuild);
+  return checked.ok ? { ok: true, config: resolveConfig(checked.sections, baseDir) } : checked;
 }

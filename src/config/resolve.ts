@@ -7,6 +7,8 @@ import type { Action, BootSettings, Discovery, Node, OnFailure, Sourced, Variabl
 import { anyRoot, sourcesOf } from './builds.ts';
 import { type ConfigFile, type ImageSection, isUrl, type RootSection } from './schema.ts';
 
+type NodeSection = NonNullable<ConfigFile['nodes']>[string];
+
 /** What image, profile and node may each say. */
 interface Section {
   readonly action?: Action | undefined;
@@ -161,19 +163,36 @@ function resolveSettings(shared: Shared, upper: readonly Layer[], action: Source
   };
 }
 
-function toNode(shared: Shared, name: string, section: NonNullable<ConfigFile['nodes']>[string]): Node {
-  const from = `nodes.${name}`;
-  const profiles = list(section.profile).map(String);
-  const upper = profiles.flatMap((profile) => shared.profiles.get(profile) ?? []);
-  upper.push(toLayer(from, section));
-  const { hostname } = section;
-  return {
-    name,
-    hostname: hostname === undefined ? { value: name, from } : { value: String(hostname), from: `${from}.hostname` },
-    macs: list(section.mac).flatMap((mac) => parseMac(String(mac)) ?? []),
-    profiles,
-    settings: resolveSettings(shared, upper, last(upper, 'action') ?? BOOT),
-  };
+/**
+ * A node whose settings are put together each time they are asked for: ten thousand nodes are as quickly read as that,
+ * and take little more memory than what the file says of them.
+ */
+class LayeredNode implements Node {
+  readonly name: string;
+  readonly hostname: Sourced<string>;
+  readonly macs: readonly Mac[];
+  readonly profiles: readonly string[];
+  private readonly section: NodeSection;
+  private readonly shared: Shared;
+
+  constructor(shared: Shared, name: string, section: NodeSection) {
+    const from = `nodes.${name}`;
+    const { hostname } = section;
+    this.name = name;
+    this.hostname =
+      hostname === undefined ? { value: name, from } : { value: String(hostname), from: `${from}.hostname` };
+    this.macs = list(section.mac).flatMap((mac) => parseMac(String(mac)) ?? []);
+    this.profiles = list(section.profile).map(String);
+    this.section = section;
+    this.shared = shared;
+  }
+
+  get settings(): BootSettings {
+    const { shared } = this;
+    const upper = this.profiles.flatMap((profile) => shared.profiles.get(profile) ?? []);
+    upper.push(toLayer(`nodes.${this.name}`, this.section));
+    return resolveSettings(shared, upper, last(upper, 'action') ?? BOOT);
+  }
 }
 
 function toUnknown(shared: Shared, section: ConfigFile['unknown']): BootSettings {
@@ -204,13 +223,23 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
   };
 }
 
+/** Two sections with the same key make nodes of one kind; {@link Config.kinds}. */
+function kindOf({ mac: _, hostname: _hostname, args: _args, vars, ...rest }: NodeSection): string {
+  const names = Object.entries(vars ?? {}).map(([name, value]) => (value === false ? `!${name}` : name));
+  return JSON.stringify([rest, names]);
+}
+
+/** Nodes that are resolved at a time. */
+const LOT = 200;
+
 /**
  * Makes the configuration of a file without faults: defaults filled in, layers put over each other, and the origin of
  * each setting noted. Names that do not exist must have been found before, by `check.ts`; here they count as absent.
  *
  * @param baseDir what relative folders are relative to
+ * @yields now and then, each after about a millisecond of work
  */
-export function resolveConfig(file: ConfigFile, baseDir: string): Config {
+export function* resolving(file: ConfigFile, baseDir: string): Generator<undefined, Config> {
   const images = Object.entries(file.images ?? {}).map(([name, section]) => {
     const from = `images.${name}`;
     const image = toImage(name, section);
@@ -221,15 +250,32 @@ export function resolveConfig(file: ConfigFile, baseDir: string): Config {
     ([name, section]) => [name, toLayer(`profiles.${name}`, section ?? {})] as const,
   );
   const shared: Shared = { images: new Map(images), profiles: new Map(profiles) };
-  const nodes = Object.entries(file.nodes ?? {}).map(([name, section]) => toNode(shared, name, section));
+  const nodes: Node[] = [];
   const byMac = new Map<Mac, Node>();
-  for (const node of nodes) for (const mac of node.macs) byMac.set(mac, node);
+  const kinds = new Map<string, Node>();
+  for (const [name, section] of Object.entries(file.nodes ?? {})) {
+    const node = new LayeredNode(shared, name, section);
+    nodes.push(node);
+    for (const mac of node.macs) byMac.set(mac, node);
+    const kind = kindOf(section);
+    if (!kinds.has(kind)) kinds.set(kind, node);
+    if (nodes.length % LOT === 0) yield;
+  }
   return {
     server: toServer(file.server, baseDir),
     artifacts: resolvePath(baseDir, file.artifacts ?? './artifacts'),
     templates: file.templates === undefined ? undefined : resolvePath(baseDir, file.templates),
     nodes,
     byMac,
+    kinds: [...kinds.values()],
     unknown: toUnknown(shared, file.unknown),
   };
+}
+
+/** Makes the configuration of a file at once; see {@link resolving}. */
+export function resolveConfig(file: ConfigFile, baseDir: string): Config {
+  const steps = resolving(file, baseDir);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return step.value;
 }

@@ -15,8 +15,8 @@ export interface WatchOptions {
   readonly file: string;
   /** The text in force, as `loadConfig` gave it: only a change since then is told. */
   readonly text?: string | undefined;
-  /** How the file is read: loadConfig unless given. */
-  readonly load?: (file: string) => Promise<Loaded>;
+  /** How the file is read: loadConfig unless given. Undefined says that it has the known text, which was without faults. */
+  readonly load?: (file: string, known: string | undefined) => Promise<Loaded | undefined>;
   /** Called with each new configuration that is valid. Must not throw. */
   readonly onConfig: (config: Config) => void;
   /** Called each time the file is saved with something wrong in it, or cannot be read. Must not throw. */
@@ -73,14 +73,15 @@ const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
 export async function watchConfig({
   file,
   text,
-  load = loadConfig,
+  load = (path) => loadConfig(path),
   onConfig,
   onProblems,
 }: WatchOptions): Promise<ConfigWatch> {
   const watchers = new Map<string, FSWatcher>();
   let stopped = false;
   let version: string | undefined;
-  let last = text;
+  /** The text in force; undefined when something else has been read since. */
+  let inForce = text;
   let asked = false;
   let refused = false;
   let checking: Promise<void> | undefined;
@@ -119,10 +120,16 @@ export async function watchConfig({
     if (stopped || next === version) return;
     version = next;
     await follow();
-    const loaded = await load(file);
+    const loaded = await load(file, inForce);
     if (stopped) return;
-    const changed = loaded.text !== last;
-    last = loaded.text;
+    if ((await versionOf(file)) !== version) {
+      // Written meanwhile: what was read may be the half of it.
+      asked = true;
+      return;
+    }
+    if (!loaded) return;
+    const changed = loaded.text !== inForce;
+    inForce = loaded.ok ? loaded.text : undefined;
     refused = !loaded.ok;
     if (!loaded.ok) onProblems(loaded.problems);
     else if (changed) onConfig(loaded.config);
@@ -148,7 +155,6 @@ export async function watchConfig({
     tryAgain() {
       if (!refused) return;
       version = undefined;
-      last = undefined;
       ask();
     },
     async stop() {

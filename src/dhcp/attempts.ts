@@ -29,8 +29,10 @@ export class Attempts {
     const attempt = known ? known.attempt + (known.xid === xid ? 0 : 1) : 1;
     this.entries.delete(mac);
     this.entries.set(mac, { xid, attempt, at: now });
-    const [oldest] = this.entries.keys();
-    if (this.entries.size > CAPACITY && oldest !== undefined) this.entries.delete(oldest);
+    if (this.entries.size > CAPACITY) {
+      const { value: oldest } = this.entries.keys().next();
+      if (oldest !== undefined) this.entries.delete(oldest);
+    }
     return attempt;
   }
 

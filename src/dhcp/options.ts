@@ -85,15 +85,21 @@ export function decodeOptions(...fields: readonly Uint8Array[]): Options | BadOp
 
 /** Writes options with their end mark; what is longer than 255 octets is split (RFC 3396 section 5). */
 export function encodeOptions(options: Options): Uint8Array {
-  const out: number[] = [];
+  let length = 1;
+  for (const data of options.values()) length += data.length + 2 * Math.max(1, Math.ceil(data.length / 255));
+  const out = new Uint8Array(length);
+  let end = 0;
   for (const [code, data] of options) {
     let at = 0;
     do {
-      const part = data.subarray(at, at + 255);
-      out.push(code, part.length, ...part);
+      const part = data.length <= 255 ? data : data.subarray(at, at + 255);
+      out[end++] = code;
+      out[end++] = part.length;
+      out.set(part, end);
+      end += part.length;
       at += 255;
     } while (at < data.length);
   }
-  out.push(Option.END);
-  return Uint8Array.from(out);
+  out[end] = Option.END;
+  return out;
 }

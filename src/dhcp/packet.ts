@@ -38,6 +38,9 @@ const MIN_LENGTH = 300;
 const SNAME = { at: 44, length: 64 };
 const FILE = { at: 108, length: 128 };
 
+const DOT = 0x2e;
+const ZERO = 0x30;
+
 const ip = (bytes: Uint8Array, at: number) => `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 
 /** The field without the zeros at its end. */
@@ -68,7 +71,7 @@ function allOptions(bytes: Uint8Array): { options: Options; overload: number } |
 /** Reads a DHCP message. The result shares no memory with `datagram`. */
 export function decodePacket(datagram: Uint8Array): Packet | Silence {
   if (datagram.length < OPTIONS_AT) return silence('too-short', `${datagram.length} octets`);
-  const bytes = Uint8Array.from(datagram);
+  const bytes = new Uint8Array(datagram);
   const view = new DataView(bytes.buffer);
   if (view.getUint32(236) !== COOKIE) return silence('no-cookie');
   const read = allOptions(bytes);
@@ -122,5 +125,12 @@ export function encodePacket(packet: Packet): Uint8Array {
 
 /** The four octets of a dotted IPv4 address. */
 export function addressBytes(address: string): Uint8Array {
-  return Uint8Array.from(address.split('.'), Number);
+  const bytes = new Uint8Array(4);
+  let at = 0;
+  for (let i = 0; i < address.length; i++) {
+    const char = address.charCodeAt(i);
+    if (char === DOT) at++;
+    else bytes[at] = 10 * (bytes[at] ?? 0) + char - ZERO;
+  }
+  return bytes;
 }

@@ -29,7 +29,11 @@ const FILE_LENGTH = 127;
 /** What fits one option 67 with the zero that ends it. */
 const LONGEST = 254;
 
-const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'latin1'));
+function bytes(text: string): Uint8Array {
+  const octets = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) octets[i] = text.charCodeAt(i);
+  return octets;
+}
 
 /** Octets of DHCP that the client takes. */
 function maxLength({ options }: Packet): number {
@@ -63,7 +67,7 @@ function replyOptions(packet: Packet, reply: Reply, server: DhcpIdentity): Map<n
 
 /** Whether a relay can have this address; `giaddr` decides where an OFFER goes. */
 function isHost(address: string): boolean {
-  const first = Number(address.split('.')[0]);
+  const first = Number.parseInt(address, 10);
   return first > 0 && first < 224 && first !== 127;
 }
 

@@ -44,7 +44,8 @@ const RASPBERRY_PI = ['b8:27:eb', 'dc:a6:32', 'e4:5f:01', '28:cd:c1', 'd8:3a:dd'
 /** iPXE's feature codes inside option 175. */
 const FEATURE_HTTP = 0x13;
 
-const latin1 = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('latin1');
+const latin1 = (bytes: Uint8Array | undefined) =>
+  bytes ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1') : '';
 
 /** The first architecture that means something, of option 93 and then of the vendor class's digits. */
 function readArch(packet: Packet, vendorClass: string): number | undefined {

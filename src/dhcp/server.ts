@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { boundedRecord } from '../model/bounded-record.ts';
 import type { Config } from '../model/config.ts';
+import { descriptorOf, type SendNow } from '../model/descriptor.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { answer, type Outcome } from './answer.ts';
 import { Attempts } from './attempts.ts';
@@ -21,6 +22,8 @@ export interface DhcpDeps {
   readonly record: RecordEvent;
   /** Where there is a way beyond the system's limit: enlarges the receive buffer of a socket, by its descriptor. */
   readonly growReceiveBuffer?: ((socket: number, bytes: number) => void) | undefined;
+  /** A quicker way to send, where there is one. */
+  readonly sendNow?: SendNow | undefined;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
@@ -125,10 +128,15 @@ class Port67 {
     return true;
   }
 
+  /** The socket that sends to an address. */
+  senderTo(address: string): Socket {
+    return this.connected && address !== EVERYBODY ? this.broadcasts : this.unicasts;
+  }
+
   send({ bytes, address, port }: Datagram, done: (error: Error | null) => void): void {
-    if (!this.connected) this.unicasts.send(bytes, port, address, done);
-    else if (address === EVERYBODY) this.unicasts.send(bytes, done);
-    else this.broadcasts.send(bytes, port, address, done);
+    const socket = this.senderTo(address);
+    if (this.connected && socket === this.unicasts) socket.send(bytes, done);
+    else socket.send(bytes, port, address, done);
   }
 
   async close(): Promise<void> {
@@ -164,6 +172,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     await close(bootServer);
     throw error;
   });
+  const descriptors = new Map<Socket, number>();
   let sending = 0;
   let lookedAt = Number.NEGATIVE_INFINITY;
 
@@ -172,6 +181,10 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
   };
 
   const send = (datagram: Datagram) => {
+    const { bytes, address: to, port } = datagram;
+    const socket = datagram.from === 67 ? port67?.senderTo(to) : bootServer;
+    const descriptor = socket && descriptors.get(socket);
+    if (descriptor !== undefined && rest.sendNow?.(descriptor, bytes, to, port)) return;
     if (sending >= MAX_SENDING) return fail('reply dropped', 'too many wait to be sent');
     sending++;
     const done = (error: Error | null) => {
@@ -206,8 +219,10 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     } catch {
       // The system's own size serves, with less room for bursts.
     }
-    const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } };
-    if (handle?.fd !== undefined && handle.fd >= 0) rest.growReceiveBuffer?.(handle.fd, RECEIVE_BUFFER);
+    const descriptor = descriptorOf(socket);
+    if (descriptor === undefined) return;
+    descriptors.set(socket, descriptor);
+    rest.growReceiveBuffer?.(descriptor, RECEIVE_BUFFER);
   };
 
   const yieldToNeighbour = async () => {
@@ -238,6 +253,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
   return {
     listening: [...(port67 ? [`${address}:67`] : []), `${address}:4011`],
     async stop() {
+      descriptors.clear();
       await Promise.all([close(bootServer), port67?.close()]);
     },
   };

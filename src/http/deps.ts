@@ -1,12 +1,7 @@
 import type { RecordEvent } from '../model/event.ts';
 import type { Mac } from '../model/mac.ts';
 import type { OpenResult } from '../model/open-file.ts';
-
-/** What came of asking for a machine's script. `unavailable`: it would boot, but not just now. */
-export type ScriptResult =
-  | { readonly kind: 'script'; readonly text: string }
-  | { readonly kind: 'ignored'; readonly why: string }
-  | { readonly kind: 'unavailable'; readonly why: string };
+import type { ScriptResult } from '../model/script.ts';
 
 /** The manifest of an image, as a registry gives it. */
 export interface RegistryManifest {

@@ -1,6 +1,7 @@
 import type { RequestHandler } from 'express';
 import { type Mac, parseMac } from '../model/mac.ts';
-import type { HttpDeps, ScriptResult } from './deps.ts';
+import type { ScriptResult } from '../model/script.ts';
+import type { HttpDeps } from './deps.ts';
 import { ipxeMessage } from './ipxe-text.ts';
 import { decodedPath, isRead, requestDetails, sendText } from './respond.ts';
 

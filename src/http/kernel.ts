@@ -1,6 +1,7 @@
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
+import { descriptorOf, type SendNow } from '../model/descriptor.ts';
 
 /** What Linux does with sockets and Node does not offer. */
 export interface Kernel {
@@ -19,6 +20,8 @@ export interface Kernel {
   limitUnsent(socket: number, bytes: number): void;
   /** Gives a socket a receive buffer beyond what the system allows all: SO_RCVBUFFORCE, for CAP_NET_ADMIN alone. */
   growReceiveBuffer(socket: number, bytes: number): void;
+  /** Sends a datagram without waiting: sendto(2). */
+  readonly sendNow: SendNow;
   /** Brings a part of a file into the page cache, on another thread. Never rejects: who then reads it sees the error. */
   load(file: number, position: number, count: number): Promise<void>;
 }
@@ -46,8 +49,20 @@ export function failure(negative: number): Error {
 const SIOCOUTQ = 0x5411;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
+const AF_INET = 2;
 const IPPROTO_TCP = 6;
 const TCP_NOTSENT_LOWAT = 25;
+const MSG_DONTWAIT = 0x40;
+/** sizeof(struct sockaddr_in) */
+const ADDRESS_LENGTH = 16;
+
+/** Writes a dotted IPv4 address and a port as a struct sockaddr_in. */
+function writeAddress(target: Uint8Array, address: string, port: number): void {
+  target[2] = port >> 8;
+  target[3] = port & 0xff;
+  const octets = address.split('.');
+  for (let i = 0; i < 4; i++) target[4 + i] = Number(octets[i]);
+}
 
 /**
  * The kernel's own means, by way of koffi; or why there are none: another system, or no such package for this processor.
@@ -68,6 +83,11 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
     })();
     const ioctl = libc.func('int ioctl(int socket, unsigned long request, void *value)');
     const setOption = libc.func('int setsockopt(int socket, int level, int name, void *value, unsigned int length)');
+    const sendTo = libc.func(
+      'intptr_t sendto(int socket, const void *bytes, size_t count, int flags, const void *to, unsigned int length)',
+    );
+    const to = new Uint8Array(ADDRESS_LENGTH);
+    new Uint16Array(to.buffer)[0] = AF_INET;
     // Bytes that are sent there go nowhere, and are in the page cache then. Never closed: calls may be under way.
     const nowhere = openSync('/dev/null', 'w');
     const offset = new BigInt64Array(1);
@@ -87,6 +107,10 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
         value[0] = bytes;
         setOption(socket, SOL_SOCKET, SO_RCVBUFFORCE, value, value.byteLength);
       },
+      sendNow: (socket, bytes, address, port) => {
+        writeAddress(to, address, port);
+        return sendTo(socket, bytes, bytes.length, MSG_DONTWAIT, to, ADDRESS_LENGTH) === bytes.length;
+      },
       load: (file, position, count) => {
         const from = new BigInt64Array([BigInt(position)]);
         return new Promise((resolve) => sendfile.async(nowhere, file, from, count, () => resolve()));
@@ -100,7 +124,5 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
 
 /** The descriptor of a connection whose bytes go to the kernel as they are; undefined for TLS and for one that closed. */
 export function plainDescriptor(socket: Socket): number | undefined {
-  if ('encrypted' in socket || socket.destroyed) return undefined;
-  const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } | null };
-  return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
+  return 'encrypted' in socket || socket.destroyed ? undefined : descriptorOf(socket);
 }

@@ -10,9 +10,9 @@ const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '
 const SAMPLE_SERVER: ServerIdentity = { address: '192.0.2.1', httpPort: 8080 };
 const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
 
-/** Every machine that gets a script, and what a stranger gets. */
+/** Every kind of machine that gets a script, and what a stranger gets. */
 function matches(config: Config): readonly Match[] {
-  const named = config.nodes.flatMap((node) => node.macs.slice(0, 1).map((mac) => findNode(config, mac)));
+  const named = config.kinds.flatMap((node) => node.macs.slice(0, 1).map((mac) => findNode(config, mac)));
   return [...named, { mac: SAMPLE_MAC, settings: config.unknown, why: 'unknown' }].flatMap(possibleMatches);
 }
 

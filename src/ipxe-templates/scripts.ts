@@ -3,16 +3,9 @@ import { type Build, fileOfBuild, rootOf, withRoot } from '../model/build.ts';
 import { type Config, findNode, type Match } from '../model/config.ts';
 import type { BuildUse, Image } from '../model/image.ts';
 import type { Mac } from '../model/mac.ts';
+import type { ScriptResult } from '../model/script.ts';
 import { baseUrl, type ServerIdentity } from '../model/server.ts';
 import type { Templates } from './render.ts';
-
-/** What one machine gets for a script. */
-export type ScriptResult =
-  | { readonly kind: 'script'; readonly text: string }
-  /** The configuration says to leave the machine alone. */
-  | { readonly kind: 'ignored'; readonly why: string }
-  /** Something that the script names is not there (yet). */
-  | { readonly kind: 'unavailable'; readonly why: string };
 
 /** A consistent view of all that scripts are made from. */
 export interface ScriptSources {

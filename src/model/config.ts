@@ -37,6 +37,8 @@ export interface Config {
   readonly templates: string | undefined;
   readonly nodes: readonly Node[];
   readonly byMac: ReadonlyMap<Mac, Node>;
+  /** One node of each kind: those of a kind differ in name, addresses, arguments and values of variables alone. */
+  readonly kinds: readonly Node[];
   /** What machines get that no node names. */
   readonly unknown: BootSettings;
 }

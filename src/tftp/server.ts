@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { boundedRecord } from '../model/bounded-record.ts';
+import { descriptorOf, type SendNow } from '../model/descriptor.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { bindFailure } from './bind-failure.ts';
 import type { DownloadDeps, Opened, Peer, Port } from './download.ts';
@@ -26,6 +27,8 @@ export interface TftpDeps {
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   readonly limits?: Partial<TftpLimits>;
+  /** A quicker way to send, where there is one. */
+  readonly sendNow?: SendNow | undefined;
 }
 
 /** A TFTP server at work. */
@@ -86,9 +89,14 @@ export async function startTftp({ address, port, open, record, now, ...rest }: T
     const socket = await bind(address, 0);
     socket.on('error', unsent);
     listen(socket, receive);
+    let descriptor = descriptorOf(socket);
     return {
-      send: (datagram, peer) => socket.send(datagram, peer.port, peer.address),
+      send: (datagram, peer) => {
+        if (descriptor !== undefined && rest.sendNow?.(descriptor, datagram, peer.address, peer.port)) return;
+        socket.send(datagram, peer.port, peer.address);
+      },
       close: () => {
+        descriptor = undefined;
         socket.close();
       },
     };

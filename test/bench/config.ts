@@ -1,4 +1,4 @@
-import { mkdir, rename, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TOP } from '../support/lab.ts';
 import { must } from '../support/process.ts';
@@ -13,33 +13,51 @@ const ROUNDS = 3;
 export async function benchConfig(print: (row: Row) => void): Promise<void> {
   const lab = await BenchLab.create();
   try {
-    await mkdir(join(lab.folder, 'artifacts'));
-    for (const name of ['vmlinuz', 'initrd.img', 'root.img']) {
-      await writeFile(join(lab.folder, 'artifacts', name), name);
-      await utimes(join(lab.folder, 'artifacts', name), 1e9, 1e9);
-    }
+    await lab.smallArtifacts();
     const text = writeManyNodes(10_000, 8080);
-    const daemon = await lab.daemon(text, '0');
+    const flags = `--import tsx --import ${join(TOP, 'test/support/report-stretches.ts')}`;
+    const daemon = await lab.daemon(text, '0', 'config.yaml', flags);
+    /** For how long at most the daemon worked at a stretch since this was asked last. */
+    const stretch = async (): Promise<number> => {
+      const told = async () => [
+        ...(await readFile(lab.logOf(), 'utf8')).matchAll(/"event":"stretch","milliseconds":([\d.]+)/g),
+      ];
+      const before = (await told()).length;
+      daemon.child.kill('SIGUSR2');
+      for (;;) {
+        const now = await told();
+        if (now.length > before) return Number(now.at(-1)?.[1]);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    };
     const program = `
       import { loadSnapshot } from '${join(TOP, 'dist/snapshot.js')}';
       await loadSnapshot('${join(lab.folder, 'config.yaml')}');
       console.log(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6, performance.now() / 1000);`;
-    const empty = `console.log(process.cpuUsage().user / 1e6, performance.now() / 1000)`;
+    const empty =
+      'console.log(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6, performance.now() / 1000)';
+    /** Seconds of processor time, and on the clock. */
+    const time = async (code: string) =>
+      (await must('node', ['--input-type=module', '-e', code])).split(' ').map(Number);
     const loads: number[] = [];
+    const cpu: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      const whole = Number((await must('node', ['--input-type=module', '-e', program])).split(' ')[1]);
-      loads.push(whole - Number((await must('node', ['--input-type=module', '-e', empty])).split(' ')[1]));
+      const [usedByAll = 0, tookAll = 0] = await time(program);
+      const [used = 0, took = 0] = await time(empty);
+      loads.push(tookAll - took);
+      cpu.push(usedByAll - used);
     }
     const seconds = median(loads);
     print({
       work: '10,000 nodes: loading the configuration, with the program itself',
       target: '< 1 s',
-      figure: `${seconds.toFixed(2)} s`,
+      figure: `${seconds.toFixed(2)} s (${median(cpu).toFixed(2)} s of CPU)`,
       holds: seconds < 1,
     });
 
     const delays: number[] = [];
     const calm: number[] = [];
+    const stretches: number[] = [];
     let refused = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const options = { address: SERVER, port: 8080, path: '/ipxe/52-54-00-00-00-01', rate: 200, connections: 8 };
@@ -51,12 +69,14 @@ export async function benchConfig(print: (row: Row) => void): Promise<void> {
       const quiet = await ask(3);
       calm.push((JSON.parse((await quiet.until(/(\{.*\})/))[1] ?? '') as PaceResult).slowest);
       const busy = await ask(8);
+      await stretch();
       const next = join(lab.folder, 'next.yaml');
       await writeFile(next, text.replace('[quiet]', `[quiet, round=${round}]`));
       await rename(next, join(lab.folder, 'config.yaml'));
       const result = JSON.parse((await busy.until(/(\{.*\})/))[1] ?? '') as PaceResult;
       refused += result.failed;
       delays.push(result.slowest);
+      stretches.push(await stretch());
     }
     const delay = median(delays);
     print({
@@ -64,6 +84,12 @@ export async function benchConfig(print: (row: Row) => void): Promise<void> {
       target: '<= 50 ms, none dropped',
       figure: `${delay.toFixed(0)} ms (${median(calm).toFixed(0)} ms without a reload), ${refused} dropped`,
       holds: delay <= 50 && refused === 0,
+    });
+    print({
+      work: '10,000 nodes: the longest that the daemon works at a stretch during a reload, processor time',
+      target: '<= 50 ms',
+      figure: `${median(stretches).toFixed(0)} ms`,
+      holds: median(stretches) <= 50,
     });
     await daemon.stop();
   } finally {

@@ -2,12 +2,14 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { must, type Running } from '../support/process.ts';
 import { BenchLab, cpuSeconds, SERVER } from './lab.ts';
+import type { PowerOnResult } from './power-on.ts';
 import { median, type Row } from './table.ts';
 
 const ROUNDS = 5;
 const PEER = '192.0.2.11';
 /** DISCOVERs per second that are offered. */
 const RATES = [2000, 5000, 10_000, 20_000];
+const MACHINES = 10_000;
 
 const CONFIG = `
 server: { interface: eth0, http: { workers: 1 } }
@@ -48,6 +50,12 @@ async function burst(lab: BenchLab, server: Running, address: string, rate: numb
   return { sent: figure('sent packets'), answered: figure('received packets'), cpu };
 }
 
+/** Ten thousand machines, one DISCOVER each within one second. */
+async function powerOn(lab: BenchLab, address: string): Promise<PowerOnResult> {
+  const running = lab.load('veth', 'power-on.ts', { address, machines: MACHINES });
+  return JSON.parse((await running.until(/(\{.*\})/))[1] ?? '') as PowerOnResult;
+}
+
 /** proxyDHCP beside dnsmasq's. */
 export async function benchDhcp(print: (row: Row) => void): Promise<void> {
   const lab = await BenchLab.create();
@@ -79,6 +87,20 @@ export async function benchDhcp(print: (row: Row) => void): Promise<void> {
         holds: ratio >= 1 && (rate !== 10_000 || median(own) === 1),
       });
     }
+    const own: PowerOnResult[] = [];
+    const theirs: PowerOnResult[] = [];
+    for (let round = 0; round < 3; round++) {
+      own.push(await powerOn(lab, SERVER));
+      theirs.push(await powerOn(lab, PEER));
+    }
+    const answered = median(own.map((each) => each.answered));
+    const late = median(own.map((each) => each.late)).toFixed(0);
+    print({
+      work: `proxyDHCP, ${MACHINES} machines powering on within one second: answered`,
+      target: 'all',
+      figure: `${answered}, the last ${late} ms after it asked at the latest (dnsmasq ${median(theirs.map((each) => each.answered))})`,
+      holds: answered === MACHINES,
+    });
     await slipway.stop();
   } finally {
     await lab.destroy();

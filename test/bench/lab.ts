@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { TOP } from '../support/lab.ts';
@@ -28,6 +28,8 @@ export class BenchLab {
     const network = await Network.create();
     await network.addHost('server', `${SERVER}/24`);
     await network.addHost('client', '192.0.2.20/24');
+    // What it broadcasts needs a route.
+    await network.must('client', 'ip', ['route', 'add', 'default', 'dev', 'eth0']);
     return new BenchLab(network, await mkdtemp(join(tmpdir(), 'slipway-bench-')));
   }
 
@@ -41,18 +43,33 @@ export class BenchLab {
     return this.network.start('server', 'taskset', ['-c', '0', command, ...args]);
   }
 
+  /** The log of the daemon that was started with the configuration of this name. */
+  logOf(name = 'config.yaml'): string {
+    // Not beside the configuration: its folder is watched.
+    return join(this.folder, 'logs', `${name}.log`);
+  }
+
+  /** Makes small files `vmlinuz`, `initrd.img` and `root.img` in the artifacts folder, too old to be still written. */
+  async smallArtifacts(): Promise<void> {
+    await mkdir(join(this.folder, 'artifacts'));
+    for (const name of ['vmlinuz', 'initrd.img', 'root.img']) {
+      await writeFile(join(this.folder, 'artifacts', name), name);
+      await utimes(join(this.folder, 'artifacts', name), 1e9, 1e9);
+    }
+  }
+
   /** Starts the daemon with a configuration and waits until it is ready. */
-  async daemon(config: string, cores = '0', name = 'config.yaml'): Promise<Running> {
+  async daemon(config: string, cores = '0', name = 'config.yaml', flags = ''): Promise<Running> {
     const file = join(this.folder, name);
     await writeFile(file, config);
-    // Not beside the configuration: its folder is watched.
-    const log = join(this.folder, 'logs', `${name}.log`);
+    const log = this.logOf(name);
     await mkdir(dirname(log), { recursive: true });
     await writeFile(log, '');
     // For profiles: BENCH_NODE_FLAGS="--cpu-prof --cpu-prof-dir=/tmp/profiles".
     const program = [
       'node',
       process.env.BENCH_NODE_FLAGS ?? '',
+      flags,
       join(TOP, 'dist/cli.js'),
       'serve',
       '--config',

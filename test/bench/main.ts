@@ -1,15 +1,17 @@
 /**
- * Measures the daemon beside what one would otherwise run, and prints one table. `npm run bench` runs all parts,
- * `npm run bench -- http dhcp` some. Root, two cores and Debian's packages of the peers are needed; each part says
- * which is missing. The exit status says nothing of the figures.
+ * Measures the daemon beside what one would otherwise run, and prints one table. `npm run bench` runs all parts but
+ * `boot` and `images`, which take minutes; `npm run bench -- http dhcp` those that it names. Root, two cores and Debian's
+ * packages of the peers are needed; each part says which is missing. The exit status says nothing of the figures.
  */
+import { benchBoot } from './boot.ts';
 import { benchConfig } from './config.ts';
 import { benchDhcp } from './dhcp.ts';
 import { benchHttp } from './http.ts';
 import { benchImages } from './images.ts';
+import { benchNodes } from './nodes.ts';
 import { benchScripts } from './scripts.ts';
 import { formatRow, type Row, TABLE_HEAD } from './table.ts';
-import { benchTftp } from './tftp-rows.ts';
+import { benchTftp } from './tftp.ts';
 
 const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void>>> = {
   http: benchHttp,
@@ -18,7 +20,12 @@ const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void
   dhcp: benchDhcp,
   tftp: benchTftp,
   images: benchImages,
+  nodes: benchNodes,
+  boot: benchBoot,
 };
+
+/** What is run only where it is named. */
+const LONG = new Set(['boot', 'images']);
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in PARTS));
@@ -26,7 +33,7 @@ if (unknown.length > 0) throw new Error(`no part ${unknown.join(', ')}; there ar
 
 console.log(TABLE_HEAD);
 for (const [name, bench] of Object.entries(PARTS)) {
-  if (chosen.length > 0 && !chosen.includes(name)) continue;
+  if (chosen.length > 0 ? !chosen.includes(name) : LONG.has(name)) continue;
   try {
     await bench((row) => console.log(formatRow(row)));
   } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TOP } from '../support/lab.ts';
 import { BenchLab, SERVER } from './lab.ts';
@@ -29,11 +29,7 @@ async function wrk(lab: BenchLab, args: readonly string[]): Promise<{ rate: numb
 export async function benchScripts(print: (row: Row) => void): Promise<void> {
   const lab = await BenchLab.create();
   try {
-    await mkdir(join(lab.folder, 'artifacts'));
-    for (const name of ['vmlinuz', 'initrd.img', 'root.img']) {
-      await writeFile(join(lab.folder, 'artifacts', name), name);
-      await utimes(join(lab.folder, 'artifacts', name), 1e9, 1e9);
-    }
+    await lab.smallArtifacts();
     const many = await lab.daemon(writeManyNodes(10_000, 8080), '0', 'many.yaml');
     const one = await lab.daemon(writeManyNodes(1, 8081), '0', 'one.yaml');
     const script = await lab.network.must('client', 'curl', [

@@ -1,11 +1,25 @@
 import { parseConfig } from '../../src/config/parse.ts';
 import type { Config } from '../../src/model/config.ts';
+import type { BootSettings } from '../../src/model/node.ts';
 
 /** The configuration of a text that must be valid. Relative folders are below `/etc/slipway`. */
 export function configOf(yaml: string): Config {
   const parsed = parseConfig(yaml, 'slipway.yaml', '/etc/slipway');
   if (!parsed.ok) throw new Error(parsed.problems.map(({ message }) => message).join('\n'));
   return parsed.config;
+}
+
+/** The same with all settings put together, so that two can be compared. */
+export function plainOf(config: Config): Config {
+  const settings = ({ action, image, template, args, vars, onFailure, ipxe, discovery }: BootSettings) => ({
+    ...{ action, template, args, vars, onFailure, ipxe, discovery },
+    ...(image && { image }),
+  });
+  const nodes = config.nodes.map(({ name, hostname, macs, profiles, settings: own }) => ({
+    ...{ name, hostname, macs, profiles },
+    settings: settings(own),
+  }));
+  return { ...config, nodes, byMac: new Map(), kinds: [], unknown: settings(config.unknown) };
 }
 
 /** All problems of a text as `LINE:COLUMN: MESSAGE`. */

@@ -71,6 +71,36 @@ describe('a watched file', { timeout: 60_000 }, () => {
     expect(await next()).toBe(5);
   });
 
+  it('is read again when it is written while it is read, and only the last is told', async () => {
+    await writeFile(file, portOf(1));
+    const { text } = await loadConfig(file);
+    const read: (string | undefined)[] = [];
+    const ports = new Promise<readonly number[]>((resolve) => {
+      const told: number[] = [];
+      watchConfig({
+        file,
+        text,
+        load: async (path) => {
+          const loaded = await loadConfig(path);
+          read.push(loaded.text);
+          // As a program does that empties the file first and fills it then.
+          if (loaded.text === '') await writeFile(file, portOf(2));
+          return loaded;
+        },
+        onConfig: ({ server }) => {
+          told.push(server.http ? server.http.port : 0);
+          resolve(told);
+        },
+        onProblems: () => {},
+      }).then((watching) => {
+        running = watching;
+        return writeFile(file, '');
+      });
+    });
+    expect(await ports).toEqual([2]);
+    expect(read).toContain('');
+  });
+
   it('is told wrong each time that it is saved wrong, until it is right', async () => {
     await writeFile(file, portOf(1));
     const next = await follow();

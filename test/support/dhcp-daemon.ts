@@ -6,6 +6,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { startDhcp } from '../../src/dhcp/server.ts';
+import { openKernel } from '../../src/http/kernel.ts';
 import { aConfig, aNode, ignored, mac, settings, sourced } from './config.ts';
 import { anIdentity } from './dhcp.ts';
 
@@ -23,6 +24,7 @@ try {
     config: () => config,
     identity: () => identity,
     record: print,
+    sendNow: (await openKernel()).kernel?.sendNow,
     now: () => performance.now(),
   });
   process.on('SIGUSR2', () => print({ event: 'memory', rss: process.memoryUsage().rss }));

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { decodePacket, encodePacket, type Packet } from '../../src/dhcp/packet.ts';
 import { TOP } from './lab.ts';
-import type { Network } from './network.ts';
+import { Network } from './network.ts';
 import type { Running } from './process.ts';
 
 /** The address of the proxyDHCP server. */
@@ -23,9 +23,18 @@ export function runScript(
   return network.start(host, command, rest, { cwd: TOP, ...(input === undefined ? {} : { input }) });
 }
 
-/** Starts the proxyDHCP server on the host `server` and waits until it listens. */
-export async function startDaemon(network: Network, flags: readonly string[] = []): Promise<Running> {
-  const daemon = runScript(network, 'server', 'dhcp-daemon.ts', [SERVER, ...flags]);
+/** A network with the hosts `server` and `client`; what the client broadcasts leaves by its only interface. */
+export async function dhcpNetwork(): Promise<Network> {
+  const network = await Network.create();
+  await network.addHost('server', `${SERVER}/24`);
+  await network.addHost('client', '192.0.2.20/24');
+  await network.must('client', 'ip', ['route', 'add', 'default', 'dev', 'eth0']);
+  return network;
+}
+
+/** Starts the proxyDHCP server on a host and waits until it listens. */
+export async function startDaemon(network: Network, host = 'server', address = SERVER): Promise<Running> {
+  const daemon = runScript(network, host, 'dhcp-daemon.ts', [address]);
   await daemon.until(/"event":"ready"/);
   return daemon;
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -64,4 +64,19 @@ export async function createLab(config: string): Promise<Lab> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Sets the lab up with files in its artifacts folder, `./artifacts` in the configuration, and starts the daemon. */
+export async function createServingLab(
+  config: string,
+  files: Readonly<Record<string, Uint8Array>>,
+): Promise<{ readonly lab: Lab; readonly daemon: Running }> {
+  const lab = await createLab(config);
+  const artifacts = join(lab.folder, 'artifacts');
+  await mkdir(artifacts);
+  for (const [name, content] of Object.entries(files)) {
+    await writeFile(join(artifacts, `${name}.new`), content);
+    await rename(join(artifacts, `${name}.new`), join(artifacts, name));
+  }
+  return { lab, daemon: await lab.serve() };
 }

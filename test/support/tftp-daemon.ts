@@ -5,6 +5,7 @@
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { openKernel } from '../../src/http/kernel.ts';
 import { type Opened, startTftp } from '../../src/tftp/server.ts';
 
 const [address = '127.0.0.1', port = '69', folder = '.'] = process.argv.slice(2);
@@ -32,7 +33,16 @@ async function open(name: string): Promise<Opened> {
 }
 
 const print = (event: object): void => console.log(JSON.stringify(event));
-const server = await startTftp({ address, port: Number(port), open, record: print, now: () => performance.now() });
+const { kernel } = await openKernel();
+const sendNow = kernel?.sendNow;
+const server = await startTftp({
+  address,
+  port: Number(port),
+  open,
+  record: print,
+  sendNow,
+  now: () => performance.now(),
+});
 print({ event: 'ready', listening: server.listening });
 process.once('SIGTERM', async () => {
   await server.stop();

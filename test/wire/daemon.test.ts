@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
@@ -221,6 +221,31 @@ describe('changes while it runs', () => {
     const { code, stdout } = await client.exit;
     expect(code).toBe(0);
     expect(new Set(stdout.trim().split('\n'))).toEqual(new Set(['200']));
+  });
+
+  test('a new configuration of a thousand nodes comes whole, and one that is the same again is none', async () => {
+    const daemon = await serve();
+    const nodes = Array.from({ length: 1000 }, (_, i) => {
+      const mac = `52:54:00:01:${i.toString(16).padStart(4, '0').replace(/..$/, ':$&')}`;
+      return `  m${i}: { mac: "${mac}", image: debian, args: [rank=${i}], vars: { odd: ${i % 2 === 1}, share: 0.5 } }\n`;
+    });
+    // An anchor is nothing for the quick reader.
+    for (const more of ['', '  last: &last { mac: "52:54:00:02:00:00", image: debian }\n']) {
+      await writeFile(`${lab.configFile}.new`, CONFIG.replace(/unknown:/, `${nodes.join('')}${more}unknown:`));
+      await rename(`${lab.configFile}.new`, lab.configFile);
+      await daemon.until(new RegExp(`"event":"config.loaded".*"nodes":${more === '' ? 1003 : 1004}`));
+      const explained = JSON.parse(await curl(`${URL_OF}/ipxe/52-54-00-01-03-e7?explain`));
+      expect(explained).toMatchObject({ matched: 'nodes.m999', args: [{}, { value: 'rank=999' }] });
+      expect(explained.vars).toEqual({
+        odd: { value: true, from: 'nodes.m999.vars.odd' },
+        share: { value: 0.5, from: 'nodes.m999.vars.share' },
+      });
+    }
+    const touched = new Date();
+    await utimes(lab.configFile, touched, touched);
+    await writeFile(lab.configFile, CONFIG);
+    await daemon.until(/"event":"config.loaded".*"nodes":3\b/);
+    expect(daemon.output.match(/"event":"config.loaded"/g)).toHaveLength(3);
   });
 
   test('a template of one’s own takes effect; a wrong one is refused with its place', async () => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { aPacket, ascii, hex } from '../support/dhcp.ts';
-import { replyFrom, runScript, SERVER, shoot, startDaemon, startDnsmasq } from '../support/dhcp-lab.ts';
+import { dhcpNetwork, replyFrom, runScript, SERVER, shoot, startDaemon, startDnsmasq } from '../support/dhcp-lab.ts';
 import { TOP } from '../support/lab.ts';
 import { Network } from '../support/network.ts';
 import type { Running } from '../support/process.ts';
@@ -16,12 +16,9 @@ describe('proxyDHCP beside an ordinary DHCP server on the same network', () => {
   let dnsmasq: Running;
 
   beforeAll(async () => {
-    network = await Network.create();
+    network = await dhcpNetwork();
     await network.addHost('dhcp', '192.0.2.1/24');
-    await network.addHost('server', `${SERVER}/24`);
-    await network.addHost('client', '192.0.2.20/24');
     await network.must('client', 'ip', ['link', 'set', 'eth0', 'address', MAC]);
-    await network.must('client', 'ip', ['route', 'add', 'default', 'dev', 'eth0']);
     dnsmasq = await startDnsmasq(network, 'dhcp', ['--bind-interfaces']);
     daemon = await startDaemon(network);
   });
@@ -122,17 +119,11 @@ describe('proxyDHCP beside an ordinary DHCP server on the same network', () => {
   });
 
   test('stops', async () => {
-    expect(await (await startOn(network)).stop()).toMatchObject({ code: 0 });
+    await network.addHost('other', '192.0.2.30/24');
+    const other = await startDaemon(network, 'other', '192.0.2.30');
+    expect(await other.stop()).toMatchObject({ code: 0 });
   });
 });
-
-/** A further daemon on a host of its own. */
-async function startOn(network: Network): Promise<Running> {
-  await network.addHost('other', '192.0.2.30/24');
-  const daemon = runScript(network, 'other', 'dhcp-daemon.ts', ['192.0.2.30']);
-  await daemon.until(/"event":"ready"/);
-  return daemon;
-}
 
 describe('proxyDHCP by way of a relay', () => {
   let network: Network;
@@ -158,17 +149,8 @@ describe('proxyDHCP by way of a relay', () => {
 
   test('offers a boot file to a client of another network', async () => {
     const daemon = await startDaemon(network);
-    const relay = network.start('relay', 'dhcrelay', [
-      '-4',
-      '-d',
-      '--no-pid',
-      '-a',
-      '-id',
-      'leg',
-      '-iu',
-      'eth0',
-      SERVER,
-    ]);
+    const args = ['-4', '-d', '--no-pid', '-a', '-id', 'leg', '-iu', 'eth0', SERVER];
+    const relay = network.start('relay', 'dhcrelay', args);
     await relay.until(/Sending on\s+Socket/);
     const client = shoot(network, 'client', 68, [{ packet: aPacket() }]);
     const offer = await replyFrom(client, '198.51.100.1:67');
@@ -183,10 +165,7 @@ describe('proxyDHCP on the host of a DHCP server', () => {
   let network: Network;
 
   beforeAll(async () => {
-    network = await Network.create();
-    await network.addHost('server', `${SERVER}/24`);
-    await network.addHost('client', '192.0.2.20/24');
-    await network.must('client', 'ip', ['route', 'add', 'default', 'dev', 'eth0']);
+    network = await dhcpNetwork();
   });
   afterAll(() => network?.destroy());
 
@@ -251,10 +230,7 @@ describe('a flood of packets', () => {
   let network: Network;
 
   beforeAll(async () => {
-    network = await Network.create();
-    await network.addHost('server', `${SERVER}/24`);
-    await network.addHost('client', '192.0.2.20/24');
-    await network.must('client', 'ip', ['route', 'add', 'default', 'dev', 'eth0']);
+    network = await dhcpNetwork();
   });
   afterAll(() => network?.destroy());
 

@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../src/artifacts/store.ts';
+import type { VanishResult } from '../bench/vanish.ts';
+import { TOP } from '../support/lab.ts';
 import { Network } from '../support/network.ts';
 import { must, type Running } from '../support/process.ts';
+import type { Resources } from '../support/report-resources.ts';
 
 const SIZE = 20_000_000;
 const BASE = 'http://192.0.2.10:8080';
@@ -27,7 +30,19 @@ describe('HTTP between two hosts', () => {
     await network.addHost('server', '192.0.2.10/24');
     await network.addHost('client', '192.0.2.20/24');
     const program = join(import.meta.dirname, 'http-server.ts');
-    const args = ['--import', 'tsx', program, join(folder, 'artifacts'), '192.0.2.10', '8080', 'root.img'];
+    const report = join(TOP, 'test/support/report-resources.ts');
+    const args = [
+      '--expose-gc',
+      '--import',
+      'tsx',
+      '--import',
+      report,
+      program,
+      join(folder, 'artifacts'),
+      '192.0.2.10',
+      '8080',
+      'root.img',
+    ];
     server = network.start('server', 'node', args);
     await server.until(/"event":"ready"/);
   });
@@ -88,6 +103,28 @@ describe('HTTP between two hosts', () => {
     while ((await open()) < 30) await new Promise((resolve) => setImmediate(resolve));
     await Promise.all(clients.map((client) => client.stop('SIGKILL')));
     while ((await open()) > 0) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it('clients that vanish in the middle, hundreds of them, leave no descriptor, timer or buffer behind', async () => {
+    const options = { address: '192.0.2.10', port: 8080, path: `/blobs/sha256/${sha256(image)}/root.img` };
+    const vanish = async (rate: number): Promise<VanishResult> => {
+      const program = join(TOP, 'test/bench/vanish.ts');
+      const json = JSON.stringify({ ...options, rate, seconds: 3 });
+      return JSON.parse(await network.must('client', 'node', ['--import', 'tsx', program, json]));
+    };
+    let asked = 0;
+    const held = async (): Promise<Resources> => {
+      server.child.kill('SIGUSR2');
+      const [line] = await server.until(new RegExp(`.*"event":"resources","serial":${++asked},.*`));
+      return JSON.parse(line);
+    };
+    await vanish(10);
+    const before = await held();
+    expect(await vanish(150)).toEqual({ served: 450, failed: 0 });
+    // The last ones end a moment after their clients have.
+    let after = await held();
+    while (after.descriptors > before.descriptors || after.timers > before.timers) after = await held();
+    expect(after.bytes - before.bytes).toBeLessThan(1 << 20);
   });
 
   it('a stop lets a running download finish and then ends the program', async () => {

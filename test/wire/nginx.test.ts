@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createLab, type Lab, TOP } from '../support/lab.ts';
+import { createServingLab, type Lab, TOP } from '../support/lab.ts';
 import type { Running } from '../support/process.ts';
 
 const EDGE = 'http://192.0.2.30';
@@ -20,14 +20,8 @@ let lab: Lab;
 let daemon: Running;
 
 beforeEach(async () => {
-  lab = await createLab(CONFIG);
-  await mkdir(join(lab.folder, 'artifacts'));
-  for (const [name, content] of Object.entries(FILES)) {
-    await writeFile(join(lab.folder, 'artifacts', `${name}.new`), content);
-    await rename(join(lab.folder, 'artifacts', `${name}.new`), join(lab.folder, 'artifacts', name));
-  }
+  ({ lab, daemon } = await createServingLab(CONFIG, FILES));
   await lab.network.addHost('edge', '192.0.2.30/24');
-  daemon = await lab.serve();
 });
 
 afterEach(async () => {

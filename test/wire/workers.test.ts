@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, readlink, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLab, type Lab, SERVER_ADDRESS } from '../support/lab.ts';
+import { createServingLab, type Lab, SERVER_ADDRESS } from '../support/lab.ts';
 import type { Running } from '../support/process.ts';
 
 const BASE = `http://${SERVER_ADDRESS}:8080`;
@@ -20,11 +20,7 @@ let lab: Lab;
 let daemon: Running;
 
 beforeEach(async () => {
-  lab = await createLab(CONFIG);
-  await mkdir(join(lab.folder, 'artifacts'));
-  await writeFile(join(lab.folder, 'artifacts/vmlinuz.new'), KERNEL);
-  await rename(join(lab.folder, 'artifacts/vmlinuz.new'), join(lab.folder, 'artifacts/vmlinuz'));
-  daemon = await lab.serve();
+  ({ lab, daemon } = await createServingLab(CONFIG, { vmlinuz: KERNEL }));
 });
 
 afterEach(async () => {

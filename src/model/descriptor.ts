@@ -1,0 +1,24 @@
+/**
+ * The descriptor of one of Node's sockets; undefined where it is closed, or the system has none. To be forgotten when the
+ * socket is closed: another file may have it then.
+ */
+export function descriptorOf(socket: object): number | undefined {
+  const { fd } = handleOf(socket) ?? {};
+  return fd !== undefined && fd >= 0 ? fd : undefined;
+}
+
+type Handle = { readonly fd?: number } | null | undefined;
+
+/** `node:net` has it as `_handle`, `node:dgram` in a state of its own: it warns of `_handle`. */
+function handleOf(socket: object): Handle {
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol');
+  if (symbol === undefined) return (socket as { readonly _handle?: Handle })._handle;
+  return (socket as Readonly<Record<symbol, { readonly handle?: Handle }>>)[symbol]?.handle;
+}
+
+/**
+ * Sends a datagram at once, by the socket's descriptor, to a dotted IPv4 address and a port. False where the kernel did
+ * not take it, whatever the reason: the socket's own way then waits, or tells the error. Node's way takes half as long
+ * again, as it makes a request of each datagram that is called back.
+ */
+export type SendNow = (socket: number, bytes: Uint8Array, address: string, port: number) => boolean;
