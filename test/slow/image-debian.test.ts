@@ -7,7 +7,7 @@ import { type Builder, createBuilder } from '../support/image-builder.ts';
 import { TOP } from '../support/lab.ts';
 import { must } from '../support/process.ts';
 
-// Debian 13 as it is installed, by dracut-ng; Debian 12 is built and booted in test/slow.
+// Debian 13 as it is installed, by dracut-ng; image-dracut.test.ts builds and boots Debian 12.
 
 /** Whiteouts over real directories: one file, a directory, and all that lower layers have of one. */
 const WHITEOUTS = [
