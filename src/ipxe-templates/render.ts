@@ -64,14 +64,15 @@ export class Templates {
     return `${this.environment.render(`${name}${SUFFIX}`, variables).trim()}\n`;
   }
 
-  /** Renders for the sake of its errors: what is wrong with a template for these variables, or undefined. */
+  /** Renders for the sake of its faults: what is wrong with a template for these variables, or undefined. */
   problem(name: string, variables: object): Problem | undefined {
-    const source = this.sources.get(name);
+    const file = this.sources.get(name)?.file ?? `${name}${SUFFIX}`;
     try {
-      this.render(name, variables);
-      return undefined;
+      if (this.render(name, variables).startsWith('#!ipxe')) return undefined;
+      // What iPXE knows a script by (its image/script.c); a file that is only half saved has none either.
+      return { file, line: 1, column: 1, message: 'gives no iPXE script: expected "#!ipxe" at the beginning' };
     } catch (error) {
-      return asProblem(error, source?.file ?? `${name}${SUFFIX}`);
+      return asProblem(error, file);
     }
   }
 }

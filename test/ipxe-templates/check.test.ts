@@ -52,6 +52,22 @@ test('a variable without a value is an error at load time, with its place and th
   expect(template('#!ipxe\necho {{ vars.rack }}', { rack: sourced(7) }).ok).toBe(true);
 });
 
+test.each(['', '\n', 'echo hello\n', '{# #!ipxe #}\n'])(
+  'what gives no iPXE script is refused, a file half saved too: %j',
+  (text) => {
+    expect(template(text)).toMatchObject({
+      ok: false,
+      problems: [
+        {
+          file: '/t/own.ipxe.njk',
+          line: 1,
+          message: expect.stringMatching(/^gives no iPXE script: expected "#!ipxe"/),
+        },
+      ],
+    });
+  },
+);
+
 test('a syntax error has a place', () => {
   expect(template('#!ipxe\n{% if mac %}\n')).toMatchObject({
     ok: false,
