@@ -2,7 +2,7 @@
 # root=slipway+nbd:HOST:PORT/DIGEST: a squashfs or EROFS image that is read on demand from the server, every block checked.
 
 check() {
-    require_binaries nbd-client dmsetup timeout || return 1
+    require_binaries nbd-client dmsetup timeout unshare || return 1
     return 255
 }
 
@@ -17,7 +17,7 @@ installkernel() {
 }
 
 install() {
-    inst_multiple nbd-client dmsetup chroot cp cut dd dmesg mknod sleep stat timeout
+    inst_multiple nbd-client dmsetup chroot cp cut dd dmesg mknod sleep stat timeout unshare
     inst_simple "$moddir/slipway-nbd.sh" /lib/slipway/methods/slipway-nbd.sh
     inst_simple "$moddir/nbd-lib.sh" /lib/slipway/nbd-lib.sh
     inst_simple "$moddir/nbd-watch.sh" /lib/slipway/nbd-watch.sh

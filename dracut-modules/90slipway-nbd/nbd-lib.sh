@@ -206,6 +206,7 @@ SETTINGS
         # Out of the service that started it, which ends with the initrd.
         echo 0 > /sys/fs/cgroup/cgroup.procs
         echo -1000 > /proc/self/oom_score_adj
-        exec chroot "$nbd_keep" @slipway-nbd /watch
+        # With mounts of its own: when the system starts, systemd takes the old /run apart, and what is mounted in it.
+        exec unshare --mount --propagation private chroot "$nbd_keep" @slipway-nbd /watch
     ) < /dev/null > /dev/null 2>&1 9>&- &
 }
