@@ -12,7 +12,6 @@ export interface RootRow {
   readonly name: string;
   /** The YAML of `root:`. */
   readonly root: (suite: Suite) => string;
-  readonly args?: readonly string[];
   /** What the report must have: key and pattern. */
   readonly expected: Readonly<Record<string, RegExp>>;
 }
@@ -98,6 +97,16 @@ export const ROOT_ROWS: readonly RootRow[] = [
   {
     name: 'image, EROFS',
     root: (suite) => `{ method: image, source: ${suite}/rootfs.erofs }`,
+    expected: IN_OVERLAY,
+  },
+  {
+    name: 'lazy, squashfs',
+    root: (suite) => `{ method: lazy, source: ${suite}/rootfs.squashfs }`,
+    expected: { ...IN_OVERLAY, cmdline: /root=slipway\+nbd:/ },
+  },
+  {
+    name: 'lazy, EROFS',
+    root: (suite) => `{ method: lazy, source: ${suite}/rootfs.erofs }`,
     expected: IN_OVERLAY,
   },
 ];
