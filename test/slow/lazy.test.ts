@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openStore } from '../../src/artifacts/store.ts';
-import { buildImage, IMAGES, type Suite } from '../support/images.ts';
+import { buildImage, IMAGES, LAB_ARGS, type Suite } from '../support/images.ts';
 import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
 import { buildReader } from '../support/lazy-image.ts';
 import { type Machine, powerOn } from '../support/machine.ts';
@@ -16,8 +16,6 @@ import type { Running } from '../support/process.ts';
 /** Seconds after which a boot counts as hung. */
 const HUNG = 400;
 const LOGS = join(TOP, 'build/logs');
-// norandmaps: QEMU keeps what it translated of a page for each address that the page was seen at, and takes minutes to clear
-// such a page. Where memory is short, pages of the initrd's programs are used again at once.
 const MAC = '52:54:00:00:00:01';
 
 describe.each(['bookworm', 'trixie'] as const)('%s', (suite: Suite) => {
@@ -51,7 +49,7 @@ images:
     kernel: ${suite}/vmlinuz
     initrd: ${suite}/initrd.img
     root: { method: lazy, source: ${suite}/${image} }
-    args: [console=ttyS0, norandmaps]
+    args: ${LAB_ARGS}
 nodes:
   n001: { mac: "${MAC}", image: debian }
 `,

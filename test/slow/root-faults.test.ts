@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest';
-import { buildImage, IMAGES, imageYaml, LAB_METHODS, type LabMethod } from '../support/images.ts';
+import { buildImage, IMAGES, imageYaml, LAB_ARGS, LAB_METHODS, type LabMethod } from '../support/images.ts';
 import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
 import { type NetworkMachine, powerOn } from '../support/machine.ts';
 import type { Running } from '../support/process.ts';
@@ -22,12 +22,12 @@ images:${LAB_METHODS.map((method) => imageYaml('bookworm', method)).join('')}
     kernel: bookworm/vmlinuz
     initrd: bookworm/initrd.img
     root: { method: image, source: "http://${SERVER_ADDRESS}:8081/rootfs.squashfs" }
-    args: [console=ttyS0]
+    args: ${LAB_ARGS}
   cut:
     kernel: bookworm/vmlinuz
     initrd: bookworm/initrd.img
     root: { method: image, source: "http://${SERVER_ADDRESS}:8081/cut" }
-    args: [console=ttyS0]
+    args: ${LAB_ARGS}
 nodes:
 ${LAB_METHODS.map((method) => `  ${method}: { mac: "${MACS[method]}", image: bookworm-${method} }`).join('\n')}
   small: { mac: 52:54:00:00:04:11, image: bookworm-bootc-live, args: [rd.tmpfs.size=100M] }

@@ -1,7 +1,7 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
-import { buildImage, IMAGES, type Suite } from '../support/images.ts';
+import { buildImage, IMAGES, LAB_ARGS, type Suite } from '../support/images.ts';
 import { createLab, type Lab, TOP } from '../support/lab.ts';
 import { powerOn } from '../support/machine.ts';
 import { must, type Running } from '../support/process.ts';
@@ -30,14 +30,13 @@ const CASES: readonly Case[] = SUITES.flatMap((suite, s) =>
   })),
 );
 
-// norandmaps: QEMU takes minutes to clear a page whose programs it saw at many addresses.
 const CONFIG = `
 server: { interface: eth0 }
 artifacts: ${IMAGES}
 images:
 ${CASES.map(
   ({ suite, row, name }) =>
-    `  ${name}: { kernel: ${suite}/vmlinuz, initrd: ${suite}/initrd.img, root: ${row.root(suite)}, args: [console=ttyS0, norandmaps] }`,
+    `  ${name}: { kernel: ${suite}/vmlinuz, initrd: ${suite}/initrd.img, root: ${row.root(suite)}, args: ${LAB_ARGS} }`,
 ).join('\n')}
 nodes:
 ${CASES.map(({ name, mac }) => `  ${name}: { mac: "${mac}", image: ${name} }`).join('\n')}

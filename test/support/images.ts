@@ -35,6 +35,12 @@ const ROOTS = {
 export type LabMethod = keyof typeof ROOTS;
 export const LAB_METHODS = Object.keys(ROOTS) as readonly LabMethod[];
 
+/**
+ * Kernel arguments of every machine of the lab. norandmaps: QEMU keeps what it translated of a page for each address that
+ * the page was seen at, and then takes up to minutes to clear it; real machines do not.
+ */
+export const LAB_ARGS = '[console=ttyS0, norandmaps]';
+
 /** The `images:` entry of a suite and root method. */
 export function imageYaml(suite: Suite, method: LabMethod): string {
   return `
@@ -42,5 +48,5 @@ export function imageYaml(suite: Suite, method: LabMethod): string {
     kernel: ${suite}/vmlinuz
     initrd: [${suite}/initrd.img]
     root: { method: ${method}, source: ${suite}/${ROOTS[method]} }
-    args: [console=ttyS0]`;
+    args: ${LAB_ARGS}`;
 }
