@@ -6,7 +6,7 @@ import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
 import { type Machine, powerOn } from '../support/machine.ts';
 
 /** Seconds after which a boot counts as hung. */
-const HUNG = 400;
+const HUNG = 800;
 const LOGS = join(TOP, 'build/logs');
 const WRONG = '0'.repeat(64);
 

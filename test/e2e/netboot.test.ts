@@ -8,7 +8,7 @@ import type { Running } from '../support/process.ts';
 import { reportOf } from '../support/roots.ts';
 
 /** Seconds after which a boot counts as hung; software emulation on a loaded machine is slow. */
-const HUNG = 400;
+const HUNG = 800;
 const LOGS = join(TOP, 'build/logs');
 
 const CASES: readonly { firmware: MachineFirmware; suite: Suite; method: LabMethod }[] = [

@@ -14,7 +14,7 @@ import type { Running } from '../support/process.ts';
 // itself, with the kernel line of the machine's script.
 
 /** Seconds after which a boot counts as hung. */
-const HUNG = 400;
+const HUNG = 800;
 const LOGS = join(TOP, 'build/logs');
 const MAC = '52:54:00:00:00:01';
 
