@@ -52,7 +52,7 @@ export function nbdExports(world: () => World): Exports {
     },
     names: () => {
       const { config, store } = world();
-      return [...lazyRoots(config)].flatMap((path) => store.pinned(path)?.digest ?? []);
+      return lazyRoots(config).flatMap((path) => store.pinned(path)?.digest ?? []);
     },
   };
 }

@@ -103,7 +103,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
     },
     nbd: ({ config, server: { address } }) => {
       const { nbd } = config.server;
-      if (nbd === false || lazyRoots(config).size === 0) return undefined;
+      if (nbd === false || lazyRoots(config).length === 0) return undefined;
       return {
         key: JSON.stringify([nbd, address]),
         start: () => startNbd({ address, port: nbd.port, exports: nbdExports(world), record, now: monotonic }),

@@ -8,7 +8,7 @@ import { type Builds, createBuilds } from './builds.ts';
 import { resolveIdentity } from './identity.ts';
 import { createServedImages, type ServedImages } from './images/served-images.ts';
 import { createScripts, type Scripts } from './ipxe-templates/scripts.ts';
-import { lazyRoot, type Needed, neededArtifacts, type Pin } from './model/boot-plan.ts';
+import { type Needed, neededArtifacts, type Pin } from './model/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from './model/build.ts';
 import { type Config, findNode, type Match } from './model/config.ts';
 import type { RecordEvent } from './model/event.ts';
@@ -120,13 +120,6 @@ export function worldRegistry(world: () => World): Registry {
   };
 }
 
-/** The artifacts that machines of a configuration read on demand. */
-export function lazyRoots({ nodes, unknown }: Config): ReadonlySet<string> {
-  return new Set(
-    [unknown, ...nodes.map(({ settings }) => settings)].flatMap((settings) => lazyRoot({ settings }) ?? []),
-  );
-}
-
 /** A folder of templates that is named and does not exist: no mistake, but perhaps not what was meant. */
 export function missingTemplates({ templates }: Config): readonly string[] {
   return templates === undefined || existsSync(templates) ? [] : [`templates: ${templates} does not exist`];
@@ -173,6 +166,11 @@ export function usedArtifacts(config: Config, builds: ReadonlyMap<string, FoundB
     }
   }
   return [...used.values()];
+}
+
+/** The artifacts that a configuration's machines read on demand. */
+export function lazyRoots(config: Config): readonly string[] {
+  return usedArtifacts(config).flatMap(({ form, path }) => (form === 'tree' ? [path] : []));
 }
 
 /** The configuration with the roots that builds have in place of those that they may have. */

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Pin } from '../model/boot-plan.ts';
 import { type FileVersion, versionFromJson, versionToJson } from './version.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** A pin and the file version that it was computed from. */
 export interface Pinned {
@@ -54,20 +54,9 @@ export async function readIndex(file: string): Promise<Index | undefined> {
 }
 
 /**
- * Writes the index in one step: a reader sees the old one or the new one.
+ * Writes the index, whole or not at all.
  * @throws the operating system's error
  */
 export async function writeIndex(file: string, index: Index): Promise<void> {
-  // Another process, such as `slipway script`, may write its own at the same time.
-  const temporary = `${file}.${randomUUID()}.new`;
-  try {
-    await writeFile(
-      temporary,
-      JSON.stringify({ format: FORMAT, paths: toJson(index.paths), blobs: toJson(index.blobs) }),
-    );
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await writeWhole(file, JSON.stringify({ format: FORMAT, paths: toJson(index.paths), blobs: toJson(index.blobs) }));
 }

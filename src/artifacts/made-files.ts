@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Pin } from '../model/boot-plan.ts';
 import type { FilePart, OpenFile, OpenResult } from '../model/open-file.ts';
@@ -7,6 +6,8 @@ import { isInability, makeFolders } from './folders.ts';
 import type { Hasher } from './hash.ts';
 import { isDigest } from './index-file.ts';
 import { joinParts } from './parts.ts';
+import { shareRunning } from './share-running.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** A piece of a made file: bytes, or a part of a version that the store has. */
 export type Piece =
@@ -125,13 +126,10 @@ export async function openMadeFiles(
   };
 
   const write = async (digest: string, recipe: Recipe): Promise<void> => {
-    const temporary = join(folder, `${randomUUID()}.new`);
     try {
       await makeFolders(dirname(folder), folder);
-      await writeFile(temporary, toJson(recipe));
-      await rename(temporary, join(folder, `${digest}.json`));
+      await writeWhole(join(folder, `${digest}.json`), toJson(recipe));
     } catch (error) {
-      await rm(temporary, { force: true }).catch(() => {});
       // It is made again after the next start.
       if (!isInability(error)) throw error;
     }
@@ -165,14 +163,7 @@ export async function openMadeFiles(
       const recipe = digest === undefined ? undefined : recipes.get(digest);
       if (digest !== undefined && recipe && sourcesOf(recipe).every(has)) return { digest, size: recipe.size };
       if (asTheyAre.has(origin)) return undefined;
-      let running = making.get(origin);
-      if (!running) {
-        running = make(origin, plan);
-        making.set(origin, running);
-        const done = () => making.delete(origin);
-        running.then(done, done);
-      }
-      return running;
+      return shareRunning(making, origin, () => make(origin, plan));
     },
     open: async (digest) => {
       const recipe = recipes.get(digest);

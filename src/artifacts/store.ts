@@ -11,6 +11,7 @@ import { type Pinned, readIndex, writeIndex } from './index-file.ts';
 import { openMadeFiles, type Piece } from './made-files.ts';
 import { type Located, lease, openInside } from './open-file.ts';
 import { safePath } from './path.ts';
+import { shareRunning } from './share-running.ts';
 import { versionAt } from './stat.ts';
 import { openTrees, type Trees } from './trees.ts';
 import { type FileVersion, sameBytes, sameFile } from './version.ts';
@@ -235,14 +236,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const pin = async (path: string): Promise<PinResult> => {
     const known = await unchanged(path);
     if (known) return handOut(known);
-    let running = pinning.get(path);
-    if (!running) {
-      running = pinAnew(path);
-      pinning.set(path, running);
-      const done = () => pinning.delete(path);
-      running.then(done, done);
-    }
-    return running;
+    return shareRunning(pinning, path, () => pinAnew(path));
   };
 
   return {

@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { RecordEvent } from '../model/event.ts';
 import type { NotOpened, OpenFile, OpenResult } from '../model/open-file.ts';
@@ -7,6 +6,8 @@ import { BLOCK, type Verity } from '../model/verity.ts';
 import { isInability, makeFolders } from './folders.ts';
 import { buildTree, checkTree, dataBlocks, emptyLeaves, hashBlocks } from './hash-tree.ts';
 import { isDigest } from './index-file.ts';
+import { shareRunning } from './share-running.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** Bytes hashed at a time: the event loop is free again after about a millisecond. */
 const STEP = 64 * BLOCK;
@@ -51,13 +52,10 @@ export function openTrees(
   const unkept = new Map<string, Tree>();
 
   const keep = async (digest: string, tree: Tree): Promise<void> => {
-    const temporary = join(folder, `${digest}.${randomUUID()}.new`);
     try {
       await makeFolders(dirname(folder), folder);
-      await writeFile(temporary, tree.bytes);
-      await rename(temporary, join(folder, digest));
+      await writeWhole(join(folder, digest), tree.bytes);
     } catch (error) {
-      await rm(temporary, { force: true }).catch(() => {});
       if (!isInability(error)) throw error;
       unkept.set(digest, tree);
       const message = `cannot keep a hash tree under ${folder} (${(error as Error).message}): it stays in memory`;
@@ -94,17 +92,12 @@ export function openTrees(
     }
   };
 
-  const get = (digest: string): Promise<TreeResult> => {
-    let result = running.get(digest);
-    if (!result) {
-      result = turn.then(() => make(digest));
+  const get = (digest: string): Promise<TreeResult> =>
+    shareRunning(running, digest, () => {
+      const result = turn.then(() => make(digest));
       turn = result.catch(() => {});
-      running.set(digest, result);
-      const done = () => running.delete(digest);
-      result.then(done, done);
-    }
-    return result;
-  };
+      return result;
+    });
 
   return {
     get,

@@ -2,7 +2,7 @@ import { placesOf, unpublish } from '../images/atomic-folder.ts';
 import { collectGarbage, listImages, readImage } from '../images/image-list.ts';
 import { formatImage, formatImages } from '../images/image-text.ts';
 import { formatBytes } from '../images/progress.ts';
-import { isBuildName } from '../images/source.ts';
+import { isBuildName } from '../model/build.ts';
 import { imageConfig } from './image-config.ts';
 
 const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

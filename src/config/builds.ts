@@ -1,3 +1,4 @@
+import { isBuildName } from '../model/build.ts';
 import type { Finding } from './issues.ts';
 import { formatPath, type Path } from './wording.ts';
 
@@ -42,11 +43,6 @@ export function sourcesOf(build: string, method: string, source: string): readon
 /** The roots that an image may have that configures none: sections as `root:` has them. */
 export function anyRoot<T extends string>(build: string): readonly { method: T; source: string }[] {
   return PREFERENCE.map(([method, file]) => ({ method: method as T, source: sourceOf(build, file) }));
-}
-
-/** Whether a text can be the name of a build: a folder, and part of URLs. */
-export function isBuildName(name: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
 }
 
 function writtenOut(image: unknown): unknown {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { isBuildName } from '../model/build.ts';
 import { parseMac } from '../model/mac.ts';
-import { isBuildName } from './builds.ts';
 
 /**
  * The shape of the configuration file: the one source of its validation, of its JSON Schema and of the types that

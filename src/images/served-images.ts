@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { isBuildName } from '../model/build.ts';
 import type { OpenFile, OpenResult } from '../model/open-file.ts';
 import { NameTaken, placesOf } from './atomic-folder.ts';
 import { listImages, readImage } from './image-list.ts';
-import { isBuildName } from './source.ts';
 
 /** The manifest of an image, as a registry gives it. */
 export interface ServedManifest {

@@ -17,11 +17,6 @@ export function parseSource(text: string): ImageSource | undefined {
   return { kind: 'tar', path: text };
 }
 
-/** Whether a text can be an image's name: it becomes a folder and part of URLs. */
-export function isBuildName(name: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
-}
-
 /** What a source looks like, for who got it wrong. */
 export const SOURCE_EXPECTED =
   'docker://REGISTRY/NAME:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE, dir:DIR, or the path of a tar archive';

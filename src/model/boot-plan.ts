@@ -83,12 +83,6 @@ export function neededArtifacts(match: Match): readonly Needed[] {
   return [...new Map(all.map((each) => [each.path, each])).values()];
 }
 
-/** The artifact that a machine reads on demand, and so needs the hash tree of. */
-export function lazyRoot({ settings }: Pick<Match, 'settings'>): string | undefined {
-  const root = settings.image?.value.root;
-  return root?.method === 'lazy' && root.source.kind === 'artifact' ? root.source.path : undefined;
-}
-
 /** Percent-encodes what a blank, a quote or a `#` would break on a kernel command line and in an iPXE script. */
 function encodeName(name: string): string {
   return encodeURIComponent(name).replace(/['()*!]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);

@@ -10,6 +10,11 @@ export interface Build {
   readonly files: ReadonlyMap<string, Pin>;
 }
 
+/** Whether a text can be an image's name: it becomes a folder and part of URLs. */
+export function isBuildName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
+}
+
 /** The file of a build that an artifact's path names: `vmlinuz` of `debian/vmlinuz`. */
 export function fileOfBuild(name: string, path: string): string | undefined {
   return path.startsWith(`${name}/`) ? path.slice(name.length + 1) : undefined;

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../src/images/byte-source.ts';
 import { ociArchive } from '../../src/images/oci-archive.ts';
 import { type Descriptor, digestHex, type OciImage, readImage, readIndex } from '../../src/images/oci-image.ts';
-import { isBuildName, parseSource } from '../../src/images/source.ts';
+import { parseSource } from '../../src/images/source.ts';
 import { readTar } from '../../src/images/tar-read.ts';
+import { isBuildName } from '../../src/model/build.ts';
 
 const blob = (letter: string, size: number, mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip'): Descriptor => ({
   mediaType,

@@ -1,0 +1,19 @@
+import { randomUUID } from 'node:crypto';
+import { rename, rm, writeFile } from 'node:fs/promises';
+
+/**
+ * Writes a file in one step: a reader sees the old one or the new one. Another process, such as `slipway script`, may
+ * write its own at the same time. What is left of an interrupted write ends in `.new`.
+ * @throws the operating system's error
+ */
+export async function writeWhole(file: string, data: string | Uint8Array): Promise<void> {
+  const temporary = `${file}.${randomUUID()}.new`;
+  try {
+    await writeFile(temporary, data);
+    await rename(temporary, file);
+  } catch (error) {
+    // What hindered the writing may hinder this too; the first error tells more.
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
+}
