@@ -44,10 +44,5 @@ image_mount() {
     slipway_mount "$slipway_memory/image" -t "$image_type" -o ro,loop "$image_file" 2> "$slipway_work/mount.err" ||
         slipway_failed "the $image_type image cannot be mounted: $(head -n 1 "$slipway_work/mount.err")" \
             "Check that the kernel of the initrd knows $image_type and how the image is compressed." || return 1
-    slipway_tmpfs "$slipway_memory/changes" "$image_changes" ||
-        slipway_failed "no tmpfs of size '$image_changes' can be made" 'Correct rd.tmpfs.size=.' || return 1
-    mkdir "$slipway_memory/changes/upper" "$slipway_memory/changes/work"
-    slipway_mount "$slipway_root" -t overlay \
-        -o "lowerdir=$slipway_memory/image,upperdir=$slipway_memory/changes/upper,workdir=$slipway_memory/changes/work" slipway ||
-        slipway_failed 'the overlay cannot be mounted' 'Check that the initrd has the kernel module overlay.'
+    slipway_overlay "$slipway_memory/image" "$slipway_memory/changes" "$image_changes"
 }

@@ -166,6 +166,15 @@ slipway_stream() {
     done
 }
 
+# Runs a command with standard input and reads what it leaves of that, so that who sends it is not stopped.
+# Returns the command's status.
+slipway_drained() (
+    ("$@")
+    status=$?
+    cat > /dev/null
+    exit "$status"
+)
+
 # Runs a command with standard input and leaves the SHA-256 digest of all of that, read by the command or not, in a file.
 # $1: the file; then the command. Returns the command's status.
 slipway_digested() (
@@ -176,14 +185,11 @@ slipway_digested() (
     mkfifo "$sum.fifo"
     sha256sum < "$sum.fifo" > "$sum" &
     summing=$!
-    tee "$sum.fifo" | {
-        ("$@")
-        echo $? > "$sum.status"
-        cat > /dev/null
-    }
+    tee "$sum.fifo" | slipway_drained "$@"
+    status=$?
     wait "$summing"
     rm -f "$sum.fifo"
-    exit "$(cat "$sum.status")"
+    exit "$status"
 )
 
 # The digest that slipway_digested left. $1: the file
@@ -215,12 +221,7 @@ slipway_receive() {
         if [ -n "$slipway_expected" ]; then
             slipway_bytes "$slipway_from" | slipway_digested "$slipway_work/digest" "$@"
         else
-            slipway_bytes "$slipway_from" | {
-                "$@"
-                slipway_taken=$?
-                cat > /dev/null
-                exit "$slipway_taken"
-            }
+            slipway_bytes "$slipway_from" | slipway_drained "$@"
         fi
         slipway_taken=$?
         case $(cat "$slipway_work/fetch.status") in

@@ -28,6 +28,18 @@ slipway_tmpfs() {
     slipway_mount "$1" -t tmpfs -o "mode=0755${2:+,size=$2}" slipway
 }
 
+# Mounts a writable overlay as the root. $1: what is below it; $2: where its tmpfs goes; $3: the size of that, empty for
+# half of the memory. Fails with the reason recorded.
+slipway_overlay() {
+    slipway_tmpfs "$2" "$3" ||
+        slipway_failed "no tmpfs of size '$3' can be made" 'Correct rd.tmpfs.size=.' || return 1
+    mkdir "$2/upper" "$2/work"
+    # This directory's mode is that of /, whatever the image says: some tools make it writable for all.
+    chmod 755 "$2/upper"
+    slipway_mount "$slipway_root" -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" slipway ||
+        slipway_failed 'the overlay cannot be mounted' 'Check that the initrd has the kernel module overlay.'
+}
+
 # Takes away whatever is mounted at $1.
 slipway_unmount() {
     while grep -q " $1 " /proc/mounts; do

@@ -4,8 +4,6 @@
 
 # A file system of its own with the programs that connect again; /run goes over to the system that starts.
 nbd_keep=/run/slipway-nbd
-# How often the server is asked before that counts as failed.
-nbd_tries=8
 # Where systemd-networkd looks for what is added to its files; goes over to the system that starts.
 nbd_networks=/run/systemd/network
 
@@ -39,7 +37,7 @@ nbd_release() {
     for nbd_process in /proc/[0-9]*; do
         case $(tr '\0' ' ' < "$nbd_process/cmdline") in @slipway-nbd*) kill "${nbd_process#/proc/}" ;; esac
     done 2> /dev/null
-    while grep -q " $slipway_root overlay " /proc/mounts; do umount "$slipway_root" || umount -l "$slipway_root" || break; done
+    slipway_unmount "$slipway_root"
     for nbd_name in slipway-root slipway-path; do
         # Reads that wait would keep the devices in use for ever.
         dmsetup message slipway-path 0 fail_if_no_path 2> /dev/null
@@ -48,7 +46,7 @@ nbd_release() {
     for nbd_device in 0 1; do
         [ -e "/sys/block/nbd$nbd_device/pid" ] && nbd-client -d "/dev/nbd$nbd_device" > /dev/null 2>&1
     done
-    while grep -q " $nbd_keep tmpfs " /proc/mounts; do umount "$nbd_keep/proc" 2> /dev/null; umount "$nbd_keep/sys" 2> /dev/null; umount -l "$nbd_keep" || break; done
+    for nbd_place in "$nbd_keep/proc" "$nbd_keep/sys" "$nbd_keep"; do slipway_unmount "$nbd_place"; done
 }
 
 nbd_load_drivers() {
@@ -101,17 +99,15 @@ nbd_node() {
 # Connects nbd0, or says why not, with growing pauses.
 nbd_connect_first() {
     nbd_try=1
-    nbd_pause=1
     until timeout 15 nbd-client "$nbd_host" "$nbd_port" /dev/nbd0 -N "$nbd_digest" -b 4096 -t 30 > "$slipway_work/nbd.log" 2>&1; do
         nbd_why=$(grep -v '^ *$' "$slipway_work/nbd.log" | tail -n 1)
-        slipway_say "try $nbd_try of $nbd_tries failed: $nbd_host port $nbd_port: ${nbd_why:-no answer}"
-        if [ "$nbd_try" -ge "$nbd_tries" ]; then
+        slipway_say "try $nbd_try of $slipway_tries failed: $nbd_host port $nbd_port: ${nbd_why:-no answer}"
+        if [ "$nbd_try" -ge "$slipway_tries" ]; then
             slipway_failed "no connection to $nbd_host port $nbd_port for image $nbd_digest: ${nbd_why:-no answer} (after $nbd_try tries)" \
                 "Check that the server runs, that it has this version of the image, and that its port $nbd_port can be reached; a restart of this machine gets the version in force."
             return 1
         fi
-        sleep "$nbd_pause"
-        [ "$nbd_pause" -ge 16 ] || nbd_pause=$((nbd_pause * 2))
+        sleep "$(slipway_backoff "$nbd_try")"
         nbd_try=$((nbd_try + 1))
     done
     read -r nbd_sectors < /sys/block/nbd0/size
@@ -140,21 +136,14 @@ nbd_map() {
 nbd_mount() {
     nbd_lower=$slipway_work/lower
     nbd_upper=$slipway_work/upper
-    mkdir -p "$nbd_lower" "$slipway_root"
+    mkdir -p "$nbd_lower"
     nbd_number=$(dmsetup info -c --noheadings -o minor slipway-root)
     if ! mount -o ro "/dev/dm-$nbd_number" "$nbd_lower" 2> "$slipway_work/mount.log"; then
         nbd_damage || slipway_failed "image $nbd_digest cannot be mounted: $(head -n 1 "$slipway_work/mount.log")" \
             'It must be a squashfs or EROFS image that this kernel can read.'
         return 1
     fi
-    slipway_tmpfs "$nbd_upper" "$slipway_tmpfs_size" ||
-        slipway_failed "no tmpfs of size '$slipway_tmpfs_size' can be made" 'Correct rd.tmpfs.size=.' || return 1
-    mkdir "$nbd_upper/upper" "$nbd_upper/work"
-    # This directory's mode is that of /, whatever the image says: some tools make it writable for all.
-    chmod 755 "$nbd_upper/upper"
-    mount -t overlay -o "lowerdir=$nbd_lower,upperdir=$nbd_upper/upper,workdir=$nbd_upper/work" slipway "$slipway_root" &&
-        mount --make-private "$slipway_root" ||
-        slipway_failed 'no overlay can be mounted over the image' 'See "dmesg" in a shell (slipway.on_failure=shell).' || return 1
+    slipway_overlay "$nbd_lower" "$nbd_upper" "$slipway_tmpfs_size" || return 1
     umount -l "$nbd_lower"
     umount -l "$nbd_upper"
     # Damage to what is read first shows here, where it can still be told from a file that is not there.

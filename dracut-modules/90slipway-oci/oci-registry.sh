@@ -63,23 +63,25 @@ oci_pull_once() {
     done
 }
 
+# Fetches a layer and unpacks it meanwhile, with the outcome in $oci_status. $1: its digest. Fails as oci_fetched does.
+oci_fetch_layer() {
+    echo 1 > "$slipway_work/try"
+    slipway_bytes "$oci_base/blobs/$1" | oci_unpack_layer "$slipway_root" "$1"
+    oci_status=$?
+    oci_fetched
+}
+
 # Puts one layer onto the tree. $1: its digest
 oci_pull_layer() {
     slipway_say "pulling layer $oci_number of $oci_count"
     # A token does not live long.
     [ ! -s "$slipway_work/request" ] || oci_log_in
-    echo 1 > "$slipway_work/try"
-    slipway_bytes "$oci_base/blobs/$1" | oci_unpack_layer "$slipway_root" "$1"
-    oci_status=$?
-    oci_fetched || return
+    oci_fetch_layer "$1" || return
     case $oci_status in
         0) ;;
         4)
             # What was in its way is gone: the same layer once more.
-            echo 1 > "$slipway_work/try"
-            slipway_bytes "$oci_base/blobs/$1" | oci_unpack_layer "$slipway_root" "$1"
-            oci_status=$?
-            oci_fetched || return
+            oci_fetch_layer "$1" || return
             [ "$oci_status" -eq 0 ] || return 1
             ;;
         *)
