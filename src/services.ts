@@ -98,7 +98,10 @@ export async function startServices(world: () => World, means: Means): Promise<S
       const open = tftpSource(world, scripts);
       return {
         key: JSON.stringify([tftp, address]),
-        start: () => startTftp({ address, port: tftp.port, open, record, sendNow: kernel?.sendNow, now: monotonic }),
+        start: () => {
+          const { sendNow, cutDatagrams } = kernel ?? {};
+          return startTftp({ address, port: tftp.port, open, record, sendNow, cutDatagrams, now: monotonic });
+        },
       };
     },
     nbd: ({ config, server: { address } }) => {

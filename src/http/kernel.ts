@@ -1,7 +1,7 @@
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
-import { descriptorOf, type SendNow } from '../model/descriptor.ts';
+import { type CutDatagrams, descriptorOf, type SendNow } from '../model/descriptor.ts';
 
 /** What Linux does with sockets and Node does not offer. */
 export interface Kernel {
@@ -22,6 +22,7 @@ export interface Kernel {
   growReceiveBuffer(socket: number, bytes: number): void;
   /** Sends a datagram without waiting: sendto(2). */
   readonly sendNow: SendNow;
+  readonly cutDatagrams: CutDatagrams;
   /** Brings a part of a file into the page cache, on another thread. Never rejects: who then reads it sees the error. */
   load(file: number, position: number, count: number): Promise<void>;
 }
@@ -51,6 +52,8 @@ const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const AF_INET = 2;
 const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
+const UDP_SEGMENT = 103;
 const TCP_NOTSENT_LOWAT = 25;
 const MSG_DONTWAIT = 0x40;
 /** sizeof(struct sockaddr_in) */
@@ -110,6 +113,10 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
       sendNow: (socket, bytes, address, port) => {
         writeAddress(to, address, port);
         return sendTo(socket, bytes, bytes.length, MSG_DONTWAIT, to, ADDRESS_LENGTH) === bytes.length;
+      },
+      cutDatagrams: (socket, size) => {
+        value[0] = size;
+        return setOption(socket, IPPROTO_UDP, UDP_SEGMENT, value, value.byteLength) === 0;
       },
       load: (file, position, count) => {
         const from = new BigInt64Array([BigInt(position)]);

@@ -20,7 +20,8 @@ export type Opened = TftpFile | 'missing' | 'directory' | 'refused';
 
 /** A bound UDP port. Sending never throws. */
 export interface Port {
-  send(datagram: Uint8Array, peer: Peer): void;
+  /** One datagram, or several of a size, one behind the other, of which the last may be shorter. */
+  send(datagrams: Uint8Array, peer: Peer, size?: number): void;
   close(): void;
 }
 
@@ -122,7 +123,7 @@ export function startDownload(
       negotiated,
       limits,
       now,
-      send: (datagram) => port.send(datagram, peer),
+      send: (datagrams, size) => port.send(datagrams, peer, size),
       ended: (outcome) => {
         state = 'over';
         closeFile();

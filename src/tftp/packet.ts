@@ -120,14 +120,28 @@ function withOpcode(opcode: number, ...parts: readonly Uint8Array[]): Uint8Array
 /** A 16-bit number in network order; larger ones wrap around, as block numbers do. */
 const word = (value: number): Uint8Array => Uint8Array.of((value >> 8) & 0xff, value & 0xff);
 
-/** A DATA packet: the one that is made for every block, so it copies once and does nothing else. */
-export function encodeData(block: number, payload: Uint8Array): Uint8Array {
-  const bytes = Buffer.allocUnsafe(4 + payload.length);
-  bytes[0] = 0;
-  bytes[1] = OPCODE.data;
-  bytes[2] = (block >> 8) & 0xff;
-  bytes[3] = block & 0xff;
-  bytes.set(payload, 4);
+/** The octets before a DATA packet's payload. */
+export const DATA_HEADER = 4;
+
+/**
+ * The DATA packets of blocks that follow each other, one behind the other. They are made for every block, so this
+ * copies once and does nothing else.
+ */
+export function encodeBlocks(first: number, payloads: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const payload of payloads) length += DATA_HEADER + payload.length;
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
+  let block = first;
+  for (const payload of payloads) {
+    bytes[at] = 0;
+    bytes[at + 1] = OPCODE.data;
+    bytes[at + 2] = (block >> 8) & 0xff;
+    bytes[at + 3] = block & 0xff;
+    bytes.set(payload, at + DATA_HEADER);
+    at += DATA_HEADER + payload.length;
+    block += 1;
+  }
   return bytes;
 }
 
@@ -138,7 +152,7 @@ export function encodePacket(packet: Packet): Uint8Array {
     case 'write':
       return withOpcode(OPCODE[packet.kind], terminated([packet.filename, packet.mode, ...packet.options.flat()]));
     case 'data':
-      return encodeData(packet.block, packet.payload);
+      return encodeBlocks(packet.block, [packet.payload]);
     case 'ack':
       return withOpcode(OPCODE.ack, word(packet.block));
     case 'error':

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { boundedRecord } from '../model/bounded-record.ts';
-import { descriptorOf, type SendNow } from '../model/descriptor.ts';
+import { type CutDatagrams, descriptorOf, type SendNow } from '../model/descriptor.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { bindFailure } from './bind-failure.ts';
 import type { DownloadDeps, Opened, Peer, Port } from './download.ts';
@@ -29,6 +29,8 @@ export interface TftpDeps {
   readonly limits?: Partial<TftpLimits>;
   /** A quicker way to send, where there is one. */
   readonly sendNow?: SendNow | undefined;
+  /** A way to send many at once with it. */
+  readonly cutDatagrams?: CutDatagrams | undefined;
 }
 
 /** A TFTP server at work. */
@@ -90,10 +92,27 @@ export async function startTftp({ address, port, open, record, now, ...rest }: T
     socket.on('error', unsent);
     listen(socket, receive);
     let descriptor = descriptorOf(socket);
+    const sendOne = (datagram: Uint8Array, peer: Peer): void => {
+      if (descriptor !== undefined && rest.sendNow?.(descriptor, datagram, peer.address, peer.port)) return;
+      socket.send(datagram, peer.port, peer.address);
+    };
+    /** The size that the kernel cuts by; undefined where it cannot, as where the device sums no checksums. */
+    let cutBy: number | undefined = 0;
+    const sendMany = (datagrams: Uint8Array, peer: Peer, size: number): boolean => {
+      if (descriptor === undefined || cutBy === undefined) return false;
+      if (cutBy !== size) cutBy = rest.cutDatagrams?.(descriptor, size) ? size : undefined;
+      if (cutBy !== undefined && rest.sendNow?.(descriptor, datagrams, peer.address, peer.port)) return true;
+      // A size that the kernel does not like would stop single datagrams too.
+      rest.cutDatagrams?.(descriptor, 0);
+      cutBy = undefined;
+      return false;
+    };
     return {
-      send: (datagram, peer) => {
-        if (descriptor !== undefined && rest.sendNow?.(descriptor, datagram, peer.address, peer.port)) return;
-        socket.send(datagram, peer.port, peer.address);
+      send: (datagrams, peer, size = datagrams.length) => {
+        if (datagrams.length <= size) sendOne(datagrams, peer);
+        else if (!sendMany(datagrams, peer, size)) {
+          for (let at = 0; at < datagrams.length; at += size) sendOne(datagrams.subarray(at, at + size), peer);
+        }
       },
       close: () => {
         descriptor = undefined;

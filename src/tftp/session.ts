@@ -1,7 +1,7 @@
 import { type Blocks, readBlocks, type TftpFile } from './file.ts';
 import type { TftpLimits } from './limits.ts';
 import type { Negotiated } from './options.ts';
-import { decodePacket, ERROR, encodeData, encodePacket } from './packet.ts';
+import { DATA_HEADER, decodePacket, ERROR, encodeBlocks, encodePacket } from './packet.ts';
 import { heard, patience, unheard, unmeasured } from './rtt.ts';
 import { type Input, newTransfer, type Output, step } from './transfer.ts';
 
@@ -24,8 +24,11 @@ export interface SessionDeps {
   readonly file: TftpFile;
   readonly negotiated: Negotiated;
   readonly limits: TftpLimits;
-  /** Sends one datagram to the client; one that is lost on the way, or cannot be sent, is sent again in time. */
-  readonly send: (datagram: Uint8Array) => void;
+  /**
+   * Sends to the client: one datagram, or several of a size, one behind the other, of which the last may be shorter.
+   * What is lost on the way, or cannot be sent, is sent again in time.
+   */
+  readonly send: (datagrams: Uint8Array, size?: number) => void;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   /** Called once, never during {@link startSession}; nothing is sent any more. */
@@ -51,6 +54,10 @@ export interface Session {
 /** Milliseconds of silence before a client that never answered is given up: its address may be forged. */
 const UNANSWERED_SILENCE = 16_000;
 
+/** The most that is sent in one go: what an IPv4 datagram holds, and as many as the kernel cuts (Linux: UDP_MAX_SEGMENTS). */
+const MOST_OCTETS = 65_507;
+const MOST_BLOCKS = 64;
+
 const ABORT_MESSAGES: Readonly<Record<AbortReason, string | undefined>> = {
   busy: 'The server is busy, try again later',
   stopped: 'The server is shutting down',
@@ -62,6 +69,8 @@ const ABORT_MESSAGES: Readonly<Record<AbortReason, string | undefined>> = {
 export function startSession({ file, negotiated, limits, send, now, ended }: SessionDeps): Session {
   const { blksize, windowsize, oack, timeout } = negotiated;
   const blocks: Blocks = readBlocks(file, blksize);
+  const datagram = DATA_HEADER + blksize;
+  const most = Math.max(1, Math.min(MOST_BLOCKS, Math.floor(MOST_OCTETS / datagram)));
   const started = now();
   let transfer = newTransfer(file.size, blksize, windowsize, oack.length > 0);
   let rtt = unmeasured(timeout);
@@ -96,16 +105,27 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
     end({ kind: 'failed', reason, detail });
   };
 
+  /** What is due next, as far as it has been read and leaves in one go. */
+  const ready = (): readonly Uint8Array[] => {
+    const payloads: Uint8Array[] = [];
+    while (payloads.length < most && next + payloads.length <= last) {
+      const payload = blocks.get(next + payloads.length);
+      if (!payload) break;
+      payloads.push(payload);
+    }
+    return payloads;
+  };
   /** Sends what is due as far as it has been read. */
   const pump = (): void => {
     if (over) return;
-    for (; next <= last; next++) {
-      const payload = blocks.get(next);
-      if (!payload) {
+    while (next <= last) {
+      const payloads = ready();
+      if (payloads.length === 0) {
         load(next);
         return;
       }
-      send(encodeData(next, payload));
+      send(encodeBlocks(next, payloads), datagram);
+      next += payloads.length;
     }
     arm();
   };

@@ -34,13 +34,14 @@ async function open(name: string): Promise<Opened> {
 
 const print = (event: object): void => console.log(JSON.stringify(event));
 const { kernel } = await openKernel();
-const sendNow = kernel?.sendNow;
+const { sendNow, cutDatagrams } = kernel ?? {};
 const server = await startTftp({
   address,
   port: Number(port),
   open,
   record: print,
   sendNow,
+  cutDatagrams,
   now: () => performance.now(),
 });
 print({ event: 'ready', listening: server.listening });

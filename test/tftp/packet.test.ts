@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodePacket, encodeData, encodePacket, type Packet } from '../../src/tftp/packet.ts';
+import { decodePacket, encodeBlocks, encodePacket, type Packet } from '../../src/tftp/packet.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 
@@ -81,8 +81,9 @@ describe('encodePacket', () => {
   });
 
   it('counts blocks modulo 65536', () => {
-    expect(encodeData(65536, bytes(''))).toEqual(Buffer.from([0, 3, 0, 0]));
-    expect(encodeData(65537, bytes(''))).toEqual(Buffer.from([0, 3, 0, 1]));
+    expect(encodeBlocks(65535, [bytes('ab'), bytes('c'), bytes('')])).toEqual(
+      Buffer.from('\0\x03\xff\xffab\0\x03\0\0c\0\x03\0\x01', 'latin1'),
+    );
   });
 
   it('is undone by decodePacket', () => {

@@ -1,6 +1,8 @@
 import { createSocket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
 import { afterEach, describe, expect, it } from 'vitest';
+import { openKernel } from '../../src/http/kernel.ts';
+import type { CutDatagrams, SendNow } from '../../src/model/descriptor.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { bindFailure } from '../../src/tftp/bind-failure.ts';
 import { startTftp, type TftpDeps, type TftpFile, type TftpServer } from '../../src/tftp/server.ts';
@@ -99,6 +101,38 @@ describe('a read request', () => {
       ],
     });
     expect((await client.fetch(first, 1468)).equals(CONTENT)).toBe(true);
+  });
+
+  it('with a window is answered in one go, where the kernel cuts it', async () => {
+    const { kernel } = await openKernel();
+    if (!kernel) throw new Error('no koffi here');
+    const sent: number[] = [];
+    const sendNow: SendNow = (socket, bytes, address, port) => {
+      sent.push(bytes.length);
+      return kernel.sendNow(socket, bytes, address, port);
+    };
+    const { port } = await started({ sendNow, cutDatagrams: kernel.cutDatagrams });
+    const client = await peer();
+    client.ask(port, 'file', [['windowsize', '8']]);
+    expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
+    expect(sent.slice(1, 2)).toEqual([4 * 4 + CONTENT.length]);
+  });
+
+  it.each([
+    ['does not know that', () => false],
+    ['does not like the size', () => true],
+  ])('with a window is answered one by one, where the kernel %s', async (_, cut) => {
+    const cuts: number[] = [];
+    const cutDatagrams: CutDatagrams = (_, size) => {
+      cuts.push(size);
+      return cut();
+    };
+    const { port } = await started({ sendNow: () => false, cutDatagrams });
+    const client = await peer();
+    client.ask(port, 'file', [['windowsize', '2']]);
+    expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
+    // Tried once in a transfer, and undone.
+    expect(cuts).toEqual([516, 0]);
   });
 
   it('of mode netascii gets the file converted', async () => {
