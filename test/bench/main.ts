@@ -1,6 +1,6 @@
 /**
  * Measures the daemon beside what one would otherwise run, and prints one table. `npm run bench` runs all parts but
- * `boot` and `images`, which take minutes; `npm run bench -- http dhcp` those that it names. Root, two cores and Debian's
+ * `boot`, `images` and `memory`, which take minutes; `npm run bench -- http dhcp` those that it names. Root, two cores and Debian's
  * packages of the peers are needed; each part says which is missing. The exit status says nothing of the figures.
  */
 import { benchBoot } from './boot.ts';
@@ -8,6 +8,7 @@ import { benchConfig } from './config.ts';
 import { benchDhcp } from './dhcp.ts';
 import { benchHttp } from './http.ts';
 import { benchImages } from './images.ts';
+import { benchLeastMemory } from './least-memory.ts';
 import { benchNodes } from './nodes.ts';
 import { benchScripts } from './scripts.ts';
 import { formatRow, type Row, TABLE_HEAD } from './table.ts';
@@ -22,10 +23,11 @@ const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void
   images: benchImages,
   nodes: benchNodes,
   boot: benchBoot,
+  memory: benchLeastMemory,
 };
 
 /** What is run only where it is named. */
-const LONG = new Set(['boot', 'images']);
+const LONG = new Set(['boot', 'images', 'memory']);
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in PARTS));

@@ -21,6 +21,8 @@ export interface MachineSpec {
   readonly mac: string;
   /** MiB. */
   readonly memory: number;
+  /** A disk image that it has as /dev/vda, read-only. */
+  readonly disk?: string;
   /** A copy of the console goes to this file. */
   readonly log?: string;
 }
@@ -83,6 +85,7 @@ export async function powerOn(network: Network, spec: MachineSpec): Promise<Netw
       ...['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`],
       ...['-object', 'rng-random,id=r0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=r0'],
       ...['-device', nic],
+      ...(spec.disk === undefined ? [] : ['-drive', `file=${spec.disk},format=raw,if=virtio,readonly=on`]),
     ],
     spec.log === undefined ? {} : { log: spec.log },
   );

@@ -1,0 +1,143 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildImage, IMAGES, LAB_ARGS } from '../support/images.ts';
+import { createLab, type Lab, SERVER_ADDRESS } from '../support/lab.ts';
+import { powerOn } from '../support/machine.ts';
+import type { Row } from './table.ts';
+
+/** What a machine is given in steps, and with which it counts as unable to boot at all, MiB. */
+const STEP = 32;
+const ENOUGH = 2048;
+/** Seconds after which a boot counts as failed: with too little memory a system may well crawl for ever. */
+const HUNG = 400;
+const FOLDER = join(IMAGES, 'bookworm');
+const SQUASHFS = join(FOLDER, 'rootfs.squashfs');
+/** A folder with an ancestor's initrds, `bootc-live.img`, with the lab image's kernel. */
+const SEEDS = process.env.BENCH_SEED_INITRDS;
+
+interface Way {
+  readonly name: string;
+  /** The YAML of `root:`, or the arguments of a root that the daemon does not serve. */
+  readonly root: string | { readonly args: string; readonly disk?: string };
+  /** The ancestor's initrd that reads it, below {@link SEEDS}. */
+  readonly seed?: string;
+  /** Where the search begins, MiB: what it took once. */
+  readonly first: number;
+  /** The most that it may take, MiB, by what the ways above took and the size of the squashfs image. */
+  readonly limit?: (took: ReadonlyMap<string, number>, size: number) => number;
+}
+
+const BASE = 'a disk: what kernel, initrd and userspace need';
+const SEED = "bootc-live by its ancestor's module";
+
+const oci = 'bookworm/root.oci';
+
+const WAYS: readonly Way[] = [
+  { name: BASE, root: { args: 'root=/dev/vda rootfstype=squashfs ro', disk: SQUASHFS }, first: 224 },
+  {
+    ...{ name: 'lazy, squashfs', root: '{ method: lazy, source: bookworm/rootfs.squashfs }', first: 224 },
+    limit: (took, size) => (took.get(BASE) ?? 0) + size,
+  },
+  {
+    ...{ name: 'image, squashfs', root: '{ method: image, source: bookworm/rootfs.squashfs }', first: 288 },
+    limit: (took, size) => (took.get(BASE) ?? 0) + 1.3 * size,
+  },
+  {
+    ...{ name: SEED, seed: 'bootc-live', first: 704 },
+    root: {
+      args: `root=bootc-live:http://${SERVER_ADDRESS}:8080/artifacts/${oci} rw bootc.quiet rd.neednet=1 ip=dhcp`,
+    },
+  },
+  {
+    ...{ name: 'bootc-live', root: `{ method: bootc-live, source: ${oci}, rw: true }`, first: 416 },
+    limit: (took) => 0.6 * (took.get(SEED) ?? 0),
+  },
+  { name: 'bootc-live, zram', root: `{ method: bootc-live, source: ${oci}, rw: true, zram: 1G }`, first: 320 },
+  { name: 'container-root, tar.xz', root: '{ method: container-root, source: bookworm/rootfs.tar.xz }', first: 416 },
+  { name: 'live, squashfs', root: '{ method: live, source: bookworm/rootfs.squashfs }', first: 288 },
+];
+
+const mac = (i: number) => `52:54:00:00:05:0${i}`;
+
+const CONFIG = `
+server: { interface: eth0 }
+artifacts: ${IMAGES}
+images:
+${WAYS.map(({ root }, i) => (typeof root === 'string' ? `  w${i}: { kernel: bookworm/vmlinuz, initrd: bookworm/initrd.img, root: ${root}, args: ${LAB_ARGS} }` : '')).join('\n')}
+nodes:
+${WAYS.map(({ root }, i) => (typeof root === 'string' ? `  n${i}: { mac: "${mac(i)}", image: w${i} }` : '')).join('\n')}
+`;
+
+/** The kernel line that the daemon's script has for a machine. */
+async function servedLine(lab: Lab, address: string): Promise<string> {
+  const script = await lab.network.must('client', 'curl', [
+    '-sS',
+    '--fail',
+    `http://${SERVER_ADDRESS}:8080/ipxe/${address}`,
+  ]);
+  const line = /^kernel --name vmlinuz \S+ (.*) \|\| goto failed$/m.exec(script)?.[1];
+  if (line === undefined) throw new Error(`the script of ${address} has no kernel line`);
+  return line;
+}
+
+/** The smallest memory with which a machine boots, MiB. */
+async function leastOf(lab: Lab, i: number, { root, seed, first }: Way): Promise<number> {
+  const served = typeof root === 'string';
+  const line = served ? await servedLine(lab, mac(i)) : `${root.args} console=ttyS0 norandmaps`;
+  const initrd = seed === undefined ? join(FOLDER, 'initrd.img') : join(SEEDS ?? '', `${seed}.img`);
+  const boots = async (memory: number) => {
+    const machine = await powerOn(lab.network, {
+      firmware: {
+        kernel: join(FOLDER, 'vmlinuz'),
+        initrd,
+        append: `${line} panic=1 slipway.on_failure=reboot rd.shell=0 rd.emergency=reboot`,
+      },
+      ...{ mac: mac(i), memory },
+      ...(!served && root.disk !== undefined ? { disk: root.disk } : {}),
+    });
+    // Out of memory or without a root, the machine reboots, which ends it here.
+    const booted = await machine.console.until(/SLIPWAY-REPORT end/, HUNG).then(
+      () => true,
+      () => false,
+    );
+    await machine.off();
+    return booted;
+  };
+  let memory = first;
+  if (await boots(memory)) {
+    while (memory > STEP && (await boots(memory - STEP))) memory -= STEP;
+    return memory;
+  }
+  do memory += STEP;
+  while (memory < ENOUGH && !(await boots(memory)));
+  return memory;
+}
+
+/** The least memory with which the lab's image boots, by root method, beside an ancestor's own module. */
+export async function benchLeastMemory(print: (row: Row) => void): Promise<void> {
+  await buildImage('bookworm');
+  const size = (await stat(SQUASHFS)).size / 2 ** 20;
+  const took = new Map<string, number>();
+  const lab = await createLab(CONFIG);
+  try {
+    await lab.serve();
+    for (const [i, way] of WAYS.entries()) {
+      const work = `least memory, Debian 12, ${way.name}`;
+      if (way.seed !== undefined && SEEDS === undefined) {
+        print({ work, target: '', figure: 'not measured: BENCH_SEED_INITRDS names no folder', holds: undefined });
+        continue;
+      }
+      const found = await leastOf(lab, i, way);
+      took.set(way.name, found);
+      const limit = way.limit?.(took, size) ?? 0;
+      print({
+        ...{ work, figure: `${found} MB` },
+        ...(limit > 0
+          ? { target: `<= ${limit.toFixed(0)} MB`, holds: found <= limit }
+          : { target: '', holds: undefined }),
+      });
+    }
+  } finally {
+    await lab.destroy();
+  }
+}
