@@ -75,6 +75,6 @@ slipway_pivot() {
         slipway_load bootc-erofs
         bootc_copy_writable "$(bootc_writable)"
     else
-        slipway_relabel
+        slipway_relabel -R
     fi
 }

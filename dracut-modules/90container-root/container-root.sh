@@ -56,5 +56,5 @@ container_unpack_image() {
 
 # Just before the system starts.
 slipway_pivot() {
-    slipway_relabel
+    slipway_relabel -R
 }

@@ -23,6 +23,11 @@ slipway_make_root() {
     image_mount && slipway_check_root
 }
 
+# Just before the system starts.
+slipway_pivot() {
+    slipway_relabel
+}
+
 # What kind of file system is in the image, by its magic number: squashfs at its beginning, EROFS at byte 1024.
 image_type() {
     case $(od -An -v -tx1 -N4 "$image_file" | tr -d ' \n') in

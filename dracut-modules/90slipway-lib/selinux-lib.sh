@@ -1,8 +1,10 @@
 #!/bin/sh
-# SELinux labels of a tree that was unpacked before any policy was loaded: such labels do not hold, so they are set anew
-# just before the system starts, from the image's own policy.
+# SELinux labels that were written before any policy was loaded do not hold, so they are set anew just before the system
+# starts, from the image's own policy: all of an unpacked tree's, and that of the top directory where that is an
+# overlay's, as what lies below has the labels of the image.
 
 # Labels $slipway_root where the kernel has SELinux switched on and the image has a policy that it wants in force.
+# $@: options for restorecon: -R for everything.
 slipway_relabel() {
     [ -d /sys/fs/selinux ] || return 0
     grep -q '^SELINUX=\(enforcing\|permissive\)' "$slipway_root/etc/selinux/config" 2> /dev/null || return 0
@@ -11,11 +13,16 @@ slipway_relabel() {
         return 0
     fi
     slipway_say 'labelling the root for SELinux'
+    # The policy is not made for what an initrd does. The system that starts loads it anew, and enforces it then if that
+    # is asked for.
+    [ -e /sys/fs/selinux/enforce ] || mount -t selinuxfs selinuxfs /sys/fs/selinux
+    echo 0 > /sys/fs/selinux/enforce
     for slipway_directory in proc sys dev; do
-        mount --rbind "/$slipway_directory" "$slipway_root/$slipway_directory"
+        # Slaves, so that unmounting them leaves the initrd its own.
+        mount --rbind --make-rslave "/$slipway_directory" "$slipway_root/$slipway_directory"
     done
     chroot "$slipway_root" /bin/sh -c \
-        'PATH=/usr/sbin:/usr/bin:/sbin:/bin; load_policy -i && restorecon -F -R -e /proc -e /sys -e /dev /' \
+        'PATH=/usr/sbin:/usr/bin:/sbin:/bin; load_policy && restorecon -F "$@" -e /proc -e /sys -e /dev /' sh "$@" \
         > "$slipway_run/selinux.log" 2>&1 || slipway_tell "SELinux: $(tail -n 1 "$slipway_run/selinux.log")"
     for slipway_directory in proc sys dev; do
         umount -R "$slipway_root/$slipway_directory" 2> /dev/null || umount -l "$slipway_root/$slipway_directory"

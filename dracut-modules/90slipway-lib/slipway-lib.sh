@@ -4,6 +4,8 @@
 
 # Everything that the modules keep while the initrd runs.
 slipway_run=${slipway_run:-/run/slipway}
+# A file for each root method that this initrd has.
+slipway_methods=${slipway_methods:-/lib/slipway/methods}
 # Where the root file system is made (see memory-lib.sh), and a place for small files that are only needed meanwhile.
 slipway_memory=$slipway_run/memory
 slipway_root=$slipway_memory/root
@@ -102,9 +104,10 @@ slipway_load() {
 slipway_find_method() {
     slipway_method='' slipway_source='' slipway_writable='' slipway_directories='' slipway_flags='' slipway_zram=''
     slipway_quiet='' slipway_mounts=1
-    # shellcheck disable=SC2317
-    slipway_pivot() { :; }
-    for slipway_file in /lib/slipway/methods/*.sh; do
+    for slipway_file in "$slipway_methods"/*.sh; do
+        # A method without one must not have the one of the method before it.
+        # shellcheck disable=SC2317
+        slipway_pivot() { :; }
         # shellcheck source=/dev/null
         . "$slipway_file"
         slipway_claim && return 0

@@ -23,3 +23,8 @@ slipway_make_root() {
     nbd_release
     return 1
 }
+
+# Just before the system starts.
+slipway_pivot() {
+    slipway_relabel
+}

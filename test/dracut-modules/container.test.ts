@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ociArchive, tar } from './archives.ts';
@@ -36,6 +36,16 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       failure: (await readFile(join(path, 'failure'), 'utf8').catch(() => '')).trim(),
     };
   }
+
+  test('a method has what it does at the end, and not what a method before it does', async () => {
+    const { path, remove } = await scratch();
+    cleanups.push(remove);
+    await writeFile(join(path, '1.sh'), 'slipway_claim() { [ "$wanted" = 1 ]; }; slipway_pivot() { echo first; }');
+    await writeFile(join(path, '2.sh'), 'slipway_claim() { [ "$wanted" = 2 ]; }');
+    const script = `slipway_methods=${path}
+      for wanted in 1 2; do slipway_find_method && echo "$wanted: $(slipway_pivot)"; done`;
+    expect((await runLibrary(shell, path, script)).stdout).toBe('1: first\n2: \n');
+  });
 
   test('a tar archive becomes the root while it arrives', async () => {
     const result = await make((request, response) => sendFile(request, response, archive), digest);

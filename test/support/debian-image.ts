@@ -56,15 +56,22 @@ const SETTINGS: readonly Member[] = [
  * Makes an OCI layout of such a Debian; its packages are fetched once. Needs root, mmdebstrap and umoci.
  * @param folder where the layout goes
  * @param more a further layer
+ * @param extra packages beside {@link PACKAGES}, and what is done to the root ($1) then; systems with and without are kept apart
  * @returns how `slipway image build` is told of it
  */
-export async function debianLayout(suite: Suite, folder: string, more: readonly Member[] = []): Promise<string> {
-  const base = join(IMAGES, `${suite}-bootable.tar`);
+export async function debianLayout(
+  suite: Suite,
+  folder: string,
+  more: readonly Member[] = [],
+  { packages = [], hook }: { readonly packages?: readonly string[]; readonly hook?: string } = {},
+): Promise<string> {
+  const base = join(IMAGES, `${[suite, 'bootable', ...packages].join('-')}.tar`);
   const made = await stat(base).catch(() => undefined);
   if (!made) {
     await mkdir(IMAGES, { recursive: true });
     const options = LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`);
-    const include = `--include=${PACKAGES.join(',')}`;
+    if (hook !== undefined) options.push(`--customize-hook=${hook}`);
+    const include = `--include=${[...PACKAGES, ...packages].join(',')}`;
     await must('mmdebstrap', ['--quiet', '--variant=minbase', include, ...options, suite, `${base}.new.tar`]);
     await rename(`${base}.new.tar`, base);
   }
