@@ -9,7 +9,8 @@ import { createLab, type Lab, TOP } from '../support/lab.ts';
 import { powerOn } from '../support/machine.ts';
 import { reportOf } from '../support/roots.ts';
 
-// Debian with its own SELinux policy in force from the first process on, from every kind of root.
+// Debian with its own SELinux policy in force from the first process on: from a labelled image, and from a tree that the
+// node labels.
 
 const HUNG = 500;
 const LOGS = join(TOP, 'build/logs');
@@ -37,7 +38,6 @@ const SETTINGS = [
 
 const METHODS = {
   image: '{ method: image }',
-  lazy: '{ method: lazy }',
   'bootc-live': '{ method: bootc-live, source: "oci:labelled", rw: true }',
 };
 const MACS = Object.fromEntries(Object.keys(METHODS).map((method, i) => [method, `52:54:00:00:06:0${i}`]));
