@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildImage, IMAGES, LAB_ARGS } from '../support/images.ts';
+import { buildImage, IMAGES, LAB_ARGS, LAB_KERNEL_ARGS } from '../support/images.ts';
 import { createLab, type Lab, SERVER_ADDRESS } from '../support/lab.ts';
 import { powerOn } from '../support/machine.ts';
 import type { Row } from './table.ts';
@@ -23,12 +23,11 @@ interface Way {
   readonly seed?: string;
   /** Where the search begins, MiB: what it took once. */
   readonly first: number;
-  /** The most that it may take, MiB, by what the ways above took and the size of the squashfs image. */
+  /** The most that it may take, MiB, by what the ways above took (NaN: not measured) and the squashfs image's size. */
   readonly limit?: (took: ReadonlyMap<string, number>, size: number) => number;
 }
 
 const BASE = 'a disk: what kernel, initrd and userspace need';
-const OWN = 'bootc-live';
 const SEED = "bootc-live by its ancestor's modules";
 
 const oci = 'bookworm/root.oci';
@@ -37,22 +36,25 @@ const WAYS: readonly Way[] = [
   { name: BASE, root: { args: 'root=/dev/vda rootfstype=squashfs ro', disk: SQUASHFS }, first: 224 },
   {
     ...{ name: 'lazy, squashfs', root: '{ method: lazy, source: bookworm/rootfs.squashfs }', first: 224 },
-    limit: (took, size) => (took.get(BASE) ?? 0) + size,
+    limit: (took, size) => (took.get(BASE) ?? Number.NaN) + size,
   },
   {
     ...{ name: 'image, squashfs', root: '{ method: image, source: bookworm/rootfs.squashfs }', first: 288 },
-    limit: (took, size) => (took.get(BASE) ?? 0) + 1.3 * size,
+    limit: (took, size) => (took.get(BASE) ?? Number.NaN) + 1.3 * size,
   },
-  { name: OWN, root: `{ method: bootc-live, source: ${oci}, rw: true }`, first: 416 },
-  { name: 'bootc-live, zram', root: `{ method: bootc-live, source: ${oci}, rw: true, zram: 1G }`, first: 320 },
-  { name: 'container-root, tar.xz', root: '{ method: container-root, source: bookworm/rootfs.tar.xz }', first: 416 },
-  { name: 'live, squashfs', root: '{ method: live, source: bookworm/rootfs.squashfs }', first: 288 },
   {
     ...{ name: SEED, seed: 'bootc-live', first: 704 },
     root: {
       args: `root=bootc-live:http://${SERVER_ADDRESS}:8080/artifacts/${oci} rw bootc.quiet rd.neednet=1 ip=dhcp`,
     },
   },
+  {
+    ...{ name: 'bootc-live', root: `{ method: bootc-live, source: ${oci}, rw: true }`, first: 416 },
+    limit: (took) => 0.6 * (took.get(SEED) ?? Number.NaN),
+  },
+  { name: 'bootc-live, zram', root: `{ method: bootc-live, source: ${oci}, rw: true, zram: 1G }`, first: 320 },
+  { name: 'container-root, tar.xz', root: '{ method: container-root, source: bookworm/rootfs.tar.xz }', first: 416 },
+  { name: 'live, squashfs', root: '{ method: live, source: bookworm/rootfs.squashfs }', first: 288 },
 ];
 
 const mac = (i: number) => `52:54:00:00:05:0${i}`;
@@ -78,10 +80,13 @@ async function servedLine(lab: Lab, address: string): Promise<string> {
   return line;
 }
 
-/** The smallest memory with which a machine boots, MiB. */
+/**
+ * The smallest memory with which a machine boots, MiB.
+ * @throws if it boots with none that is tried
+ */
 async function leastOf(lab: Lab, i: number, { root, seed, first }: Way): Promise<number> {
   const served = typeof root === 'string';
-  const line = served ? await servedLine(lab, mac(i)) : `${root.args} console=ttyS0 norandmaps`;
+  const line = served ? await servedLine(lab, mac(i)) : [root.args, ...LAB_KERNEL_ARGS].join(' ');
   const initrd = seed === undefined ? join(FOLDER, 'initrd.img') : join(SEEDS ?? '', `${seed}.img`);
   const boots = async (memory: number) => {
     const machine = await powerOn(lab.network, {
@@ -106,9 +111,11 @@ async function leastOf(lab: Lab, i: number, { root, seed, first }: Way): Promise
     while (memory > STEP && (await boots(memory - STEP))) memory -= STEP;
     return memory;
   }
-  do memory += STEP;
-  while (memory < ENOUGH && !(await boots(memory)));
-  return memory;
+  while (memory < ENOUGH) {
+    memory += STEP;
+    if (await boots(memory)) return memory;
+  }
+  throw new Error(`it does not boot with ${memory} MB either`);
 }
 
 /** The least memory with which the lab's image boots, by root method, beside an ancestor's own module. */
@@ -127,13 +134,11 @@ export async function benchLeastMemory(print: (row: Row) => void): Promise<void>
       }
       const found = await leastOf(lab, i, way);
       took.set(way.name, found);
-      const limit = way.limit?.(took, size);
-      const share = (took.get(OWN) ?? Number.NaN) / found;
-      if (way.name === SEED) {
-        const figure = `${found} MB, of which ours takes ${share.toFixed(2)}`;
-        print({ work, target: 'ours at most 0.6 of it', figure, holds: share <= 0.6 });
-      } else if (limit === undefined) print({ work, target: '', figure: `${found} MB`, holds: undefined });
-      else print({ work, target: `<= ${limit.toFixed(0)} MB`, figure: `${found} MB`, holds: found <= limit });
+      const limit = way.limit?.(took, size) ?? Number.NaN;
+      const judged = Number.isNaN(limit)
+        ? { target: '', holds: undefined }
+        : { target: `<= ${limit.toFixed(0)} MB`, holds: found <= limit };
+      print({ work, figure: `${found} MB`, ...judged });
     }
   } finally {
     await lab.destroy();

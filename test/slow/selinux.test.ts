@@ -2,9 +2,9 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
-import { debianLayout } from '../support/debian-image.ts';
+import { debianLayout, reportProgram } from '../support/debian-image.ts';
 import { type Builder, createBuilder } from '../support/image-builder.ts';
-import { LAB_ARGS } from '../support/images.ts';
+import { LAB_KERNEL_ARGS } from '../support/images.ts';
 import { createLab, type Lab, TOP } from '../support/lab.ts';
 import { powerOn } from '../support/machine.ts';
 import { reportOf } from '../support/roots.ts';
@@ -18,24 +18,19 @@ const POLICY = ['selinux-policy-default', 'selinux-utils', 'policycoreutils'];
 /** What Debian's policy lacks: an overlay's files are open in the name of who mounted it, which is the kernel in an initrd. */
 const RULE = `echo '(allow domain kernel_t (fd (use)))' > "$1/tmp/overlay.cil" && chroot "$1" semodule -i /tmp/overlay.cil`;
 
-const REPORT = `#!/bin/sh
-. /etc/os-release
-report() { printf '\\rSLIPWAY-REPORT %s\\n' "$*"; }
-report "os=$VERSION_ID"
-report "enforcing=$(cat /sys/fs/selinux/enforce)"
+const REPORT = `report "enforcing=$(cat /sys/fs/selinux/enforce)"
 report "init=$(tr -d '\\0' < /proc/1/attr/current)"
 for file in / /usr/bin/passwd /etc/shadow /var/log; do
     report "label=$file $(stat -c %C "$file")"
 done
-report "failed=$(systemctl --failed --plain --no-legend | cut -d ' ' -f 1 | tr '\\n' ' ')"
-report end
-`;
+report "failed=$(systemctl --failed --plain --no-legend | cut -d ' ' -f 1 | tr '\\n' ' ')"`;
 
 const SETTINGS = [
   { name: 'etc/selinux/config', content: 'SELINUX=enforcing\nSELINUXTYPE=default\n' },
-  { name: 'usr/local/sbin/slipway-report', content: REPORT, mode: 0o755 },
+  reportProgram(REPORT),
 ];
 
+const ARGS = [...LAB_KERNEL_ARGS, 'security=selinux', 'selinux=1', 'enforcing=1'];
 const METHODS = {
   image: '{ method: image }',
   'bootc-live': '{ method: bootc-live, source: "oci:labelled", rw: true }',
@@ -58,10 +53,7 @@ server: { interface: eth0 }
 artifacts: ${builder.artifacts}
 images:
 ${Object.entries(METHODS)
-  .map(
-    ([method, root]) =>
-      `  ${method}: { build: labelled, root: ${root}, args: ${LAB_ARGS.replace(']', ', security=selinux, selinux=1, enforcing=1]')} }`,
-  )
+  .map(([method, root]) => `  ${method}: { build: labelled, root: ${root}, args: [${ARGS.join(', ')}] }`)
   .join('\n')}
 nodes:
 ${Object.keys(METHODS)

@@ -31,20 +31,27 @@ StandardOutput=tty
 TTYPath=/dev/console
 `;
 
-/** The variable's fifth byte is its value (efivarfs puts four of attributes before it). */
-const REPORT = `#!/bin/sh
+/** The program that reports. `body`: shell, in which `report KEY=VALUE` says something. */
+export const reportProgram = (body: string): Member => ({
+  name: 'usr/local/sbin/slipway-report',
+  content: `#!/bin/sh
 . /etc/os-release
 report() { printf '\\rSLIPWAY-REPORT %s\\n' "$*"; }
 report "os=$VERSION_ID"
-report "secureboot=$(od -An -t u1 -j 4 /sys/firmware/efi/efivars/SecureBoot-* | tr -d ' ')"
-report "lockdown=$(cat /sys/kernel/security/lockdown)"
+${body}
 report end
-`;
+`,
+  mode: 0o755,
+});
+
+/** The variable's fifth byte is its value (efivarfs puts four of attributes before it). */
+const REPORT = `report "secureboot=$(od -An -t u1 -j 4 /sys/firmware/efi/efivars/SecureBoot-* | tr -d ' ')"
+report "lockdown=$(cat /sys/kernel/security/lockdown)"`;
 
 const SETTINGS: readonly Member[] = [
   { name: 'etc/dracut.conf.d/small.conf', content: DRACUT_SETTINGS },
   { name: 'etc/systemd/system/report.service', content: REPORT_UNIT },
-  { name: 'usr/local/sbin/slipway-report', content: REPORT, mode: 0o755 },
+  reportProgram(REPORT),
   {
     name: 'etc/systemd/system/multi-user.target.wants/report.service',
     type: 'symlink',

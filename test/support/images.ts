@@ -39,7 +39,9 @@ export const LAB_METHODS = Object.keys(ROOTS) as readonly LabMethod[];
  * Kernel arguments of every machine of the lab. norandmaps: QEMU keeps what it translated of a page for each address that
  * the page was seen at, and then takes up to minutes to clear it; real machines do not.
  */
-export const LAB_ARGS = '[console=ttyS0, norandmaps]';
+export const LAB_KERNEL_ARGS = ['console=ttyS0', 'norandmaps'] as const;
+/** The same as YAML. */
+export const LAB_ARGS = `[${LAB_KERNEL_ARGS.join(', ')}]`;
 
 /** The `images:` entry of a suite and root method. */
 export function imageYaml(suite: Suite, method: LabMethod): string {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CPU, type Machine, OVMF } from './machine.ts';
 import { start } from './process.ts';
+import { type Report, reportOf } from './roots.ts';
 
 /** A virtual machine that boots from a disk, without any network. */
 export interface MediaMachineSpec {
@@ -57,14 +58,13 @@ export const HUNG = 600;
  * @returns what it reported
  * @throws with the console's end
  */
-export async function bootMedia(spec: MediaMachineSpec): Promise<Readonly<Record<string, string>>> {
+export async function bootMedia(spec: MediaMachineSpec): Promise<Report> {
   const machine = await powerOnMedia(spec);
   try {
     const [ending] = await machine.console.until(/SLIPWAY-REPORT end|Kernel panic|the boot stops here|Shell>/, HUNG);
     const { output } = machine.console;
     if (!ending.endsWith('end')) throw new Error(`it does not boot:\n${output.slice(-3000)}`);
-    const lines = output.matchAll(/SLIPWAY-REPORT ([a-z]+)=(.*?)\r?$/gm);
-    return Object.fromEntries([...lines].map(([, key = '', value = '']) => [key, value]));
+    return reportOf(output);
   } finally {
     await machine.off();
   }
