@@ -21,7 +21,7 @@ import { lazyRoots, type Means, type World, worldRegistry, worldScripts } from '
 const GRACE_MS = 10_000;
 
 /** What downloads may hold in buffers unless the configuration says otherwise, MiB. */
-const BUFFER_MEMORY = 64;
+const BUFFER_MEMORY = 32;
 /** HTTP workers unless the configuration says otherwise: more would wait for the network. */
 const MOST_WORKERS = 8;
 /** The program of an HTTP worker: beside this file, as it is or compiled. */

@@ -112,7 +112,24 @@ slipway_find_method() {
         . "$slipway_file"
         slipway_claim && return 0
     done
-    return 1
+    slipway_claim_missing
+}
+
+# Takes the boot on, to end it with a message, if root= is of a method that this initrd was made without: dracut itself
+# would say no more than that it is not known.
+slipway_claim_missing() {
+    slipway_source=$(getarg root=)
+    case $slipway_source in
+        bootc-live:?*) slipway_method=bootc-live ;;
+        slipway:?*) slipway_method=slipway-image ;;
+        slipway+nbd:?*) slipway_method=slipway-nbd ;;
+        *) return 1 ;;
+    esac
+    # shellcheck disable=SC2317
+    slipway_make_root() {
+        slipway_failed "this initrd has no dracut module $slipway_method, which root=$slipway_source needs" \
+            "Make the initrd again with it (slipway-nbd needs nbd-client and dmsetup, bootc-live needs jq), or choose another root method."
+    }
 }
 
 # Whether $1 names something that must be fetched over the network.

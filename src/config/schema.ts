@@ -279,7 +279,7 @@ const http = {
     .describe('Whether the kernel may send files by itself, which costs least. Default: true, where it can.'),
   buffer_memory: wholeNumber(1, 65_536, ' of MiB')
     .optional()
-    .describe('What all downloads together may hold in buffers, in MiB. Default: 64.'),
+    .describe('What all downloads together may hold in buffers, in MiB. Default: 32.'),
   url: text(/^https?:\/\/[A-Za-z0-9.-]+(?::[0-9]{1,5})?\/?$/, 'a URL without a path, such as http://boot.example.net')
     .optional()
     .describe("What nodes are told where a proxy stands in front. Default: this server's address and port."),

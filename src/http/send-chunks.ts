@@ -5,7 +5,7 @@ import type { SendRange } from './send.ts';
 /** Bytes read and written at a time when few download. */
 const LARGEST = 512 * 1024;
 /** The same when very many do. */
-const SMALLEST = 16 * 1024;
+const SMALLEST = 8 * 1024;
 
 /**
  * Makes a sender that reads a piece and writes it to the socket itself, which costs half of what the response's own

@@ -73,4 +73,26 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(await value(`${link}; slipway_root_has $slipway_root /sbin/init`)).toBe('1:');
     expect(await value(`${tree}; slipway_root_has $slipway_root /sbin/init`)).toBe('1:');
   });
+
+  test.each([
+    ['slipway+nbd:192.0.2.1:10809/00', 'slipway-nbd'],
+    ['slipway:http://192.0.2.1/x', 'slipway-image'],
+    ['bootc-live:/root.oci', 'bootc-live'],
+  ])('root=%s is refused by an initrd that lacks its module', async (root, name) => {
+    const script = `
+      slipway_methods=$slipway_run/methods; mkdir $slipway_methods
+      echo 'slipway_claim() { return 1; }' > $slipway_methods/other.sh
+      getarg() { [ $1 = root= ] && echo '${root}'; }
+      slipway_find_method && ! slipway_make_root && cat $slipway_run/failure`;
+    expect(await value(script)).toBe(`0:this initrd has no dracut module ${name}, which root=${root} needs`);
+  });
+
+  test.each(['/dev/sda1', 'live:http://192.0.2.1/x', 'slipway', ''])('root=%s is left to others', async (root) => {
+    const script = `
+      slipway_methods=$slipway_run/methods; mkdir $slipway_methods
+      echo 'slipway_claim() { return 1; }' > $slipway_methods/other.sh
+      getarg() { echo '${root}'; }
+      slipway_find_method`;
+    expect(await value(script)).toBe('1:');
+  });
 });
