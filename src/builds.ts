@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pinImageArchive } from './archives.ts';
 import type { Store } from './artifacts/store.ts';
 import { type BuiltFiles, readBuiltFiles } from './images/built-files.ts';
-import { ROOT_FILES } from './images/output-files.ts';
 import type { Pin } from './model/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf } from './model/build.ts';
 import type { RecordEvent } from './model/event.ts';
 import type { Image } from './model/image.ts';
+import { ROOT_FILES } from './model/root-kind.ts';
 
 /** For how long a build is taken for the one in force without a look at it, milliseconds. */
 const LOOK_EVERY = 500;
@@ -191,7 +191,7 @@ export function createBuilds({ store, record, monotonic, pauseMs = PAUSE }: Buil
 }
 
 /** The file of a build that is its archive. */
-const archiveIn = (files: Build['files']): string => (files.has(ROOT_FILES.oci.file) ? ROOT_FILES.oci.file : ARCHIVE);
+const archiveIn = (files: Build['files']): string => (files.has(ROOT_FILES.oci) ? ROOT_FILES.oci : ARCHIVE);
 
 /** The files of a build that an image's machines fetch. */
 function needsOf(image: Image, name: string, build: Pick<Build, 'files'>): readonly string[] {

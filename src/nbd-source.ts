@@ -1,4 +1,5 @@
 import type { Tree } from './artifacts/trees.ts';
+import { isSha256 } from './model/sha256.ts';
 import { BLOCK } from './model/verity.ts';
 import type { Export, Exports } from './nbd/export.ts';
 import { lazyRoots, type World } from './world.ts';
@@ -14,7 +15,7 @@ export function nbdExports(world: () => World): Exports {
     open: async (name) => {
       const { store } = world();
       // Whatever the folder has may be read by HTTP too; here it costs a tree.
-      if (!/^[0-9a-f]{64}$/.test(name)) return undefined;
+      if (!isSha256(name)) return undefined;
       const opened = await store.openBlob(name);
       if (!opened.ok) return undefined;
       const { file } = opened;

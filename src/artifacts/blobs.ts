@@ -4,9 +4,10 @@ import { chmod, copyFile, link, readdir, rename, rm, stat } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import type { RecordEvent } from '../model/event.ts';
 import type { OpenFile } from '../model/open-file.ts';
+import { isSha256 } from '../model/sha256.ts';
 import { isInability, makeFolders } from './folders.ts';
 import type { Hasher } from './hash.ts';
-import { isDigest, type Pinned } from './index-file.ts';
+import type { Pinned } from './index-file.ts';
 import { type Located, lease, openInside } from './open-file.ts';
 import { versionAt } from './stat.ts';
 import { type FileVersion, relate, sameBytes, sameFile } from './version.ts';
@@ -224,7 +225,7 @@ async function takeStock(folder: string, known: ReadonlyMap<string, Pinned>, now
     throw error;
   }
   for (const name of names) {
-    if (isDigest(name)) {
+    if (isSha256(name)) {
       const { size } = await stat(join(folder, name));
       blobs.set(name, { size, version: known.get(name)?.version, kept: true, readers: 0, lastUsed: now });
     } else if (name.endsWith('.new')) {

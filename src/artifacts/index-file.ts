@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Pin } from '../model/boot-plan.ts';
+import { isSha256 } from '../model/sha256.ts';
 import { type FileVersion, versionFromJson, versionToJson } from './version.ts';
 import { writeWhole } from './write-whole.ts';
 
@@ -29,15 +30,10 @@ function fromJson(json: unknown): Map<string, Pinned> | undefined {
   for (const row of json) {
     const [name, digest, numbers] = Array.isArray(row) ? row : [];
     const version = versionFromJson(numbers);
-    if (typeof name !== 'string' || typeof digest !== 'string' || !isDigest(digest) || !version) return undefined;
+    if (typeof name !== 'string' || typeof digest !== 'string' || !isSha256(digest) || !version) return undefined;
     entries.set(name, { pin: { digest, size: version.size }, version });
   }
   return entries;
-}
-
-/** Whether a text is a SHA-256 in the spelling that the store uses. */
-export function isDigest(text: string): boolean {
-  return /^[0-9a-f]{64}$/.test(text);
 }
 
 /** Reads the index; undefined where there is none or it is not whole. It is a cache: nothing is lost but time. */

@@ -2,9 +2,9 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Pin } from '../model/boot-plan.ts';
 import type { FilePart, OpenFile, OpenResult } from '../model/open-file.ts';
+import { isSha256 } from '../model/sha256.ts';
 import { isInability, makeFolders } from './folders.ts';
 import type { Hasher } from './hash.ts';
-import { isDigest } from './index-file.ts';
 import { joinParts } from './parts.ts';
 import { shareRunning } from './share-running.ts';
 import { writeWhole } from './write-whole.ts';
@@ -62,7 +62,7 @@ function fromJson(text: string): Recipe | undefined {
   for (const item of list) {
     const [digest, first, length] = Array.isArray(item) ? item : [];
     if (typeof item === 'string') pieces.push({ bytes: Buffer.from(item, 'base64') });
-    else if (typeof digest === 'string' && isDigest(digest) && isCount(first) && isCount(length)) {
+    else if (typeof digest === 'string' && isSha256(digest) && isCount(first) && isCount(length)) {
       pieces.push({ digest, first, length });
     } else return undefined;
   }
@@ -75,7 +75,7 @@ async function readRecipes(folder: string): Promise<Map<string, Recipe>> {
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
     const digest = name.replace(/\.json$/, '');
-    if (!isDigest(digest)) continue;
+    if (!isSha256(digest)) continue;
     try {
       const recipe = fromJson(await readFile(join(folder, name), 'utf8'));
       if (recipe) recipes.set(digest, recipe);

@@ -62,8 +62,6 @@ export interface Store {
    * the one before, if that is still whole.
    */
   pin(path: string): Promise<PinResult>;
-  /** Pins several files, and gives what came of each. */
-  pinAll(paths: Iterable<string>): Promise<ReadonlyMap<string, PinResult>>;
   /**
    * The version of a file that is put together from versions pinned here, and read so by {@link openBlob}.
    * @param origin what decides the pieces
@@ -244,10 +242,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     open,
     openBlob,
     pin,
-    pinAll: async (paths) => {
-      const results = await Promise.all([...new Set(paths)].map(async (path) => [path, await pin(path)] as const));
-      return new Map(results);
-    },
     pinMade: async (origin, pieces) => {
       const pin = await made.pin(origin, pieces);
       if (pin) use(pin.digest);

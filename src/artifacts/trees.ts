@@ -2,10 +2,10 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { RecordEvent } from '../model/event.ts';
 import type { NotOpened, OpenFile, OpenResult } from '../model/open-file.ts';
+import { isSha256 } from '../model/sha256.ts';
 import { BLOCK, type Verity } from '../model/verity.ts';
 import { isInability, makeFolders } from './folders.ts';
 import { buildTree, checkTree, dataBlocks, emptyLeaves, hashBlocks } from './hash-tree.ts';
-import { isDigest } from './index-file.ts';
 import { shareRunning } from './share-running.ts';
 import { writeWhole } from './write-whole.ts';
 
@@ -117,7 +117,7 @@ export function openTrees(
         unkept.delete(digest);
       }
       for (const name of await readdir(folder).catch(() => [])) {
-        if (isDigest(name) && exists(name)) continue;
+        if (isSha256(name) && exists(name)) continue;
         if (name.endsWith('.new') && running.has(name.slice(0, 64))) continue;
         await rm(join(folder, name), { force: true });
       }

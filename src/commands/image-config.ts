@@ -1,6 +1,6 @@
 import { loadConfig } from '../config/load.ts';
-import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../images/output-files.ts';
 import type { Config } from '../model/config.ts';
+import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../model/root-kind.ts';
 import { Unusable } from '../unusable.ts';
 import { usedArtifacts, usedBuilds } from '../world.ts';
 
@@ -20,6 +20,6 @@ export function rootsInUse(config: Config, name: string): readonly RootKind[] {
   // Whoever takes any root asks for none.
   const anyRoot = usedBuilds(config).filter(({ build }) => new Set(build?.roots.map(({ method }) => method)).size > 1);
   const used = usedArtifacts(config, new Map(anyRoot.map((image) => [image.name, 'missing' as const])));
-  const kinds = ROOT_KINDS.filter((kind) => used.some(({ path }) => path === `${name}/${ROOT_FILES[kind].file}`));
+  const kinds = ROOT_KINDS.filter((kind) => used.some(({ path }) => path === `${name}/${ROOT_FILES[kind]}`));
   return kinds.length > 0 ? kinds : ['oci'];
 }

@@ -1,4 +1,5 @@
 import { isBuildName } from '../model/build.ts';
+import { ROOT_FILES } from '../model/root-kind.ts';
 import type { Finding } from './issues.ts';
 import { formatPath, type Path } from './wording.ts';
 
@@ -16,24 +17,26 @@ const section = (value: unknown): Section => (isSection(value) ? value : {});
 /** What stands for the file of a build that goes with a root's method. */
 export const buildSource = (build: string): string => `build:${build}`;
 
-/** The files of a build that can be the root for a method, the best first; `oci:` is made while it is sent. */
+/** An archive that is made of the build's blobs while it is sent. */
+const MADE = 'oci:';
+/** The files of a build that can be the root for a method, the best first. */
 const FILES: Readonly<Record<string, readonly string[]>> = {
-  image: ['rootfs.squashfs', 'rootfs.erofs'],
-  live: ['rootfs.squashfs', 'rootfs.erofs'],
-  lazy: ['rootfs.squashfs', 'rootfs.erofs'],
-  'bootc-live': ['root.oci', 'oci:'],
-  'container-root': ['rootfs.tar.zst', 'root.oci', 'oci:'],
+  image: [ROOT_FILES.squashfs, ROOT_FILES.erofs],
+  live: [ROOT_FILES.squashfs, ROOT_FILES.erofs],
+  lazy: [ROOT_FILES.squashfs, ROOT_FILES.erofs],
+  'bootc-live': [ROOT_FILES.oci, MADE],
+  'container-root': [ROOT_FILES['tar.zst'], ROOT_FILES.oci, MADE],
 };
 /** What is taken where no root is configured: what needs least memory first, and last what is always there. */
 const PREFERENCE: readonly (readonly [method: string, file: string])[] = [
-  ['image', 'rootfs.squashfs'],
-  ['image', 'rootfs.erofs'],
-  ['bootc-live', 'root.oci'],
-  ['container-root', 'rootfs.tar.zst'],
-  ['bootc-live', 'oci:'],
+  ['image', ROOT_FILES.squashfs],
+  ['image', ROOT_FILES.erofs],
+  ['bootc-live', ROOT_FILES.oci],
+  ['container-root', ROOT_FILES['tar.zst']],
+  ['bootc-live', MADE],
 ];
 
-const sourceOf = (build: string, file: string) => (file === 'oci:' ? `oci:${build}` : `${build}/${file}`);
+const sourceOf = (build: string, file: string) => (file === MADE ? `${MADE}${build}` : `${build}/${file}`);
 
 /** The sources that a root may have: those that go with the method in place of {@link buildSource}, else its own. */
 export function sourcesOf(build: string, method: string, source: string): readonly string[] {

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
+import { hexOfDigest } from '../model/sha256.ts';
 import type { HttpDeps, RegistryManifest } from './deps.ts';
 import { decodedPath, requestDetails } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
@@ -69,7 +70,7 @@ export function registryRoute(deps: HttpDeps, serve: ServeFile): RequestHandler 
       return refuse(request, response, 404, 'MANIFEST_UNKNOWN', 'no such image, or not of that tag or digest');
     }
     if (what !== 'blobs') return refuse(request, response, 404, 'NAME_UNKNOWN', 'no such image');
-    const [, digest] = /^sha256:([0-9a-f]{64})$/.exec(reference) ?? [];
+    const digest = hexOfDigest(reference);
     const opened = digest === undefined ? undefined : await registry.blob(digest);
     if (digest === undefined || !opened?.ok) return refuse(request, response, 404, 'BLOB_UNKNOWN', 'no such blob');
     await serve(request, response, opened.file, {

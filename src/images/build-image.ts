@@ -1,5 +1,6 @@
 import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ROOT_FILES, type RootKind } from '../model/root-kind.ts';
 import { currentBuild, makeWorkFolder, type Places, placesOf, publish, removeAbandoned } from './atomic-folder.ts';
 import { DiskFull, isDiskFull } from './disk-full.ts';
 import { type FetchedImage, fetchImage } from './fetch-image.ts';
@@ -10,7 +11,7 @@ import { type Kernel, pickKernel } from './kernel.ts';
 import { hashFile, type LayerFile, openLayer } from './layer-files.ts';
 import { type BuildManifest, type BuiltFile, type BuiltRoot, type BuiltSource, memoryNeeded } from './manifest.ts';
 import { BadImage, type OciImage } from './oci-image.ts';
-import { type Flat, ROOT_FILES, type RootKind, writeContent, writeRoot } from './output-files.ts';
+import { type Flat, ROOT_TOOLS, writeContent, writeRoot } from './output-files.ts';
 import type { Progress } from './progress.ts';
 import { labelled, readPolicy } from './selinux-policy.ts';
 import type { ImageSource } from './source.ts';
@@ -196,7 +197,7 @@ async function writeFiles(
   const initrd = await describe(out, 'initrd.img');
   const roots: Partial<Record<RootKind, BuiltRoot>> = {};
   for (const kind of options.roots) {
-    const { file } = ROOT_FILES[kind];
+    const file = ROOT_FILES[kind];
     progress.begin(
       kind,
       `writing ${file}`,
@@ -227,7 +228,7 @@ async function writeFiles(
 async function toolVersions({ source, roots }: BuildOptions, tools: Tools): Promise<Readonly<Record<string, string>>> {
   const needed = new Set([
     ...(source.kind === 'skopeo' ? ['skopeo'] : ['zstd']),
-    ...roots.flatMap((kind) => ROOT_FILES[kind].tools),
+    ...roots.flatMap((kind) => ROOT_TOOLS[kind]),
   ]);
   return Object.fromEntries(
     await Promise.all([...needed].sort().map(async (tool) => [tool, await tools.version(tool)] as const)),

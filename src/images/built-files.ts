@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hexOfDigest, isSha256 } from '../model/sha256.ts';
 import { type BuiltFile, parseManifest } from './manifest.ts';
 
 /** What a build's manifest says of its files. */
@@ -14,7 +15,7 @@ export interface BuiltFiles {
 }
 
 const isFile = ({ file, sha256, size }: BuiltFile): boolean =>
-  /^[\w][\w.-]*$/.test(file) && /^[0-9a-f]{64}$/.test(sha256) && Number.isSafeInteger(size) && size >= 0;
+  /^[\w][\w.-]*$/.test(file) && isSha256(sha256) && Number.isSafeInteger(size) && size >= 0;
 
 /**
  * Reads what a name among the artifacts stands for: a build's folder, or a copy of one.
@@ -34,7 +35,7 @@ export async function readBuiltFiles(artifacts: string, name: string): Promise<B
     if (!manifest) return undefined;
     const { kernel, initrd, roots, source } = manifest;
     const files = [kernel, initrd, ...Object.values(roots)];
-    const image = /^sha256:([0-9a-f]{64})$/.exec(source.digest)?.[1];
+    const image = hexOfDigest(source.digest);
     if (!files.every(isFile) || image === undefined) return undefined;
     return {
       id: createHash('sha256').update(text).digest('hex'),

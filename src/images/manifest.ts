@@ -1,4 +1,4 @@
-import type { RootKind } from './output-files.ts';
+import type { RootKind } from '../model/root-kind.ts';
 
 /** A file of a build. */
 export interface BuiltFile {

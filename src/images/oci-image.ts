@@ -1,3 +1,5 @@
+import { hexOfDigest } from '../model/sha256.ts';
+
 /** A blob as an image's manifest names it. */
 export interface Descriptor {
   readonly mediaType: string;
@@ -38,10 +40,10 @@ function parse(text: string, what: string): Readonly<Record<string, unknown>> {
 
 /** The hex digits of a SHA-256 digest: the name of a blob's file. */
 export function digestHex(digest: string): string {
-  const match = /^sha256:([0-9a-f]{64})$/.exec(digest);
-  if (!match?.[1])
+  const hex = hexOfDigest(digest);
+  if (hex === undefined)
     throw new BadImage(`the image names a blob by ${JSON.stringify(digest)}, which is no SHA-256 digest`);
-  return match[1];
+  return hex;
 }
 
 function descriptor(value: unknown): Descriptor {

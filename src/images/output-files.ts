@@ -1,5 +1,6 @@
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ROOT_FILES, type RootKind } from '../model/root-kind.ts';
 import type { ByteSource } from './byte-source.ts';
 import { type FetchedImage, uuidOf } from './fetch-image.ts';
 import { contentBytes, type FileTree, type FlattenOptions, flatEntries, writeTar } from './flatten.ts';
@@ -11,16 +12,12 @@ import { ToolFailed, type Tools } from './tool-run.ts';
 import type { Content, Inode } from './tree.ts';
 import { writePieces } from './write-pieces.ts';
 
-/** The forms in which a root file system can be written. */
-export const ROOT_KINDS = ['squashfs', 'erofs', 'tar.zst', 'oci'] as const;
-export type RootKind = (typeof ROOT_KINDS)[number];
-
-/** The file of each form, and the programs that make it. */
-export const ROOT_FILES: Readonly<Record<RootKind, { readonly file: string; readonly tools: readonly string[] }>> = {
-  squashfs: { file: 'rootfs.squashfs', tools: ['fakeroot', 'mksquashfs', 'sqfstar'] },
-  erofs: { file: 'rootfs.erofs', tools: ['fakeroot', 'tar', 'mkfs.erofs'] },
-  'tar.zst': { file: 'rootfs.tar.zst', tools: ['zstd'] },
-  oci: { file: 'root.oci', tools: [] },
+/** The programs that make each form. */
+export const ROOT_TOOLS: Readonly<Record<RootKind, readonly string[]>> = {
+  squashfs: ['fakeroot', 'mksquashfs', 'sqfstar'],
+  erofs: ['fakeroot', 'tar', 'mkfs.erofs'],
+  'tar.zst': ['zstd'],
+  oci: [],
 };
 
 /** What all forms are made from. */
@@ -224,7 +221,7 @@ const WRITERS: Readonly<Record<RootKind, (flat: Flat, path: string, options: Out
  * @throws ToolFailed, MissingTool; the operating system's error
  */
 export function writeRoot(kind: RootKind, flat: Flat, options: OutputOptions): Promise<void> {
-  return WRITERS[kind](flat, join(options.folder, ROOT_FILES[kind].file), options);
+  return WRITERS[kind](flat, join(options.folder, ROOT_FILES[kind]), options);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { isBuildName } from '../model/build.ts';
 import type { OpenFile, OpenResult } from '../model/open-file.ts';
+import { hexOfDigest } from '../model/sha256.ts';
 import { NameTaken, placesOf } from './atomic-folder.ts';
 import { listImages, readImage } from './image-list.ts';
 
@@ -83,7 +84,7 @@ export function createServedImages(artifacts: string, open: (path: string) => Pr
   return {
     names: async () => (await listImages(places)).map(({ name }) => name),
     manifest: async (name, wanted) => {
-      const [, digest] = /^sha256:([0-9a-f]{64})$/.exec(wanted ?? (await current(name)) ?? '') ?? [];
+      const digest = hexOfDigest(wanted ?? (await current(name)) ?? '');
       if (digest === undefined) return undefined;
       const opened = await blob(digest);
       const text = opened.ok ? await readText(opened.file) : undefined;

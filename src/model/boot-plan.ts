@@ -2,6 +2,7 @@ import type { Match } from './config.ts';
 import type { Image, Root, Source } from './image.ts';
 import { hyphenated, type Mac } from './mac.ts';
 import type { OnFailure, Variable } from './node.ts';
+import { ROOT_FILES } from './root-kind.ts';
 import { baseUrl, type ServerIdentity } from './server.ts';
 import type { Verity } from './verity.ts';
 
@@ -96,7 +97,7 @@ function download(source: Source, pins: Pins, base: string): Download {
   const path = keyOf(source);
   const pin = pins.get(path);
   if (!pin) throw new Error(`no pin for artifact ${path}`);
-  const name = source.kind === 'image' ? 'root.oci' : path.replace(/.*\//, '');
+  const name = source.kind === 'image' ? ROOT_FILES.oci : path.replace(/.*\//, '');
   return { url: `${base}/blobs/sha256/${pin.digest}/${encodeName(name)}`, name, sha256: pin.digest, bytes: pin.size };
 }
 

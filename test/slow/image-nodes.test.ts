@@ -102,7 +102,9 @@ beforeAll(async () => {
   await writeFile(join(folder, 'receiver.mjs'), RECEIVER);
   builder = await createBuilder();
   for (const suite of SUITES) {
-    const source = await debianLayout(suite, join(folder, suite), await lastLayer(), { packages: ['python3', 'nbd-client', 'dmsetup'] });
+    const source = await debianLayout(suite, join(folder, suite), await lastLayer(), {
+      packages: ['python3', 'nbd-client', 'dmsetup'],
+    });
     await builder.must(['build', source, '--name', suite, '--root', 'squashfs,erofs,tar.zst,oci']);
     const tree = join(folder, `${suite}-umoci`);
     await must('umoci', ['raw', 'unpack', '--image', source.replace(/^oci:/, ''), tree]);

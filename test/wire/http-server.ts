@@ -18,6 +18,6 @@ const send = createSender({ kernel: (await openKernel()).kernel, bufferMemory: 1
 const registry = { names: async () => undefined, manifest: async () => undefined, blob: store.openBlob };
 const app = createApp({ scripts, artifacts: store, bootFiles, registry, record, now: Date.now }, send);
 const server = await startHttp({ port: Number(port), host, app });
-const pins = await store.pinAll(process.argv.slice(5));
-console.log(JSON.stringify({ event: 'ready', listening: server.listening, pins: [...pins] }));
+const pins = await Promise.all(process.argv.slice(5).map(async (path) => [path, await store.pin(path)] as const));
+console.log(JSON.stringify({ event: 'ready', listening: server.listening, pins }));
 process.once('SIGTERM', () => server.stop(5000).then(() => store.close()));

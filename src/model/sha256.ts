@@ -1,0 +1,10 @@
+/** Whether a text is a SHA-256 in the only spelling that is used here: 64 lower-case hex digits. */
+export function isSha256(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
+
+/** The hex digits of a digest as OCI spells it, `sha256:…` (image-spec, descriptor.md); undefined for anything else. */
+export function hexOfDigest(digest: string): string | undefined {
+  const [algorithm, hex = '', ...more] = digest.split(':');
+  return algorithm === 'sha256' && more.length === 0 && isSha256(hex) ? hex : undefined;
+}
