@@ -54,7 +54,8 @@ function makeInode(entry: TarEntry, layer: number): Inode {
     case 'file':
       return { type: 'file', attributes, content: { layer, size: entry.size, extents: entry.extents } };
     case 'symlink':
-      return { type: 'symlink', attributes, target: entry.linkname };
+      // Linux gives all of them this mode (symlink(7)), whatever the archive says; EROFS would keep another.
+      return { type: 'symlink', attributes: { ...attributes, mode: 0o777 }, target: entry.linkname };
     case 'directory':
       return { type: 'directory', attributes, children: new Map() };
     case 'character':

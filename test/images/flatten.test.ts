@@ -208,3 +208,8 @@ describe('looking a path up', () => {
     expect(lookUp(tree, '/')?.type).toBe('directory');
   });
 });
+
+it('a symbolic link has the mode that Linux gives it', async () => {
+  const [, link] = flatEntries(await indexLayers(makeLayers([{ ...symlink('s', 'a'), mode: 0o644 }])));
+  expect(link?.entry.mode).toBe(0o777);
+});

@@ -87,13 +87,26 @@ interface Files {
 }
 
 /** umoci leaves the time of its work on directories. */
-function readFiles(json: string): Files {
-  const read: Files = JSON.parse(json);
-  for (const description of Object.values(read.files)) {
-    if (String(description[0]).startsWith('0o4')) description[4] = 'any';
-  }
-  return read;
-}
+const withoutTimes = ({ files, links }: Files): Files => ({
+  files: Object.fromEntries(
+    Object.entries(files).map(([path, each]) => {
+      const directory = String(each[0]).startsWith('0o4');
+      return [path, directory ? each.with(4, 'any') : each];
+    }),
+  ),
+  links,
+});
+
+/** squashfs has no place for ACLs. */
+const withoutAcls = ({ files, links }: Files): Files => ({
+  files: Object.fromEntries(
+    Object.entries(files).map(([path, each]) => {
+      const attributes = Object.entries(each[5] as object).filter(([name]) => !name.startsWith('system.posix_acl'));
+      return [path, each.with(5, Object.fromEntries(attributes))];
+    }),
+  ),
+  links,
+});
 
 beforeAll(async () => {
   await mkdir(LOGS, { recursive: true });
@@ -109,7 +122,7 @@ beforeAll(async () => {
     const tree = join(folder, `${suite}-umoci`);
     await must('umoci', ['raw', 'unpack', '--image', source.replace(/^oci:/, ''), tree]);
     const files = await must('python3', [join(TOP, 'test/support/image-files.py'), tree, 'seconds']);
-    expected.set(suite, readFiles(files));
+    expected.set(suite, withoutTimes(JSON.parse(files)));
     await rm(tree, { recursive: true });
   }
   lab = await createLab(`
@@ -146,9 +159,10 @@ describe.concurrent.each(SUITES)('%s', (suite) => {
       const [ending] = await machine.console.until(/FILES-SENT \d+|This machine has no root|Kernel panic/, HUNG);
       expect(ending).toBe('FILES-SENT 0');
       await receiver.until(/received/);
-      const [found, wanted] = [readFiles(await readFile(file, 'utf8')), expected.get(suite)];
+      const found = withoutTimes(JSON.parse(await readFile(file, 'utf8')));
+      const wanted = expected.get(suite) as Files;
       expect(Object.keys(found.files).length).toBeGreaterThan(3000);
-      expect(found).toEqual(wanted);
+      expect(found).toEqual(each.kind.startsWith('squashfs') ? withoutAcls(wanted) : wanted);
     } finally {
       await machine.off();
       await receiver.stop('SIGKILL');
