@@ -16,7 +16,8 @@ slipway_decompress() {
 }
 
 # Unpacks a tar archive, compressed or not, from standard input. $1: the directory. What matches the patterns in the file
-# $slipway_exclude is left out.
+# $slipway_exclude is left out. ACLs are extended attributes, as container tools write them: with --acls, tar would remove
+# those that are not noted in its own way.
 # Leaves the members' names, quoted as in C, in $slipway_work/members. Fails with the reason recorded.
 slipway_unpack() {
     {
@@ -25,7 +26,7 @@ slipway_unpack() {
         cat > /dev/null
     } | {
         LC_ALL=C tar -x -v -C "$1" -f - ${slipway_exclude:+"--exclude-from=$slipway_exclude"} --preserve-permissions --same-owner --numeric-owner --xattrs \
-            --xattrs-include='*' --acls --warning=no-timestamp --quoting-style=c \
+            --xattrs-include='*' --warning=no-timestamp --quoting-style=c \
             > "$slipway_work/members" 2> "$slipway_work/tar.err"
         echo $? > "$slipway_work/tar.status"
         cat > /dev/null

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { makeTar } from '../support/image-layers.ts';
 import { must } from '../support/process.ts';
 import { digest, tar } from './archives.ts';
 import { runLibrary, SHELLS, scratch } from './shell.ts';
@@ -10,6 +11,12 @@ const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
+
+/** user::rwx, group::r-x, group:4:r-x, mask::r-x, other::r-x, as Linux keeps it (include/uapi/linux/posix_acl_xattr.h). */
+const ACL = Buffer.from(
+  '02000000' + '01000700ffffffff' + '04000500ffffffff' + '0800050004000000' + '10000500ffffffff' + '20000500ffffffff',
+  'hex',
+).toString('latin1');
 
 const COMPRESSORS = [['cat'], ['gzip'], ['xz'], ['zstd', '-q']] as const;
 
@@ -30,6 +37,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       code,
       sum: `sha256:${sum}`,
       failure,
+      root: join(path, 'memory/root'),
       file: await readFile(join(path, 'memory/root/etc/motd'), 'utf8').catch(() => ''),
     };
   }
@@ -62,6 +70,14 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       expect(result.sum).toBe(digest(bytes));
     },
   );
+
+  test('ACLs are kept, which are extended attributes', async () => {
+    const xattrs = { 'system.posix_acl_default': ACL };
+    const { root, failure } = await unpack(makeTar([{ name: 'journal', type: 'directory', xattrs }]));
+    expect(failure).toBe('');
+    const found = await must('getfattr', ['--absolute-names', '-d', '-m', '-', '-e', 'base64', join(root, 'journal')]);
+    expect(found).toContain(`system.posix_acl_default=0s${Buffer.from(ACL, 'latin1').toString('base64')}`);
+  });
 
   test.each(COMPRESSORS.map((compressor) => [compressor] as const))(
     'an archive made with %s and cut short is refused',
