@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { debianLayout } from '../support/debian-image.ts';
 import { type Builder, createBuilder } from '../support/image-builder.ts';
 import type { Member } from '../support/image-layers.ts';
@@ -145,7 +145,7 @@ afterAll(async () => {
 });
 
 describe.concurrent.each(SUITES)('%s', (suite) => {
-  test.each(CASES.filter((each) => each.suite === suite))('has every file in a root of $kind', async (each) => {
+  test.for(CASES.filter((each) => each.suite === suite))('has every file in a root of $kind', async (each, context) => {
     const file = join(folder, `${each.name}.json`);
     const receiver = lab.network.start('server', process.execPath, [
       join(folder, 'receiver.mjs'),
@@ -154,7 +154,7 @@ describe.concurrent.each(SUITES)('%s', (suite) => {
     await receiver.until(/listening/);
     const log = join(LOGS, `files-${each.name}.log`);
     const machine = await powerOn(lab.network, { firmware: 'bios', mac: each.mac, memory: 2560, log });
-    onTestFailed(() => console.log(`${log} ends with:\n${machine.console.output.slice(-3000)}`));
+    context.onTestFailed(() => console.log(`${log} ends with:\n${machine.console.output.slice(-3000)}`));
     try {
       const [ending] = await machine.console.until(/FILES-SENT \d+|This machine has no root|Kernel panic/, HUNG);
       expect(ending).toBe('FILES-SENT 0');

@@ -1,6 +1,6 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildImage, IMAGES, LAB_ARGS, type Suite } from '../support/images.ts';
 import { createLab, type Lab, TOP } from '../support/lab.ts';
 import { powerOn } from '../support/machine.ts';
@@ -87,11 +87,11 @@ beforeAll(async () => {
 afterAll(() => lab?.destroy());
 
 describe.concurrent.each(SUITES)('%s', (suite) => {
-  test.each(CASES.filter((each) => each.suite === suite))('boots by $row.name', async ({ row, name, mac }) => {
+  test.for(CASES.filter((each) => each.suite === suite))('boots by $row.name', async ({ row, name, mac }, context) => {
     const log = join(LOGS, `${suite}-${row.name.replace(/[^a-z0-9]+/gi, '-')}.log`);
     const started = performance.now();
     const machine = await powerOn(lab.network, { firmware: 'bios', mac, memory: 1280, log });
-    onTestFailed(() =>
+    context.onTestFailed(() =>
       console.log(`${log} ends with:\n${machine.console.output.slice(-3000)}\n${daemon.output.slice(-2000)}`),
     );
     try {
