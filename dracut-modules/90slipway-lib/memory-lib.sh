@@ -3,15 +3,24 @@
 # It holds two directories: $slipway_root, the tree, and $slipway_store, for what is needed beside it for a while. Being
 # in one file system they have one limit, so that it is a full file system that ends a boot, and not the kernel.
 
-# What a system needs to go on, in KiB; the rest of the free memory is the root's.
-slipway_reserve=24576
-
-# What the root may take at most, in KiB.
-slipway_free_memory() {
-    slipway_kib=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo)
-    slipway_kib=$((slipway_kib - slipway_reserve))
+# What the root may take at most of $1 that are free, both in KiB. The rest is for the programs that fetch and unpack, and for
+# what the kernel keeps of each file, which counts for no file system: more than a tenth, where files are small.
+slipway_share() {
+    slipway_reserve=$(($1 / 8))
+    [ "$slipway_reserve" -gt 40960 ] || slipway_reserve=40960
+    slipway_kib=$(($1 - slipway_reserve))
     [ "$slipway_kib" -gt 4096 ] || slipway_kib=4096
     printf '%s\n' "$slipway_kib"
+}
+
+slipway_free_memory() {
+    slipway_share "$(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo)"
+}
+
+# Becomes a program that the kernel ends first where it has no memory left at all: the one that fills it.
+slipway_expendable() {
+    echo 1000 > /proc/self/oom_score_adj
+    exec "$@"
 }
 
 # Mounts. $1: where; then all other arguments of mount.
@@ -118,6 +127,6 @@ slipway_no_room() {
 
 # Keeps the bytes at standard input. $1: the file
 slipway_keep() {
-    cat > "$1" 2> "$slipway_work/keep.err" && return 0
+    (slipway_expendable cat > "$1" 2> "$slipway_work/keep.err") && return 0
     slipway_no_room
 }

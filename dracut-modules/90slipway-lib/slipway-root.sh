@@ -16,6 +16,9 @@ exec 9>&1
 
 slipway_find_method || exit 0
 
+# Whatever the kernel ends where memory runs out, this tells of it. Children take this over, but for the expendable ones.
+echo -1000 > /proc/self/oom_score_adj
+
 if slipway_is_url "$slipway_source"; then
     slipway_network "$slipway_source"
     case $? in

@@ -25,9 +25,9 @@ slipway_unpack() {
         # What tar leaves unread behind the end of the archive must not stop whoever sends it.
         cat > /dev/null
     } | {
-        LC_ALL=C tar -x -v -C "$1" -f - ${slipway_exclude:+"--exclude-from=$slipway_exclude"} --preserve-permissions --same-owner --numeric-owner --xattrs \
+        (export LC_ALL=C && slipway_expendable tar -x -v -C "$1" -f - ${slipway_exclude:+"--exclude-from=$slipway_exclude"} --preserve-permissions --same-owner --numeric-owner --xattrs \
             --xattrs-include='*' --warning=no-timestamp --quoting-style=c \
-            > "$slipway_work/members" 2> "$slipway_work/tar.err"
+            > "$slipway_work/members" 2> "$slipway_work/tar.err")
         echo $? > "$slipway_work/tar.status"
         cat > /dev/null
     }
@@ -38,9 +38,14 @@ slipway_unpack() {
     fi
 }
 
+# Whether the archive just unpacked was too big: no space was left for tar, or no memory.
+slipway_was_too_big() {
+    [ "$(cat "$slipway_work/tar.status")" = 137 ] || grep -q 'No space left' "$slipway_work/tar.err"
+}
+
 # Records why an archive could not be unpacked. $1: what the failing program said.
 slipway_unpack_error() {
-    if grep -q 'No space left' "$slipway_work/tar.err"; then
+    if slipway_was_too_big; then
         slipway_no_room
     else
         slipway_failed "the archive cannot be unpacked: $(head -n 1 "$1")" \

@@ -15,7 +15,7 @@ oci_unpack_layer() {
     # The digest first: where it is wrong, whatever tar complained of is only the consequence.
     slipway_check_digest "${2#sha256:}" "$oci_found" "layer $2 of $slipway_source" || return 1
     if [ "$oci_status" -ne 0 ]; then
-        oci_clear_directories "$1" && return 4
+        slipway_was_too_big || ! oci_clear_directories "$1" || return 4
         return 1
     fi
     oci_apply_whiteouts "$1"

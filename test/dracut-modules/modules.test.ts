@@ -50,6 +50,14 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(await value(`slipway_url_host '${url}'`)).toBe(`0:${host}`);
   });
 
+  test.each([
+    ['8000000', '7000000'],
+    ['250000', '209040'],
+    ['30000', '4096'],
+  ])('of %s KiB that are free, the root may take %s', async (free, share) => {
+    expect(await value(`slipway_share ${free}`)).toBe(`0:${share}`);
+  });
+
   test('the pauses between tries double up to a limit', async () => {
     const script = 'slipway_pause=16; for try in 1 2 3 4 5 6 7 8; do slipway_backoff $try; done';
     expect((await value(script)).replace(/\s+/g, ' ')).toBe('0:1 2 4 8 16 16 16 16');

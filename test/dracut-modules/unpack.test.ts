@@ -71,6 +71,17 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     },
   );
 
+  test('what the kernel ends for want of memory is told of as such', async () => {
+    const { path, remove } = await scratch();
+    cleanups.push(remove);
+    const script = `
+      mkdir ${path}/bin && printf '#!/bin/sh\nkill -9 $$\n' > ${path}/bin/tar && chmod +x ${path}/bin/tar
+      PATH=${path}/bin:$PATH
+      head -c 9999999 /dev/zero | slipway_unpack $slipway_root`;
+    expect((await runLibrary(shell, path, script)).code).toBe(1);
+    expect(await readFile(join(path, 'failure'), 'utf8')).toContain('does not fit into its memory');
+  });
+
   test('ACLs are kept, which are extended attributes', async () => {
     const xattrs = { 'system.posix_acl_default': ACL };
     const { root, failure } = await unpack(makeTar([{ name: 'journal', type: 'directory', xattrs }]));
