@@ -6,7 +6,7 @@ import { writeManyNodes } from './many-nodes.ts';
 import type { PaceResult } from './pace.ts';
 import { median, type Row } from './table.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 /** Asks for the scripts of all nodes in turn. */
 const LUA = (nodes: number) => `
