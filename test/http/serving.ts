@@ -134,7 +134,8 @@ export class Download {
     const chunks = [this.first];
     this.socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     this.socket.resume();
-    await new Promise((resolve) => this.socket.once('close', resolve));
+    // A reset may have ended it before anybody read on.
+    if (!this.socket.closed) await new Promise((resolve) => this.socket.once('close', resolve));
     const all = Buffer.concat(chunks);
     return all.subarray(all.indexOf('\r\n\r\n') + 4);
   }
