@@ -5,6 +5,5 @@ export function isSha256(text: string): boolean {
 
 /** The hex digits of a digest as OCI spells it, `sha256:…` (image-spec, descriptor.md); undefined for anything else. */
 export function hexOfDigest(digest: string): string | undefined {
-  const [algorithm, hex = '', ...more] = digest.split(':');
-  return algorithm === 'sha256' && more.length === 0 && isSha256(hex) ? hex : undefined;
+  return /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
 }

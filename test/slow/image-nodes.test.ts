@@ -86,27 +86,21 @@ interface Files {
   readonly links: readonly (readonly string[])[];
 }
 
-/** umoci leaves the time of its work on directories. */
-const withoutTimes = ({ files, links }: Files): Files => ({
-  files: Object.fromEntries(
-    Object.entries(files).map(([path, each]) => {
-      const directory = String(each[0]).startsWith('0o4');
-      return [path, directory ? each.with(4, 'any') : each];
-    }),
-  ),
+const changed = ({ files, links }: Files, change: (each: unknown[]) => unknown[]): Files => ({
+  files: Object.fromEntries(Object.entries(files).map(([path, each]) => [path, change(each)])),
   links,
 });
 
+/** umoci leaves the time of its work on directories. */
+const withoutTimes = (all: Files): Files =>
+  changed(all, (each) => (String(each[0]).startsWith('0o4') ? each.with(4, 'any') : each));
+
 /** squashfs has no place for ACLs. */
-const withoutAcls = ({ files, links }: Files): Files => ({
-  files: Object.fromEntries(
-    Object.entries(files).map(([path, each]) => {
-      const attributes = Object.entries(each[5] as object).filter(([name]) => !name.startsWith('system.posix_acl'));
-      return [path, each.with(5, Object.fromEntries(attributes))];
-    }),
-  ),
-  links,
-});
+const withoutAcls = (all: Files): Files =>
+  changed(all, (each) => {
+    const attributes = Object.entries(each[5] as object).filter(([name]) => !name.startsWith('system.posix_acl'));
+    return each.with(5, Object.fromEntries(attributes));
+  });
 
 beforeAll(async () => {
   await mkdir(LOGS, { recursive: true });
