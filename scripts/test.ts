@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
+import { relative } from 'node:path';
 
 interface Counts {
   passed: number;
@@ -9,7 +10,14 @@ interface Counts {
   skipped: number;
 }
 
+interface FileReport {
+  name: string;
+  assertionResults: { status: string; fullName: string; failureMessages: string[] }[];
+}
+
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+/** What failed and why: told again at the end, where a long log is read first. */
+const failures: string[] = [];
 const started = Date.now();
 
 function say(text: string): void {
@@ -34,7 +42,7 @@ async function check(name: string, command: string, args: readonly string[]): Pr
   say(name);
   const code = await run(command, args);
   total[code === 0 ? 'passed' : 'failed'] += 1;
-  if (code !== 0) console.log(`FAILED: ${name}`);
+  if (code !== 0) failures.push(name);
 }
 
 /** A part of the test suite, counted test by test. */
@@ -49,7 +57,17 @@ async function tests(project: string): Promise<void> {
   total.failed += report?.numFailedTests ?? 0;
   total.skipped += (report?.numPendingTests ?? 0) + (report?.numTodoTests ?? 0);
   // A suite that broke before or after its tests is a failure that no test counts.
-  if (code !== 0 && !report?.numFailedTests) total.failed += 1;
+  if (code !== 0 && !report?.numFailedTests) {
+    total.failed += 1;
+    failures.push(`${project}: broke outside its tests`);
+  }
+  for (const { name, assertionResults } of (report?.testResults ?? []) as FileReport[]) {
+    for (const test of assertionResults) {
+      if (test.status !== 'failed') continue;
+      const reason = test.failureMessages.join('\n').split('\n').slice(0, 12).join('\n    ');
+      failures.push(`${relative('.', name)}: ${test.fullName}\n    ${reason}`);
+    }
+  }
 }
 
 const bin = (name: string) => `node_modules/.bin/${name}`;
@@ -60,5 +78,6 @@ await check('unused code and dependencies', bin('knip'), []);
 const projects = ['unit', 'wire', 'e2e', ...(process.argv.includes('--all') ? ['slow'] : [])];
 for (const project of projects) await tests(project);
 
+for (const failure of failures) console.log(`\nFAILED: ${failure}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed > 0 ? 1 : 0;
