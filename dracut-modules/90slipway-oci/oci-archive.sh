@@ -84,12 +84,9 @@ oci_skip() {
 
 # Reads the member into a file. $1: the file
 oci_keep() {
-    oci_bytes "$oci_size" > "$1" 2> "$slipway_work/tar.err" && [ "$(stat -c %s "$1")" -eq "$oci_size" ] && return 0
-    if grep -q 'No space left' "$slipway_work/tar.err"; then slipway_no_room; else oci_cut_short; fi
-}
-
-oci_cut_short() {
-    slipway_failed "$slipway_source ends in the middle" 'It is cut short: make it anew.'
+    oci_bytes "$oci_size" | slipway_keep "$1" || return 1
+    [ "$(stat -c %s "$1")" -eq "$oci_size" ] ||
+        slipway_failed "$slipway_source ends in the middle" 'It is cut short: make it anew.'
 }
 
 # Reads a blob: into the tree if its time has come, else into the store. $1: the tree; $2: hex digits of its digest
