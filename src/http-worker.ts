@@ -86,8 +86,8 @@ const deps: HttpDeps = {
 };
 
 async function start({ port, sendfile, bufferMemory }: WorkerSettings): Promise<void> {
-  const { kernel } = sendfile ? await openKernel() : {};
-  const app = createApp(deps, createSender({ kernel, bufferMemory, now: () => performance.now() }));
+  const { kernel } = await openKernel();
+  const app = createApp(deps, createSender({ kernel, sendfile, bufferMemory, now: () => performance.now() }));
   try {
     server = await startHttp({ port, app });
     send({ kind: 'listening', listening: server.listening, port: server.port });

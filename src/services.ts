@@ -66,7 +66,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
       const settings = { port, sendfile, bufferMemory: bytes };
       return startHttpWorkers({ count, program: WORKER, settings, deps: httpDeps });
     }
-    const send = createSender({ kernel: sendfile ? kernel : undefined, bufferMemory: bytes, now: monotonic });
+    const send = createSender({ kernel, sendfile, bufferMemory: bytes, now: monotonic });
     return startHttp({ port, app: createApp(httpDeps, send) });
   };
 

@@ -1,6 +1,7 @@
 import type { OpenFile } from '../model/open-file.ts';
 import { Progress } from './progress.ts';
 import type { SendRange } from './send.ts';
+import type { UnsentShare } from './unsent.ts';
 
 /** Bytes read and written at a time when few download. */
 const LARGEST = 512 * 1024;
@@ -11,18 +12,20 @@ const SMALLEST = 8 * 1024;
  * Makes a sender that reads a piece and writes it to the socket itself, which costs half of what the response's own
  * stream does, and reads the next when the kernel has taken it: one buffer per download, and the socket sets the pace.
  * @param budget what all downloads together hold in buffers, roughly, bytes; slow clients keep theirs filled
+ * @param unsent counts a download, and bounds what waits in its socket
  */
-export function createChunkSender(budget: number): SendRange {
+export function createChunkSender(budget: number, unsent: () => UnsentShare): SendRange {
   let active = 0;
   /** Bytes of all buffers at the time. */
   let held = 0;
   /** Smaller pieces for more downloads, and the smallest where others still hold what they took when they were few. */
   const pieceSize = (own: number) => {
-    const share = Math.floor(budget / active / SMALLEST) * SMALLEST;
-    return Math.max(SMALLEST, Math.min(LARGEST, share, budget - (held - own)));
+    const fair = Math.floor(budget / active / SMALLEST) * SMALLEST;
+    return Math.max(SMALLEST, Math.min(LARGEST, fair, budget - (held - own)));
   };
   return async (file, first, length, response) => {
     active += 1;
+    const share = unsent();
     const progress = new Progress(response);
     let buffer = Buffer.alloc(0);
     try {
@@ -33,6 +36,7 @@ export function createChunkSender(budget: number): SendRange {
           held += size - buffer.length;
           buffer = Buffer.allocUnsafeSlow(size);
         }
+        share.apply(response.socket);
         if (!(await fill(buffer, file, first + progress.bytes))) return progress.end('changed');
         if (!(await progress.write(buffer))) return progress.end('aborted');
       }
@@ -41,6 +45,7 @@ export function createChunkSender(budget: number): SendRange {
       return progress.end('failed', error as Error);
     } finally {
       active -= 1;
+      share.end();
       held -= buffer.length;
     }
   };

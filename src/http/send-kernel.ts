@@ -8,6 +8,7 @@ import { placesIn } from './places.ts';
 import { Progress } from './progress.ts';
 import type { SendRange, Sent } from './send.ts';
 import { fill } from './send-chunks.ts';
+import type { UnsentShare } from './unsent.ts';
 
 /** Bytes at the beginning that go with the response's head, and at the end that are held back. */
 const EDGE = 16 * 1024;
@@ -15,13 +16,6 @@ const EDGE = 16 * 1024;
 const WORTHWHILE = 256 * 1024;
 /** Bytes that go through a buffer when the socket is full: their call-back tells when there is room again. */
 const PROBE = 4 * 1024;
-/**
- * What waits in the sockets of all downloads together without having been sent once, roughly, bytes: else thousands of
- * them fill what the kernel has for TCP (tcp_mem), and then nothing moves.
- */
-const UNSENT = 256 * 1024 * 1024;
-/** The least and the most of it for one. */
-const SHARE = { least: 128 * 1024, most: 4 * 1024 * 1024 } as const;
 /** Bytes given to the kernel in one call: it takes some half a millisecond, in which nobody else is served. */
 const PIECE = 2 * 1024 * 1024;
 /** Milliseconds between two looks whether the client has everything, at first and at most. */
@@ -39,32 +33,29 @@ export function canSendByKernel({ socket }: ServerResponse, length: number): boo
  * What the kernel was given and the client has not acknowledged is still part of the file: were the file overwritten in
  * place, these bytes would change. So the last ones are held back until the client has all others and the file is seen
  * to be what it was: whatever a change spoils, the response is not complete.
+ * @param unsent counts a download, and bounds what waits in its socket
  * @param now milliseconds
  */
-export function createKernelSender(kernel: Kernel, now: () => number): SendRange {
+export function createKernelSender(kernel: Kernel, unsent: () => UnsentShare, now: () => number): SendRange {
   const cache = new PageCache(kernel, now);
-  let active = 0;
-  /** Powers of two, so that it seldom changes. */
-  const share = () => Math.min(SHARE.most, Math.max(SHARE.least, 2 ** Math.floor(Math.log2(UNSENT / active))));
-
   return async (file, first, length, response) => {
     const progress = new Progress(response);
     const copy = async (buffer: Uint8Array): Promise<Sent['outcome'] | undefined> => {
       if (!(await fill(buffer, file, first + progress.bytes))) return 'changed';
       return (await progress.write(buffer)) ? undefined : 'aborted';
     };
-    active += 1;
+    const share = unsent();
     try {
       const outcome =
         (await copy(Buffer.allocUnsafe(EDGE))) ??
-        (await pour(file, first, length - EDGE, response, progress)) ??
+        (await pour(file, first, length - EDGE, response, progress, share)) ??
         (await acknowledged(response, progress)) ??
         (await copy(Buffer.allocUnsafe(length - progress.bytes)));
       return progress.end(outcome ?? 'complete');
     } catch (error) {
       return progress.end('failed', error as Error);
     } finally {
-      active -= 1;
+      share.end();
     }
   };
 
@@ -75,10 +66,10 @@ export function createKernelSender(kernel: Kernel, now: () => number): SendRange
     until: number,
     { socket }: ServerResponse,
     progress: Progress,
+    share: UnsentShare,
   ): Promise<Sent['outcome'] | undefined> {
     const probe = Buffer.allocUnsafeSlow(PROBE);
     const find = placesIn(file);
-    let limit = 0;
     while (progress.bytes < until) {
       const place = find(first + progress.bytes);
       if ('bytes' in place) {
@@ -90,10 +81,7 @@ export function createKernelSender(kernel: Kernel, now: () => number): SendRange
       const descriptor = socket && plainDescriptor(socket);
       if (descriptor === undefined || descriptor === null) return 'aborted';
       if (!source.intactNow()) return 'changed';
-      if (limit !== share()) {
-        limit = share();
-        kernel.limitUnsent(descriptor, limit);
-      }
+      share.apply(socket);
       const count = Math.min(PIECE, REGION - (position % REGION), until - progress.bytes, left);
       const sent = kernel.sendfile(descriptor, source.fd, position, count);
       if (sent > 0) progress.bytes += sent;

@@ -3,6 +3,7 @@ import type { OpenFile } from '../model/open-file.ts';
 import type { Kernel } from './kernel.ts';
 import { createChunkSender } from './send-chunks.ts';
 import { canSendByKernel, createKernelSender } from './send-kernel.ts';
+import { shareUnsent } from './unsent.ts';
 
 /**
  * How a body ended. `aborted`: the client left or stalled. `changed`: the file became another; `failed`: it could not
@@ -28,8 +29,10 @@ export type SendRange = (file: OpenFile, first: number, length: number, response
 
 /** Means and settings of {@link createSender}. */
 export interface SenderOptions {
-  /** Given where the kernel is to send files by itself. */
-  readonly kernel?: Kernel | undefined;
+  /** Undefined where the system has none. */
+  readonly kernel: Kernel | undefined;
+  /** Whether it is to send files by itself. */
+  readonly sendfile: boolean;
   /** What all downloads together may hold in buffers, roughly, bytes. */
   readonly bufferMemory: number;
   /** Milliseconds. */
@@ -40,10 +43,11 @@ export interface SenderOptions {
  * Makes a sender: the kernel copies from its page cache to the socket where that is possible; what is short, TLS, and a
  * system without that goes through buffers of a bounded size.
  */
-export function createSender({ kernel, bufferMemory, now }: SenderOptions): SendRange {
-  const byChunks = createChunkSender(bufferMemory);
-  if (!kernel) return byChunks;
-  const byKernel = createKernelSender(kernel, now);
+export function createSender({ kernel, sendfile, bufferMemory, now }: SenderOptions): SendRange {
+  const unsent = shareUnsent(kernel);
+  const byChunks = createChunkSender(bufferMemory, unsent);
+  if (!kernel || !sendfile) return byChunks;
+  const byKernel = createKernelSender(kernel, unsent, now);
   return (file, first, length, response) => {
     const send = canSendByKernel(response, length) ? byKernel : byChunks;
     return send(file, first, length, response);

@@ -55,7 +55,8 @@ export class Serving {
     };
     const { sendfile = true, ...more } = options;
     const send = createSender({
-      kernel: sendfile ? await kernelOrThrow() : undefined,
+      kernel: await kernelOrThrow(),
+      sendfile,
       bufferMemory: 1 << 26,
       now: () => performance.now(),
     });

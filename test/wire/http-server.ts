@@ -14,7 +14,8 @@ const scripts = {
   explain: async () => ({}),
   bootstrap: () => '#!ipxe\n',
 };
-const send = createSender({ kernel: (await openKernel()).kernel, bufferMemory: 1 << 26, now: () => performance.now() });
+const { kernel } = await openKernel();
+const send = createSender({ kernel, sendfile: true, bufferMemory: 1 << 26, now: () => performance.now() });
 const registry = { names: async () => undefined, manifest: async () => undefined, blob: store.openBlob };
 const app = createApp({ scripts, artifacts: store, bootFiles, registry, record, now: Date.now }, send);
 const server = await startHttp({ port: Number(port), host, app });
