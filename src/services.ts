@@ -99,8 +99,9 @@ export async function startServices(world: () => World, means: Means): Promise<S
       return {
         key: JSON.stringify([tftp, address]),
         start: () => {
-          const { sendNow, cutDatagrams } = kernel ?? {};
-          return startTftp({ address, port: tftp.port, open, record, sendNow, cutDatagrams, now: monotonic });
+          const { sendNow, cutDatagrams, receiveNow } = kernel ?? {};
+          const means = { sendNow, cutDatagrams, receiveNow };
+          return startTftp({ address, port: tftp.port, open, record, ...means, now: monotonic });
         },
       };
     },

@@ -1,7 +1,7 @@
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
-import { type CutDatagrams, descriptorOf, type SendNow } from '../model/descriptor.ts';
+import { type CutDatagrams, descriptorOf, type ReceiveNow, type SendNow } from '../model/descriptor.ts';
 
 /** What Linux does with sockets and Node does not offer. */
 export interface Kernel {
@@ -23,6 +23,7 @@ export interface Kernel {
   /** Sends a datagram without waiting: sendto(2). */
   readonly sendNow: SendNow;
   readonly cutDatagrams: CutDatagrams;
+  readonly receiveNow: ReceiveNow;
   /** Brings a part of a file into the page cache, on another thread. Never rejects: who then reads it sees the error. */
   load(file: number, position: number, count: number): Promise<void>;
 }
@@ -56,15 +57,30 @@ const IPPROTO_UDP = 17;
 const UDP_SEGMENT = 103;
 const TCP_NOTSENT_LOWAT = 25;
 const MSG_DONTWAIT = 0x40;
+const DOT = 0x2e;
+const ZERO = 0x30;
 /** sizeof(struct sockaddr_in) */
 const ADDRESS_LENGTH = 16;
 
-/** Writes a dotted IPv4 address and a port as a struct sockaddr_in. */
+/** Writes a dotted IPv4 address and a port as a struct sockaddr_in. For each packet: hence not by split and Number. */
 function writeAddress(target: Uint8Array, address: string, port: number): void {
   target[2] = port >> 8;
   target[3] = port & 0xff;
-  const octets = address.split('.');
-  for (let i = 0; i < 4; i++) target[4 + i] = Number(octets[i]);
+  let at = 4;
+  let octet = 0;
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i);
+    if (code === DOT) {
+      target[at++] = octet;
+      octet = 0;
+    } else octet = 10 * octet + code - ZERO;
+  }
+  target[at] = octet;
+}
+
+/** Reads what {@link writeAddress} writes. */
+function readAddress(source: Uint8Array): { readonly address: string; readonly port: number } {
+  return { address: source.subarray(4, 8).join('.'), port: 256 * (source[2] ?? 0) + (source[3] ?? 0) };
 }
 
 /**
@@ -89,6 +105,11 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
     const sendTo = libc.func(
       'intptr_t sendto(int socket, const void *bytes, size_t count, int flags, const void *to, unsigned int length)',
     );
+    const receiveFrom = libc.func(
+      'intptr_t recvfrom(int socket, void *bytes, size_t count, int flags, void *from, void *length)',
+    );
+    const from = new Uint8Array(ADDRESS_LENGTH);
+    const fromLength = new Uint32Array(1);
     const to = new Uint8Array(ADDRESS_LENGTH);
     new Uint16Array(to.buffer)[0] = AF_INET;
     // Bytes that are sent there go nowhere, and are in the page cache then. Never closed: calls may be under way.
@@ -117,6 +138,11 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
       cutDatagrams: (socket, size) => {
         value[0] = size;
         return setOption(socket, IPPROTO_UDP, UDP_SEGMENT, value, value.byteLength) === 0;
+      },
+      receiveNow: (socket, bytes) => {
+        fromLength[0] = ADDRESS_LENGTH;
+        const length: number = receiveFrom(socket, bytes, bytes.length, MSG_DONTWAIT, from, fromLength);
+        return length < 0 ? undefined : { length, ...readAddress(from) };
       },
       load: (file, position, count) => {
         const from = new BigInt64Array([BigInt(position)]);

@@ -1,4 +1,5 @@
 import type { RecordEvent } from '../model/event.ts';
+import { createBusyWait } from './busy-wait.ts';
 import { endEvent, missingEvent, type Subject, unreadableEvent } from './events.ts';
 import type { TftpFile } from './file.ts';
 import type { TftpLimits } from './limits.ts';
@@ -18,10 +19,15 @@ export interface Peer {
 /** What the way to a file can lead to. */
 export type Opened = TftpFile | 'missing' | 'directory' | 'refused';
 
+/** Takes a datagram; its memory is used again for the next. */
+export type Receive = (datagram: Uint8Array, from: Peer) => void;
+
 /** A bound UDP port. Sending never throws. */
 export interface Port {
   /** One datagram, or several of a size, one behind the other, of which the last may be shorter. */
   send(datagrams: Uint8Array, peer: Peer, size?: number): void;
+  /** Hands on a datagram if one has arrived that the event loop has not brought yet, and tells; where the system has a way. */
+  readonly take?: (handOn: Receive) => boolean;
   close(): void;
 }
 
@@ -29,12 +35,14 @@ export interface Port {
 export interface DownloadDeps {
   readonly open: (name: string, peer: Peer) => Promise<Opened>;
   /** Binds a free port. `unsent` is called when the system has refused to send a datagram. */
-  readonly bindPort: (receive: (datagram: Uint8Array, from: Peer) => void, unsent: () => void) => Promise<Port>;
+  readonly bindPort: (receive: Receive, unsent: () => void) => Promise<Port>;
   /** Answers the request with an ERROR from a port that belongs to no transfer. */
   readonly refuse: (peer: Peer, code: number, message: string) => void;
   readonly record: RecordEvent;
   readonly now: () => number;
   readonly limits: TftpLimits;
+  /** Whether no other transfer is under way. */
+  readonly alone: () => boolean;
   /** The transfer has ended; its port stays open a little longer. */
   readonly over: () => void;
   /** The port is closed too. */
@@ -89,6 +97,11 @@ export function startDownload(
     }
   };
 
+  const wait = createBusyWait(now);
+  const takeOne = (): boolean => opening.port?.take?.(receive) === true;
+  const worthwhile = (): boolean => opening.port?.take !== undefined && state === 'running' && deps.alone();
+  const waitForMore = (): void => wait(takeOne, worthwhile);
+
   /** Opens what is asked for; undefined where the client has been answered already. */
   const prepare = async (): Promise<{ file: TftpFile; port: Port } | undefined> => {
     const opened = await open(name, peer);
@@ -102,7 +115,13 @@ export function startDownload(
     opening.file = opened;
     const netascii = request.mode.toLowerCase() === 'netascii';
     const file = netascii ? await asNetascii(opened) : opened;
-    const port = await bindPort(receive, () => session?.unsent());
+    const port = await bindPort(
+      (datagram, from) => {
+        receive(datagram, from);
+        waitForMore();
+      },
+      () => session?.unsent(),
+    );
     opening.port = port;
     return { file, port };
   };

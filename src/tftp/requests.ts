@@ -16,10 +16,12 @@ export interface Requests {
 }
 
 /** Begins to answer requests; see {@link Requests}. */
-export function receiveRequests(deps: Omit<DownloadDeps, 'over' | 'closed'>): Requests {
+export function receiveRequests(deps: Omit<DownloadDeps, 'alone' | 'over' | 'closed'>): Requests {
   const { refuse, record, limits } = deps;
   /** By the client's address and port, oldest first. */
   const downloads = new Map<string, Download & { readonly request: string }>();
+  let underWay = 0;
+  const alone = (): boolean => underWay === 1;
   let changed = (): void => {};
 
   const start = (request: Request, name: string, peer: Peer, about: Subject): void => {
@@ -40,11 +42,18 @@ export function receiveRequests(deps: Omit<DownloadDeps, 'over' | 'closed'>): Re
       loser.end('busy');
     }
     record(requestEvent(about));
-    const closed = (): void => {
-      if (downloads.get(key) === entry) downloads.delete(key);
+    let running = true;
+    underWay += 1;
+    const over = (): void => {
+      if (running) underWay -= 1;
+      running = false;
       changed();
     };
-    const entry = Object.assign(startDownload(request, name, peer, about, { ...deps, over: () => changed(), closed }), {
+    const closed = (): void => {
+      if (downloads.get(key) === entry) downloads.delete(key);
+      over();
+    };
+    const entry = Object.assign(startDownload(request, name, peer, about, { ...deps, alone, over, closed }), {
       request: text,
     });
     downloads.set(key, entry);
@@ -78,12 +87,11 @@ export function receiveRequests(deps: Omit<DownloadDeps, 'over' | 'closed'>): Re
       if (packet.kind === 'read' || packet.kind === 'write') answer(packet, from);
     },
     async drain(graceMs) {
-      const underWay = (): boolean => [...downloads.values()].some(({ state }) => state !== 'over');
-      if (graceMs > 0 && underWay()) {
+      if (graceMs > 0 && underWay > 0) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, graceMs);
           changed = () => {
-            if (underWay()) return;
+            if (underWay > 0) return;
             clearTimeout(timer);
             resolve();
           };

@@ -1,9 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { boundedRecord } from '../model/bounded-record.ts';
-import { type CutDatagrams, descriptorOf, type SendNow } from '../model/descriptor.ts';
+import { type CutDatagrams, descriptorOf, type ReceiveNow, type SendNow } from '../model/descriptor.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { bindFailure } from './bind-failure.ts';
-import type { DownloadDeps, Opened, Peer, Port } from './download.ts';
+import type { DownloadDeps, Opened, Peer, Port, Receive } from './download.ts';
 import { DEFAULT_LIMITS, type TftpLimits } from './limits.ts';
 import { encodePacket } from './packet.ts';
 import { receiveRequests } from './requests.ts';
@@ -31,6 +31,8 @@ export interface TftpDeps {
   readonly sendNow?: SendNow | undefined;
   /** A way to send many at once with it. */
   readonly cutDatagrams?: CutDatagrams | undefined;
+  /** A way to look for packets without the event loop. */
+  readonly receiveNow?: ReceiveNow | undefined;
 }
 
 /** A TFTP server at work. */
@@ -46,6 +48,9 @@ export interface TftpServer {
 
 /** Where a burst of requests waits while the event loop is busy. */
 const RECEIVE_BUFFER = 1 << 20;
+
+/** More than any answer of a client's: an ACK, or an ERROR with its text. */
+const LONGEST_ANSWER = 2048;
 
 /** Binds a UDP socket. Errors of later sends count as lost packets. */
 function bind(address: string, port: number): Promise<Socket> {
@@ -65,7 +70,7 @@ function bind(address: string, port: number): Promise<Socket> {
 }
 
 /** Hands on what arrives. Nobody can be answered at port 0. */
-function listen(socket: Socket, receive: (datagram: Uint8Array, from: Peer) => void): void {
+function listen(socket: Socket, receive: Receive): void {
   socket.on('message', (datagram, from) => {
     if (from.port !== 0) receive(datagram, from);
   });
@@ -76,7 +81,15 @@ function listen(socket: Socket, receive: (datagram: Uint8Array, from: Peer) => v
  * are sent again after a few measured round trips, requests are told apart by the client's address and port.
  * @throws Error with `code` and `cause` if the port cannot be bound; its message names the remedy
  */
-export async function startTftp({ address, port, open, record, now, ...rest }: TftpDeps): Promise<TftpServer> {
+export async function startTftp({
+  address,
+  port,
+  open,
+  record,
+  now,
+  receiveNow,
+  ...rest
+}: TftpDeps): Promise<TftpServer> {
   const limits: TftpLimits = { ...DEFAULT_LIMITS, ...rest.limits };
   const listener = await bind(address, port).catch((cause) => {
     throw bindFailure(cause, address, port);
@@ -87,6 +100,7 @@ export async function startTftp({ address, port, open, record, now, ...rest }: T
     throw bindFailure(cause, address, 0);
   });
 
+  const answer = new Uint8Array(LONGEST_ANSWER);
   const bindPort: DownloadDeps['bindPort'] = async (receive, unsent): Promise<Port> => {
     const socket = await bind(address, 0);
     socket.on('error', unsent);
@@ -114,6 +128,13 @@ export async function startTftp({ address, port, open, record, now, ...rest }: T
           for (let at = 0; at < datagrams.length; at += size) sendOne(datagrams.subarray(at, at + size), peer);
         }
       },
+      ...(receiveNow && {
+        take: (handOn: Receive): boolean => {
+          const arrived = descriptor === undefined ? undefined : receiveNow(descriptor, answer);
+          if (arrived && arrived.port !== 0) handOn(answer.subarray(0, arrived.length), arrived);
+          return arrived !== undefined;
+        },
+      }),
       close: () => {
         descriptor = undefined;
         socket.close();

@@ -44,6 +44,17 @@ it('says so where the kernel does not take a datagram', async () => {
   expect(kernel.sendNow(1_000_000, Buffer.from('x'), '127.1.2.253', port)).toBe(false);
 });
 
+it('takes a datagram that has arrived, cut to the room there is, and tells where it came from', async () => {
+  const [from, to] = sockets;
+  const bytes = new Uint8Array(4);
+  expect(kernel.receiveNow(descriptor(from), bytes)).toBeUndefined();
+  // On loopback it has arrived when it was sent.
+  kernel.sendNow(descriptor(to), Buffer.from('hello'), '127.0.0.1', from.address().port);
+  const { port } = to.address();
+  expect(kernel.receiveNow(descriptor(from), bytes)).toEqual({ length: 4, address: '127.1.2.253', port });
+  expect(String(Buffer.from(bytes))).toBe('hell');
+});
+
 it('knows no descriptor of a socket that is closed', async () => {
   const socket = await bound('127.0.0.1');
   expect(descriptorOf(socket)).toBeGreaterThan(2);

@@ -34,7 +34,7 @@ async function open(name: string): Promise<Opened> {
 
 const print = (event: object): void => console.log(JSON.stringify(event));
 const { kernel } = await openKernel();
-const { sendNow, cutDatagrams } = kernel ?? {};
+const { sendNow, cutDatagrams, receiveNow } = kernel ?? {};
 const server = await startTftp({
   address,
   port: Number(port),
@@ -42,6 +42,7 @@ const server = await startTftp({
   record: print,
   sendNow,
   cutDatagrams,
+  receiveNow,
   now: () => performance.now(),
 });
 print({ event: 'ready', listening: server.listening });

@@ -29,6 +29,11 @@ export class Peer {
     return new Promise((resolve) => socket.bind(0, address, () => resolve(new Peer(socket))));
   }
 
+  /** Its own. */
+  get port(): number {
+    return this.socket.address().port;
+  }
+
   close(): void {
     this.socket.close();
   }

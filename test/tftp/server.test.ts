@@ -2,9 +2,10 @@ import { createSocket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openKernel } from '../../src/http/kernel.ts';
-import type { CutDatagrams, SendNow } from '../../src/model/descriptor.ts';
+import type { CutDatagrams, ReceiveNow, SendNow } from '../../src/model/descriptor.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { bindFailure } from '../../src/tftp/bind-failure.ts';
+import { encodePacket } from '../../src/tftp/packet.ts';
 import { startTftp, type TftpDeps, type TftpFile, type TftpServer } from '../../src/tftp/server.ts';
 import { Peer } from '../support/tftp-peer.ts';
 
@@ -133,6 +134,47 @@ describe('a read request', () => {
     expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
     // Tried once in a transfer, and undone.
     expect(cuts).toEqual([516, 0]);
+  });
+
+  it('that is the only one is waited for without the event loop; others get their error', async () => {
+    const client = await peer();
+    const other = await peer();
+    /** As if the client had sent them; the other one's comes between them. */
+    const arrivals: [Uint8Array, { port: number }][] = [
+      [encodePacket({ kind: 'ack', block: 2 }), client],
+      [encodePacket({ kind: 'ack', block: 9 }), other],
+      // Whom nobody can answer.
+      [encodePacket({ kind: 'ack', block: 9 }), { port: 0 }],
+      [encodePacket({ kind: 'ack', block: 3 }), client],
+    ];
+    const receiveNow: ReceiveNow = (_, bytes) => {
+      const [datagram, from] = arrivals.shift() ?? [];
+      if (!datagram || !from) return undefined;
+      bytes.set(datagram);
+      return { length: datagram.length, address: '127.0.0.1', port: from.port };
+    };
+    const { port } = await started({ receiveNow });
+    client.ask(port, 'file');
+    const first = await client.next();
+    client.send(first.port, { kind: 'ack', block: 1 });
+    for (const block of [2, 3, 4]) expect((await client.next()).packet).toMatchObject({ kind: 'data', block });
+    expect((await other.next()).packet).toMatchObject({ kind: 'error', code: 5 });
+  });
+
+  it('that is one of two is left to the event loop', async () => {
+    let looked = 0;
+    const receiveNow: ReceiveNow = () => {
+      looked += 1;
+      return undefined;
+    };
+    const { port } = await started({ receiveNow });
+    const waiting = await peer();
+    waiting.ask(port, 'file');
+    await waiting.next();
+    const client = await peer();
+    client.ask(port, 'file');
+    expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
+    expect(looked).toBe(0);
   });
 
   it('of mode netascii gets the file converted', async () => {
