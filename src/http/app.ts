@@ -1,11 +1,13 @@
 import { once } from 'node:events';
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import type { RequestListener } from 'node:http';
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import { artifactsRoute } from './artifacts.ts';
 import { blobsRoute } from './blobs.ts';
 import { bootRoute } from './boot.ts';
 import type { HttpDeps } from './deps.ts';
 import { healthRoute } from './health.ts';
 import { ipxeRoute } from './ipxe.ts';
+import { type MessageClasses, messageClasses } from './messages.ts';
 import { registryRoute } from './registry.ts';
 import { requestDetails, sendText } from './respond.ts';
 import type { SendRange } from './send.ts';
@@ -14,8 +16,14 @@ import { createServeFile } from './serve-file.ts';
 /** Errors of the operating system that say that it is only too much just now. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
+/** The application, and what its requests and responses are made of. */
+export interface App {
+  readonly listener: RequestListener;
+  readonly classes: MessageClasses;
+}
+
 /** Every route of the HTTP server. Nothing in it buffers a response or reads a request's body. */
-export function createApp(deps: HttpDeps, send: SendRange): Express {
+export function createApp(deps: HttpDeps, send: SendRange): App {
   const serve = createServeFile(deps, send);
   const app = express();
   app.disable('x-powered-by');
@@ -42,7 +50,7 @@ export function createApp(deps: HttpDeps, send: SendRange): Express {
     sendText(response, 404, 'no such path\n');
   });
   app.use(failure(deps));
-  return app;
+  return { listener: app, classes: messageClasses(app) };
 }
 
 /** A pipelined request waits here until it is its turn to be answered, so that it holds no file open meanwhile. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { MessageClasses } from './messages.ts';
 
 /** Settings of {@link startHttp}. */
 export interface HttpOptions {
@@ -8,7 +9,7 @@ export interface HttpOptions {
   readonly port: number;
   /** The address to listen on; all of IPv4 unless given. */
   readonly host?: string;
-  readonly app: RequestListener;
+  readonly app: { readonly listener: RequestListener; readonly classes?: MessageClasses };
   /** A connection on which nothing moves for this long is closed, milliseconds. */
   readonly stallMs?: number;
   readonly maxConnections?: number;
@@ -49,8 +50,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       headersTimeout: HEAD_TIMEOUT,
       requestTimeout: 2 * HEAD_TIMEOUT,
       keepAliveTimeout: KEEP_ALIVE,
+      ...app.classes,
     },
-    app,
+    app.listener,
   );
   // Counts from the last byte that moved in either direction; a slow download is left alone.
   server.timeout = stallMs;
