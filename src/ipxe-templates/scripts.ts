@@ -33,6 +33,8 @@ const REMEMBERED = 20_000;
 /** A script, and the versions of files that it names. */
 interface Rendered {
   readonly server: ServerIdentity;
+  /** As long as the templates are the same, so is the configuration. */
+  readonly match: Match;
   readonly pins: readonly Pin[];
   readonly text: string;
 }
@@ -108,10 +110,10 @@ export function createScripts(sources: () => ScriptSources): Scripts {
   const rendered = new WeakMap<Templates, Map<Mac, Rendered>>();
 
   /** The script as it was rendered before, if it would be the same now. */
-  const recall = async (match: Match, sources: ScriptSources): Promise<string | undefined> => {
-    const known = rendered.get(sources.templates)?.get(match.mac);
+  const recall = async (mac: Mac, sources: ScriptSources): Promise<string | undefined> => {
+    const known = rendered.get(sources.templates)?.get(mac);
     if (known?.server !== sources.server) return undefined;
-    const settled = await settle(match, sources);
+    const settled = await settle(known.match, sources);
     if ('why' in settled) return undefined;
     try {
       for (const [index, needed] of neededArtifacts(settled.match).entries()) {
@@ -127,17 +129,17 @@ export function createScripts(sources: () => ScriptSources): Scripts {
   const remember = (match: Match, { templates, server }: ScriptSources, pins: readonly Pin[], text: string) => {
     const scripts = rendered.get(templates) ?? new Map<Mac, Rendered>();
     if (scripts.size >= REMEMBERED) scripts.clear();
-    scripts.set(match.mac, { server, pins, text });
+    scripts.set(match.mac, { server, match, pins, text });
     rendered.set(templates, scripts);
   };
 
   return {
     async forMac(mac) {
       const snapshot = sources();
+      const known = await recall(mac, snapshot);
+      if (known !== undefined) return { kind: 'script', text: known };
       const match = findNode(snapshot.config, mac);
       if (match.settings.action.value === 'ignore') return { kind: 'ignored', why: match.why };
-      const known = await recall(match, snapshot);
-      if (known !== undefined) return { kind: 'script', text: known };
       const planned = await plan(match, snapshot);
       if ('why' in planned) return { kind: 'unavailable', why: planned.why };
       const text = snapshot.templates.render(planned.match.settings.template.value, planned.plan);
