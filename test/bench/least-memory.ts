@@ -9,7 +9,7 @@ import type { Row } from './table.ts';
 const STEP = 32;
 const ENOUGH = 2048;
 /** Seconds after which a boot counts as failed: with too little memory a system may well crawl for ever. */
-const HUNG = 900;
+const HUNG = 480;
 const FOLDER = join(IMAGES, 'bookworm');
 const SQUASHFS = join(FOLDER, 'rootfs.squashfs');
 /** A folder with an ancestor's initrds, `bootc-live.img`, with the lab image's kernel. */
