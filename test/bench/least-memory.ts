@@ -7,6 +7,8 @@ import type { Row } from './table.ts';
 
 /** What a machine is given in steps, and with which it counts as unable to boot at all, MiB. */
 const STEP = 32;
+/** The steps up from what turned out to be too little. */
+const STRIDE = 128;
 const ENOUGH = 2048;
 /** Seconds after which a boot counts as failed: with too little memory a system may well crawl for ever. */
 const HUNG = 480;
@@ -33,17 +35,17 @@ const SEED = "bootc-live by its ancestor's modules";
 const oci = 'bookworm/root.oci';
 
 const WAYS: readonly Way[] = [
-  { name: BASE, root: { args: 'root=/dev/vda rootfstype=squashfs ro', disk: SQUASHFS }, first: 224 },
+  { name: BASE, root: { args: 'root=/dev/vda rootfstype=squashfs ro', disk: SQUASHFS }, first: 192 },
   {
-    ...{ name: 'lazy, squashfs', root: '{ method: lazy, source: bookworm/rootfs.squashfs }', first: 224 },
+    ...{ name: 'lazy, squashfs', root: '{ method: lazy, source: bookworm/rootfs.squashfs }', first: 192 },
     limit: (took, size) => (took.get(BASE) ?? Number.NaN) + size,
   },
   {
-    ...{ name: 'image, squashfs', root: '{ method: image, source: bookworm/rootfs.squashfs }', first: 288 },
+    ...{ name: 'image, squashfs', root: '{ method: image, source: bookworm/rootfs.squashfs }', first: 256 },
     limit: (took, size) => (took.get(BASE) ?? Number.NaN) + 1.3 * size,
   },
   {
-    ...{ name: SEED, seed: 'bootc-live', first: 704 },
+    ...{ name: SEED, seed: 'bootc-live', first: 736 },
     root: {
       args: `root=bootc-live:http://${SERVER_ADDRESS}:8080/artifacts/${oci} rw bootc.quiet rd.neednet=1 ip=dhcp`,
     },
@@ -52,9 +54,9 @@ const WAYS: readonly Way[] = [
     ...{ name: 'bootc-live', root: `{ method: bootc-live, source: ${oci}, rw: true }`, first: 416 },
     limit: (took) => 0.6 * (took.get(SEED) ?? Number.NaN),
   },
-  { name: 'bootc-live, zram', root: `{ method: bootc-live, source: ${oci}, rw: true, zram: 1G }`, first: 320 },
+  { name: 'bootc-live, zram', root: `{ method: bootc-live, source: ${oci}, rw: true, zram: 1G }`, first: 256 },
   { name: 'container-root, tar.xz', root: '{ method: container-root, source: bookworm/rootfs.tar.xz }', first: 416 },
-  { name: 'live, squashfs', root: '{ method: live, source: bookworm/rootfs.squashfs }', first: 288 },
+  { name: 'live, squashfs', root: '{ method: live, source: bookworm/rootfs.squashfs }', first: 256 },
 ];
 
 const mac = (i: number) => `52:54:00:00:05:0${i}`;
@@ -98,24 +100,27 @@ async function leastOf(lab: Lab, i: number, { root, seed, first }: Way): Promise
       ...{ mac: mac(i), memory },
       ...(!served && root.disk !== undefined ? { disk: root.disk } : {}),
     });
-    // Out of memory or without a root, the machine reboots, which ends it here.
-    const booted = await machine.console.until(/SLIPWAY-REPORT end/, HUNG).then(
-      () => true,
+    // Out of memory or without a root, the machine reboots, which ends it here, or halts.
+    const booted = await machine.console.until(/SLIPWAY-REPORT end|System halted|Kernel panic/, HUNG).then(
+      ([said]) => said === 'SLIPWAY-REPORT end',
       () => false,
     );
     await machine.off();
     return booted;
   };
-  let memory = first;
-  if (await boots(memory)) {
-    while (memory > STEP && (await boots(memory - STEP))) memory -= STEP;
-    return memory;
+  let [failed, enough] = [0, first];
+  while (!(await boots(enough))) {
+    if (enough >= ENOUGH) throw new Error(`it does not boot with ${enough} MB either`);
+    failed = enough;
+    enough += STRIDE;
   }
-  while (memory < ENOUGH) {
-    memory += STEP;
-    if (await boots(memory)) return memory;
+  while (enough - failed > STEP) {
+    // It begins at what it took once: a step below that is nearly always too little.
+    const memory = failed === 0 ? enough - STEP : STEP * Math.floor((failed + enough) / 2 / STEP);
+    if (await boots(memory)) enough = memory;
+    else failed = memory;
   }
-  throw new Error(`it does not boot with ${memory} MB either`);
+  return enough;
 }
 
 /** The least memory with which the lab's image boots, by root method, beside an ancestor's own module. */
