@@ -12,7 +12,7 @@ import { median, type Row } from './table.ts';
 const MB = 1024 * 1024;
 const ROUNDS = 3;
 /** Who took so many times what the best did need not show it again. */
-const FAR_BEHIND = 3;
+const FAR_BEHIND = 2;
 /** Seconds for downloads without loss, and with it: nobody waits longer for a peer. */
 const LIMIT = 60;
 const LIMIT_LOSS = 30;
@@ -31,8 +31,6 @@ const CASES: readonly Case[] = [1, 16].flatMap((window) => [
   { megabytes: 100, window, clients: 1, times: 1 },
   { megabytes: 1, window, clients: 100, times: 1 },
 ]);
-/** Half a minute for each server: one round says enough. */
-const isLong = ({ megabytes, window }: Case) => megabytes === 100 && window === 1;
 
 /**
  * tftpd-hpa excludes atftpd as a package, so its program is taken out of the package; undefined where that is not to be
@@ -146,7 +144,7 @@ export async function benchTftp(print: (row: Row) => void): Promise<void> {
     for (const each of CASES) {
       const times = new Map<string, number[]>([...addresses.keys()].map((name) => [name, []]));
       // In turn, so that whatever else the machine does hits all of them alike.
-      for (let round = 0; round < (isLong(each) ? 1 : ROUNDS); round++) {
+      for (let round = 0; round < ROUNDS; round++) {
         const best = Math.min(...[...times.values()].flat());
         for (const [name, address] of addresses) {
           if ((times.get(name)?.[0] ?? 0) > FAR_BEHIND * best) continue;
