@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { OpenFile } from '../model/open-file.ts';
 import { FULL, failure, GONE, type Kernel, plainDescriptor, UNSUPPORTED } from './kernel.ts';
-import { PageCache, REGION } from './page-cache.ts';
+import { type PageCache, REGION } from './page-cache.ts';
 import { placesIn } from './places.ts';
 import { Progress } from './progress.ts';
 import type { SendRange, Sent } from './send.ts';
@@ -34,10 +34,8 @@ export function canSendByKernel({ socket }: ServerResponse, length: number): boo
  * place, these bytes would change. So the last ones are held back until the client has all others and the file is seen
  * to be what it was: whatever a change spoils, the response is not complete.
  * @param unsent counts a download, and bounds what waits in its socket
- * @param now milliseconds
  */
-export function createKernelSender(kernel: Kernel, unsent: () => UnsentShare, now: () => number): SendRange {
-  const cache = new PageCache(kernel, now);
+export function createKernelSender(kernel: Kernel, unsent: () => UnsentShare, cache: PageCache): SendRange {
   return async (file, first, length, response) => {
     const progress = new Progress(response);
     const copy = async (buffer: Uint8Array): Promise<Sent['outcome'] | undefined> => {

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { OpenFile } from '../model/open-file.ts';
 import type { Kernel } from './kernel.ts';
+import { PageCache } from './page-cache.ts';
 import { createChunkSender } from './send-chunks.ts';
 import { canSendByKernel, createKernelSender } from './send-kernel.ts';
 import { shareUnsent } from './unsent.ts';
@@ -45,9 +46,10 @@ export interface SenderOptions {
  */
 export function createSender({ kernel, sendfile, bufferMemory, now }: SenderOptions): SendRange {
   const unsent = shareUnsent(kernel);
-  const byChunks = createChunkSender(bufferMemory, unsent);
-  if (!kernel || !sendfile) return byChunks;
-  const byKernel = createKernelSender(kernel, unsent, now);
+  const cache = kernel && new PageCache(kernel, now);
+  const byChunks = createChunkSender(bufferMemory, unsent, cache);
+  if (!kernel || !cache || !sendfile) return byChunks;
+  const byKernel = createKernelSender(kernel, unsent, cache);
   return (file, first, length, response) => {
     const send = canSendByKernel(response, length) ? byKernel : byChunks;
     return send(file, first, length, response);
