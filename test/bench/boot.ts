@@ -28,13 +28,13 @@ const DNSMASQ = [
   ...['--dhcp-match=set:ipxe,175', '--dhcp-boot=tag:!ipxe,undionly.kpxe', `--dhcp-boot=tag:ipxe,${SCRIPT}`],
 ];
 
-/** The same files by the same addresses. */
+/** The same bytes by the same addresses, as the daemon sent them: it puts an archive's members in another order. */
 const NGINX = (folder: string) => `
 daemon off; user root; worker_processes 1; pid ${folder}/nginx.pid; error_log stderr notice; events {}
 http { access_log off; sendfile on; tcp_nopush on;
   server { listen 8080;
     location = /ipxe/52-54-00-00-00-01 { alias ${folder}/script; default_type text/plain; }
-    location ~ ^/blobs/sha256/[0-9a-f]+/(.+)$ { alias ${IMAGES}/bookworm/$1; } } }
+    location ~ ^/blobs/sha256/[0-9a-f]+/(.+)$ { alias ${folder}/$1; } } }
 `;
 
 /** Seconds from power-on to the login prompt. */
@@ -49,13 +49,21 @@ async function bootOnce(network: Network): Promise<number> {
   }
 }
 
-/** @returns the seconds, and the script */
-async function bySlipway(): Promise<readonly [number, string]> {
+/**
+ * @param folder where the script and the files that it names are kept
+ * @returns the seconds
+ */
+async function bySlipway(folder: string): Promise<number> {
   const lab: Lab = await createLab(CONFIG);
   try {
     await lab.serve();
     const script = await lab.network.must('client', 'curl', ['-sS', '--fail', SCRIPT]);
-    return [await bootOnce(lab.network), script];
+    await writeFile(join(folder, 'script'), script);
+    const urls = new Set(script.match(/http:\/\/\S+\/blobs\/sha256\/[^\s/]+\/[\w.-]+/g));
+    for (const url of urls) {
+      await lab.network.must('client', 'curl', ['-sS', '--fail', '-o', join(folder, url.replace(/.*\//, '')), url]);
+    }
+    return await bootOnce(lab.network);
   } finally {
     await lab.destroy();
   }
@@ -85,8 +93,7 @@ export async function benchBoot(print: (row: Row) => void): Promise<void> {
     const own: number[] = [];
     const ratios: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
-      const [seconds, script] = await bySlipway();
-      await writeFile(join(folder, 'script'), script);
+      const seconds = await bySlipway(folder);
       own.push(seconds);
       ratios.push(seconds / (await byPeers(folder)));
     }
