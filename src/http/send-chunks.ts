@@ -44,7 +44,7 @@ export function createChunkSender(budget: number, unsent: () => UnsentShare, cac
         if (!(await fill(buffer, file, first + progress.bytes, cache))) return progress.end('changed');
         if (!(await progress.write(buffer))) return progress.end('aborted');
         // Where neither the disk nor the socket makes it wait, the others must have their turn all the same.
-        if (cache) await nextTurn();
+        if (cache && progress.bytes < length) await nextTurn();
       }
       return progress.end('complete');
     } catch (error) {
