@@ -99,9 +99,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
       return {
         key: JSON.stringify([tftp, address]),
         start: () => {
-          const { sendNow, cutDatagrams, receiveNow } = kernel ?? {};
-          const means = { sendNow, cutDatagrams, receiveNow };
-          return startTftp({ address, port: tftp.port, open, record, ...means, now: monotonic });
+          return startTftp({ address, port: tftp.port, open, record, kernel, now: monotonic });
         },
       };
     },

@@ -1,7 +1,14 @@
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
-import { type CutDatagrams, descriptorOf, type ReceiveNow, type SendNow } from '../model/descriptor.ts';
+import {
+  type CutDatagrams,
+  descriptorOf,
+  type ReceiveNow,
+  type SendNow,
+  type WatchArrivals,
+} from '../model/descriptor.ts';
+import { arrivalsOf } from './arrivals.ts';
 
 /** What Linux does with sockets and Node does not offer. */
 export interface Kernel {
@@ -24,6 +31,7 @@ export interface Kernel {
   readonly sendNow: SendNow;
   readonly cutDatagrams: CutDatagrams;
   readonly receiveNow: ReceiveNow;
+  readonly watchArrivals: WatchArrivals;
   /** Brings a part of a file into the page cache, on another thread. Never rejects: who then reads it sees the error. */
   load(file: number, position: number, count: number): Promise<void>;
 }
@@ -80,7 +88,8 @@ function writeAddress(target: Uint8Array, address: string, port: number): void {
 
 /** Reads what {@link writeAddress} writes. */
 function readAddress(source: Uint8Array): { readonly address: string; readonly port: number } {
-  return { address: source.subarray(4, 8).join('.'), port: 256 * (source[2] ?? 0) + (source[3] ?? 0) };
+  const [, , high = 0, low = 0, a, b, c, d] = source;
+  return { address: `${a}.${b}.${c}.${d}`, port: 256 * high + low };
 }
 
 /**
@@ -144,6 +153,7 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
         const length: number = receiveFrom(socket, bytes, bytes.length, MSG_DONTWAIT, from, fromLength);
         return length < 0 ? undefined : { length, ...readAddress(from) };
       },
+      watchArrivals: arrivalsOf(libc),
       load: (file, position, count) => {
         const from = new BigInt64Array([BigInt(position)]);
         return new Promise((resolve) => sendfile.async(nowhere, file, from, count, () => resolve()));

@@ -38,3 +38,15 @@ export type ReceiveNow = (
   socket: number,
   bytes: Uint8Array,
 ) => { readonly length: number; readonly address: string; readonly port: number } | undefined;
+
+/** Tells which of many sockets have something to be received, without the event loop: epoll(7). */
+export interface Arrivals {
+  /** Counts a socket in, by its descriptor, until it is closed. */
+  watch(socket: number): void;
+  /** Those that have something now; where they are many, the others are in the next call's answer. */
+  now(): readonly number[];
+  close(): void;
+}
+
+/** Begins to watch sockets. */
+export type WatchArrivals = () => Arrivals;

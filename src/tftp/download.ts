@@ -1,5 +1,4 @@
 import type { RecordEvent } from '../model/event.ts';
-import { createBusyWait } from './busy-wait.ts';
 import { endEvent, missingEvent, type Subject, unreadableEvent } from './events.ts';
 import type { TftpFile } from './file.ts';
 import type { TftpLimits } from './limits.ts';
@@ -26,8 +25,6 @@ export type Receive = (datagram: Uint8Array, from: Peer) => void;
 export interface Port {
   /** One datagram, or several of a size, one behind the other, of which the last may be shorter. */
   send(datagrams: Uint8Array, peer: Peer, size?: number): void;
-  /** Hands on a datagram if one has arrived that the event loop has not brought yet, and tells; where the system has a way. */
-  readonly take?: (handOn: Receive) => boolean;
   close(): void;
 }
 
@@ -41,8 +38,6 @@ export interface DownloadDeps {
   readonly record: RecordEvent;
   readonly now: () => number;
   readonly limits: TftpLimits;
-  /** Whether no other transfer is under way. */
-  readonly alone: () => boolean;
   /** The transfer has ended; its port stays open a little longer. */
   readonly over: () => void;
   /** The port is closed too. */
@@ -97,11 +92,6 @@ export function startDownload(
     }
   };
 
-  const wait = createBusyWait(now);
-  const takeOne = (): boolean => opening.port?.take?.(receive) === true;
-  const worthwhile = (): boolean => opening.port?.take !== undefined && state === 'running' && deps.alone();
-  const waitForMore = (): void => wait(takeOne, worthwhile);
-
   /** Opens what is asked for; undefined where the client has been answered already. */
   const prepare = async (): Promise<{ file: TftpFile; port: Port } | undefined> => {
     const opened = await open(name, peer);
@@ -115,13 +105,7 @@ export function startDownload(
     opening.file = opened;
     const netascii = request.mode.toLowerCase() === 'netascii';
     const file = netascii ? await asNetascii(opened) : opened;
-    const port = await bindPort(
-      (datagram, from) => {
-        receive(datagram, from);
-        waitForMore();
-      },
-      () => session?.unsent(),
-    );
+    const port = await bindPort(receive, () => session?.unsent());
     opening.port = port;
     return { file, port };
   };

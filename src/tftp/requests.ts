@@ -8,6 +8,8 @@ import { normaliseName } from './path.ts';
 export interface Requests {
   /** Takes a datagram sent to the listening port. */
   receive(datagram: Uint8Array, from: Peer): void;
+  /** Whether any transfer is under way. */
+  busy(): boolean;
   /**
    * Resolves when every download is closed.
    * @param graceMs how long those under way may go on before they are ended
@@ -16,12 +18,11 @@ export interface Requests {
 }
 
 /** Begins to answer requests; see {@link Requests}. */
-export function receiveRequests(deps: Omit<DownloadDeps, 'alone' | 'over' | 'closed'>): Requests {
+export function receiveRequests(deps: Omit<DownloadDeps, 'over' | 'closed'>): Requests {
   const { refuse, record, limits } = deps;
   /** By the client's address and port, oldest first. */
   const downloads = new Map<string, Download & { readonly request: string }>();
   let underWay = 0;
-  const alone = (): boolean => underWay === 1;
   let changed = (): void => {};
 
   const start = (request: Request, name: string, peer: Peer, about: Subject): void => {
@@ -53,7 +54,7 @@ export function receiveRequests(deps: Omit<DownloadDeps, 'alone' | 'over' | 'clo
       if (downloads.get(key) === entry) downloads.delete(key);
       over();
     };
-    const entry = Object.assign(startDownload(request, name, peer, about, { ...deps, alone, over, closed }), {
+    const entry = Object.assign(startDownload(request, name, peer, about, { ...deps, over, closed }), {
       request: text,
     });
     downloads.set(key, entry);
@@ -86,6 +87,7 @@ export function receiveRequests(deps: Omit<DownloadDeps, 'alone' | 'over' | 'clo
       const packet = decodePacket(datagram);
       if (packet.kind === 'read' || packet.kind === 'write') answer(packet, from);
     },
+    busy: () => underWay > 0,
     async drain(graceMs) {
       if (graceMs > 0 && underWay > 0) {
         await new Promise<void>((resolve) => {

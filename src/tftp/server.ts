@@ -1,11 +1,10 @@
-import { createSocket, type Socket } from 'node:dgram';
 import { boundedRecord } from '../model/bounded-record.ts';
-import { type CutDatagrams, descriptorOf, type ReceiveNow, type SendNow } from '../model/descriptor.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { bindFailure } from './bind-failure.ts';
-import type { DownloadDeps, Opened, Peer, Port, Receive } from './download.ts';
+import type { Opened, Peer } from './download.ts';
 import { DEFAULT_LIMITS, type TftpLimits } from './limits.ts';
 import { encodePacket } from './packet.ts';
+import { bindSocket, type DatagramMeans, listen, openPorts } from './ports.ts';
 import { receiveRequests } from './requests.ts';
 
 export type { Opened, Peer } from './download.ts';
@@ -27,12 +26,8 @@ export interface TftpDeps {
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   readonly limits?: Partial<TftpLimits>;
-  /** A quicker way to send, where there is one. */
-  readonly sendNow?: SendNow | undefined;
-  /** A way to send many at once with it. */
-  readonly cutDatagrams?: CutDatagrams | undefined;
-  /** A way to look for packets without the event loop. */
-  readonly receiveNow?: ReceiveNow | undefined;
+  /** Quicker ways to send and to receive, where there are any. */
+  readonly kernel?: DatagramMeans | undefined;
 }
 
 /** A TFTP server at work. */
@@ -49,102 +44,34 @@ export interface TftpServer {
 /** Where a burst of requests waits while the event loop is busy. */
 const RECEIVE_BUFFER = 1 << 20;
 
-/** More than any answer of a client's: an ACK, or an ERROR with its text. */
-const LONGEST_ANSWER = 2048;
-
-/** Binds a UDP socket. Errors of later sends count as lost packets. */
-function bind(address: string, port: number): Promise<Socket> {
-  // Addresses are always numbers here; dgram would ask the resolver for each packet.
-  const socket = createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
-  return new Promise((resolve, reject) => {
-    socket.once('error', (error) => {
-      socket.close();
-      reject(error);
-    });
-    socket.bind({ address, port, exclusive: true }, () => {
-      socket.removeAllListeners('error');
-      socket.on('error', () => {});
-      resolve(socket);
-    });
-  });
-}
-
-/** Hands on what arrives. Nobody can be answered at port 0. */
-function listen(socket: Socket, receive: Receive): void {
-  socket.on('message', (datagram, from) => {
-    if (from.port !== 0) receive(datagram, from);
-  });
-}
-
 /**
  * Starts a read-only TFTP server (RFC 1350, 2347, 2348, 2349, 7440): each transfer has a port of its own, lost packets
  * are sent again after a few measured round trips, requests are told apart by the client's address and port.
  * @throws Error with `code` and `cause` if the port cannot be bound; its message names the remedy
  */
-export async function startTftp({
-  address,
-  port,
-  open,
-  record,
-  now,
-  receiveNow,
-  ...rest
-}: TftpDeps): Promise<TftpServer> {
+export async function startTftp({ address, port, open, record, now, ...rest }: TftpDeps): Promise<TftpServer> {
   const limits: TftpLimits = { ...DEFAULT_LIMITS, ...rest.limits };
-  const listener = await bind(address, port).catch((cause) => {
+  const listener = await bindSocket(address, port).catch((cause) => {
     throw bindFailure(cause, address, port);
   });
   /** Refusals leave from a port other than the listener's, as every answer to a request does (RFC 1350 section 4). */
-  const refusals = await bind(address, 0).catch((cause) => {
+  const refusals = await bindSocket(address, 0).catch((cause) => {
     listener.close();
     throw bindFailure(cause, address, 0);
   });
 
-  const answer = new Uint8Array(LONGEST_ANSWER);
-  const bindPort: DownloadDeps['bindPort'] = async (receive, unsent): Promise<Port> => {
-    const socket = await bind(address, 0);
-    socket.on('error', unsent);
-    listen(socket, receive);
-    let descriptor = descriptorOf(socket);
-    const sendOne = (datagram: Uint8Array, peer: Peer): void => {
-      if (descriptor !== undefined && rest.sendNow?.(descriptor, datagram, peer.address, peer.port)) return;
-      socket.send(datagram, peer.port, peer.address);
-    };
-    /** The size that the kernel cuts by; undefined where it cannot, as where the device sums no checksums. */
-    let cutBy: number | undefined = 0;
-    const sendMany = (datagrams: Uint8Array, peer: Peer, size: number): boolean => {
-      if (descriptor === undefined || cutBy === undefined) return false;
-      if (cutBy !== size) cutBy = rest.cutDatagrams?.(descriptor, size) ? size : undefined;
-      if (cutBy !== undefined && rest.sendNow?.(descriptor, datagrams, peer.address, peer.port)) return true;
-      // A size that the kernel does not like would stop single datagrams too.
-      rest.cutDatagrams?.(descriptor, 0);
-      cutBy = undefined;
-      return false;
-    };
-    return {
-      send: (datagrams, peer, size = datagrams.length) => {
-        if (datagrams.length <= size) sendOne(datagrams, peer);
-        else if (!sendMany(datagrams, peer, size)) {
-          for (let at = 0; at < datagrams.length; at += size) sendOne(datagrams.subarray(at, at + size), peer);
-        }
-      },
-      ...(receiveNow && {
-        take: (handOn: Receive): boolean => {
-          const arrived = descriptor === undefined ? undefined : receiveNow(descriptor, answer);
-          if (arrived && arrived.port !== 0) handOn(answer.subarray(0, arrived.length), arrived);
-          return arrived !== undefined;
-        },
-      }),
-      close: () => {
-        descriptor = undefined;
-        socket.close();
-      },
-    };
-  };
+  const ports = openPorts(address, { ...rest.kernel, now, worthwhile: () => requests.busy() });
   const refuse = (peer: Peer, code: number, message: string): void => {
     refusals.send(encodePacket({ kind: 'error', code, message }), peer.port, peer.address);
   };
-  const requests = receiveRequests({ open, bindPort, refuse, record: boundedRecord(record, now), now, limits });
+  const requests = receiveRequests({
+    open,
+    bindPort: ports.bind,
+    refuse,
+    record: boundedRecord(record, now),
+    now,
+    limits,
+  });
   listen(listener, requests.receive);
   try {
     listener.setRecvBufferSize(RECEIVE_BUFFER);
@@ -155,6 +82,7 @@ export async function startTftp({
   const stop = async (graceMs: number): Promise<void> => {
     await new Promise<void>((resolve) => listener.close(() => resolve()));
     await requests.drain(graceMs);
+    ports.close();
     await new Promise<void>((resolve) => refusals.close(() => resolve()));
   };
   let stopped: Promise<void> | undefined;

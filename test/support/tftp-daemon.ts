@@ -34,15 +34,12 @@ async function open(name: string): Promise<Opened> {
 
 const print = (event: object): void => console.log(JSON.stringify(event));
 const { kernel } = await openKernel();
-const { sendNow, cutDatagrams, receiveNow } = kernel ?? {};
 const server = await startTftp({
   address,
   port: Number(port),
   open,
   record: print,
-  sendNow,
-  cutDatagrams,
-  receiveNow,
+  kernel,
   now: () => performance.now(),
 });
 print({ event: 'ready', listening: server.listening });
