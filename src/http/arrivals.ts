@@ -16,7 +16,7 @@ export function arrivalsOf(libc: ReturnType<typeof koffi.load>): WatchArrivals {
   const wait = libc.func('int epoll_wait(int epoll, void *events, int most, int milliseconds)');
   const close = libc.func('int close(int epoll)');
   return () => {
-    const epoll: number = create(EPOLL_CLOEXEC);
+    let epoll: number = create(EPOLL_CLOEXEC);
     const events = new Uint32Array(WORDS * MOST);
     return {
       watch(socket) {
@@ -27,9 +27,15 @@ export function arrivalsOf(libc: ReturnType<typeof koffi.load>): WatchArrivals {
       },
       now() {
         const count: number = wait(epoll, events, MOST, 0);
-        return Array.from({ length: Math.max(0, count) }, (_, i) => events[WORDS * i + DESCRIPTOR] ?? -1);
+        const sockets: number[] = [];
+        for (let i = 0; i < count; i++) sockets.push(events[WORDS * i + DESCRIPTOR] ?? -1);
+        return sockets;
       },
-      close: () => close(epoll),
+      close() {
+        close(epoll);
+        // Its number may be another file's soon.
+        epoll = -1;
+      },
     };
   };
 }

@@ -87,9 +87,9 @@ function writeAddress(target: Uint8Array, address: string, port: number): void {
 }
 
 /** Reads what {@link writeAddress} writes. */
-function readAddress(source: Uint8Array): { readonly address: string; readonly port: number } {
+function arrival(length: number, source: Uint8Array): ReturnType<ReceiveNow> {
   const [, , high = 0, low = 0, a, b, c, d] = source;
-  return { address: `${a}.${b}.${c}.${d}`, port: 256 * high + low };
+  return { length, address: `${a}.${b}.${c}.${d}`, port: 256 * high + low };
 }
 
 /**
@@ -151,7 +151,7 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
       receiveNow: (socket, bytes) => {
         fromLength[0] = ADDRESS_LENGTH;
         const length: number = receiveFrom(socket, bytes, bytes.length, MSG_DONTWAIT, from, fromLength);
-        return length < 0 ? undefined : { length, ...readAddress(from) };
+        return length < 0 ? undefined : arrival(length, from);
       },
       watchArrivals: arrivalsOf(libc),
       load: (file, position, count) => {

@@ -23,7 +23,7 @@ export type Receive = (datagram: Uint8Array, from: Peer) => void;
 
 /** A bound UDP port. Sending never throws. */
 export interface Port {
-  /** One datagram, or several of a size, one behind the other, of which the last may be shorter. */
+  /** One datagram, or several of a size, one behind the other, of which the last may be shorter; copies what must wait. */
   send(datagrams: Uint8Array, peer: Peer, size?: number): void;
   close(): void;
 }

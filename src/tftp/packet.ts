@@ -124,13 +124,12 @@ const word = (value: number): Uint8Array => Uint8Array.of((value >> 8) & 0xff, v
 export const DATA_HEADER = 4;
 
 /**
- * The DATA packets of blocks that follow each other, one behind the other. They are made for every block, so this
+ * Writes the DATA packets of blocks that follow each other, one behind the other. They are made for every block, so this
  * copies once and does nothing else.
+ * @param bytes where to; long enough for all
+ * @returns the part of `bytes` that they take
  */
-export function encodeBlocks(first: number, payloads: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const payload of payloads) length += DATA_HEADER + payload.length;
-  const bytes = Buffer.allocUnsafe(length);
+export function encodeBlocks(first: number, payloads: readonly Uint8Array[], bytes: Uint8Array): Uint8Array {
   let at = 0;
   let block = first;
   for (const payload of payloads) {
@@ -142,7 +141,7 @@ export function encodeBlocks(first: number, payloads: readonly Uint8Array[]): Ui
     at += DATA_HEADER + payload.length;
     block += 1;
   }
-  return bytes;
+  return bytes.subarray(0, at);
 }
 
 /** The datagram of a packet (RFC 1350 section 5, RFC 2347). Strings are one octet per character. */
@@ -152,7 +151,7 @@ export function encodePacket(packet: Packet): Uint8Array {
     case 'write':
       return withOpcode(OPCODE[packet.kind], terminated([packet.filename, packet.mode, ...packet.options.flat()]));
     case 'data':
-      return encodeBlocks(packet.block, [packet.payload]);
+      return encodeBlocks(packet.block, [packet.payload], Buffer.alloc(DATA_HEADER + packet.payload.length));
     case 'ack':
       return withOpcode(OPCODE.ack, word(packet.block));
     case 'error':

@@ -1,11 +1,14 @@
+import { createSocket, type Socket } from 'node:dgram';
 import { boundedRecord } from '../model/bounded-record.ts';
+import { descriptorOf } from '../model/descriptor.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { bindFailure } from './bind-failure.ts';
-import type { Opened, Peer } from './download.ts';
+import type { DownloadDeps, Opened, Peer, Receive } from './download.ts';
 import { DEFAULT_LIMITS, type TftpLimits } from './limits.ts';
+import { createSend, type DatagramMeans } from './means.ts';
 import { encodePacket } from './packet.ts';
-import { bindSocket, type DatagramMeans, listen, openPorts } from './ports.ts';
 import { receiveRequests } from './requests.ts';
+import { createSweep } from './sweep.ts';
 
 export type { Opened, Peer } from './download.ts';
 export type { TftpFile } from './file.ts';
@@ -44,34 +47,81 @@ export interface TftpServer {
 /** Where a burst of requests waits while the event loop is busy. */
 const RECEIVE_BUFFER = 1 << 20;
 
+/** Binds a UDP socket. Errors of later sends count as lost packets. */
+function bind(address: string, port: number): Promise<Socket> {
+  // Addresses are always numbers here; dgram would ask the resolver for each packet.
+  const socket = createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
+  return new Promise((resolve, reject) => {
+    socket.once('error', (error) => {
+      socket.close();
+      reject(error);
+    });
+    socket.bind({ address, port, exclusive: true }, () => {
+      socket.removeAllListeners('error');
+      socket.on('error', () => {});
+      resolve(socket);
+    });
+  });
+}
+
+/** Hands on what arrives. Nobody can be answered at port 0. */
+function listen(socket: Socket, receive: Receive): void {
+  socket.on('message', (datagram, from) => {
+    if (from.port !== 0) receive(datagram, from);
+  });
+}
+
 /**
  * Starts a read-only TFTP server (RFC 1350, 2347, 2348, 2349, 7440): each transfer has a port of its own, lost packets
  * are sent again after a few measured round trips, requests are told apart by the client's address and port.
  * @throws Error with `code` and `cause` if the port cannot be bound; its message names the remedy
  */
-export async function startTftp({ address, port, open, record, now, ...rest }: TftpDeps): Promise<TftpServer> {
+export async function startTftp({
+  address,
+  port,
+  open,
+  record,
+  now,
+  kernel: means = {},
+  ...rest
+}: TftpDeps): Promise<TftpServer> {
   const limits: TftpLimits = { ...DEFAULT_LIMITS, ...rest.limits };
-  const listener = await bindSocket(address, port).catch((cause) => {
+  const listener = await bind(address, port).catch((cause) => {
     throw bindFailure(cause, address, port);
   });
   /** Refusals leave from a port other than the listener's, as every answer to a request does (RFC 1350 section 4). */
-  const refusals = await bindSocket(address, 0).catch((cause) => {
+  const refusals = await bind(address, 0).catch((cause) => {
     listener.close();
     throw bindFailure(cause, address, 0);
   });
 
-  const ports = openPorts(address, { ...rest.kernel, now, worthwhile: () => requests.busy() });
+  const sweep = createSweep(means, now, () => requests.busy());
+  const bindPort: DownloadDeps['bindPort'] = async (receive, unsent) => {
+    const socket = await bind(address, 0);
+    socket.on('error', unsent);
+    listen(socket, (datagram, from) => {
+      receive(datagram, from);
+      sweep.more();
+    });
+    let descriptor = descriptorOf(socket);
+    if (descriptor !== undefined) sweep.add(descriptor, receive);
+    return {
+      send: createSend(
+        means,
+        () => descriptor,
+        (datagram, peer) => socket.send(datagram, peer.port, peer.address),
+      ),
+      close() {
+        if (descriptor !== undefined) sweep.remove(descriptor);
+        descriptor = undefined;
+        socket.close();
+      },
+    };
+  };
   const refuse = (peer: Peer, code: number, message: string): void => {
     refusals.send(encodePacket({ kind: 'error', code, message }), peer.port, peer.address);
   };
-  const requests = receiveRequests({
-    open,
-    bindPort: ports.bind,
-    refuse,
-    record: boundedRecord(record, now),
-    now,
-    limits,
-  });
+  const requests = receiveRequests({ open, bindPort, refuse, record: boundedRecord(record, now), now, limits });
   listen(listener, requests.receive);
   try {
     listener.setRecvBufferSize(RECEIVE_BUFFER);
@@ -82,7 +132,7 @@ export async function startTftp({ address, port, open, record, now, ...rest }: T
   const stop = async (graceMs: number): Promise<void> => {
     await new Promise<void>((resolve) => listener.close(() => resolve()));
     await requests.drain(graceMs);
-    ports.close();
+    sweep.close();
     await new Promise<void>((resolve) => refusals.close(() => resolve()));
   };
   let stopped: Promise<void> | undefined;

@@ -26,7 +26,7 @@ export interface SessionDeps {
   readonly limits: TftpLimits;
   /**
    * Sends to the client: one datagram, or several of a size, one behind the other, of which the last may be shorter.
-   * What is lost on the way, or cannot be sent, is sent again in time.
+   * What is lost on the way, or cannot be sent, is sent again in time. The memory is used again for the next.
    */
   readonly send: (datagrams: Uint8Array, size?: number) => void;
   /** Milliseconds of a clock that never goes back. */
@@ -57,6 +57,8 @@ const UNANSWERED_SILENCE = 16_000;
 /** The most that is sent in one go: what an IPv4 datagram holds, and as many as the kernel cuts (Linux: UDP_MAX_SEGMENTS). */
 const MOST_OCTETS = 65_507;
 const MOST_BLOCKS = 64;
+/** Where packets are made, of whatever transfer: memory of its own for each would keep the garbage collector busy. */
+const SCRATCH = new Uint8Array(MOST_OCTETS);
 
 const ABORT_MESSAGES: Readonly<Record<AbortReason, string | undefined>> = {
   busy: 'The server is busy, try again later',
@@ -124,7 +126,7 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
         load(next);
         return;
       }
-      send(encodeBlocks(next, payloads), datagram);
+      send(encodeBlocks(next, payloads, SCRATCH), datagram);
       next += payloads.length;
     }
     arm();

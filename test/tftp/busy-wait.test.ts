@@ -6,7 +6,13 @@ function waitFor(arrivals: readonly number[]) {
   let time = 0;
   let looks = 0;
   const left = [...arrivals];
-  const wait = createBusyWait(() => time);
+  let others = (): void => {};
+  const wait = createBusyWait(
+    () => time,
+    (callback) => {
+      others = callback;
+    },
+  );
   const take = () => {
     time += 0.1;
     looks += 1;
@@ -16,8 +22,10 @@ function waitFor(arrivals: readonly number[]) {
   };
   return {
     left,
-    turn(worthwhile = () => true): number {
+    /** A packet that the event loop brings in a turn of its own, or another one in the same. */
+    turn(worthwhile = () => true, same = false): number {
       looks = 0;
+      if (!same) others();
       wait(take, worthwhile);
       return looks;
     },
@@ -34,6 +42,11 @@ it('lets others have their turn after a millisecond, however many come', () => {
   const { left, turn } = waitFor(Array.from({ length: 100 }, (_, i) => i / 10));
   expect(turn()).toBeLessThanOrEqual(11);
   expect(left.length).toBeGreaterThanOrEqual(89);
+  // Where the event loop has another packet at hand, what is there is taken; after five milliseconds not even that.
+  expect(turn(() => true, true)).toBe(1);
+  const rest = Array.from({ length: 100 }, () => turn(() => true, true)).reduce((sum, looks) => sum + looks);
+  expect(rest).toBeGreaterThan(30);
+  expect(rest).toBeLessThanOrEqual(40);
   expect(turn()).toBeGreaterThan(0);
 });
 

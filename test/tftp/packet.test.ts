@@ -81,7 +81,7 @@ describe('encodePacket', () => {
   });
 
   it('counts blocks modulo 65536', () => {
-    expect(encodeBlocks(65535, [bytes('ab'), bytes('c'), bytes('')])).toEqual(
+    expect(encodeBlocks(65535, [bytes('ab'), bytes('c'), bytes('')], Buffer.alloc(20))).toEqual(
       Buffer.from('\0\x03\xff\xffab\0\x03\0\0c\0\x03\0\x01', 'latin1'),
     );
   });
