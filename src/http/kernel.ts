@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
 import {
   type CutDatagrams,
-  descriptorOf,
+  descriptorOfConnection,
   type ReceiveNow,
   type SendNow,
   type WatchArrivals,
@@ -167,5 +167,5 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
 
 /** The descriptor of a connection whose bytes go to the kernel as they are; undefined for TLS and for one that closed. */
 export function plainDescriptor(socket: Socket): number | undefined {
-  return 'encrypted' in socket || socket.destroyed ? undefined : descriptorOf(socket);
+  return 'encrypted' in socket || socket.destroyed ? undefined : descriptorOfConnection(socket);
 }

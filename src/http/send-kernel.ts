@@ -75,7 +75,8 @@ export function createKernelSender(kernel: Kernel, unsent: () => UnsentShare, ca
         continue;
       }
       const { file: source, position, left } = place;
-      await cache.want(source, position);
+      const wanted = cache.want(source, position);
+      if (wanted) await wanted;
       const descriptor = socket && plainDescriptor(socket);
       if (descriptor === undefined || descriptor === null) return 'aborted';
       if (!source.intactNow()) return 'changed';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { descriptorOf } from '../model/descriptor.ts';
+import { descriptorOfConnection } from '../model/descriptor.ts';
 import type { Kernel } from './kernel.ts';
 
 /**
@@ -29,7 +29,7 @@ export function shareUnsent(kernel: Pick<Kernel, 'limitUnsent'> | undefined): ()
     return {
       apply(socket) {
         if (limit === share()) return;
-        const descriptor = socket ? descriptorOf(socket) : undefined;
+        const descriptor = socket ? descriptorOfConnection(socket) : undefined;
         if (descriptor === undefined) return;
         limit = share();
         kernel?.limitUnsent(descriptor, limit);

@@ -5,7 +5,7 @@ import { BenchLab, cpuSeconds, SERVER } from './lab.ts';
 import type { PowerOnResult } from './power-on.ts';
 import { median, type Row } from './table.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 const PEER = '192.0.2.11';
 /** DISCOVERs per second that are offered. */
 const RATES = [2000, 5000, 10_000, 20_000];
