@@ -68,7 +68,7 @@ export async function benchConfig(print: (row: Row) => void): Promise<void> {
       };
       const quiet = await ask(3);
       calm.push((JSON.parse((await quiet.until(/(\{.*\})/))[1] ?? '') as PaceResult).slowest);
-      const busy = await ask(8);
+      const busy = await ask(5);
       await stretch();
       const next = join(lab.folder, 'next.yaml');
       await writeFile(next, text.replace('[quiet]', `[quiet, round=${round}]`));

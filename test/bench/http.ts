@@ -108,7 +108,7 @@ async function throughput(
     const withExpress = from === 'veth' && round === 0;
     for (const name of ['slipway', 'nginx', ...(withExpress ? (['express'] as const) : [])] as const) {
       const { server, port, path } = targets[name];
-      figures[name] = await lab.sink(from, server, { port, path, clients, seconds: 2 });
+      figures[name] = await lab.sink(from, server, { port, path, clients, seconds: 1.5 });
     }
     speed.push(figures.slipway.gbPerSecond / figures.nginx.gbPerSecond);
     cpu.push(figures.slipway.cpuPerGb / figures.nginx.cpuPerGb);

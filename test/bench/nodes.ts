@@ -7,7 +7,7 @@ import { median, type Row } from './table.ts';
 
 const MB = 1024 * 1024;
 const MACHINES = 64;
-const ROUNDS = 3;
+const ROUNDS = 2;
 const FILES = { vmlinuz: 4 * MB, 'initrd.img': 16 * MB, 'root.oci': 32 * MB };
 
 const CONFIG = `

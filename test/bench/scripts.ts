@@ -76,7 +76,7 @@ export async function benchScripts(print: (row: Row) => void): Promise<void> {
     });
     const half = 0.4 * median(rounds.map((round) => round.bare.rate));
     const pace = async (port: number, path: string) => {
-      const options = { address: SERVER, port, path, rate: half, connections: 16, seconds: 3 };
+      const options = { address: SERVER, port, path, rate: half, connections: 16, seconds: 2 };
       const running = lab.load('veth', 'pace.ts', options);
       return (JSON.parse((await running.until(/(\{.*\})/))[1] ?? '') as PaceResult).percentile99;
     };

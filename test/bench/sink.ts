@@ -63,7 +63,7 @@ const MODIFY = 3;
 /** Bytes taken at a time, so that all clients get their turn. */
 const GULP = 4 * 1024 * 1024;
 /** Milliseconds after which it counts even if a client has got nothing. */
-const RAMP = 3_000;
+const RAMP = 6_000;
 /** sizeof(struct epoll_event): packed on x86-64 only. */
 const EVENT = process.arch === 'x64' ? 12 : 16;
 
