@@ -100,7 +100,7 @@ async function throughput(
 ): Promise<void> {
   const speed: number[] = [];
   const cpu: number[] = [];
-  let toExpress = Number.NaN;
+  let express = Number.NaN;
   const own: Cost[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const figures = {} as Record<keyof typeof targets, Cost>;
@@ -112,11 +112,13 @@ async function throughput(
     }
     speed.push(figures.slipway.gbPerSecond / figures.nginx.gbPerSecond);
     cpu.push(figures.slipway.cpuPerGb / figures.nginx.cpuPerGb);
-    if (withExpress) toExpress = figures.slipway.cpuPerGb / figures.express.cpuPerGb;
+    if (withExpress) express = figures.express.cpuPerGb;
     own.push(figures.slipway);
   }
   const gb = median(own.map(({ gbPerSecond }) => gbPerSecond)).toFixed(1);
-  const seconds = median(own.map(({ cpuPerGb }) => cpuPerGb)).toFixed(3);
+  const middle = median(own.map(({ cpuPerGb }) => cpuPerGb));
+  const seconds = middle.toFixed(3);
+  const toExpress = middle / express;
   const work = `HTTP, 1 GB, ${clients} clients, ${from}`;
   const add = (what: string, target: string, value: number, holds: boolean, more: string) =>
     print({ work: `${work}: ${what}`, target, figure: `${value.toFixed(2)} × (${more})`, holds });

@@ -164,7 +164,8 @@ export async function benchTftp(print: (row: Row) => void): Promise<void> {
         await loseArriving(network, 'client', loss);
         const own: number[] = [];
         const address = addresses.get('slipway') ?? '';
-        for (let round = 0; round < ROUNDS[each.megabytes]; round++) own.push(await download(lab, address, each, LIMIT_LOSS));
+        for (let round = 0; round < ROUNDS[each.megabytes]; round++)
+          own.push(await download(lab, address, each, LIMIT_LOSS));
         const limit = Math.ceil(Math.min(LIMIT_LOSS, LOSS_TIMES * median(own)));
         // The peers wait for their timers and need no processor: all of them at once.
         const peers = [...addresses].filter(([name]) => name !== 'slipway');
