@@ -7,10 +7,12 @@ export interface Row {
   readonly holds: boolean | undefined;
 }
 
-/** The middle one of some figures. */
+/** The middle one of some figures, or what lies between the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)] ?? Number.NaN;
+  const middle = (sorted.length - 1) / 2;
+  const at = (index: number) => sorted[index] ?? Number.NaN;
+  return (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2;
 }
 
 /** One line in Markdown. */
