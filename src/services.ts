@@ -98,9 +98,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
       const open = tftpSource(world, scripts);
       return {
         key: JSON.stringify([tftp, address]),
-        start: () => {
-          return startTftp({ address, port: tftp.port, open, record, kernel, now: monotonic });
-        },
+        start: () => startTftp({ address, port: tftp.port, open, record, kernel, now: monotonic }),
       };
     },
     nbd: ({ config, server: { address } }) => {

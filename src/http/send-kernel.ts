@@ -75,8 +75,7 @@ export function createKernelSender(kernel: Kernel, unsent: () => UnsentShare, ca
         continue;
       }
       const { file: source, position, left } = place;
-      const wanted = cache.want(source, position);
-      if (wanted) await wanted;
+      await cache.want(source, position);
       const descriptor = socket && plainDescriptor(socket);
       if (descriptor === undefined || descriptor === null) return 'aborted';
       if (!source.intactNow()) return 'changed';

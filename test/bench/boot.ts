@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { buildImage, IMAGES, imageYaml } from '../support/images.ts';
 import { createLab, type Lab, SERVER_ADDRESS } from '../support/lab.ts';
 import { powerOn } from '../support/machine.ts';
@@ -61,7 +61,7 @@ async function bySlipway(folder: string): Promise<number> {
     await writeFile(join(folder, 'script'), script);
     const urls = new Set(script.match(/http:\/\/\S+\/blobs\/sha256\/[^\s/]+\/[\w.-]+/g));
     for (const url of urls) {
-      await lab.network.must('client', 'curl', ['-sS', '--fail', '-o', join(folder, url.replace(/.*\//, '')), url]);
+      await lab.network.must('client', 'curl', ['-sS', '--fail', '-o', join(folder, basename(url)), url]);
     }
     return await bootOnce(lab.network);
   } finally {
