@@ -87,23 +87,23 @@ bootc_not_needed() {
 
 # The versions of the kernels that the unpacked image has modules of, the newest first.
 bootc_versions() {
-    for bootc_version in "$slipway_root"/usr/lib/modules/* "$slipway_root"/lib/modules/*; do
-        printf '%s\n' "${bootc_version##*/}"
-    done | sort -u -V -r
+    for bootc_folder in /usr/lib/modules/ /lib/modules/; do
+        slipway_confined "$slipway_root" ls "$bootc_folder" 2> /dev/null
+    done | grep -x '[A-Za-z0-9._+~-]*' | sort -u -V -r
+}
+
+# The first regular file among paths of the image.
+bootc_first() {
+    slipway_regular_files "$slipway_root" "$@" | head -n 1
 }
 
 # Finds kernel and initramfs in the unpacked image, the newest where there are several.
 bootc_find_kernel() {
-    bootc_kernel='' bootc_initramfs=''
     for bootc_version in $(bootc_versions); do
-        for bootc_kernel in "$slipway_root/usr/lib/modules/$bootc_version/vmlinuz" "$slipway_root/boot/vmlinuz-$bootc_version"; do
-            [ -f "$bootc_kernel" ] || continue
-            for bootc_initramfs in "$slipway_root/usr/lib/modules/$bootc_version"/initramfs.img \
-                "$slipway_root/usr/lib/modules/$bootc_version"/initrd \
-                "$slipway_root/boot/initrd.img-$bootc_version" "$slipway_root/boot/initramfs-$bootc_version.img"; do
-                [ ! -f "$bootc_initramfs" ] || return 0
-            done
-        done
+        bootc_kernel=$(bootc_first "/usr/lib/modules/$bootc_version/vmlinuz" "/boot/vmlinuz-$bootc_version")
+        bootc_initramfs=$(bootc_first "/usr/lib/modules/$bootc_version/initramfs.img" "/usr/lib/modules/$bootc_version/initrd" \
+            "/boot/initrd.img-$bootc_version" "/boot/initramfs-$bootc_version.img")
+        [ -z "$bootc_kernel" ] || [ -z "$bootc_initramfs" ] || return 0
     done
     slipway_failed 'the image has no kernel with an initramfs to take over' \
         'Put vmlinuz and initramfs.img into /usr/lib/modules/VERSION of the image, or leave bootc.kexec out.'

@@ -70,6 +70,8 @@ slipway_new_memory() {
 
 # Takes the memory away and all that is in it.
 slipway_drop_memory() {
+    # Left there if a program in the tree was ended by force.
+    slipway_unmount "$slipway_root/$slipway_hidden"
     slipway_unmount "$slipway_root"
     slipway_unmount "$slipway_memory"
     if [ -e "$slipway_run/zram" ]; then

@@ -7,11 +7,19 @@
 # $@: options for restorecon: -R for everything.
 slipway_relabel() {
     [ -d /sys/fs/selinux ] || return 0
-    grep -q '^SELINUX=\(enforcing\|permissive\)' "$slipway_root/etc/selinux/config" 2> /dev/null || return 0
-    if [ ! -x "$slipway_root/sbin/load_policy" ] || [ ! -x "$slipway_root/sbin/restorecon" ]; then
+    mkdir -p "$slipway_work"
+    slipway_file=$(slipway_regular_files "$slipway_root" /etc/selinux/config)
+    [ -n "$slipway_file" ] && grep -q '^SELINUX=\(enforcing\|permissive\)' "$slipway_file" || return 0
+    if ! slipway_root_has "$slipway_root" /sbin/load_policy || ! slipway_root_has "$slipway_root" /sbin/restorecon; then
         slipway_tell 'the root stays without SELinux labels: the image has no load_policy and restorecon (policycoreutils)'
         return 0
     fi
+    slipway_drop_tools
+    for slipway_directory in proc sys dev; do
+        slipway_is_directory "$slipway_root/$slipway_directory" && continue
+        slipway_tell "the root stays without SELinux labels: its /$slipway_directory is no directory"
+        return 0
+    done
     slipway_say 'labelling the root for SELinux'
     # The policy is not made for what an initrd does. The system that starts loads it anew, and enforces it then if that
     # is asked for.
@@ -21,6 +29,7 @@ slipway_relabel() {
         # Slaves, so that unmounting them leaves the initrd its own.
         mount --rbind --make-rslave "/$slipway_directory" "$slipway_root/$slipway_directory"
     done
+    # Programs of the image, as root, as it starts in a moment: by now all of its bytes were verified.
     chroot "$slipway_root" /bin/sh -c \
         'PATH=/usr/sbin:/usr/bin:/sbin:/bin; load_policy && restorecon -F "$@" -e /proc -e /sys -e /dev /' sh "$@" \
         > "$slipway_run/selinux.log" 2>&1 || slipway_tell "SELinux: $(tail -n 1 "$slipway_run/selinux.log")"

@@ -4,8 +4,10 @@
 
 # Everything that the modules keep while the initrd runs.
 slipway_run=${slipway_run:-/run/slipway}
+# The parts of the modules.
+slipway_parts=${slipway_parts:-/lib/slipway}
 # A file for each root method that this initrd has.
-slipway_methods=${slipway_methods:-/lib/slipway/methods}
+slipway_methods=${slipway_methods:-$slipway_parts/methods}
 # Where the root file system is made (see memory-lib.sh), and a place for small files that are only needed meanwhile.
 slipway_memory=$slipway_run/memory
 slipway_root=$slipway_memory/root
@@ -89,11 +91,16 @@ slipway_read_tmpfs_size() {
         slipway_failed "rd.tmpfs.size=$slipway_tmpfs_size is no size" "Give a number with k, M, G or %, such as 3G or 50%."
 }
 
+# The shared libraries of a program, with its loader. $1: the program's file
+slipway_libraries() {
+    LD_TRACE_LOADED_OBJECTS=1 "$1" | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p'
+}
+
 # Loads parts of the modules. $@: their names
 slipway_load() {
     for slipway_part; do
         # shellcheck source=/dev/null
-        . "/lib/slipway/$slipway_part.sh"
+        . "$slipway_parts/$slipway_part.sh"
     done
 }
 
@@ -142,7 +149,9 @@ slipway_is_url() {
 
 # Whether a tree can be booted at all. Adds the mount points that container images leave out.
 slipway_check_root() {
-    mkdir -p "$slipway_root/proc" "$slipway_root/sys" "$slipway_root/dev" "$slipway_root/run"
+    slipway_confined "$slipway_root" mkdir -p /proc /sys /dev /run 2> "$slipway_work/check.err" ||
+        slipway_failed "the image is no root file system: $(head -n 1 "$slipway_work/check.err")" \
+            'In the image, /proc, /sys, /dev and /run must be directories or be missing, and /.sw must be missing.' || return 1
     slipway_init=$(getarg init=)
     slipway_init=${slipway_init:-/sbin/init}
     if ! slipway_root_has "$slipway_root" "$slipway_init"; then
@@ -150,24 +159,9 @@ slipway_check_root() {
             "It is a container image without an init system: install one in it (such as systemd-sysv), or name one with init=."
         return 1
     fi
-    [ -d "$slipway_root/lib/modules/$(uname -r)" ] ||
+    slipway_root_has "$slipway_root" "/lib/modules/$(uname -r)" ||
         slipway_say "the image has no modules for this kernel, $(uname -r): only drivers of the initrd will work"
 }
-
-# Whether a path exists inside a root, its absolute links taken as the root will see them. $1: root; $2: path.
-slipway_root_has() (
-    path=$2
-    for _ in 1 2 3 4 5 6 7 8; do
-        [ -L "$1$path" ] || break
-        target=$(readlink "$1$path")
-        case $target in
-            /*) path=$target ;;
-            *) path=${path%/*}/$target ;;
-        esac
-    done
-    # /sbin may itself be a link, and an absolute one.
-    [ -e "$1$path" ] || [ -e "$1/usr$path" ]
-)
 
 # Restarts the machine at once: nothing in an initrd needs to be shut down.
 slipway_reboot() {

@@ -4,11 +4,13 @@
 if [ -e /run/slipway/done ]; then
     . /lib/slipway/slipway-lib.sh
     . /lib/slipway/memory-lib.sh
+    . /lib/slipway/confine-lib.sh
     . /lib/slipway/selinux-lib.sh
     slipway_find_method
     slipway_pivot
     for slipway_directory in $slipway_directories; do
-        [ -d "$slipway_root/$slipway_directory" ] || continue
+        # A link would be followed into the initrd.
+        slipway_is_directory "$slipway_root/$slipway_directory" || continue
         # What the root lies in is writable; only the mount at the new root is not.
         # shellcheck disable=SC2154
         mount --bind "$slipway_root/$slipway_directory" "$NEWROOT/$slipway_directory"

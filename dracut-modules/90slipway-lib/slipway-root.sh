@@ -6,6 +6,7 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 . /lib/dracut-lib.sh
 . /lib/slipway/slipway-lib.sh
 . /lib/slipway/memory-lib.sh
+. /lib/slipway/confine-lib.sh
 . /lib/slipway/network-lib.sh
 . /lib/slipway/fetch-lib.sh
 . /lib/slipway/unpack-lib.sh
@@ -44,6 +45,7 @@ make_root() {
 
 begin=$(slipway_uptime)
 until make_root; do slipway_give_up; done
+slipway_drop_tools
 rm -rf "$slipway_store" "$slipway_work"
 slipway_settle_memory
 slipway_say "the root is ready after $(($(slipway_uptime) - begin)) s: $(slipway_used "$slipway_memory") in memory"

@@ -15,19 +15,24 @@ slipway_decompress() {
     echo $? > "$slipway_work/decompress.status"
 }
 
-# Unpacks a tar archive, compressed or not, from standard input. $1: the directory. What matches the patterns in the file
-# $slipway_exclude is left out. ACLs are extended attributes, as container tools write them: with --acls, tar would remove
-# those that are not noted in its own way.
+# Unpacks a tar archive, compressed or not, from standard input, with tar inside the directory: see confine-lib.sh.
+# $1: the directory. What matches the patterns in the file $slipway_exclude is left out. ACLs are extended attributes, as
+# container tools write them: with --acls, tar would remove those that are not noted in its own way.
 # Leaves the members' names, quoted as in C, in $slipway_work/members. Fails with the reason recorded.
 slipway_unpack() {
+    : > "$slipway_work/members"
+    slipway_make_tools ||
+        slipway_failed 'the programs that unpack cannot be copied into memory' 'Give the machine more memory.' || return 1
+    [ -z "$slipway_exclude" ] || cp "$slipway_exclude" "$slipway_tools/exclude"
     {
         slipway_decompress
         # What tar leaves unread behind the end of the archive must not stop whoever sends it.
         cat > /dev/null
     } | {
-        (export LC_ALL=C && slipway_expendable tar -x -v -C "$1" -f - ${slipway_exclude:+"--exclude-from=$slipway_exclude"} --preserve-permissions --same-owner --numeric-owner --xattrs \
-            --xattrs-include='*' --warning=no-timestamp --quoting-style=c \
-            > "$slipway_work/members" 2> "$slipway_work/tar.err")
+        # --absolute-names: else links that lead up or to the top would be made last, after what comes through them.
+        slipway_confined "$1" tar -x -v -f - ${slipway_exclude:+"--exclude-from=/$slipway_hidden/exclude"} \
+            --absolute-names --preserve-permissions --same-owner --numeric-owner --xattrs --xattrs-include='*' \
+            --warning=no-timestamp --quoting-style=c > "$slipway_work/members" 2> "$slipway_work/tar.err"
         echo $? > "$slipway_work/tar.status"
         cat > /dev/null
     }
@@ -35,6 +40,8 @@ slipway_unpack() {
         slipway_unpack_error "$slipway_work/decompress.err"
     elif [ "$(cat "$slipway_work/tar.status")" != 0 ]; then
         slipway_unpack_error "$slipway_work/tar.err"
+    elif slipway_dotdot=$(grep -m 1 -e '^"\.\./' -e '^"\.\."' -e '/\.\./' -e '/\.\."$' "$slipway_work/members"); then
+        slipway_failed "the archive cannot be unpacked: a member's name has .. in it: $slipway_dotdot" 'Make the archive anew.'
     fi
 }
 

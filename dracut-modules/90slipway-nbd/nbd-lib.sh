@@ -69,7 +69,7 @@ nbd_keep_tools() {
     nbd_files=''
     for nbd_tool in sh cat dd dmsetup nbd-client sleep tail timeout; do
         nbd_file=$(command -v "$nbd_tool")
-        for nbd_file in "$nbd_file" $(LD_TRACE_LOADED_OBJECTS=1 "$nbd_file" | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p'); do
+        for nbd_file in "$nbd_file" $(slipway_libraries "$nbd_file"); do
             case " $nbd_files " in *" $nbd_file "*) ;; *) nbd_files="$nbd_files $nbd_file" ;; esac
         done
     done
@@ -147,7 +147,9 @@ nbd_mount() {
     umount -l "$nbd_lower"
     umount -l "$nbd_upper"
     # Damage to what is read first shows here, where it can still be told from a file that is not there.
-    cat "$slipway_root"/usr/lib/systemd/systemd "$slipway_root"/sbin/init > /dev/null 2>&1
+    slipway_regular_files "$slipway_root" /usr/lib/systemd/systemd /sbin/init | while IFS= read -r nbd_file; do
+        cat "$nbd_file" > /dev/null 2>&1
+    done
     ! nbd_damage
 }
 

@@ -12,7 +12,7 @@ depends() {
 
 install() {
     inst_multiple jq
-    for lib in oci-lib oci-layers oci-archive oci-registry; do
+    for lib in oci-lib oci-layers oci-tree oci-archive oci-registry; do
         inst_simple "$moddir/$lib.sh" "/lib/slipway/$lib.sh"
     done
 }

@@ -27,12 +27,13 @@ export async function scratch(): Promise<{ path: string; remove: () => Promise<v
 export function runLibrary(shell: readonly [string, ...string[]], folder: string, script: string): Promise<Finished> {
   const prelude = `
     set -u
-    slipway_run=${folder}
+    slipway_run=${folder} slipway_parts=${folder}/parts
+    mkdir -p $slipway_parts; ln -sf ${MODULES}/*/*.sh $slipway_parts
     slipway_journal= DRACUT_SYSTEMD=
     getarg() { return 1; }
     getargbool() { return 1; }
     slipway_quiet= slipway_record= slipway_exclude= slipway_zram= slipway_tmpfs_size=
-    for library in slipway-lib/slipway-lib slipway-lib/memory-lib slipway-lib/network-lib slipway-lib/fetch-lib \\
+    for library in slipway-lib/slipway-lib slipway-lib/memory-lib slipway-lib/confine-lib slipway-lib/network-lib slipway-lib/fetch-lib \\
         slipway-lib/unpack-lib slipway-oci/oci-lib slipway-oci/oci-layers slipway-oci/oci-archive \\
         slipway-oci/oci-registry; do . ${MODULES}/90$library.sh; done
     slipway_say() { printf '%s\\n' "$*" >&2; }
@@ -44,6 +45,7 @@ export function runLibrary(shell: readonly [string, ...string[]], folder: string
     mkdir -p $slipway_work
     slipway_new_memory
   `;
-  const [command, ...args] = shell;
-  return run(command, [...args, '-c', `${prelude}\n${script}`]);
+  // Mounts of its own, and whoever runs the test as root there.
+  const root = process.getuid?.() === 0 ? [] : ['--map-root-user'];
+  return run('unshare', ['--mount', ...root, ...shell, '-c', `${prelude}\n${script}`]);
 }
