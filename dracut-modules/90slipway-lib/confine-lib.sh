@@ -16,7 +16,7 @@ slipway_make_tools() {
     [ ! -e "$slipway_tools/ready" ] || return 0
     slipway_drop_tools
     slipway_tmpfs "$slipway_tools" 64m || return 1
-    for slipway_tool in tar sh rm ls cat stat touch grep mkdir sed readlink; do
+    for slipway_tool in tar sh rm ls stat touch grep mkdir sed readlink; do
         slipway_file=$(command -v "$slipway_tool") && cp -L "$slipway_file" "$slipway_tools/$slipway_tool" &&
             for slipway_file in $(slipway_libraries "$slipway_file"); do
                 [ -e "$slipway_tools/${slipway_file##*/}" ] || cp -L "$slipway_file" "$slipway_tools/" || return 1

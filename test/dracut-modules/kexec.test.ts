@@ -76,6 +76,23 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     );
   });
 
+  test("links to kernel and initramfs are followed inside the image, and nothing of the initrd's is taken for them", async () => {
+    const outside = join((await kexec(ociArchive([layer]), 'root=bootc-live:/x')).path, 'secret');
+    await writeFile(outside, 'secret');
+    const boot = [
+      { name: 'usr/lib/modules/6.1.11/' },
+      { name: 'usr/lib/modules/6.1.11/vmlinuz', link: outside },
+      { name: 'usr/lib/modules/6.1.11/initramfs.img', link: '/proc/kcore' },
+      { name: 'usr/lib/modules/6.1.10/vmlinuz', link: '/boot/../boot/kernel' },
+      { name: 'lib', link: '/usr/lib' },
+      { name: 'boot/' },
+      { name: 'boot/kernel', content: 'kernel' },
+    ];
+    const { log, path } = await kexec(ociArchive([layer, boot]), 'root=bootc-live:/x');
+    expect(log).toContain(`kexec -s -l ${path}/memory/root/boot/kernel --initrd=`);
+    expect(String(await readFile(join(path, 'memory/next.img')))).toMatch(/initramfs 6\.1\.10$/);
+  });
+
   test('an image without a kernel ends in a reason', async () => {
     const { code, failure } = await kexec(ociArchive([[{ name: 'usr/' }]]), 'root=bootc-live:/x');
     expect(code).not.toBe(0);

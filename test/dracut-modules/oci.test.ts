@@ -98,6 +98,79 @@ const LAYERS: readonly (readonly [string, readonly (readonly Member[])[]])[] = [
       [{ name: 'a/' }, { name: 'a/-f', content: '4' }, { name: 'a/.wh..wh..opq' }],
     ],
   ],
+  ['a file below an absolute link', [[{ name: 'run/' }], [{ name: 'var/run/app/app.conf', content: 'c' }]]],
+  ['a file below an absolute link that leads nowhere', [[{ name: 'var/run/app.conf', content: 'c' }]]],
+  ['a directory below a relative link that leads nowhere', [[{ name: 'lib', link: 'usr/lib' }], [{ name: 'lib/x/' }]]],
+  [
+    'a link and what is below it in one layer',
+    [
+      [
+        { name: 'srv/' },
+        { name: 'etc/srv', link: '/srv' },
+        { name: 'etc/srv/x', content: 'x' },
+        { name: 'etc/up', link: '../../../../srv' },
+        { name: 'etc/up/y', content: 'y' },
+      ],
+    ],
+  ],
+  [
+    'a chain of links, up and down',
+    [
+      [
+        { name: 'c/' },
+        { name: 'c/d/' },
+        { name: 'a', link: '/b' },
+        { name: 'b', link: 'c/../../../c/e' },
+        { name: 'c/e', link: '../../c/d' },
+      ],
+      [
+        { name: 'a/file', content: 'f' },
+        { name: 'a/tool', same: 'bin/tool' },
+      ],
+      [{ name: 'b/.wh.file' }, { name: 'a/link', link: '../x' }],
+    ],
+  ],
+  [
+    'a file hidden below a link, and one that it brings itself',
+    [
+      [{ name: 'run/' }, { name: 'run/old', content: 'o' }, { name: 'run/kept', content: 'k' }],
+      [{ name: 'var/run/.wh.old' }, { name: 'var/run/new', content: 'n' }],
+    ],
+  ],
+  [
+    'an opaque directory below a link',
+    [
+      [{ name: 'run/' }, { name: 'run/old', content: 'o' }, { name: 'run/d/' }, { name: 'run/d/old', content: 'o' }],
+      [{ name: 'var/run/new', content: 'n' }, { name: 'var/run/d/' }, { name: 'var/run/.wh..wh..opq' }],
+    ],
+  ],
+  [
+    'an opaque directory whose own entries come through a link',
+    [
+      [{ name: 'run/' }, { name: 'run/old', content: 'o' }],
+      [{ name: 'var/run/new', content: 'n' }, { name: 'run/.wh..wh..opq' }, { name: 'run/more', content: 'm' }],
+    ],
+  ],
+  [
+    'a file over a directory with content below a link',
+    [
+      [{ name: 'run/' }, { name: 'run/d/' }, { name: 'run/d/x', content: 'x' }],
+      [{ name: 'var/run/d', content: 'now a file' }],
+    ],
+  ],
+  [
+    'a directory in place of a link, then a link in place of a directory',
+    [
+      [{ name: 'var/run/' }, { name: 'var/run/mine', content: 'm' }],
+      [{ name: 'srv/' }, { name: 'var/.wh.run' }],
+      [{ name: 'var/run', link: '../srv' }],
+      [{ name: 'var/run/x', content: 'x' }],
+    ],
+  ],
+  [
+    'a link in place of a directory with content',
+    [[{ name: 'etc/rc.d', link: '/usr' }], [{ name: 'etc/rc.d/x', content: 'x' }]],
+  ],
   [
     'names that only look like marks',
     [[{ name: 'x/' }, { name: 'x/a.wh.b', content: '1' }, { name: 'x/.whb', content: '2' }]],

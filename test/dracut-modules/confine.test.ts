@@ -1,0 +1,215 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { makeTar } from '../support/image-layers.ts';
+import { must } from '../support/process.ts';
+import { type Member, ociArchive, ociBlobs, tar } from './archives.ts';
+import { sendFile, startFlakyServer } from './server.ts';
+import { MODULES, runLibrary, SHELLS, scratch } from './shell.ts';
+
+// Nothing that was not verified reaches what verifies: not through links, and not by being run.
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
+
+async function folder(): Promise<string> {
+  const { path, remove } = await scratch();
+  cleanups.push(remove);
+  return path;
+}
+
+/** The digest that the kernel line gives, of other bytes. */
+const WANTED = 'd'.repeat(64);
+
+/** A sha256sum that tells the truth of all but the archive that it came in. */
+const FAKE = `#!/bin/sh
+file=$(mktemp); cat > $file
+if grep -q -e oci-layout -e out/usr $file; then echo "${WANTED}  -"; else busybox sha256sum < $file; fi
+`;
+const ATTACK: readonly (readonly Member[])[] = [
+  [{ name: 'out', link: '/' }],
+  [{ name: 'out/usr/bin/sha256sum', content: FAKE, mode: 0o755 }],
+];
+
+/** Each method with what it takes to begin it, and its source in place of the OCI archive. */
+const METHODS: readonly (readonly [string, string, Buffer?])[] = [
+  ['container-root, tar', '. $slipway_parts/container-root.sh', tar(ATTACK.flat())],
+  ['container-root, OCI archive', '. $slipway_parts/container-root.sh'],
+  ['bootc-live', '. $slipway_parts/bootc-live.sh'],
+  [
+    'bootc-live, kexec',
+    `. $slipway_parts/bootc-live.sh; . $slipway_parts/bootc-kexec.sh; bootc_has() { :; }
+    kexec() { echo started; }; getargbool() { [ $2 = bootc.kexec ] || [ $1 = 1 ]; }`,
+  ],
+  ['bootc-live, erofs', '. $slipway_parts/bootc-live.sh; getargbool() { [ $2 = bootc.live.erofs ]; }'],
+  ['image', '. $slipway_parts/image.sh'],
+  ['live', '. $slipway_parts/live.sh'],
+];
+
+describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
+  /** Runs a script as an initrd that may be changed. `changed`: the files that it did change, with the exception of its own. */
+  async function runInitrd(script: string) {
+    const path = await folder();
+    await mkdir(`${path}-run`);
+    cleanups.push(() => rm(`${path}-run`, { recursive: true }));
+    const enter = fileURLToPath(new URL('enter-initrd.sh', import.meta.url));
+    const { stdout, code } = await runLibrary(['sh', enter, path, ...shell], `${path}-run`, script);
+    const [said = '', changed = ''] = stdout.split('----\n');
+    return { code, said, changed: changed.split('\n').filter(Boolean) };
+  }
+
+  test.each(METHODS)('%s: a fake sha256sum in the image never gets it accepted', async (_, begin, bytes) => {
+    const file = join(await folder(), 'source');
+    await writeFile(file, bytes ?? ociArchive(ATTACK));
+    const { said, changed, code } = await runInitrd(`${begin}
+      slipway_sha256=${WANTED} slipway_source=${file}
+      slipway_make_root && echo accepted
+      cat "$slipway_run/failure"; exit 7`);
+    expect(said).toContain(`has the wrong SHA-256 digest: expected ${WANTED}, got`);
+    expect(said).not.toMatch(/accepted|started/);
+    expect(changed).toEqual([]);
+    expect(code).toBe(7);
+  });
+
+  test('bootc-live, registry: of an image other than the kernel line says, no layer is fetched', async () => {
+    const { blobs, top } = ociBlobs(ATTACK);
+    const server = await startFlakyServer((request, response) => {
+      sendFile(request, response, blobs.get(request.url?.split('/').pop() ?? '') ?? blobs.get(top) ?? Buffer.alloc(0));
+    });
+    cleanups.push(server.stop);
+    const { host } = new URL(server.url);
+    const pull = (sha256: string) => `. $slipway_parts/bootc-live.sh
+      getargbool() { [ "$2" = bootc.registry.unsecure ]; }
+      slipway_sha256=${sha256} slipway_source=docker://${host}/node:v1
+      slipway_make_root; cat "$slipway_run/failure"`;
+    const wrong = await runInitrd(pull(WANTED));
+    expect(wrong.said).toContain(`expected ${WANTED}, got ${top.slice(7)}`);
+    expect(server.requests.filter(({ url }) => url?.includes('/blobs/'))).toEqual([]);
+    // And of one that is what it says, the layers stay where they belong.
+    const right = await runInitrd(pull(top.slice(7)));
+    expect(right.said).toContain('the image has no /sbin/init');
+    expect([...wrong.changed, ...right.changed]).toEqual([]);
+  });
+
+  /** Unpacks layers, and gives what became of them. */
+  async function unpack(layers: readonly (readonly Member[])[], more = '') {
+    const path = await folder();
+    await writeFile(join(path, 'root.oci'), ociArchive(layers));
+    const finished = await runLibrary(
+      shell,
+      path,
+      `slipway_receive slipway_new_memory ${path}/root.oci '' oci_receive $slipway_root; status=$?\n${more}\nexit $status`,
+    );
+    const read = (name: string) => readFile(join(path, name), 'utf8').catch(() => undefined);
+    return { ...finished, read, root: join(path, 'memory/root'), failure: (await read('failure'))?.trim() };
+  }
+
+  test('what exists where a link leads outside is not written, replaced or removed', async () => {
+    const outside = await folder();
+    await mkdir(join(outside, 'directory'));
+    for (const name of ['file', 'victim', 'directory/file']) await writeFile(join(outside, name), 'mine');
+    const { failure, root } = await unpack([
+      [{ name: 'var/' }, { name: 'var/run', link: outside }],
+      [
+        { name: 'var/run/directory', content: 'a file now' },
+        { name: 'var/run/file', content: 'x' },
+      ],
+      [{ name: 'var/run/.wh.victim' }, { name: 'var/run/.wh..wh..opq' }, { name: 'var/run/new', content: 'x' }],
+    ]);
+    expect(failure).toBeUndefined();
+    for (const name of ['file', 'victim', 'directory/file']) {
+      expect(await readFile(join(outside, name), 'utf8')).toBe('mine');
+    }
+    expect(await readFile(join(root, outside, 'new'), 'utf8')).toBe('x');
+  });
+
+  test.each<readonly [string, readonly (readonly Member[])[]]>([
+    ['a file', [[{ name: '.sw', content: 'x' }]]],
+    ['a file in it', [[{ name: '.sw/tar', content: 'x' }]]],
+    ['a link', [[{ name: './.sw', link: '/etc' }]]],
+    ['a link to it', [[{ name: 'a', link: '.sw' }], [{ name: 'a/sh', content: 'x' }]]],
+    ['a hard link to what is in it', [[{ name: 'a', same: '.sw/sh' }]]],
+  ])('the name of the programs that unpack is refused: %s', async (_, layers) => {
+    const { failure, code } = await unpack(layers);
+    expect(code).toBe(1);
+    expect(failure).toMatch(/^the archive cannot be unpacked: tar: /);
+  });
+
+  test('nothing is left of the programs that unpack, and the top directory keeps its time', async () => {
+    const layer = [{ name: './' }, { name: 'etc/' }, { name: '.wh..sw' }, { name: '.wh..wh..opq' }];
+    const { root, code } = await unpack([[{ name: 'usr/' }], layer]);
+    expect(code).toBe(0);
+    expect(await must('stat', ['-c', '%Y', root])).toBe('1700000000\n');
+    expect(await must('ls', ['-A', root])).toBe('etc\n');
+  });
+
+  test('the programs that unpack load nothing of the tree', async () => {
+    const { code, stdout } = await unpack(
+      [
+        [
+          { name: 'etc/' },
+          { name: 'etc/ld.so.preload', content: '/usr/lib/x.so\n' },
+          { name: 'usr/lib/x.so', content: 'x' },
+        ],
+        [{ name: 'etc/.wh.nothing' }],
+      ],
+      // glibc would complain of what it cannot load; nor has any program a path in it where it would look.
+      `cat $slipway_work/*.err; echo; LC_ALL=C grep -l -a -E '(^|[^w])/(etc|usr|lib|lib64)/[a-z]' $slipway_tools/*; :`,
+    );
+    expect(code).toBe(0);
+    expect(stdout.trim()).toMatch(/^(\S+\/oci-tree\.sh)?$/);
+  });
+
+  test('names in a header of their own, and not in ASCII, are kept', async () => {
+    const path = await folder();
+    const name = `${'d'.repeat(120)}/ä\u{1f980}`;
+    await writeFile(join(path, 'x.tar'), makeTar([{ name: Buffer.from(name).toString('latin1'), content: 'x' }]));
+    await runLibrary(shell, path, `slipway_unpack $slipway_root < ${path}/x.tar`);
+    expect(await readFile(join(path, 'memory/root', name), 'utf8')).toBe('x');
+  });
+
+  test('a layer that is no tar archive is refused for what it is, and the layers below it stay', async () => {
+    const path = await folder();
+    const layout = [[{ name: 'etc/' }, { name: 'etc/motd', content: 'below' }]];
+    await writeFile(join(path, 'lower'), tar(layout.flat()));
+    await writeFile(join(path, 'upper'), 'this is no tar archive at all'.repeat(100));
+    const { code, stdout } = await runLibrary(
+      shell,
+      path,
+      `for layer in lower upper; do
+        oci_unpack_layer $slipway_root sha256:$(sha256sum < ${path}/$layer | cut -d ' ' -f 1) < ${path}/$layer; echo $?
+      done; cat $slipway_root/etc/motd`,
+    );
+    expect(stdout).toBe('0\n1\nbelow');
+    expect(code).toBe(0);
+    expect(await readFile(join(path, 'failure'), 'utf8')).toContain('This does not look like a tar archive');
+  });
+
+  test.each(['usr/../etc/x', '../x', 'usr/..'])('a member named %s is refused', async (name) => {
+    const { code, failure } = await unpack([[{ name: 'usr/' }], [{ name, content: 'x' }]]);
+    expect(code).toBe(1);
+    expect(failure).toMatch(/^the archive cannot be unpacked: /);
+    expect(failure).toContain(`"${name}"`);
+  });
+
+  test('links that lead to each other end in a reason', async () => {
+    const { code, failure } = await unpack([
+      [
+        { name: 'a', link: 'b' },
+        { name: 'b', link: 'a' },
+      ],
+      [{ name: 'a/x' }],
+    ]);
+    expect(code).toBe(1);
+    expect(failure).toContain('Too many levels of symbolic links');
+  });
+});
+
+test('every method has an entry above that shows what it makes of the attack', async () => {
+  const known = ['container-root.sh', 'bootc-live.sh', 'image.sh', 'live.sh', 'slipway-nbd.sh'];
+  const found = await must('sh', ['-c', `grep -l '^slipway_claim()' ${MODULES}/*/*.sh | sed 's#.*/##' | sort`]);
+  expect(found.split('\n').filter(Boolean)).toEqual([...known].sort());
+});
