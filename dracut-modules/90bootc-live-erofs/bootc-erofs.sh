@@ -16,7 +16,7 @@ bootc_pack() {
         fi
         return 1
     fi
-    rm -rf --one-file-system "${slipway_root:?}"
+    slipway_remove "$slipway_root"
     slipway_mount "$slipway_root" -t erofs -o ro,loop "$bootc_image" ||
         slipway_failed 'the packed root cannot be mounted' 'Add the kernel modules loop and erofs to the initrd, or leave bootc.live.erofs out.'
 }
@@ -26,6 +26,6 @@ bootc_copy_writable() {
     for slipway_directory in $1; do
         slipway_is_directory "$slipway_root/$slipway_directory" || continue
         cp -a "$slipway_root/$slipway_directory" "$slipway_memory/$slipway_directory"
-        mount --bind "$slipway_memory/$slipway_directory" "$NEWROOT/$slipway_directory"
+        mount --bind "$slipway_memory/$slipway_directory" "${NEWROOT:?}/$slipway_directory"
     done
 }

@@ -101,7 +101,8 @@ bootc_first() {
 bootc_find_kernel() {
     for bootc_version in $(bootc_versions); do
         bootc_kernel=$(bootc_first "/usr/lib/modules/$bootc_version/vmlinuz" "/boot/vmlinuz-$bootc_version")
-        bootc_initramfs=$(bootc_first "/usr/lib/modules/$bootc_version/initramfs.img" "/usr/lib/modules/$bootc_version/initrd" \
+        bootc_initramfs=$(bootc_first \
+            "/usr/lib/modules/$bootc_version/initramfs.img" "/usr/lib/modules/$bootc_version/initrd" \
             "/boot/initrd.img-$bootc_version" "/boot/initramfs-$bootc_version.img")
         [ -z "$bootc_kernel" ] || [ -z "$bootc_initramfs" ] || return 0
     done

@@ -22,8 +22,8 @@ slipway_make_tools() {
                 [ -e "$slipway_tools/${slipway_file##*/}" ] || cp -L "$slipway_file" "$slipway_tools/" || return 1
             done || return 1
     done
-    LC_ALL=C sed -i -e "s#/\(etc\|usr\|lib\)/#/$slipway_hidden/#g" -e "s#/lib64/#/$slipway_hidden///#g" "$slipway_tools"/* &&
-        chmod 755 "$slipway_tools"/* && : > "$slipway_tools/ready"
+    LC_ALL=C sed -i -e "s#/\(etc\|usr\|lib\)/#/$slipway_hidden/#g" -e "s#/lib64/#/$slipway_hidden///#g" \
+        "$slipway_tools"/* && chmod 755 "$slipway_tools"/* && : > "$slipway_tools/ready"
 }
 
 # Takes the programs away.
@@ -31,13 +31,13 @@ slipway_drop_tools() {
     slipway_unmount "$slipway_tools"
 }
 
-# Runs a program inside a tree. $1: the tree, a directory of ours; $2: one of the programs above; then its arguments, all
-# paths as the tree has them. Returns the program's status; 125, with a message on standard error, if it cannot be run.
+# Runs a program inside a tree. $1: the tree, a directory of ours; $2: one of the programs above; then its arguments,
+# all paths as the tree has them. Returns the program's status; 125, with a message on standard error, if it cannot be run.
 slipway_confined() (
     tree=$1
     shift
     at=$tree/$slipway_hidden
-    slipway_make_tools || exit 125
+    slipway_is_ours "$at" && slipway_make_tools || exit 125
     # The directory at the top keeps its time.
     touch -r "$tree" "$slipway_work/time"
     # Fails where the tree has the name: it could be a link.
@@ -64,9 +64,10 @@ slipway_confined() (
 slipway_regular_files() (
     tree=$1
     shift
-    slipway_confined "$tree" readlink -z -e -- "$@" 2> /dev/null | tr '\n\0' '\001\n' | grep -v "$(printf '\001')" | while IFS= read -r path; do
-        [ ! -f "$tree$path" ] || printf '%s\n' "$tree$path"
-    done
+    slipway_confined "$tree" readlink -z -e -- "$@" 2> /dev/null | tr '\n\0' '\001\n' | grep -v "$(printf '\001')" |
+        while IFS= read -r path; do
+            [ ! -f "$tree$path" ] || printf '%s\n' "$tree$path"
+        done
 )
 
 # Whether a path exists inside a tree, its links taken as the tree will see them. $1: the tree; $2: the path.

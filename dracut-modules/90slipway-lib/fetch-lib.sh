@@ -201,7 +201,7 @@ slipway_digest() {
 # reason for a failure to $slipway_work/fetch: whoever reads the bytes finds faults too, and those are consequences.
 slipway_bytes() (
     slipway_record=$slipway_work/fetch
-    rm -rf "$slipway_record"
+    slipway_remove "$slipway_record"
     if slipway_is_url "$1"; then slipway_stream "$1"; else cat "$1"; fi
     echo $? > "$slipway_work/fetch.status"
 )
@@ -234,7 +234,9 @@ slipway_receive() {
         esac
         if [ -n "$slipway_expected" ] &&
             ! slipway_check_digest "$slipway_expected" "$(slipway_digest "$slipway_work/digest")" "$slipway_from"; then
-            # Once more, for a byte may flip on the way; then the file itself is wrong.
+            # Once more, for a byte may flip on the way; then the file itself is wrong. What has come so far could
+            # touch nothing but the memory that is now made anew: a file is only kept, and a tree unpacked by
+            # slipway_confined.
             slipway_say "$(cat "$slipway_run/failure")"
             [ "$slipway_mismatches" -eq 0 ] || return 1
             slipway_mismatches=1

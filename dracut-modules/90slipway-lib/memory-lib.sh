@@ -23,9 +23,27 @@ slipway_expendable() {
     exec "$@"
 }
 
+# Whether $1 is a place that the modules made for themselves: nothing else is mounted on, unmounted or removed with all
+# that is in it.
+slipway_is_ours() {
+    case $1 in
+        */../* | */..) return 1 ;;
+        "${slipway_run:?}"/?* | "$slipway_run"-?*) ;;
+        *) return 1 ;;
+    esac
+}
+
+# Removes directories of ours, but nothing that is mounted in them. $@: the directories
+slipway_remove() {
+    for slipway_at; do
+        slipway_is_ours "$slipway_at" && rm -rf --one-file-system -- "$slipway_at" || return 1
+    done
+}
+
 # Mounts. $1: where; then all other arguments of mount.
 slipway_mount() {
     slipway_at=$1
+    slipway_is_ours "$slipway_at" || return 1
     shift
     mkdir -p "$slipway_at"
     # Private, so that what is later mounted below the new root is not mirrored here, nor unmounted with it.
@@ -51,6 +69,7 @@ slipway_overlay() {
 
 # Takes away whatever is mounted at $1.
 slipway_unmount() {
+    slipway_is_ours "$1" || return 1
     while grep -q " $1 " /proc/mounts; do
         umount "$1" 2> /dev/null || umount -l "$1" || return 1
     done

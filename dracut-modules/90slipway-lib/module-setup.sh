@@ -17,8 +17,8 @@ installkernel() {
 }
 
 install() {
-    inst_multiple cat chmod chroot cp curl cut dd df grep gzip head ip ls mkdir mkfifo modprobe mount mv od readlink rm rmdir sed \
-        sha256sum sleep stat tail tar tee touch tr umount uname wc xz zstd
+    inst_multiple cat chmod chroot cp curl cut dd df grep gzip head ip ls mkdir mkfifo modprobe mount mv od readlink rm \
+        rmdir sed sha256sum sleep stat tail tar tee touch tr umount uname wc xz zstd
     inst_multiple -o reboot
 
     for lib in slipway-lib memory-lib confine-lib selinux-lib network-lib fetch-lib unpack-lib; do

@@ -151,7 +151,8 @@ slipway_is_url() {
 slipway_check_root() {
     slipway_confined "$slipway_root" mkdir -p /proc /sys /dev /run 2> "$slipway_work/check.err" ||
         slipway_failed "the image is no root file system: $(head -n 1 "$slipway_work/check.err")" \
-            'In the image, /proc, /sys, /dev and /run must be directories or be missing, and /.sw must be missing.' || return 1
+            'In the image, /proc, /sys, /dev and /run must be directories or missing, and /.sw must be missing.' ||
+        return 1
     slipway_init=$(getarg init=)
     slipway_init=${slipway_init:-/sbin/init}
     if ! slipway_root_has "$slipway_root" "$slipway_init"; then

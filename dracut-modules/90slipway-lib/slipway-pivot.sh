@@ -13,10 +13,10 @@ if [ -e /run/slipway/done ]; then
         slipway_is_directory "$slipway_root/$slipway_directory" || continue
         # What the root lies in is writable; only the mount at the new root is not.
         # shellcheck disable=SC2154
-        mount --bind "$slipway_root/$slipway_directory" "$NEWROOT/$slipway_directory"
+        mount --bind "$slipway_root/$slipway_directory" "${NEWROOT:?}/$slipway_directory"
     done
     slipway_unmount "$slipway_root"
     slipway_unmount "$slipway_memory"
     # Nothing of the root may go with it.
-    grep -q " $slipway_run/" /proc/mounts || rm -rf "$slipway_run"
+    grep -q " $slipway_run/" /proc/mounts || rm -rf --one-file-system "${slipway_run:?}"
 fi

@@ -33,7 +33,8 @@ fi
 
 # All of it once; nothing stays mounted where it fails.
 make_root() {
-    rm -rf "$slipway_work" "$slipway_run/failure" "$slipway_run/remedy"
+    slipway_remove "$slipway_work"
+    rm -f "$slipway_run/failure" "$slipway_run/remedy"
     mkdir -p "$slipway_work"
     slipway_say "fetching $slipway_source"
     slipway_read_digest && slipway_read_tmpfs_size && slipway_make_root && return 0
@@ -46,7 +47,7 @@ make_root() {
 begin=$(slipway_uptime)
 until make_root; do slipway_give_up; done
 slipway_drop_tools
-rm -rf "$slipway_store" "$slipway_work"
+slipway_remove "$slipway_store" "$slipway_work"
 slipway_settle_memory
 slipway_say "the root is ready after $(($(slipway_uptime) - begin)) s: $(slipway_used "$slipway_memory") in memory"
 : > "$slipway_run/done"

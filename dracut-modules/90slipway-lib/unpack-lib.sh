@@ -16,13 +16,14 @@ slipway_decompress() {
 }
 
 # Unpacks a tar archive, compressed or not, from standard input, with tar inside the directory: see confine-lib.sh.
-# $1: the directory. What matches the patterns in the file $slipway_exclude is left out. ACLs are extended attributes, as
-# container tools write them: with --acls, tar would remove those that are not noted in its own way.
+# $1: the directory. What matches the patterns in the file $slipway_exclude is left out. ACLs are extended attributes,
+# as container tools write them: with --acls, tar would remove those that are not noted in its own way.
 # Leaves the members' names, quoted as in C, in $slipway_work/members. Fails with the reason recorded.
 slipway_unpack() {
     : > "$slipway_work/members"
     slipway_make_tools ||
-        slipway_failed 'the programs that unpack cannot be copied into memory' 'Give the machine more memory.' || return 1
+        slipway_failed 'the programs that unpack cannot be copied into memory' 'Give the machine more memory.' ||
+        return 1
     [ -z "$slipway_exclude" ] || cp "$slipway_exclude" "$slipway_tools/exclude"
     {
         slipway_decompress
@@ -41,7 +42,8 @@ slipway_unpack() {
     elif [ "$(cat "$slipway_work/tar.status")" != 0 ]; then
         slipway_unpack_error "$slipway_work/tar.err"
     elif slipway_dotdot=$(grep -m 1 -e '^"\.\./' -e '^"\.\."' -e '/\.\./' -e '/\.\."$' "$slipway_work/members"); then
-        slipway_failed "the archive cannot be unpacked: a member's name has .. in it: $slipway_dotdot" 'Make the archive anew.'
+        slipway_failed "the archive cannot be unpacked: a member's name has .. in it: $slipway_dotdot" \
+            'Make the archive anew.'
     fi
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a layer asks for beside the files in it, done inside the tree (see confine-lib.sh). Standard input: the names of the
-# layer's members, quoted as in C, one on a line, as tar printed them. $1: what to do:
+# What a layer asks for beside the files in it, done inside the tree (see confine-lib.sh). Standard input: the names of
+# the layer's members, quoted as in C, one on a line, as tar printed them. $1: what to do:
 #   make-way    remove what is in the way of the layer; fails if there is nothing
 #   whiteouts   act on the markers. Standard output: $here/names
 #

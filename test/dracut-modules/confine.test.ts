@@ -213,3 +213,17 @@ test('every method has an entry above that shows what it makes of the attack', a
   const found = await must('sh', ['-c', `grep -l '^slipway_claim()' ${MODULES}/*/*.sh | sed 's#.*/##' | sort`]);
   expect(found.split('\n').filter(Boolean)).toEqual([...known].sort());
 });
+
+test.each([
+  ['', 1],
+  ['/', 1],
+  ['/etc', 1],
+  ['$slipway_run', 1],
+  ['$slipway_run/', 1],
+  ['$slipway_run/../etc', 1],
+  ['$slipway_root/..', 1],
+  ['$slipway_root', 0],
+  ['$slipway_run-nbd', 0],
+])('"%s" is told from what the modules may mount on and remove', async (path, code) => {
+  expect((await runLibrary(['dash'], await folder(), `slipway_is_ours "${path}"`)).code).toBe(code);
+});
