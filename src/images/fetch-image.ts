@@ -3,6 +3,7 @@ import { copyFile, link, mkdir, open, readFile, rename, rm, stat, writeFile } fr
 import { arch, homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { nodesUndo } from './compression.ts';
 import { type FetchWatch, watchFetch } from './fetch-watch.ts';
 import { compressionOf, hashFile, openLayer } from './layer-files.ts';
 import { BadImage, configOf, type Descriptor, digestHex, type OciImage, readImage, readIndex } from './oci-image.ts';
@@ -88,6 +89,19 @@ async function keepJson(
   return keepFile(path, options);
 }
 
+/** Compresses an uncompressed file among the blobs, as layers are. */
+async function keepZstd(plain: string, options: FetchOptions): Promise<Descriptor> {
+  const layer = join(options.work, 'layer.zst');
+  const from = await open(plain, 'r');
+  const to = await open(layer, 'wx');
+  try {
+    await options.tools.run('zstd', ['-q', '-c', '-T0', '-3'], { inputFile: from.fd, output: to.fd });
+  } finally {
+    await Promise.all([from.close(), to.close()]);
+  }
+  return { mediaType: `${LAYER_TYPE}+zstd`, ...(await keepFile(layer, options)) };
+}
+
 /** Makes an image with one layer of a tar archive: its own bytes where images may be compressed so, else zstd's. */
 async function byTar(path: string, options: FetchOptions): Promise<Arrived> {
   const { work, tools } = options;
@@ -100,19 +114,10 @@ async function byTar(path: string, options: FetchOptions): Promise<Arrived> {
   const uncompressed = how === 'none' ? copy : plain;
   const diffId = `sha256:${(await hashFile(uncompressed)).digest}`;
   const keeps = how === 'gzip' || how === 'zstd';
-  let layer = copy;
-  if (!keeps) {
-    layer = join(work, 'layer.zst');
-    const from = await open(uncompressed, 'r');
-    const to = await open(layer, 'wx');
-    try {
-      await tools.run('zstd', ['-q', '-c', '-T0', '-3'], { inputFile: from.fd, output: to.fd });
-    } finally {
-      await Promise.all([from.close(), to.close()]);
-    }
-  }
   const layers = [
-    { mediaType: `${LAYER_TYPE}+${how === 'gzip' ? 'gzip' : 'zstd'}`, ...(await keepFile(layer, options)) },
+    keeps
+      ? { mediaType: `${LAYER_TYPE}+${how}`, ...(await keepFile(copy, options)) }
+      : await keepZstd(uncompressed, options),
   ];
   await Promise.all([rm(copy, { force: true }), rm(plain, { force: true })]);
   const architecture = options.architecture ?? hostArchitecture();
@@ -177,6 +182,30 @@ export interface FetchedImage extends OciImage {
   file(digest: string): string;
 }
 
+/**
+ * Compresses anew the layers that nodes cannot read as they are, so that the image's OCI archive is one for them.
+ * @param manifestText the image's manifest
+ */
+async function convertLayers(image: FetchedImage, manifestText: string, options: FetchOptions): Promise<OciImage> {
+  const layers: Descriptor[] = [];
+  for (const layer of image.layers) {
+    if (nodesUndo(await compressionOf(image.file(layer.digest)))) {
+      layers.push(layer);
+      continue;
+    }
+    const plain = join(options.work, 'plain.tar');
+    await (await openLayer(options.tools, image.file(layer.digest), plain, () => {})).close();
+    const converted = await keepZstd(plain, options);
+    await rm(plain);
+    await take(converted.digest, options);
+    layers.push(converted);
+  }
+  if (layers.every((layer, i) => layer === image.layers[i])) return image;
+  const kept = await keepJson({ ...(JSON.parse(manifestText) as object), layers }, options);
+  await takeDocument(kept.digest, options);
+  return { ...image, layers, manifest: { ...image.manifest, ...kept } };
+}
+
 async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
   const { source, work, architecture } = options;
   await mkdir(join(work, 'blobs'), { recursive: true });
@@ -191,7 +220,8 @@ async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
   }
   watch?.finish(image.layers);
   for (const { digest } of image.layers) await take(digest, options);
-  return { ...image, file: (digest) => join(work, 'blobs', digestHex(digest)) };
+  const file = (digest: string) => join(work, 'blobs', digestHex(digest));
+  return { ...(await convertLayers({ ...image, file }, manifest, options)), file };
 }
 
 /**
