@@ -27,8 +27,11 @@ const isOfLayout = (name: string) =>
 /** After so many other members it is some other archive, such as that of a root file system. */
 const MOST_OTHERS = 20;
 
-/** The files of an archive; undefined where their contents are not in one piece each, or a name comes twice. */
-async function tableOf(archive: ByteSource): Promise<Map<string, Place> | undefined> {
+/**
+ * The files of an archive; undefined where their contents are not in one piece each, or a name comes twice.
+ * @param mostOthers how many members it may have that are none of an image layout
+ */
+export async function tableOf(archive: ByteSource, mostOthers = MOST_OTHERS): Promise<Map<string, Place> | undefined> {
   const table = new Map<string, Place>();
   let members = 0;
   let others = 0;
@@ -36,7 +39,7 @@ async function tableOf(archive: ByteSource): Promise<Map<string, Place> | undefi
     members += 1;
     const plain = name.replace(/^(?:\.?\/)+/, '');
     if (!isOfLayout(plain)) others += 1;
-    if (members > MOST_MEMBERS || others > MOST_OTHERS) return undefined;
+    if (members > MOST_MEMBERS || others > mostOthers) return undefined;
     if (type === 'directory') continue;
     const [only, ...more] = extents;
     const whole = more.length === 0 && (only?.length ?? 0) === size;

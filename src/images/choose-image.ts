@@ -56,10 +56,17 @@ export function fitting<T extends Listed>(listed: readonly T[], platform: string
     .reduce<T | undefined>((best, each) => (best && rank(best) <= rank(each) ? best : each), undefined);
 }
 
+/** Words of an index, for a message. */
+const listOf = (words: readonly string[], none: string): string =>
+  words
+    .join(', ')
+    .replace(/[^ -~]/g, '?')
+    .slice(0, 200) || none;
+
 /** The platforms that an index has images for, for a message. */
 export function platformsOf(listed: readonly Listed[]): string {
   const names = listed.filter(isImage).flatMap(({ platform }) => (platform ? [Object.values(platform)] : []));
-  return [...new Set(names.map((parts) => parts.filter(Boolean).join('/')))].sort().join(', ') || 'nothing';
+  return listOf([...new Set(names.map((parts) => parts.filter(Boolean).join('/')))].sort(), 'nothing');
 }
 
 /**
@@ -69,7 +76,10 @@ export function platformsOf(listed: readonly Listed[]): string {
 export function chooseImage<T extends Listed>(listed: readonly T[], label: string, platform: string): Listed {
   const images = labelled(listed, label);
   if (images.length === 0) {
-    const labels = listed.map((each) => each.label || '(none)').join(', ') || 'none';
+    const labels = listOf(
+      listed.map((each) => each.label || '(none)'),
+      'none',
+    );
     throw new BadImage(`there is no image labelled ${label}; the labels: ${labels}`);
   }
   const found = fitting(images, platform);
