@@ -26,14 +26,18 @@ slipway_decompress() {
     dd bs=1 count=6 of="$slipway_left.magic" 2> /dev/null
     slipway_how=$(slipway_compression "$(od -An -v -tx1 < "$slipway_left.magic" | tr -d ' \n')")
     case $slipway_how in
-        none) set -- cat ;;
+        none) set -- ;;
         # zstd takes half of gzip's time for it, where it was built with zlib.
         gzip) if zstd -vV 2>&1 | grep -q gzip; then set -- zstd -dcq; else set -- gzip -dc; fi ;;
         zstd) set -- zstd -dcq ;;
         xz) set -- xz -dc ;;
         *) set -- slipway_cannot_decompress "$slipway_how" ;;
     esac
-    cat "$slipway_left.magic" - | "$@" 2> "$slipway_left.err"
+    if [ $# -eq 0 ]; then
+        cat "$slipway_left.magic" - 2> "$slipway_left.err"
+    else
+        cat "$slipway_left.magic" - | "$@" 2> "$slipway_left.err"
+    fi
     echo $? > "$slipway_left.status"
 }
 
@@ -41,6 +45,22 @@ slipway_decompress() {
 slipway_cannot_decompress() {
     echo "it is compressed with $1, which an initrd cannot undo" >&2
     return 1
+}
+
+# Runs a command with standard input decompressed, for archives that are compressed as a whole. Fails with the reason
+# recorded. Returns the command's status otherwise.
+slipway_decompressed() {
+    slipway_decompress whole | slipway_drained "$@"
+    slipway_status=$?
+    # First of all, as whatever the command complained of is only the consequence.
+    [ "$(cat "$slipway_work/whole.status")" = 0 ] || slipway_unpack_error "$slipway_work/whole.err" || return 1
+    return "$slipway_status"
+}
+
+# Records that an archive is one that cannot be unpacked while it arrives: its layers stand in no order.
+slipway_docker_archive() {
+    slipway_failed "${slipway_source} is an archive of \"docker save\" or \"podman save\", not an OCI archive" \
+        'Convert it: skopeo copy docker-archive:FILE oci-archive:root.oci:latest'
 }
 
 # Unpacks a tar archive, compressed or not, from standard input. $1: the directory. What matches the patterns in the file
