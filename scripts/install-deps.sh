@@ -15,8 +15,8 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
 
 # Servers among them are used as programs only: nothing is started.
 packages="
-    atftp atftpd attr binutils busybox ca-certificates cryptsetup-bin curl debian-archive-keyring dnsmasq-base docker-registry
-    dosfstools e2fsprogs erofs-utils fakeroot fdisk ipxe ipxe-qemu iproute2 isc-dhcp-relay jq kea-admin make mmdebstrap mount
+    atftp atftpd attr binutils busybox bzip2 ca-certificates cryptsetup-bin curl debian-archive-keyring dnsmasq-base docker-registry
+    dosfstools e2fsprogs erofs-utils fakeroot fdisk ipxe ipxe-qemu iproute2 isc-dhcp-relay jq kea-admin lz4 make mmdebstrap mount
     mtools nftables nginx-light nmap ovmf procps qemu-system-x86 seabios selinux-policy-default selinux-utils shellcheck skopeo squashfs-tools
     systemd-boot-efi tcpdump tftp-hpa umoci util-linux wrk xz-utils zstd"
 

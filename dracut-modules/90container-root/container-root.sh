@@ -13,21 +13,31 @@ slipway_claim() {
 # Makes the root in $slipway_root from $slipway_source.
 slipway_make_root() {
     slipway_is_there || return 1
-    slipway_receive slipway_new_memory "$slipway_source" "$slipway_sha256" container_unpack && slipway_check_root
+    slipway_receive slipway_new_memory "$slipway_source" "$slipway_sha256" slipway_decompressed container_unpack &&
+        slipway_check_root
 }
 
-# Unpacks the archive at standard input.
+# Unpacks the uncompressed archive at standard input.
 container_unpack() {
-    # The first two headers: a layout may begin with its own directory.
+    # The first two headers: an archive may begin with a directory.
     dd bs=512 count=2 iflag=fullblock of="$slipway_work/head" 2> /dev/null
-    case $(container_name 0) in
-        ./) container_first=$(container_name 512) ;;
-        *) container_first=$(container_name 0) ;;
+    container_first=$(container_name 0)
+    container_second=''
+    case $container_first in
+        */) container_second=$(container_name 512) ;;
     esac
+    [ "$container_first" != ./ ] || container_first=$container_second
     case ${container_first#./} in
         oci-layout | index.json | blobs/ | blobs/sha256/*) set -- container_unpack_image ;;
         *) set -- container_unpack_tree ;;
     esac
+    # What "docker save" before version 25, podman and skopeo write: folders, layers and documents, called by digests.
+    for container_name in "${container_first#./}" "${container_second#./}"; do
+        case $container_name in
+            manifest.json | repositories | */layer.tar) set -- slipway_docker_archive ;;
+        esac
+        ! slipway_is_digest "${container_name%%[./]*}" || set -- slipway_docker_archive
+    done
     cat "$slipway_work/head" - | "$@"
 }
 
@@ -51,7 +61,7 @@ container_unpack_image() {
             'Install jq where the initrd is made, or give a tar archive of the file system.' || return 1
     slipway_load oci-lib oci-layers oci-archive
     oci_label=$(getarg bootclabel=)
-    oci_receive "$slipway_root"
+    oci_receive_layout "$slipway_root"
 }
 
 # Just before the system starts.

@@ -1,18 +1,66 @@
 #!/bin/sh
 # Unpacking while the bytes arrive: decompressor and tar run side by side and nothing is stored in between.
 
-# Decompresses standard input by what it is, whatever it is called. The status goes to $slipway_work/decompress.status.
-slipway_decompress() {
-    dd bs=1 count=6 of="$slipway_work/magic" 2> /dev/null
-    case $(od -An -v -tx1 < "$slipway_work/magic" | tr -d ' \n') in
-        # zstd takes half of gzip's time for it, where it was built with zlib.
-        1f8b*) if zstd -vV 2>&1 | grep -q gzip; then set -- zstd -dcq; else set -- gzip -dc; fi ;;
-        fd377a585a00) set -- xz -dc ;;
-        28b52ffd*) set -- zstd -dcq ;;
-        *) set -- cat ;;
+# How a file is compressed. $1: its first six bytes in hex digits. src/images/compression.ts has the same list.
+slipway_compression() {
+    case $1 in
+        1f8b*) echo gzip ;;
+        fd377a585a00) echo xz ;;
+        # Skippable frames may come first (RFC 8878 section 3.1.2): pzstd and zstd:chunked write some.
+        28b52ffd* | 5?2a4d18*) echo zstd ;;
+        425a68*) echo bzip2 ;;
+        04224d18*) echo lz4 ;;
+        4c5a4950*) echo lzip ;;
+        894c5a4f*) echo lzop ;;
+        # A tar archive may begin with a file called "]".
+        5d00000000*) echo none ;;
+        5d0000*) echo lzma ;;
+        *) echo none ;;
     esac
-    cat "$slipway_work/magic" - | "$@" 2> "$slipway_work/decompress.err"
-    echo $? > "$slipway_work/decompress.status"
+}
+
+# Decompresses standard input by what it is, whatever it is called. $1: what the files in $slipway_work begin with that
+# are left: .status, and what the program said in .err; without it, "decompress".
+slipway_decompress() {
+    slipway_left=$slipway_work/${1:-decompress}
+    dd bs=1 count=6 of="$slipway_left.magic" 2> /dev/null
+    slipway_how=$(slipway_compression "$(od -An -v -tx1 < "$slipway_left.magic" | tr -d ' \n')")
+    case $slipway_how in
+        none) set -- ;;
+        # zstd takes half of gzip's time for it, where it was built with zlib.
+        gzip) if zstd -vV 2>&1 | grep -q gzip; then set -- zstd -dcq; else set -- gzip -dc; fi ;;
+        zstd) set -- zstd -dcq ;;
+        xz) set -- xz -dc ;;
+        *) set -- slipway_cannot_decompress "$slipway_how" ;;
+    esac
+    if [ $# -eq 0 ]; then
+        cat "$slipway_left.magic" - 2> "$slipway_left.err"
+    else
+        cat "$slipway_left.magic" - | "$@" 2> "$slipway_left.err"
+    fi
+    echo $? > "$slipway_left.status"
+}
+
+# $1: how the file is compressed
+slipway_cannot_decompress() {
+    echo "it is compressed with $1, which an initrd cannot undo" >&2
+    return 1
+}
+
+# Runs a command with standard input decompressed, for archives that are compressed as a whole. Fails with the reason
+# recorded. Returns the command's status otherwise.
+slipway_decompressed() {
+    slipway_decompress whole | slipway_drained "$@"
+    slipway_status=$?
+    # First of all, as whatever the command complained of is only the consequence.
+    [ "$(cat "$slipway_work/whole.status")" = 0 ] || slipway_unpack_error "$slipway_work/whole.err" || return 1
+    return "$slipway_status"
+}
+
+# Records that an archive is one that cannot be unpacked while it arrives: its layers stand in no order.
+slipway_docker_archive() {
+    slipway_failed "${slipway_source} is an archive of \"docker save\" or \"podman save\", not an OCI archive" \
+        'Convert it: skopeo copy docker-archive:FILE oci-archive:root.oci:latest'
 }
 
 # Unpacks a tar archive, compressed or not, from standard input, with tar inside the directory: see confine-lib.sh.

@@ -3,13 +3,23 @@
 # that come in their order, after index and manifest, go straight into the tree; what comes too early waits in
 # $slipway_store, and what the image does not need is thrown away.
 
-# Unpacks the image in the archive at standard input. $1: an empty directory. 4: to be read once more, from its start.
+# Unpacks the image in the archive at standard input, compressed as a whole or not. $1: an empty directory. 4: to be read
+# once more, from its start.
 oci_receive() {
+    slipway_decompressed oci_receive_layout "$1"
+}
+
+oci_receive_layout() {
+    oci_docker=''
     oci_number=0 oci_count='' oci_known='' oci_long=''
     oci_members=0
     while oci_next_member; do
         case $oci_member in
             index.json) oci_keep "$slipway_work/index.json" ;;
+            manifest.json)
+                oci_docker=1
+                oci_skip "$oci_size"
+                ;;
             blobs/sha256/*) oci_take_blob "$1" "${oci_member##*/}" || return ;;
             *) oci_skip "$oci_size" ;;
         esac
@@ -161,6 +171,7 @@ oci_unpack_stored() {
 
 # Whether all of the image has come.
 oci_finished() {
+    [ -s "$slipway_work/index.json" ] || [ -z "$oci_docker" ] || slipway_docker_archive || return 1
     [ -s "$slipway_work/index.json" ] || oci_no_archive || return 1
     if [ -z "$oci_known" ]; then
         slipway_failed "the archive lacks blob $oci_digest" 'It is cut short or was made wrongly: make it anew.'

@@ -7,9 +7,21 @@ oci_architecture() {
     case $(uname -m) in
         x86_64) echo amd64 ;;
         aarch64) echo arm64 ;;
-        armv7*) echo arm ;;
+        arm*) echo arm ;;
         i?86) echo 386 ;;
+        loongarch64) echo loong64 ;;
         *) uname -m ;;
+    esac
+}
+
+# The variants of its architecture that this machine runs, the best first, with commas; after them comes none.
+oci_variants() {
+    case $(uname -m) in
+        aarch64) echo v8 ;;
+        armv8*) echo v8,v7,v6,v5 ;;
+        armv7*) echo v7,v6,v5 ;;
+        armv6*) echo v6,v5 ;;
+        armv5*) echo v5 ;;
     esac
 }
 
@@ -30,54 +42,78 @@ oci_document() {
     slipway_check_digest "${1#sha256:}" "$(sha256sum < "$2" | cut -d ' ' -f 1)" "blob $1 of $slipway_source"
 }
 
-# Chooses among the descriptors of an index by label. $1: the index; prints a digest, or nothing.
-# First the label itself; then a whole reference that ends in it, as podman writes; and where no label was asked for,
-# or the usual one, the only image there is.
-oci_choose() {
-    jq -r --arg wanted "${oci_label:-latest}" '
-        [.manifests[]? | {digest, name: (.annotations["org.opencontainers.image.ref.name"] // "")}] as $all
-        | [$all[] | select(.name == $wanted)] as $exact
-        | [$all[] | select(.name | endswith(":" + $wanted))] as $reference
-        | if ($exact | length) > 0 then $exact[-1].digest
-          elif ($reference | length) == 1 then $reference[0].digest
-          elif ($all | length) == 1 and $wanted == "latest" then $all[0].digest
-          else empty end' "$1"
-}
+# Runs jq with the rules by which an image is chosen; src/images/choose-image.ts has the same, as skopeo has them.
+# labelled: of an index's images those that are meant by $oci_label. First the label itself; then whole references that
+# end in it, as podman writes; and where no label was asked for, or the usual one, all, if they are one image.
+# fitting: the digest of the best of them for this machine. An image without a platform comes last.
+# shellcheck disable=SC2016
+oci_rules='
+    def printable: tostring | .[:200] | explode | map(if . < 32 or . > 126 then 63 else . end) | implode;
+    def name: .annotations["org.opencontainers.image.ref.name"] // "";
+    def images: [.manifests[] | select(.platform.os != "unknown")];
+    def same: (map(name) | unique | length) == 1;
+    def labelled: images as $all
+        | [$all[] | select(name == $wanted)] as $exact
+        | [$all[] | select(name | endswith(":" + $wanted))] as $references
+        | if ($exact | length) > 0 then $exact
+          elif ($references | same) then $references
+          elif $wanted == "latest" and ($all | same) and (($all | length) == 1 or all($all[]; .platform)) then $all
+          else [] end;
+    def fitting: (($variants | split(",")) + [""]) as $order
+        | map({digest, rank: (if .platform == null then $order | length
+            elif .platform.os == "linux" and .platform.architecture == $architecture
+            then (.platform.variant // "") as $variant | $order | index($variant)
+            else null end)})
+        | map(select(.rank != null)) | sort_by(.rank) | .[0].digest // empty | printable;
+    def platforms: map(.platform | values | [.os, .architecture, .variant | strings] | join("/")) | unique
+        | if . == [] then "nothing" else join(", ") end | printable;'
 
-# The labels that an index has, for a message.
-oci_labels() {
-    jq -r '[.manifests[]?.annotations["org.opencontainers.image.ref.name"] // "(none)"] | join(", ")' "$1"
+# $1: what to print; $2: the index
+oci_jq() {
+    jq -j --arg wanted "${oci_label:-latest}" --arg architecture "$(oci_architecture)" --arg variants "$(oci_variants)" \
+        "$oci_rules $1" "$2" 2> "$slipway_work/jq.err"
 }
 
 # Chooses the image of an index, in $slipway_work/index.json, into $oci_digest.
 oci_choose_image() {
-    oci_digest=$(oci_choose "$slipway_work/index.json" 2> "$slipway_work/jq.err") ||
+    oci_depth=0
+    oci_labels=$(oci_jq 'if labelled == [] then [.manifests[] | name | if . == "" then "(none)" else . end] | join(", ")
+        | if . == "" then "none" else printable end else empty end' "$slipway_work/index.json") ||
         slipway_failed "index.json of the archive cannot be read: $(head -n 1 "$slipway_work/jq.err")" 'Make the archive anew.' ||
         return 1
+    [ -z "$oci_labels" ] ||
+        slipway_failed "the archive has no image labelled ${oci_label:-latest}; its labels: $oci_labels" \
+            'Name one of them with bootclabel= (label: in the configuration).' || return 1
+    oci_choose_platform labelled "$slipway_work/index.json"
+}
+
+# Chooses the image for this machine into $oci_digest. $1: which images of an index; $2: the index
+oci_choose_platform() {
+    oci_digest=$(oci_jq "$1 | fitting" "$2") ||
+        slipway_failed "an index of the image cannot be read: $(head -n 1 "$slipway_work/jq.err")" 'Make the image anew.' ||
+        return 1
     [ -n "$oci_digest" ] ||
-        slipway_failed "the archive has no image labelled ${oci_label:-latest}; its labels: $(oci_labels "$slipway_work/index.json")" \
-            'Name one of them with bootclabel= (label: in the configuration).'
+        slipway_failed "the image is not for this machine (linux/$(oci_architecture)), but for $(oci_jq "$1 | platforms" "$2")" \
+            'Build it for this architecture.'
 }
 
 # Finds the manifest of this machine's image in $slipway_work/manifest.json, from the blob $oci_digest on, which may be
-# an index of platforms. 2: the blob $oci_digest is not there.
+# an index of platforms, $oci_depth below the first. 2: the blob $oci_digest is not there.
 oci_find_manifest() {
-    for _ in 1 2 3; do
+    while :; do
         oci_document "$oci_digest" "$slipway_work/manifest.json" || return
         jq -e '.manifests' "$slipway_work/manifest.json" > /dev/null 2>&1 || return 0
-        oci_digest=$(jq -r --arg architecture "$(oci_architecture)" '
-            [.manifests[] | select(.platform.os == "linux" and .platform.architecture == $architecture)][0].digest // empty' \
-            "$slipway_work/manifest.json")
-        [ -n "$oci_digest" ] ||
-            slipway_failed "the image is not for this machine ($(oci_architecture))" 'Build it for this architecture.' || return 1
+        oci_depth=$((oci_depth + 1))
+        [ "$oci_depth" -le 3 ] ||
+            slipway_failed 'the image nests its indexes too deeply' 'Make the image anew.' || return 1
+        oci_choose_platform images "$slipway_work/manifest.json" || return 1
     done
-    slipway_failed 'the image nests its indexes too deeply' 'Make the image anew.'
 }
 
 # Lists the layers of the manifest in $slipway_work/layers, the lowest first; their number goes to $oci_count.
 oci_list_layers() {
-    jq -r '.layers[] | [.digest, .mediaType // ""] | @tsv' "$slipway_work/manifest.json" \
-        > "$slipway_work/descriptors" 2> "$slipway_work/jq.err" ||
+    oci_jq '.layers[] | [.digest, .mediaType // ""] | map(printable) | @tsv + "\n"' "$slipway_work/manifest.json" \
+        > "$slipway_work/descriptors" ||
         slipway_failed "the image's manifest cannot be read: $(head -n 1 "$slipway_work/jq.err")" 'Make the image anew.' ||
         return 1
     : > "$slipway_work/layers"

@@ -16,6 +16,11 @@ oci_pull() {
 
 # Takes a reference apart, into $oci_base and $oci_wanted.
 oci_parse_reference() {
+    # A name alone is one of docker.io.
+    case $1 in
+        */* | *[!A-Za-z0-9._:@-]* | '') ;;
+        *) set -- "docker.io/$1" ;;
+    esac
     oci_host=${1%%/*}
     oci_name=${1#*/}
     oci_wanted=latest
@@ -29,8 +34,16 @@ oci_parse_reference() {
             return 1
             ;;
     esac
-    # Its registry has another name than its images.
-    [ "$oci_host" != docker.io ] || oci_host=registry-1.docker.io
+    case $oci_host in
+        docker.io | index.docker.io)
+            # Its registry has another name than its images, and its own images a shorter one.
+            oci_host=registry-1.docker.io
+            case $oci_name in
+                */*) ;;
+                *) oci_name=library/$oci_name ;;
+            esac
+            ;;
+    esac
     oci_scheme=https
     ! getargbool 0 bootc.registry.unsecure || oci_scheme=http
     oci_base=$oci_scheme://$oci_host/v2/$oci_name
@@ -47,14 +60,15 @@ oci_pull_once() {
     esac
     slipway_check_digest "$slipway_sha256" "${oci_digest#sha256:}" "the manifest of $slipway_source" || return 1
     mv "$slipway_store/top" "$slipway_store/${oci_digest#sha256:}"
-    oci_find_manifest
-    case $? in
-        1) return 1 ;;
-        2)
-            oci_is_digest "$oci_digest" && oci_get "manifests/$oci_digest" "$slipway_store/${oci_digest#sha256:}" || return
-            oci_find_manifest || return 1
-            ;;
-    esac
+    oci_depth=0
+    while :; do
+        oci_find_manifest
+        case $? in
+            0) break ;;
+            2) oci_get "manifests/$oci_digest" "$slipway_store/${oci_digest#sha256:}" || return ;;
+            *) return 1 ;;
+        esac
+    done
     oci_list_layers || return 1
     oci_number=0
     while [ "$oci_number" -lt "$oci_count" ]; do

@@ -48,7 +48,7 @@ export function addImageCommands(program: Command, means: ImageCommandMeans): vo
     .argument('<source>', 'docker://…, oci:DIR, oci-archive:FILE, docker-archive:FILE, dir:DIR, or a tar archive')
     .requiredOption('--name <name>', 'what the image is called in the configuration')
     .option('--root <kinds>', 'some of squashfs,erofs,tar.zst,oci (default: what machines boot of it, or else oci)')
-    .option('--arch <name>', 'the architecture, such as amd64 or arm64 (default: that of this machine)')
+    .option('--arch <name>', 'the architecture, such as amd64, arm64 or arm/v7 (default: that of this machine)')
     .option('--kernel <version>', 'which of several kernels (default: the newest)')
     .option('--initrd <file>', 'take this initrd instead of making one')
     .option('--builder <source>', 'an image of the same distribution that has dracut, where the image has none')

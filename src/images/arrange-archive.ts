@@ -1,4 +1,5 @@
 import type { ByteSource } from './byte-source.ts';
+import { labelled } from './choose-image.ts';
 import { tarPieces } from './oci-archive.ts';
 import { BadImage, type Descriptor, digestHex, imageOf, readIndexes } from './oci-image.ts';
 import { BadArchive } from './tar-entry.ts';
@@ -26,8 +27,11 @@ const isOfLayout = (name: string) =>
 /** After so many other members it is some other archive, such as that of a root file system. */
 const MOST_OTHERS = 20;
 
-/** The files of an archive; undefined where their contents are not in one piece each, or a name comes twice. */
-async function tableOf(archive: ByteSource): Promise<Map<string, Place> | undefined> {
+/**
+ * The files of an archive; undefined where their contents are not in one piece each, or a name comes twice.
+ * @param mostOthers how many members it may have that are none of an image layout
+ */
+export async function tableOf(archive: ByteSource, mostOthers = MOST_OTHERS): Promise<Map<string, Place> | undefined> {
   const table = new Map<string, Place>();
   let members = 0;
   let others = 0;
@@ -35,7 +39,7 @@ async function tableOf(archive: ByteSource): Promise<Map<string, Place> | undefi
     members += 1;
     const plain = name.replace(/^(?:\.?\/)+/, '');
     if (!isOfLayout(plain)) others += 1;
-    if (members > MOST_MEMBERS || others > MOST_OTHERS) return undefined;
+    if (members > MOST_MEMBERS || others > mostOthers) return undefined;
     if (type === 'directory') continue;
     const [only, ...more] = extents;
     const whole = more.length === 0 && (only?.length ?? 0) === size;
@@ -43,18 +47,6 @@ async function tableOf(archive: ByteSource): Promise<Map<string, Place> | undefi
     table.set(plain, { first: only?.position ?? 0, length: size });
   }
   return table;
-}
-
-/** The descriptors that a label may mean, by the rules of the initrd: itself, a reference that ends in it, the only one. */
-function chosen(
-  manifests: readonly (Descriptor & { readonly label: string })[],
-  label: string,
-): Descriptor | undefined {
-  const exact = manifests.findLast((each) => each.label === label);
-  const references = manifests.filter((each) => each.label.endsWith(`:${label}`));
-  if (exact) return exact;
-  if (references.length === 1) return references[0];
-  return manifests.length === 1 && label === 'latest' ? manifests[0] : undefined;
 }
 
 /**
@@ -115,8 +107,7 @@ async function orderOf(
     const nested = text === undefined ? undefined : readIndexes(text);
     if (text === undefined || depth > DEEPEST) whole = false;
     else if (nested) {
-      // Of an index of platforms often only one is in the archive.
-      for (const each of nested.filter((each) => table.has(blob(each)))) await add(each, depth + 1);
+      await addPresent(nested, depth + 1);
     } else {
       const { config, layers } = imageOf(text);
       if (table.has(blob(config))) contents.add(blob(config));
@@ -126,9 +117,12 @@ async function orderOf(
       }
     }
   };
+  // Of several platforms often only one is in the archive.
+  const addPresent = async (listed: readonly Descriptor[], depth: number): Promise<void> => {
+    for (const each of listed.filter((each) => table.has(blob(each)))) await add(each, depth);
+  };
   const index = await document('index.json');
-  const found = index === undefined ? undefined : chosen(readIndexes(index) ?? [], label);
-  if (!found) return undefined;
-  await add(found, 0);
-  return whole ? [...new Set([...order, ...contents])] : undefined;
+  if (index === undefined) return undefined;
+  await addPresent(labelled(readIndexes(index) ?? [], label), 0);
+  return whole && contents.size > 0 ? [...new Set([...order, ...contents])] : undefined;
 }

@@ -14,7 +14,7 @@ import { BadImage, type OciImage } from './oci-image.ts';
 import { type Flat, ROOT_TOOLS, writeContent, writeRoot } from './output-files.ts';
 import type { Progress } from './progress.ts';
 import { labelled, readPolicy } from './selinux-policy.ts';
-import type { ImageSource } from './source.ts';
+import { type ImageSource, mustBeRoot } from './source.ts';
 import { BadArchive, type Bytes } from './tar-entry.ts';
 import type { Tools } from './tool-run.ts';
 import type { Inode } from './tree.ts';
@@ -106,12 +106,13 @@ async function openLayers(image: FetchedImage, folder: string, { tools, progress
 async function flattenImage(
   image: FetchedImage,
   layers: readonly LayerFile[],
-  epoch: number | undefined,
+  { epoch, source }: BuildOptions,
   progress: Progress,
 ): Promise<Flat> {
   progress.begin('index', 'reading what is in them');
   const tree = await indexLayers(layers);
   progress.end();
+  mustBeRoot(tree, source);
   let newest = image.created === undefined ? 0n : BigInt(Math.floor(Date.parse(image.created) / 1000));
   if (epoch === undefined) {
     for (const { entry } of flatEntries(tree)) {
@@ -162,6 +163,7 @@ async function bringInitrd(
     const image = await bringImage(fetching, folder, means);
     layers = await openLayers(image, folder, means);
     const tree = await indexLayers(layers);
+    mustBeRoot(tree, source);
     progress.begin('initrd', 'making the initrd in the builder');
     return { image, layers, tree };
   };
@@ -245,7 +247,7 @@ async function build(places: Places, work: string, options: BuildOptions, means:
   const layers = await openLayers(image, scratch, means);
   let written: Pick<Built, 'manifest' | 'loader'>;
   try {
-    const flat = await flattenImage(image, layers, options.epoch, progress);
+    const flat = await flattenImage(image, layers, options, progress);
     written = await writeFiles(flat, out, scratch, options, { ...means, versions });
   } finally {
     await Promise.all(layers.map((layer) => layer.close()));

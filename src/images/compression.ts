@@ -1,16 +1,30 @@
 /** How a file is compressed; each but `none` is undone by the program of the same name. */
-export type Compression = 'gzip' | 'bzip2' | 'xz' | 'zstd' | 'none';
+export type Compression = 'gzip' | 'bzip2' | 'xz' | 'zstd' | 'lz4' | 'lzip' | 'lzop' | 'lzma' | 'none';
 
-const MAGIC: readonly (readonly [Compression, readonly number[]])[] = [
-  ['gzip', [0x1f, 0x8b]],
-  ['bzip2', [0x42, 0x5a, 0x68]],
-  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
-  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+/** How files begin, in hex digits; `slipway_compression` of the dracut modules has the same list. */
+const MAGIC: readonly (readonly [Compression, RegExp])[] = [
+  ['gzip', /^1f8b/],
+  ['xz', /^fd377a585a00/],
+  // Skippable frames may come first (RFC 8878 section 3.1.2): pzstd and zstd:chunked write some.
+  ['zstd', /^(28b52ffd|5.2a4d18)/],
+  ['bzip2', /^425a68/],
+  ['lz4', /^04224d18/],
+  ['lzip', /^4c5a4950/],
+  ['lzop', /^894c5a4f/],
+  // A tar archive may begin with a file called "]".
+  ['lzma', /^5d0000(?!0000)/],
 ];
+
+/** What nodes can undo: the programs that every initrd with the dracut modules has. */
+const NODES_UNDO: ReadonlySet<Compression> = new Set(['gzip', 'xz', 'zstd', 'none']);
 
 /** How a file is compressed, by its first bytes; at least six are needed. */
 export function detectCompression(start: Uint8Array): Compression {
-  // A skippable frame may come first (RFC 8878 section 3.1.2): zstd:chunked layers and pzstd write some.
-  if (((start[0] ?? 0) & 0xf0) === 0x50 && start[1] === 0x2a && start[2] === 0x4d && start[3] === 0x18) return 'zstd';
-  return MAGIC.find(([, bytes]) => bytes.every((byte, i) => start[i] === byte))?.[0] ?? 'none';
+  const hex = Buffer.from(start.subarray(0, 6)).toString('hex');
+  return MAGIC.find(([, pattern]) => pattern.test(hex))?.[0] ?? 'none';
+}
+
+/** Whether nodes can read what is compressed so. */
+export function nodesUndo(how: Compression): boolean {
+  return NODES_UNDO.has(how);
 }

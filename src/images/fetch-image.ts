@@ -3,11 +3,23 @@ import { copyFile, link, mkdir, open, readFile, rename, rm, stat, writeFile } fr
 import { arch, homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { platformsOf } from './choose-image.ts';
+import { chooseLayout } from './choose-layout.ts';
+import { nodesUndo } from './compression.ts';
 import { type FetchWatch, watchFetch } from './fetch-watch.ts';
-import { compressionOf, hashFile, openLayer } from './layer-files.ts';
-import { BadImage, configOf, type Descriptor, digestHex, type OciImage, readImage, readIndex } from './oci-image.ts';
+import { compressionOf, hashFile, innerCompressionOf, openLayer } from './layer-files.ts';
+import {
+  BadImage,
+  configOf,
+  type Descriptor,
+  digestHex,
+  type OciImage,
+  readImage,
+  readIndex,
+  readIndexes,
+} from './oci-image.ts';
 import type { ImageSource } from './source.ts';
-import type { Tools } from './tool-run.ts';
+import { ToolFailed, type Tools } from './tool-run.ts';
 
 /** What {@link fetchImage} needs. */
 export interface FetchOptions {
@@ -16,7 +28,7 @@ export interface FetchOptions {
   readonly blobs: string;
   /** An empty folder on the same file system, the caller's own. */
   readonly work: string;
-  /** As Go spells it; undefined for that of this machine. */
+  /** As Go spells it, with a variant or not (`arm/v7`); undefined for that of this machine. */
   readonly architecture: string | undefined;
   /** Whether a registry may speak plain HTTP, or have a certificate that nothing vouches for. */
   readonly insecure: boolean;
@@ -49,22 +61,41 @@ interface Arrived {
   readonly watch?: FetchWatch;
 }
 
+/** Says of an index that has nothing for a platform what it has: skopeo does not. */
+async function explain(error: unknown, reference: string, platform: string, tools: Tools, args: readonly string[]) {
+  if (!(error instanceof ToolFailed) || !/no image found in \S* ?(?:image index|manifest list)/.test(error.message))
+    return error;
+  const index = await tools.run('skopeo', [...(await policy()), 'inspect', '--raw', ...args, reference]);
+  const there = platformsOf(readIndexes(index) ?? []);
+  return new BadImage(`the image is not for linux/${platform}, but for ${there}`, { cause: error });
+}
+
 async function bySkopeo(reference: string, options: FetchOptions): Promise<Arrived> {
   const { blobs, work, architecture, insecure, tools, progress } = options;
   const layout = join(work, 'layout');
+  const chosen = join(work, 'chosen');
   const kept = join(blobs, 'sha256');
-  await rm(layout, { recursive: true, force: true });
-  await mkdir(layout);
+  for (const folder of [layout, chosen]) {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder);
+  }
+  const platform = architecture ?? hostArchitecture();
+  const from = await chooseLayout(reference, { work: chosen, platform, tools });
+  const [name = '', variant] = platform.split('/');
   const watch = await watchFetch(layout, kept, progress);
   try {
     await tools.run('skopeo', [
       ...(await policy()),
-      ...['--override-os', 'linux', ...(architecture === undefined ? [] : ['--override-arch', architecture])],
+      ...['--override-os', 'linux', ...(architecture === undefined ? [] : ['--override-arch', name])],
+      ...(variant === undefined ? [] : ['--override-variant', variant]),
       ...['copy', '--quiet', '--dest-shared-blob-dir', blobs, ...(insecure ? ['--src-tls-verify=false'] : [])],
-      ...[reference, `oci:${layout}:image`],
+      ...[from, `oci:${layout}:image`],
     ]);
+  } catch (error) {
+    throw await explain(error, from, platform, tools, insecure ? ['--tls-verify=false'] : []);
   } finally {
     watch.stop();
+    await rm(chosen, { recursive: true });
   }
   return { descriptor: readIndex(await readFile(join(layout, 'index.json'), 'utf8')), watch };
 }
@@ -88,6 +119,19 @@ async function keepJson(
   return keepFile(path, options);
 }
 
+/** Compresses an uncompressed file among the blobs, as layers are. */
+async function keepZstd(plain: string, options: FetchOptions): Promise<Descriptor> {
+  const layer = join(options.work, 'layer.zst');
+  const from = await open(plain, 'r');
+  const to = await open(layer, 'wx');
+  try {
+    await options.tools.run('zstd', ['-q', '-c', '-T0', '-3'], { inputFile: from.fd, output: to.fd });
+  } finally {
+    await Promise.all([from.close(), to.close()]);
+  }
+  return { mediaType: `${LAYER_TYPE}+zstd`, ...(await keepFile(layer, options)) };
+}
+
 /** Makes an image with one layer of a tar archive: its own bytes where images may be compressed so, else zstd's. */
 async function byTar(path: string, options: FetchOptions): Promise<Arrived> {
   const { work, tools } = options;
@@ -100,26 +144,17 @@ async function byTar(path: string, options: FetchOptions): Promise<Arrived> {
   const uncompressed = how === 'none' ? copy : plain;
   const diffId = `sha256:${(await hashFile(uncompressed)).digest}`;
   const keeps = how === 'gzip' || how === 'zstd';
-  let layer = copy;
-  if (!keeps) {
-    layer = join(work, 'layer.zst');
-    const from = await open(uncompressed, 'r');
-    const to = await open(layer, 'wx');
-    try {
-      await tools.run('zstd', ['-q', '-c', '-T0', '-3'], { inputFile: from.fd, output: to.fd });
-    } finally {
-      await Promise.all([from.close(), to.close()]);
-    }
-  }
   const layers = [
-    { mediaType: `${LAYER_TYPE}+${how === 'gzip' ? 'gzip' : 'zstd'}`, ...(await keepFile(layer, options)) },
+    keeps
+      ? { mediaType: `${LAYER_TYPE}+${how}`, ...(await keepFile(copy, options)) }
+      : await keepZstd(uncompressed, options),
   ];
   await Promise.all([rm(copy, { force: true }), rm(plain, { force: true })]);
-  const architecture = options.architecture ?? hostArchitecture();
+  const [architecture, variant] = (options.architecture ?? hostArchitecture()).split('/');
   const rootfs = { type: 'layers', diff_ids: [diffId] };
   const config = {
     mediaType: CONFIG_TYPE,
-    ...(await keepJson({ architecture, os: 'linux', config: {}, rootfs }, options)),
+    ...(await keepJson({ architecture, variant, os: 'linux', config: {}, rootfs }, options)),
   };
   const manifest = { schemaVersion: 2, mediaType: MANIFEST_TYPE, config, layers };
   return { descriptor: { mediaType: MANIFEST_TYPE, ...(await keepJson(manifest, options)) } };
@@ -177,6 +212,34 @@ export interface FetchedImage extends OciImage {
   file(digest: string): string;
 }
 
+/**
+ * Compresses anew the layers that nodes cannot read as they are, so that the image's OCI archive is one for them.
+ * @param manifestText the image's manifest
+ */
+async function convertLayers(image: FetchedImage, manifestText: string, options: FetchOptions): Promise<OciImage> {
+  const { work, tools } = options;
+  const layers: Descriptor[] = [];
+  for (const layer of image.layers) {
+    const file = image.file(layer.digest);
+    const isTwice = (await innerCompressionOf(file)) !== 'none';
+    if (!isTwice && nodesUndo(await compressionOf(file))) {
+      layers.push(layer);
+      continue;
+    }
+    const [once, plain] = [join(work, 'once.tar'), join(work, 'plain.tar')];
+    await (await openLayer(tools, file, once, () => {})).close();
+    if (isTwice) await (await openLayer(tools, once, plain, () => {})).close();
+    const converted = await keepZstd(isTwice ? plain : once, options);
+    await Promise.all([rm(once), rm(plain, { force: true })]);
+    await take(converted.digest, options);
+    layers.push(converted);
+  }
+  if (layers.every((layer, i) => layer === image.layers[i])) return image;
+  const kept = await keepJson({ ...(JSON.parse(manifestText) as object), layers }, options);
+  await takeDocument(kept.digest, options);
+  return { ...image, layers, manifest: { ...image.manifest, ...kept } };
+}
+
 async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
   const { source, work, architecture } = options;
   await mkdir(join(work, 'blobs'), { recursive: true });
@@ -186,12 +249,13 @@ async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
   const config = await takeDocument(configOf(manifest).digest, options);
   const image = readImage(descriptor, manifest, config);
   // An index is searched for the architecture; a single image comes whatever it is for.
-  if (architecture !== undefined && image.architecture !== architecture) {
+  if (architecture !== undefined && image.architecture !== architecture.split('/')[0]) {
     throw new BadImage(`the image is for ${image.architecture || 'an unknown architecture'}, not for ${architecture}`);
   }
   watch?.finish(image.layers);
   for (const { digest } of image.layers) await take(digest, options);
-  return { ...image, file: (digest) => join(work, 'blobs', digestHex(digest)) };
+  const file = (digest: string) => join(work, 'blobs', digestHex(digest));
+  return { ...(await convertLayers({ ...image, file }, manifest, options)), file };
 }
 
 /**

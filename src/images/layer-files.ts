@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { constants, gunzipSync } from 'node:zlib';
 import type { ByteSource } from './byte-source.ts';
 import { type Compression, detectCompression } from './compression.ts';
 import type { Tools } from './tool-run.ts';
@@ -38,6 +39,26 @@ export async function compressionOf(path: string): Promise<Compression> {
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(8), 0, 8, 0);
     return detectCompression(buffer.subarray(0, bytesRead));
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * How what is in a layer is compressed once more, which it is not as a rule: skopeo takes a compression that it does not
+ * know for none, and puts gzip around it.
+ */
+export async function innerCompressionOf(path: string): Promise<Compression> {
+  const handle = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(1024), 0, 1024, 0);
+    const start = buffer.subarray(0, bytesRead);
+    if (detectCompression(start) !== 'gzip') return 'none';
+    return detectCompression(gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH }));
+  } catch (error) {
+    // Whoever unpacks it says what is wrong with it.
+    if ((error as NodeJS.ErrnoException).code?.startsWith('Z_')) return 'none';
+    throw error;
   } finally {
     await handle.close();
   }

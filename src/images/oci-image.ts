@@ -1,4 +1,5 @@
 import { hexOfDigest } from '../model/sha256.ts';
+import type { Listed } from './choose-image.ts';
 
 /** A blob as an image's manifest names it. */
 export interface Descriptor {
@@ -63,17 +64,27 @@ export function readIndex(text: string): Descriptor {
   return descriptor(manifests[0]);
 }
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
 /**
- * The descriptors of an index, with the labels that it gives them; undefined for a document that is no index.
+ * What an index lists; undefined for a document that is no index.
  * @throws BadImage for a malformed one
  */
-export function readIndexes(text: string): readonly (Descriptor & { readonly label: string })[] | undefined {
+export function readIndexes(text: string): readonly Listed[] | undefined {
   const { manifests } = parse(text, 'index');
   if (!Array.isArray(manifests)) return undefined;
   return manifests.map((value: unknown) => {
     const annotations = isObject(value) && isObject(value.annotations) ? value.annotations : {};
-    const label = annotations['org.opencontainers.image.ref.name'];
-    return { ...descriptor(value), label: typeof label === 'string' ? label : '' };
+    const platform = isObject(value) && isObject(value.platform) ? value.platform : undefined;
+    return {
+      ...descriptor(value),
+      label: textOf(annotations['org.opencontainers.image.ref.name']),
+      platform: platform && {
+        os: textOf(platform.os),
+        architecture: textOf(platform.architecture),
+        variant: textOf(platform.variant),
+      },
+    };
   });
 }
 

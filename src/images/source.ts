@@ -1,3 +1,6 @@
+import { BadImage } from './oci-image.ts';
+import { lookUp, type Tree } from './tree.ts';
+
 /** Where an image comes from: something that skopeo reads, or an archive of a root file system. */
 export type ImageSource =
   | { readonly kind: 'skopeo'; readonly reference: string }
@@ -20,3 +23,21 @@ export function parseSource(text: string): ImageSource | undefined {
 /** What a source looks like, for who got it wrong. */
 export const SOURCE_EXPECTED =
   'docker://REGISTRY/NAME:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE, dir:DIR, or the path of a tar archive';
+
+/**
+ * Refuses an image's archive that was taken for one of a root file system.
+ * @param tree what is in it
+ * @throws BadImage with the right name for it
+ */
+export function mustBeRoot(tree: Tree, source: ImageSource): void {
+  const has = (...names: readonly string[]) => names.every((name) => lookUp(tree, name));
+  const transport = has('index.json', 'blobs/sha256')
+    ? 'oci-archive'
+    : has('manifest.json') && !has('usr') && !has('etc')
+      ? 'docker-archive'
+      : undefined;
+  if (source.kind !== 'tar' || transport === undefined) return;
+  throw new BadImage(
+    `${source.path} is the archive of an image, not of a root file system: name it ${transport}:${source.path}`,
+  );
+}

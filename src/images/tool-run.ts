@@ -8,6 +8,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   gzip: 'gzip',
   bzip2: 'bzip2',
   xz: 'xz-utils (Fedora: xz)',
+  lzma: 'xz-utils (Fedora: xz)',
   zstd: 'zstd',
   tar: 'tar',
   sqfstar: 'squashfs-tools, version 4.5 or newer',

@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ociArchive, tar } from './archives.ts';
+import { type Member, ociArchive, tar } from './archives.ts';
 import { type Behaviour, sendFile, startFlakyServer } from './server.ts';
 import { MODULES, runLibrary, SHELLS, scratch } from './shell.ts';
 
@@ -15,7 +17,8 @@ afterEach(async () => {
 describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
   const content = randomBytes(100_000).toString('hex');
   const archive = tar([{ name: './etc/' }, { name: './etc/motd', content }]);
-  const digest = createHash('sha256').update(archive).digest('hex');
+  const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+  const digest = sha256(archive);
 
   async function make(behave: Behaviour, sha256 = '') {
     const server = await startFlakyServer(behave);
@@ -34,6 +37,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       requests: server.requests,
       root: join(path, 'memory/root'),
       failure: (await readFile(join(path, 'failure'), 'utf8').catch(() => '')).trim(),
+      remedy: await readFile(join(path, 'remedy'), 'utf8').catch(() => ''),
     };
   }
 
@@ -85,6 +89,74 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       expect(await readFile(join(result.root, 'etc/motd'), 'utf8')).toBe('above');
     },
   );
+
+  const oci = ociArchive([[{ name: 'etc/' }, { name: 'etc/motd', content }]]);
+  test.each([
+    ['gzip', 'gzip -c', oci],
+    ['zstd', 'zstd -q', oci],
+    ['pzstd', 'pzstd -q -c', oci],
+    ['xz', 'xz -c', oci],
+    ['gzip', 'gzip -c', archive],
+  ])('an archive compressed by %s as a whole is unpacked', async (_, command, bytes) => {
+    const whole = execFileSync('sh', ['-c', command], { input: bytes });
+    const result = await make((request, response) => sendFile(request, response, whole), sha256(whole));
+    expect(result.failure).toBe('');
+    expect(await readFile(join(result.root, 'etc/motd'), 'utf8')).toBe(content);
+  });
+
+  test('an OCI archive compressed as a whole and cut short is refused', async () => {
+    const whole = execFileSync('gzip', ['-c'], { input: oci });
+    const result = await make((request, response) => sendFile(request, response, whole.subarray(0, -5000)));
+    expect(result.code).toBe(1);
+    expect(result.failure).toContain('the archive cannot be unpacked: ');
+  });
+
+  const id = 'ab'.repeat(32);
+  const manifest = { name: 'manifest.json', content: '[]' };
+  const config = { name: `${'cd'.repeat(32)}.json`, content: '{}' };
+  const layer = { name: `${id}/layer.tar`, content };
+  test.each<readonly [string, readonly Member[]]>([
+    [
+      'docker before version 25',
+      [{ name: `${id}/` }, { name: `${id}/VERSION`, content: '1.0' }, layer, config, manifest],
+    ],
+    [
+      'docker, its layers links',
+      [{ name: `${id}/` }, { name: `${id}/layer.tar`, link: '../x/layer.tar' }, config, manifest],
+    ],
+    [
+      'podman and skopeo',
+      [
+        { name: `${id}.tar`, content },
+        config,
+        { name: `${id}/` },
+        { name: `${id}/layer.tar`, link: `../${id}.tar` },
+        manifest,
+      ],
+    ],
+    ['names that are no digests', [{ name: 'aaaa/' }, { name: 'aaaa/layer.tar', content }, config, manifest]],
+    ['one unpacked and packed again', [{ name: './' }, { name: './manifest.json', content: '[]' }, layer, config]],
+  ])('an archive of %s is named as such, with what to do', async (_, members) => {
+    for (const bytes of [tar(members), gzipSync(tar(members))]) {
+      const result = await make((request, response) => sendFile(request, response, bytes));
+      expect(result.code).toBe(1);
+      expect(result.requests).toHaveLength(1);
+      expect(result.failure).toContain('is an archive of "docker save" or "podman save", not an OCI archive');
+      expect(result.remedy).toContain('skopeo copy docker-archive:');
+      // bootc-live says the same.
+      const { path, remove } = await scratch();
+      cleanups.push(remove);
+      await writeFile(join(path, 'in'), bytes);
+      await runLibrary(shell, path, `oci_receive $slipway_root < ${path}/in`);
+      expect((await readFile(join(path, 'failure'), 'utf8')).slice(4)).toContain('is an archive of "docker save"');
+    }
+  });
+
+  test('a root file system whose first file holds a digest is no image', async () => {
+    const bytes = tar([{ name: 'sum', content: id }, { name: 'etc/' }, { name: 'etc/motd', content }]);
+    const result = await make((request, response) => sendFile(request, response, bytes));
+    expect(result.failure).toBe('');
+  });
 
   test('a stream that always breaks leaves nothing behind', async () => {
     const result = await make((request, response) => sendFile(request, response, archive, { limit: 5_000 }));

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -301,6 +302,16 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(result.code).not.toBe(0);
     expect(result.failure).toContain('is no OCI archive');
   });
+
+  test.each(['gzip -c', 'zstd -q', 'pzstd -q -c', 'xz -c'])(
+    'an archive that went through %s is unpacked',
+    async (command) => {
+      const whole = execFileSync('sh', ['-c', command], { input: ociArchive(one) });
+      const result = await unpack(shell, whole);
+      expect(result.failure).toBe('');
+      expect(await listing(result.root)).toContain('etc/motd|f|644||1|hello');
+    },
+  );
 
   test('an archive cut short is refused', async () => {
     const whole = ociArchive(one);
