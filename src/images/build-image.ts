@@ -186,8 +186,8 @@ async function writeFiles(
   means: BuildMeans & { readonly versions: Readonly<Record<string, string>> },
 ): Promise<Pick<Built, 'manifest' | 'loader'>> {
   const { tools, progress, versions } = means;
-  const { image, tree } = flat;
-  const kernel = pickKernel(tree, options.kernel);
+  const { image } = flat;
+  const kernel = await pickKernel(flat, options.kernel);
   progress.begin('kernel', `kernel ${kernel.version}`);
   const vmlinuz = join(out, 'vmlinuz');
   await writeContent(flat.layers, kernel.content, vmlinuz);

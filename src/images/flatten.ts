@@ -126,6 +126,21 @@ export async function* contentBytes(layers: readonly ByteSource[], content: Cont
 }
 
 /**
+ * The first bytes of a file, or all of it where it is shorter.
+ * @throws as {@link storedBytes}
+ */
+export async function contentStart(layers: readonly ByteSource[], content: Content, length: number): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let held = 0;
+  for await (const piece of contentBytes(layers, content)) {
+    pieces.push(piece);
+    held += piece.length;
+    if (held >= length) break;
+  }
+  return Buffer.concat(pieces).subarray(0, length);
+}
+
+/**
  * A small file of a tree, symbolic links followed.
  * @param most bytes; longer files are left alone
  * @returns undefined where there is no such file

@@ -18,13 +18,19 @@ import { lookUp } from './tree.ts';
 /** A file that every initrd with the project's modules has, `lib` being a link to `usr/lib` or not. */
 const MARK = 'lib/slipway/slipway-lib.sh';
 
-/** Where distributions put the initrd of a kernel: bootc, Debian, Fedora. */
-const OWN_PLACES: readonly ((version: Bytes) => Bytes)[] = [
-  (version) => `usr/lib/modules/${version}/initramfs.img`,
-  (version) => `usr/lib/modules/${version}/initrd`,
-  (version) => `boot/initrd.img-${version}`,
-  (version) => `boot/initramfs-${version}.img`,
-];
+/** Where distributions put the initrd of a kernel: bootc, Debian, Fedora, openSUSE; Alpine and Arch by its flavour. */
+function ownPlaces({ version, path }: Kernel): readonly Bytes[] {
+  const flavour = path.startsWith('boot/') ? path.replace(/^boot\/[^-]*-?/, '') : version;
+  return [
+    `usr/lib/modules/${version}/initramfs.img`,
+    `usr/lib/modules/${version}/initrd`,
+    `boot/initrd.img-${version}`,
+    `boot/initramfs-${version}.img`,
+    `boot/initrd-${version}`,
+    `boot/initramfs-${flavour}.img`,
+    `boot/initramfs-${flavour}`,
+  ];
+}
 
 /** Looks for the mark in a file's uncompressed archives; `rest` is where something compressed follows. */
 async function findMark(path: string): Promise<{ readonly found: boolean; readonly rest: number | undefined }> {
@@ -68,8 +74,8 @@ export async function hasModules(tools: Tools, path: string, scratch: string): P
 
 /** Takes the image's own initrd, where it has the modules. */
 async function takeOwn(flat: Flat, kernel: Kernel, tools: Tools, scratch: string, target: string): Promise<boolean> {
-  for (const place of OWN_PLACES) {
-    const inode = lookUp(flat.tree, place(kernel.version));
+  for (const place of ownPlaces(kernel)) {
+    const inode = lookUp(flat.tree, place);
     if (inode?.type !== 'file') continue;
     const path = join(scratch, 'own-initrd');
     await writeContent(flat.layers, inode.content, path);

@@ -1,3 +1,6 @@
+import { KIND_BYTES, noKernel } from './file-kind.ts';
+import { contentStart, type FileTree } from './flatten.ts';
+import { compareVersions, flavourFits, isVariant, isVersion } from './kernel-version.ts';
 import { BadImage } from './oci-image.ts';
 import { printable } from './tar-entry.ts';
 import { type Content, listNames, lookUp, type Tree } from './tree.ts';
@@ -11,59 +14,69 @@ export interface Kernel {
   readonly content: Content;
 }
 
-/** Compares versions as people do: runs of digits by their number, all else by character; a tilde before all. */
-export function compareVersions(a: string, b: string): number {
-  const parts = (text: string) => text.match(/\d+|[^\d]+/g) ?? [];
-  const [left, right] = [parts(a), parts(b)];
-  for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const [x, y] = [left[i] ?? '', right[i] ?? ''];
-    if (x === y) continue;
-    if (x.startsWith('~') || y.startsWith('~')) return x.startsWith('~') ? -1 : 1;
-    const numbers = /^\d/.test(x) && /^\d/.test(y) ? Number(x) - Number(y) : 0;
-    if (numbers !== 0) return numbers;
-    return x < y ? -1 : 1;
-  }
-  return 0;
+const MODULES = ['usr/lib/modules', 'lib/modules'];
+
+/** The versions that an image has modules of: those to boot first come first. */
+function listVersions(tree: Tree): readonly string[] {
+  const folders = MODULES.flatMap((folder) =>
+    listNames(tree, folder).filter((name) => lookUp(tree, `${folder}/${name}`)?.type === 'directory'),
+  );
+  return [...new Set(folders)]
+    .filter(isVersion)
+    .sort((a, b) => Number(isVariant(a)) - Number(isVariant(b)) || compareVersions(b, a));
 }
 
-/** All kernels of an image, the newest first: bootc's place goes before /boot. */
-export function findKernels(tree: Tree): readonly Kernel[] {
-  const kernels = new Map<string, Kernel>();
-  const add = (version: string, path: string) => {
-    // It is shown to people and handed to programs as an argument.
-    if (!/^\w[\w.+~-]*$/.test(version)) return;
-    const inode = lookUp(tree, path);
-    if (inode?.type === 'file' && !kernels.has(version)) {
-      kernels.set(version, { version, path, content: inode.content });
+/** Where the kernel of a version may lie: bootc's place goes before /boot, and names without a version come last. */
+function placesOf(tree: Tree, version: string, versions: readonly string[]): readonly string[] {
+  const flavours = listNames(tree, 'boot').filter((name) => {
+    const flavour = /^vmlinuz(?:-(.+))?$/.exec(name);
+    return flavour && flavourFits(flavour[1] ?? '', version, versions);
+  });
+  return [
+    ...MODULES.map((folder) => `${folder}/${version}/vmlinuz`),
+    ...['vmlinuz', 'Image', 'vmlinux'].map((name) => `boot/${name}-${version}`),
+    ...flavours.map((name) => `boot/${name}`),
+  ];
+}
+
+/** Finds the kernels of an image, one of each version, those to boot first in front, and what is none. */
+async function findKernels({ layers, tree }: FileTree): Promise<{ kernels: Kernel[]; others: string[] }> {
+  const kernels: Kernel[] = [];
+  const others: string[] = [];
+  const versions = listVersions(tree);
+  for (const version of versions) {
+    for (const path of placesOf(tree, version, versions)) {
+      const inode = lookUp(tree, path);
+      if (inode?.type !== 'file') continue;
+      const other = noKernel(await contentStart(layers, inode.content, KIND_BYTES));
+      if (other === undefined) {
+        kernels.push({ version, path, content: inode.content });
+        break;
+      }
+      others.push(`/${printable(path)} is ${other}`);
     }
-  };
-  for (const folder of ['usr/lib/modules', 'lib/modules']) {
-    for (const version of listNames(tree, folder)) add(version, `${folder}/${version}/vmlinuz`);
   }
-  for (const name of listNames(tree, 'boot')) {
-    const match = /^(?:vmlinuz|vmlinux|Image)-(.+)$/.exec(name);
-    // Fedora's rescue kernel is a copy of another and has no modules of its own.
-    if (match?.[1] && !match[1].includes('rescue')) add(match[1], `boot/${name}`);
-  }
-  return [...kernels.values()].sort((a, b) => compareVersions(b.version, a.version));
+  return { kernels, others };
 }
 
 /**
- * The kernel to boot: the newest, or the one that was asked for.
+ * The kernel to boot: the newest, plain ones before those for debugging and the like, or the one that was asked for.
  * @throws BadImage with what to do where there is none
  */
-export function pickKernel(tree: Tree, version?: string): Kernel {
-  const kernels = findKernels(tree);
+export async function pickKernel(files: FileTree, version?: string): Promise<Kernel> {
+  const { kernels, others } = await findKernels(files);
+  const why = others.length > 0 ? ` (${others.slice(0, 5).join(', ')})` : '';
   if (version !== undefined) {
     const asked = kernels.find((kernel) => kernel.version === version);
     if (asked) return asked;
-    const there = kernels.map((kernel) => printable(kernel.version)).join(', ') || 'none';
-    throw new BadImage(`the image has no kernel ${version}; it has: ${there}`);
+    const there = kernels.map((kernel) => kernel.version).join(', ') || 'none';
+    throw new BadImage(`the image has no kernel ${version}; it has: ${there}${why}`);
   }
   const newest = kernels[0];
   if (newest) return newest;
   throw new BadImage(
-    'the image has no kernel in /usr/lib/modules/*/vmlinuz or /boot/vmlinuz-*: install one in the image, ' +
-      'such as linux-image-amd64 (Debian), linux-image-generic (Ubuntu) or kernel-core (Fedora)',
+    `the image has no kernel in /usr/lib/modules/VERSION/vmlinuz, and none in /boot/vmlinuz-VERSION with modules in ` +
+      `/usr/lib/modules/VERSION${why}: install one in the image, such as linux-image-amd64 (Debian), ` +
+      'linux-image-generic (Ubuntu) or kernel-core (Fedora)',
   );
 }

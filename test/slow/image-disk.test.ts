@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Builder, createBuilder } from '../support/image-builder.ts';
-import { makeTar } from '../support/image-layers.ts';
+import { type Member, makeTar } from '../support/image-layers.ts';
 import { buildImage, IMAGES } from '../support/images.ts';
 import { bootMedia } from '../support/media-machine.ts';
 import { must } from '../support/process.ts';
@@ -28,8 +28,12 @@ test('a disk image made of a container image boots by UEFI, without any network'
     name: `boot/${name}`,
     content: await readFile(join(IMAGES, 'bookworm', file), 'latin1'),
   });
+  const modules: Member = { name: 'usr/lib/modules/1', type: 'directory' };
   const layer = join(folder, 'boot.tar');
-  await writeFile(layer, makeTar([await boot('vmlinuz-1', 'vmlinuz'), await boot('initrd.img-1', 'initrd.img')]));
+  await writeFile(
+    layer,
+    makeTar([modules, await boot('vmlinuz-1', 'vmlinuz'), await boot('initrd.img-1', 'initrd.img')]),
+  );
   await must('skopeo', ['copy', '-q', `oci-archive:${IMAGES}/bookworm/root.oci:latest`, `oci:${image}`]);
   await must('umoci', ['raw', 'add-layer', '--image', image, layer]);
   await must('chmod', ['-R', 'a+rX', folder]);

@@ -21,6 +21,9 @@ export function makeCpio(files: Readonly<Record<string, string>>): Buffer {
 
 /** A kernel and an initrd that has the project's modules, as far as a build looks at them: nothing boots. */
 export const BOOT: readonly Member[] = [
+  ...['usr', 'usr/lib', 'usr/lib/modules', 'usr/lib/modules/6.1.0-9-amd64', 'usr/lib/modules/6.1.0-10-amd64'].map(
+    (name): Member => ({ name, type: 'directory' }),
+  ),
   { name: 'boot', type: 'directory' },
   { name: 'boot/vmlinuz-6.1.0-9-amd64', content: 'old kernel' },
   { name: 'boot/vmlinuz-6.1.0-10-amd64', content: 'new kernel' },
