@@ -26,6 +26,7 @@ bootc_kexec() {
             fi
             ;;
     esac
+    slipway_load bootc-kernel
     bootc_find_kernel || return 1
     bootc_line=$(bootc_next_line)
     slipway_say "starting the image's kernel: $bootc_line"
@@ -85,25 +86,24 @@ bootc_not_needed() {
     done
 }
 
-# The versions of the kernels that the unpacked image has modules of, the newest first.
-bootc_versions() {
-    for bootc_folder in /usr/lib/modules/ /lib/modules/; do
-        slipway_confined "$slipway_root" ls "$bootc_folder" 2> /dev/null
-    done | grep -x '[A-Za-z0-9._+~-]*' | sort -u -V -r
-}
-
-# The first regular file among paths of the image.
-bootc_first() {
-    slipway_regular_files "$slipway_root" "$@" | head -n 1
-}
-
-# Finds kernel and initramfs in the unpacked image, the newest where there are several.
+# Finds kernel and initramfs in the unpacked image, those to boot first where there are several.
 bootc_find_kernel() {
-    for bootc_version in $(bootc_versions); do
-        bootc_kernel=$(bootc_first "/usr/lib/modules/$bootc_version/vmlinuz" "/boot/vmlinuz-$bootc_version")
-        bootc_initramfs=$(bootc_first \
-            "/usr/lib/modules/$bootc_version/initramfs.img" "/usr/lib/modules/$bootc_version/initrd" \
-            "/boot/initrd.img-$bootc_version" "/boot/initramfs-$bootc_version.img")
+    bootc_found=$(bootc_versions | tee "$slipway_work/versions")
+    for bootc_version in $bootc_found; do
+        bootc_modules=/usr/lib/modules/$bootc_version
+        set -- "$bootc_modules/vmlinuz" "/lib/modules/$bootc_version/vmlinuz" "/boot/vmlinuz-$bootc_version" \
+            "/boot/Image-$bootc_version" "/boot/vmlinux-$bootc_version"
+        bootc_initramfs="$bootc_modules/initramfs.img $bootc_modules/initrd /boot/initrd.img-$bootc_version
+            /boot/initramfs-$bootc_version.img /boot/initrd-$bootc_version"
+        for bootc_path in $(bootc_flavours "$bootc_version"); do
+            set -- "$@" "$bootc_path"
+            bootc_flavour=${bootc_path#/boot/vmlinuz}
+            bootc_initramfs="$bootc_initramfs /boot/initramfs$bootc_flavour.img /boot/initramfs$bootc_flavour"
+        done
+        bootc_kernel=$(slipway_regular_files "$slipway_root" "$@" | bootc_kernels | head -n 1)
+        # Several words, none of which has blanks or wildcards.
+        # shellcheck disable=SC2086
+        bootc_initramfs=$(slipway_regular_files "$slipway_root" $bootc_initramfs | head -n 1)
         [ -z "$bootc_kernel" ] || [ -z "$bootc_initramfs" ] || return 0
     done
     slipway_failed 'the image has no kernel with an initramfs to take over' \

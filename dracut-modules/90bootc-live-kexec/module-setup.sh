@@ -13,4 +13,5 @@ depends() {
 install() {
     inst_multiple kexec sort
     inst_simple "$moddir/bootc-kexec.sh" /lib/slipway/bootc-kexec.sh
+    inst_simple "$moddir/bootc-kernel.sh" /lib/slipway/bootc-kernel.sh
 }

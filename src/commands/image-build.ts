@@ -81,6 +81,6 @@ export async function imageBuild(given: ImageBuildArguments, means: BuildMeans):
 
 const at = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));
 
-function toJson(name: string, { id, same, loader, manifest }: Built): unknown {
-  return { name, id, same, ...(loader && { loader }), ...manifest };
+function toJson(name: string, { id, same, loader, notes, manifest }: Built): unknown {
+  return { name, id, same, ...(loader && { loader }), notes, ...manifest };
 }

@@ -5,6 +5,7 @@ import { currentBuild, makeWorkFolder, type Places, placesOf, publish, removeAba
 import { DiskFull, isDiskFull } from './disk-full.ts';
 import { type FetchedImage, fetchImage } from './fetch-image.ts';
 import { flatEntries, indexLayers } from './flatten.ts';
+import { dropImpossible } from './format-limits.ts';
 import type { Built } from './image-text.ts';
 import { type BuilderImage, type InitrdOrigin, makeInitrd } from './initrd.ts';
 import { type Kernel, pickKernel } from './kernel.ts';
@@ -108,11 +109,12 @@ async function flattenImage(
   layers: readonly LayerFile[],
   { epoch, source }: BuildOptions,
   progress: Progress,
-): Promise<Flat> {
+): Promise<Flat & { readonly notes: readonly string[] }> {
   progress.begin('index', 'reading what is in them');
   const tree = await indexLayers(layers);
   progress.end();
   mustBeRoot(tree, source);
+  const notes = dropImpossible(tree);
   let newest = image.created === undefined ? 0n : BigInt(Math.floor(Date.parse(image.created) / 1000));
   if (epoch === undefined) {
     for (const { entry } of flatEntries(tree)) {
@@ -125,7 +127,7 @@ async function flattenImage(
   const policy = await readPolicy(layers, tree);
   const adorn = policy && ((path: Bytes, inode: Inode) => labelled(policy, path, inode));
   return {
-    ...{ image, layers, tree, flatten: { latest, adorn }, policy: policy?.name },
+    ...{ image, layers, tree, flatten: { latest, adorn }, policy: policy?.name, notes },
     epoch: Math.max(0, Math.min(seconds, 0xffff_ffff)),
   };
 }
@@ -164,6 +166,7 @@ async function bringInitrd(
     layers = await openLayers(image, folder, means);
     const tree = await indexLayers(layers);
     mustBeRoot(tree, source);
+    dropImpossible(tree);
     progress.begin('initrd', 'making the initrd in the builder');
     return { image, layers, tree };
   };
@@ -179,12 +182,12 @@ async function bringInitrd(
 
 /** The files of a build, but its manifest. */
 async function writeFiles(
-  flat: Flat,
+  flat: Flat & { readonly notes: readonly string[] },
   out: string,
   scratch: string,
   options: BuildOptions,
   means: BuildMeans & { readonly versions: Readonly<Record<string, string>> },
-): Promise<Pick<Built, 'manifest' | 'loader'>> {
+): Promise<Omit<Built, 'id' | 'same'>> {
   const { tools, progress, versions } = means;
   const { image } = flat;
   const kernel = await pickKernel(flat, options.kernel);
@@ -198,6 +201,8 @@ async function writeFiles(
   const origin = await bringInitrd(flat, kernel, target, scratch, options, means);
   const initrd = await describe(out, 'initrd.img');
   const roots: Partial<Record<RootKind, BuiltRoot>> = {};
+  const notes = [...flat.notes];
+  const note = (line: string) => notes.push(line);
   for (const kind of options.roots) {
     const file = ROOT_FILES[kind];
     progress.begin(
@@ -205,7 +210,7 @@ async function writeFiles(
       `writing ${file}`,
       kind === 'oci' ? image.layers.reduce((sum, { size }) => sum + size, 0) : total,
     );
-    await writeRoot(kind, flat, { tools, folder: out, scratch, progress: progress.advance });
+    await writeRoot(kind, flat, { tools, folder: out, scratch, progress: progress.advance, note });
     progress.end();
     const built = await describe(out, file);
     roots[kind] = { ...built, memory: memoryNeeded(kind, built.size, total, initrd.size) };
@@ -223,7 +228,7 @@ async function writeFiles(
     roots,
     tools: versions,
   };
-  return { manifest, loader };
+  return { manifest, loader, notes };
 }
 
 /** The programs that a build needs for certain, so that a missing one is told at once and not in the end. */
@@ -245,7 +250,7 @@ async function build(places: Places, work: string, options: BuildOptions, means:
   for (const folder of [out, scratch, fetched]) await mkdir(folder);
   const image = await bringImage(options, fetched, means);
   const layers = await openLayers(image, scratch, means);
-  let written: Pick<Built, 'manifest' | 'loader'>;
+  let written: Omit<Built, 'id' | 'same'>;
   try {
     const flat = await flattenImage(image, layers, options, progress);
     written = await writeFiles(flat, out, scratch, options, { ...means, versions });

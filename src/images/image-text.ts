@@ -10,6 +10,8 @@ export interface Built {
   readonly same: boolean;
   /** The boot loader of the media that were written beside, if any. */
   readonly loader: LoaderKind | undefined;
+  /** Lines that say what the files that were made cannot hold of the image. */
+  readonly notes: readonly string[];
 }
 
 function columns(rows: readonly (readonly string[])[]): string {
@@ -29,7 +31,7 @@ const ORIGINS = { own: "the image's own", dracut: 'made by dracut', given: 'give
 /** All of a build, for people. */
 export function formatImage(
   name: string,
-  { id, manifest, same, loader }: Pick<Built, 'id' | 'manifest'> & Partial<Built>,
+  { id, manifest, same, loader, notes = [] }: Pick<Built, 'id' | 'manifest'> & Partial<Built>,
 ): string {
   const { kernel, initrd, roots, source, unpacked, architecture } = manifest;
   const row = ({ file, size, sha256 }: BuiltFile, more = '') => [
@@ -47,6 +49,7 @@ export function formatImage(
       ...Object.values(roots).map((root) => row(root, `a node needs about ${megabytes(root.memory)}`)),
     ]),
     loader === undefined ? '' : `media boot by ${SECURITY[loader]}\n`,
+    ...notes.map((note) => `note: ${note}\n`),
   ].join('');
 }
 

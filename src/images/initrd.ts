@@ -20,15 +20,15 @@ const MARK = 'lib/slipway/slipway-lib.sh';
 
 /** Where distributions put the initrd of a kernel: bootc, Debian, Fedora, openSUSE; Alpine and Arch by its flavour. */
 function ownPlaces({ version, path }: Kernel): readonly Bytes[] {
-  const flavour = path.startsWith('boot/') ? path.replace(/^boot\/[^-]*-?/, '') : version;
+  const flavour = path.startsWith('boot/') ? path.replace(/^boot\/[^-]*/, '') : `-${version}`;
   return [
     `usr/lib/modules/${version}/initramfs.img`,
     `usr/lib/modules/${version}/initrd`,
     `boot/initrd.img-${version}`,
     `boot/initramfs-${version}.img`,
     `boot/initrd-${version}`,
-    `boot/initramfs-${flavour}.img`,
-    `boot/initramfs-${flavour}`,
+    `boot/initramfs${flavour}.img`,
+    `boot/initramfs${flavour}`,
   ];
 }
 

@@ -1,9 +1,10 @@
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ROOT_FILES, type RootKind } from '../model/root-kind.ts';
 import type { ByteSource } from './byte-source.ts';
 import { type FetchedImage, uuidOf } from './fetch-image.ts';
 import { contentBytes, type FileTree, type FlattenOptions, flatEntries, writeTar } from './flatten.ts';
+import { FAKEROOT_LIMITS, FILESYSTEM_LIMITS, type FormatLimits, fitFormat } from './format-limits.ts';
 import { ociArchive } from './oci-archive.ts';
 import { BadImage } from './oci-image.ts';
 import type { Piece } from './pieces.ts';
@@ -39,6 +40,15 @@ export interface OutputOptions {
   readonly scratch: string;
   /** Told how many bytes of the whole went by. */
   readonly progress: (bytes: number) => void;
+  /** Told in a line what of the files the form cannot hold. */
+  readonly note: (line: string) => void;
+}
+
+/** The same files as a form can hold them. */
+function fitted(flat: Flat, limits: FormatLimits, path: string, { note }: OutputOptions): Flat {
+  const { flatten, lines } = fitFormat(flat, limits, basename(path));
+  lines.forEach(note);
+  return { ...flat, flatten };
 }
 
 async function* counted(
@@ -66,17 +76,19 @@ async function squashfsFromTar(flat: Flat, path: string, { tools, progress }: Ou
 const SQUASHFS = ['-comp', 'zstd', '-b', '256K', '-no-progress', '-quiet'];
 
 /** What only a tree on disk can tell of the root directory: another owner than root, and attributes such as a label. */
-function writeSquashfs(flat: Flat, path: string, options: OutputOptions): Promise<void> {
+function writeSquashfs(whole: Flat, path: string, options: OutputOptions): Promise<void> {
+  const flat = fitted(whole, FILESYSTEM_LIMITS, path, options);
   const root = flatEntries(flat.tree, flat.flatten).next().value?.entry;
   if (root && root.uid === 0 && root.gid === 0 && root.xattrs.size === 0) return squashfsFromTar(flat, path, options);
-  return fromTree(flat, options, (tree) => ['mksquashfs', tree, path, '-noappend', ...SQUASHFS]);
+  return fromTree(flat, path, options, (tree) => ['mksquashfs', tree, path, '-noappend', ...SQUASHFS]);
 }
 
-async function writeErofs(flat: Flat, path: string, options: OutputOptions): Promise<void> {
+async function writeErofs(whole: Flat, path: string, options: OutputOptions): Promise<void> {
+  const flat = fitted(whole, FILESYSTEM_LIMITS, path, options);
   const uuid = uuidOf(flat.image.manifest.digest);
   const command = ['mkfs.erofs', '--quiet', '-d', '1', '-z', 'lz4hc', '-U', uuid, path];
   try {
-    await fromTree(flat, options, (tree) => [...command, tree]);
+    await fromTree(flat, path, options, (tree) => [...command, tree]);
   } catch (error) {
     throw error instanceof ToolFailed ? explainErofs(error, flat) : error;
   }
@@ -155,10 +167,12 @@ async function listModes({ tree, flatten }: Flat, folder: string): Promise<void>
 
 /** Makes a file system of the tree on disk, by a program that reads one. */
 async function fromTree(
-  flat: Flat,
+  whole: Flat,
+  path: string,
   options: OutputOptions,
   command: (tree: string) => readonly string[],
 ): Promise<void> {
+  const flat = fitted(whole, FAKEROOT_LIMITS, path, options);
   const { tools, scratch, progress } = options;
   const [root, modes, attributes] = ['tree', 'modes', 'attributes'].map((name) => join(scratch, name)) as [
     string,
@@ -174,7 +188,7 @@ async function fromTree(
   await listModes(flat, modes);
   const readable: FlattenOptions = {
     ...flat.flatten,
-    adorn: (_, inode) => ({ ...inode.attributes, mode: openMode(inode) }),
+    adorn: (path, inode) => ({ ...(flat.flatten.adorn?.(path, inode) ?? inode.attributes), mode: openMode(inode) }),
   };
   const rest = [root, modes, dump === undefined ? '' : attributes, ...command(root)];
   await tools.run('fakeroot', ['--', 'sh', '-c', TREE_SCRIPT, 'sh', ...rest], {

@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { KERNELS } from '../support/kernels.ts';
 import { must } from '../support/process.ts';
 import { ociArchive } from './archives.ts';
 import { MODULES, runLibrary, SHELLS, scratch } from './shell.ts';
@@ -12,6 +13,7 @@ afterEach(async () => {
 
 /** The initrd's part, with a kexec that only notes what it was asked for. */
 const PRELUDE = `. ${MODULES}/90bootc-live/bootc-live.sh; . ${MODULES}/90bootc-live-kexec/bootc-kexec.sh
+  . ${MODULES}/90bootc-live-kexec/bootc-kernel.sh
   kexec() { printf '%s\\n' "kexec $*" >> $slipway_run/kexec.log; }`;
 
 const layer = [
@@ -91,6 +93,40 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const { log, path } = await kexec(ociArchive([layer, boot]), 'root=bootc-live:/x');
     expect(log).toContain(`kexec -s -l ${path}/memory/root/boot/kernel --initrd=`);
     expect(String(await readFile(join(path, 'memory/next.img')))).toMatch(/initramfs 6\.1\.10$/);
+  });
+
+  test('of what lies beside kernels, the same is chosen as the builder chooses', async () => {
+    const { path, remove } = await scratch();
+    cleanups.push(remove);
+    for (const { name, modules, files } of KERNELS) {
+      const root = join(path, name);
+      await mkdir(join(root, 'boot'), { recursive: true });
+      for (const each of modules) {
+        await mkdir(join(root, 'usr/lib/modules', each), { recursive: true });
+        await writeFile(join(root, 'boot', `initrd.img-${each}`), 'initramfs');
+      }
+      for (const [file, content] of Object.entries(files)) await writeFile(join(root, 'boot', file), content, 'latin1');
+    }
+    const script = `${PRELUDE}
+      for slipway_root in "$slipway_run"/*/boot/; do
+        slipway_root=\${slipway_root%/boot/} bootc_kernel=
+        bootc_find_kernel
+        printf '%s: %s\\n' "\${slipway_root##*/}" "\${bootc_kernel##*/}"
+      done`;
+    const { stdout } = await runLibrary(shell, path, script);
+    const expected = KERNELS.map(({ name, kernel = '' }) => `${name}: ${kernel}`);
+    expect(stdout.trimEnd().split('\n').sort()).toEqual(expected.sort());
+  });
+
+  test("Alpine's kernel goes with its initramfs", async () => {
+    const boot = [
+      { name: 'lib/modules/6.6.58-0-lts/' },
+      { name: 'boot/vmlinuz-lts', content: 'kernel' },
+      { name: 'boot/initramfs-lts', content: 'initramfs of lts' },
+    ];
+    const { log, path } = await kexec(ociArchive([boot]), 'root=bootc-live:/x');
+    expect(log).toContain('memory/root/boot/vmlinuz-lts --initrd=');
+    expect(String(await readFile(join(path, 'memory/next.img')))).toMatch(/initramfs of lts$/);
   });
 
   test('an image without a kernel ends in a reason', async () => {

@@ -13,7 +13,7 @@ const release = (version: string): Member => ({
 });
 /** A kernel and its modules, and no initrd. */
 const KERNEL = [
-  ...BOOT.slice(0, 3),
+  ...BOOT.slice(0, -1),
   { name: 'usr/lib/modules/6.1.0-10-amd64/modules.dep', content: 'of the image' },
   { name: 'usr/lib/firmware/card.bin', content: 'firmware of the image' },
 ];
