@@ -1,12 +1,16 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeNodes, formatNodes } from '../config/describe.ts';
+import { placesIn } from '../config/place-of.ts';
+import { formatPath } from '../config/wording.ts';
 import { readBuiltFiles } from '../images/built-files.ts';
 import { rootOf } from '../model/build.ts';
 import type { Config } from '../model/config.ts';
 import { formatProblem } from '../model/config.ts';
-import { loadSnapshot } from '../snapshot.ts';
+import { loadSnapshot, type Snapshot } from '../snapshot.ts';
 import { type FoundBuild, missingTemplates, usedArtifacts, usedBuilds, withFoundRoots } from '../world.ts';
+import { doubtfulFiles } from './doubtful-files.ts';
+import { doubtfulSettings } from './doubts.ts';
 
 /** What is known of the builds that machines boot, by the image's name. */
 async function findBuilds(config: Config): Promise<ReadonlyMap<string, FoundBuild>> {
@@ -33,6 +37,20 @@ async function missingFiles(config: Config, builds: ReadonlyMap<string, FoundBui
   return messages;
 }
 
+/** What is valid and hardly meant, each with its place in the file. */
+async function doubtsAbout(file: string, text: string, { config, templates }: Snapshot): Promise<readonly string[]> {
+  const doubts = [...doubtfulSettings(config, templates), ...(await doubtfulFiles(config))];
+  if (doubts.length === 0) return [];
+  const placeOf = placesIn(text);
+  return doubts
+    .map(({ path: meant, message }) => {
+      const { path, ...place } = placeOf(meant);
+      return { file, ...place, message: `${formatPath(path)}: ${message}` };
+    })
+    .sort((a, b) => a.line - b.line || a.column - b.column)
+    .map(formatProblem);
+}
+
 /**
  * Validates a configuration and tells what it means.
  * @returns the text to print, and whether the configuration can be used; missing files are warnings
@@ -47,6 +65,7 @@ export async function checkConfig(
   const builds = read && (await findBuilds(read));
   const config = read && builds && withFoundRoots(read, builds);
   const warnings = config && builds ? [...missingTemplates(config), ...(await missingFiles(config, builds))] : [];
+  if (loaded.ok) warnings.push(...(await doubtsAbout(file, loaded.text ?? '', loaded.snapshot)));
   if (json) {
     const nodes = config ? describeNodes(config) : [];
     return { text: `${JSON.stringify({ ok: loaded.ok, problems, warnings, nodes }, null, 2)}\n`, ok: loaded.ok };

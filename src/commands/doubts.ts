@@ -1,0 +1,92 @@
+import { pathOfArgument } from '../config/place-of.ts';
+import type { Path } from '../config/wording.ts';
+import type { Templates } from '../ipxe-templates/render.ts';
+import { neededArtifacts, type Pin, planBoot } from '../model/boot-plan.ts';
+import { type Config, findNode, type Match } from '../model/config.ts';
+import type { Mac } from '../model/mac.ts';
+import type { Sourced } from '../model/node.ts';
+
+/** Something that can be put in force, and that hardly anybody means. */
+export interface Doubt {
+  readonly path: Path;
+  /** What is wrong there, without the path. */
+  readonly message: string;
+}
+
+/** What the addresses are that no network card sends from (IEEE 802-2014, section 8.2): undefined for others. */
+function notACard(mac: Mac): string | undefined {
+  if (!/^(?:..:){5}..$/.test(mac)) return undefined;
+  if (mac === 'ff:ff:ff:ff:ff:ff') return 'the broadcast address';
+  if (mac === '00:00:00:00:00:00') return 'no address';
+  return Number.parseInt(mac.slice(0, 2), 16) & 1 ? 'a multicast address' : undefined;
+}
+
+function doubtfulMacs({ nodes }: Config): readonly Doubt[] {
+  return nodes.flatMap(({ name, macs }) =>
+    macs.flatMap((mac, i) => {
+      const what = notACard(mac);
+      const message = `${mac} is ${what}, which no network card has: the node will never be recognised by it`;
+      return what === undefined ? [] : [{ path: ['nodes', name, 'mac', i], message }];
+    }),
+  );
+}
+
+/** All `root=` among arguments but the first; the template of a method with a root has one already. */
+function furtherRoots({ settings }: Match): readonly Doubt[] {
+  const method = settings.image?.value.root.method;
+  if (method === undefined) return [];
+  let first = method === 'none' ? undefined : `root method ${method} sets it`;
+  return settings.args.flatMap(({ value, from }) =>
+    value.split(/\s+/).flatMap((word) => {
+      if (!word.startsWith('root=')) return [];
+      const before = first;
+      first ??= `${from} sets it`;
+      return before === undefined ? [] : [{ path: pathOfArgument(from), message: `a second root=: ${before} already` }];
+    }),
+  );
+}
+
+/** The most that Linux takes on x86 and arm64, octets (COMMAND_LINE_SIZE, 2,048, less the NUL at the end). */
+const MOST_ARGUMENTS = 2047;
+/** More than templates add to the arguments, octets, but for an unusual URL. */
+const ADDED = 1024;
+
+const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '0'.repeat(64), blocks: 1_000_000 } };
+
+/** Octets of the kernel's arguments in a script: what follows the URL of iPXE's command `kernel`. */
+function argumentsIn(script: string): number {
+  const line = /^[ \t]*kernel(?:[ \t]+--?\w+[ \t]+\S+)*[ \t]+\S+[ \t]+(.*?)(?:[ \t]*\|\|.*)?$/m.exec(script)?.[1];
+  return Buffer.byteLength(line ?? '');
+}
+
+function tooLong(config: Config, match: Match, templates: Templates): readonly Doubt[] {
+  const { args, template, image } = match.settings;
+  const sum = args.reduce((total, { value }) => total + value.length + 1, 0);
+  const longest = args.reduce<Sourced<string> | undefined>(
+    (most, arg) => (most && most.value.length >= arg.value.length ? most : arg),
+    undefined,
+  );
+  if (!image || !longest || sum + ADDED <= MOST_ARGUMENTS) return [];
+  const { address = '192.168.100.100', http } = config.server;
+  const settings = http || { port: 8080, url: undefined };
+  const server = { address, httpPort: settings.port, ...(settings.url !== undefined && { url: settings.url }) };
+  const pins = new Map(neededArtifacts(match).map(({ path }) => [path, SAMPLE_PIN]));
+  const length = argumentsIn(templates.render(template.value, planBoot(match, pins, server)));
+  if (length <= MOST_ARGUMENTS) return [];
+  const who = match.node ? `nodes.${match.node.name}` : 'unknown machines';
+  const message = `${length} octets of kernel arguments for ${who}, with those of the template: Linux takes up to ${MOST_ARGUMENTS} (COMMAND_LINE_SIZE of x86 and arm64) and cuts off the rest`;
+  return [{ path: pathOfArgument(longest.from), message }];
+}
+
+/** What is doubtful in the settings of machines; each place is named once. */
+export function doubtfulSettings(config: Config, templates: Templates): readonly Doubt[] {
+  const named = config.nodes.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
+  const strangers: Match = { mac: '00:00:00:00:00:00' as Mac, settings: config.unknown, why: '' };
+  const booting = [...named, strangers].filter(({ settings }) => settings.action.value === 'boot');
+  const doubts = [
+    ...doubtfulMacs(config),
+    ...booting.flatMap((match) => [...furtherRoots(match), ...tooLong(config, match, templates)]),
+  ];
+  const places = new Map(doubts.map((doubt) => [doubt.path.join('\0'), doubt]));
+  return [...places.values()];
+}
