@@ -153,6 +153,11 @@ slipway_stream() {
         # Not what came with an error: that was no part of the file.
         [ "$slipway_status" -eq 22 ] || slipway_got=$(slipway_received)
         case "$slipway_status $1" in
+            # Who reads it has all that it may be, or failed: more of it would be read by nobody.
+            23\ *)
+                slipway_failed "$1: more came than it may have ($(slipway_curl_error 23))" "$(slipway_fetch_remedy 23 "$1")"
+                return 1
+                ;;
             # The server has no ranges, or another version by now; TFTP cannot begin in the middle.
             33\ * | *\ tftp:*)
                 slipway_try_again "$slipway_status" "$1" 0 || return 1

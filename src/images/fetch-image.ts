@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { platformsOf } from './choose-image.ts';
 import { chooseLayout } from './choose-layout.ts';
 import { nodesUndo } from './compression.ts';
+import { layersSize } from './declared-size.ts';
 import { type FetchWatch, watchFetch } from './fetch-watch.ts';
 import { compressionOf, hashFile, innerCompressionOf, openLayer } from './layer-files.ts';
 import {
@@ -35,7 +36,11 @@ export interface FetchOptions {
   readonly tools: Tools;
   /** Told of bytes that arrived. */
   readonly progress: (bytes: number) => void;
+  /** How long a registry may send nothing, milliseconds: skopeo itself waits for ever. */
+  readonly patienceMs?: number;
 }
+
+const PATIENCE_MS = 60_000;
 
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
@@ -82,16 +87,26 @@ async function bySkopeo(reference: string, options: FetchOptions): Promise<Arriv
   const platform = architecture ?? hostArchitecture();
   const from = await chooseLayout(reference, { work: chosen, platform, tools });
   const [name = '', variant] = platform.split('/');
-  const watch = await watchFetch(layout, kept, progress);
+  // What is read from a disk may take its time to be unpacked.
+  const remote = reference.startsWith('docker://');
+  const patience = remote ? (options.patienceMs ?? PATIENCE_MS) : Number.POSITIVE_INFINITY;
+  const watch = await watchFetch(layout, kept, progress, patience);
   try {
-    await tools.run('skopeo', [
+    const signal = watch.givenUp;
+    const general = [
       ...(await policy()),
       ...['--override-os', 'linux', ...(architecture === undefined ? [] : ['--override-arch', name])],
       ...(variant === undefined ? [] : ['--override-variant', variant]),
-      ...['copy', '--quiet', '--dest-shared-blob-dir', blobs, ...(insecure ? ['--src-tls-verify=false'] : [])],
-      ...[from, `oci:${layout}:image`],
-    ]);
+    ];
+    if (remote) {
+      const tls = insecure ? ['--tls-verify=false'] : [];
+      const inspect = (each: string) => tools.run('skopeo', [...general, 'inspect', '--raw', ...tls, each], { signal });
+      watch.expect(await layersSize(from, platform, inspect));
+    }
+    const shared = ['--dest-shared-blob-dir', blobs, ...(insecure ? ['--src-tls-verify=false'] : [])];
+    await tools.run('skopeo', [...general, 'copy', '--quiet', ...shared, from, `oci:${layout}:image`], { signal });
   } catch (error) {
+    watch.givenUp.throwIfAborted();
     throw await explain(error, from, platform, tools, insecure ? ['--tls-verify=false'] : []);
   } finally {
     watch.stop();

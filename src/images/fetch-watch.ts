@@ -1,13 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesIn } from './atomic-folder.ts';
-import { type Descriptor, digestHex } from './oci-image.ts';
+import { BadImage, type Descriptor, digestHex } from './oci-image.ts';
 
 /** How often what arrives is looked at, milliseconds. */
 const INTERVAL_MS = 200;
 
+/** What may arrive beside what is expected, bytes. */
+const SLACK = 8 * 1024 * 1024;
+
 /** What a copy of skopeo's is watched by. */
 export interface FetchWatch {
+  /** Aborted with a BadImage when nothing has arrived for as long as there is patience, or more than is expected. */
+  readonly givenUp: AbortSignal;
+  /** Says how many bytes of layers are expected. */
+  expect(bytes: number): void;
   /** Ends watching, without a word. */
   stop(): void;
   /** Tells of what of these blobs, of an image that is here now, was not seen under way. */
@@ -19,15 +26,20 @@ export interface FetchWatch {
  * file in the layout's folder first, and then moves it to its place.
  * @param blobs where they are moved to
  * @param progress told of bytes that arrived
+ * @param patienceMs how long nothing may arrive, milliseconds
  */
 export async function watchFetch(
   layout: string,
   blobs: string,
   progress: (bytes: number) => void,
+  patienceMs: number,
 ): Promise<FetchWatch> {
   const before = new Set(await namesIn(blobs));
   const sizes = new Map<string, number>();
+  const giving = new AbortController();
+  let most = Number.POSITIVE_INFINITY;
   let told = 0;
+  let quiet = 0;
   const look = async () => {
     for (const name of await namesIn(layout)) {
       if (!name.startsWith('oci-put-blob')) continue;
@@ -40,11 +52,15 @@ export async function watchFetch(
       if (more <= 0) continue;
       sizes.set(name, size);
       told += more;
+      quiet = 0;
+      if (told > most) giving.abort(new BadImage('the registry sends more than the manifest of the image says'));
       progress(more);
     }
   };
   let looking = false;
   const timer = setInterval(() => {
+    quiet += INTERVAL_MS;
+    if (quiet >= patienceMs) giving.abort(new BadImage(`nothing came from the registry for ${patienceMs / 1000} s`));
     if (looking) return;
     looking = true;
     // Only what is shown depends on it.
@@ -55,6 +71,11 @@ export async function watchFetch(
       });
   }, INTERVAL_MS);
   return {
+    givenUp: giving.signal,
+    expect(bytes) {
+      // The configuration comes beside the layers, and skopeo compresses those that are not.
+      most = bytes * 1.1 + SLACK;
+    },
     stop: () => clearInterval(timer),
     finish(image) {
       const arrived = image.filter(({ digest }) => !before.has(digestHex(digest)));

@@ -44,6 +44,8 @@ export interface ToolOptions {
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly cwd?: string | undefined;
+  /** Ends the program too; the call then rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The most of a program's words that are kept, characters. */
@@ -80,17 +82,16 @@ export function createTools(env: Readonly<Record<string, string | undefined>>, s
   inherited.PATH = [inherited.PATH, '/usr/sbin', '/sbin'].filter(Boolean).join(':');
   const run: Tools['run'] = (tool, args, options = {}) =>
     // No locale of the caller's own, so that every message is the same everywhere.
-    runTool(tool, args, { ...options, env: { ...inherited, LC_ALL: 'C.UTF-8', ...options.env } }, signal);
+    runTool(tool, args, {
+      ...options,
+      env: { ...inherited, LC_ALL: 'C.UTF-8', ...options.env },
+      signal: AbortSignal.any([signal, options.signal].filter((each) => each !== undefined)),
+    });
   return { run, version: (tool) => toolVersion(tool, run) };
 }
 
-async function runTool(
-  tool: string,
-  args: readonly string[],
-  options: ToolOptions,
-  signal: AbortSignal | undefined,
-): Promise<string> {
-  const { input, output, inputFile, env } = options;
+async function runTool(tool: string, args: readonly string[], options: ToolOptions): Promise<string> {
+  const { input, output, inputFile, env, signal } = options;
   signal?.throwIfAborted();
   const child = spawn(tool, args, {
     cwd: options.cwd,
