@@ -4,7 +4,8 @@
 #
 # The programs for that are copies of the initrd's, in a tmpfs of their own that is mounted in the tree, read-only, for
 # as long as they run. No code of the tree runs: the loader of the programs, their libraries and what glibc would read
-# by itself (/etc/ld.so.preload, gconv's modules, locales) have their paths changed to that directory in the copies.
+# by itself (/etc/ld.so.preload, gconv's modules, locales, /proc, which an image may have files in) have their paths
+# changed to that directory in the copies.
 
 # Where the programs are; what else a program in the tree is to read goes there too.
 slipway_tools=$slipway_run/tools
@@ -22,8 +23,8 @@ slipway_make_tools() {
         for slipway_file in $(slipway_libraries "$slipway_tool") "$slipway_tool"; do
             slipway_copy=$slipway_tools/${slipway_file##*/}
             [ -e "$slipway_copy" ] || {
-                LC_ALL=C sed -e "s#/\(etc\|usr\|lib\)/#/$slipway_hidden/#g" -e "s#/lib64/#/$slipway_hidden///#g" \
-                    "$slipway_file" > "$slipway_copy.new" && chmod 755 "$slipway_copy.new" &&
+                LC_ALL=C sed -e "s#/\(etc\|usr\|lib\|sys\)/#/$slipway_hidden/#g" -e "s#/proc/#/$slipway_hidden//#g" \
+                    -e "s#/lib64/#/$slipway_hidden///#g" "$slipway_file" > "$slipway_copy.new" && chmod 755 "$slipway_copy.new" &&
                     mv "$slipway_copy.new" "$slipway_copy"
             } || return 1
         done
