@@ -4,26 +4,31 @@
 #
 # The programs for that are copies of the initrd's, in a tmpfs of their own that is mounted in the tree, read-only, for
 # as long as they run. No code of the tree runs: the loader of the programs, their libraries and what glibc would read
-# by itself (/etc/ld.so.preload, gconv's modules, locales) have their paths changed to that directory in the copies.
+# by itself (/etc/ld.so.preload, gconv's modules, locales, /proc, which an image may have files in) have their paths
+# changed to that directory in the copies.
 
 # Where the programs are; what else a program in the tree is to read goes there too.
 slipway_tools=$slipway_run/tools
 # The directory's name in the tree. Three characters, as "usr" and "etc" have: paths in the copies keep their length.
 slipway_hidden=.sw
 
-# Makes the programs if they are not there yet. Fails with a message on standard error.
+# Makes programs, with their libraries and loader, that are not there yet. $@: their names. Fails with a message on
+# standard error.
 slipway_make_tools() {
-    [ ! -e "$slipway_tools/ready" ] || return 0
-    slipway_drop_tools
-    slipway_tmpfs "$slipway_tools" 64m || return 1
-    for slipway_tool in tar sh rm ls stat touch grep mkdir sed readlink; do
-        slipway_file=$(command -v "$slipway_tool") && cp -L "$slipway_file" "$slipway_tools/$slipway_tool" &&
-            for slipway_file in $(slipway_libraries "$slipway_file"); do
-                [ -e "$slipway_tools/${slipway_file##*/}" ] || cp -L "$slipway_file" "$slipway_tools/" || return 1
-            done || return 1
+    [ -e "$slipway_tools/ready" ] ||
+        { slipway_drop_tools && slipway_tmpfs "$slipway_tools" 64m && : > "$slipway_tools/ready"; } || return 1
+    for slipway_tool; do
+        [ ! -e "$slipway_tools/$slipway_tool" ] || continue
+        slipway_tool=$(command -v "$slipway_tool") || return 1
+        for slipway_file in $(slipway_libraries "$slipway_tool") "$slipway_tool"; do
+            slipway_copy=$slipway_tools/${slipway_file##*/}
+            [ -e "$slipway_copy" ] || {
+                LC_ALL=C sed -e "s#/\(etc\|usr\|lib\|sys\)/#/$slipway_hidden/#g" -e "s#/proc/#/$slipway_hidden//#g" \
+                    -e "s#/lib64/#/$slipway_hidden///#g" "$slipway_file" > "$slipway_copy.new" && chmod 755 "$slipway_copy.new" &&
+                    mv "$slipway_copy.new" "$slipway_copy"
+            } || return 1
+        done
     done
-    LC_ALL=C sed -i -e "s#/\(etc\|usr\|lib\)/#/$slipway_hidden/#g" -e "s#/lib64/#/$slipway_hidden///#g" \
-        "$slipway_tools"/* && chmod 755 "$slipway_tools"/* && : > "$slipway_tools/ready"
 }
 
 # Takes the programs away.
@@ -31,13 +36,13 @@ slipway_drop_tools() {
     slipway_unmount "$slipway_tools"
 }
 
-# Runs a program inside a tree. $1: the tree, a directory of ours; $2: one of the programs above; then its arguments,
-# all paths as the tree has them. Returns the program's status; 125, with a message on standard error, if it cannot be run.
+# Runs a program inside a tree. $1: the tree, a directory of ours; $2: the program's name; then its arguments, all paths
+# as the tree has them. Returns the program's status; 125, with a message on standard error, if it cannot be run.
 slipway_confined() (
     tree=$1
     shift
     at=$tree/$slipway_hidden
-    slipway_is_ours "$at" && slipway_make_tools || exit 125
+    slipway_is_ours "$at" && slipway_make_tools "$1" || exit 125
     # The directory at the top keeps its time.
     touch -r "$tree" "$slipway_work/time"
     # Fails where the tree has the name: it could be a link.

@@ -14,7 +14,6 @@ slipway_relabel() {
         slipway_tell 'the root stays without SELinux labels: the image has no load_policy and restorecon (policycoreutils)'
         return 0
     fi
-    slipway_drop_tools
     for slipway_directory in proc sys dev; do
         slipway_is_directory "$slipway_root/$slipway_directory" && continue
         slipway_tell "the root stays without SELinux labels: its /$slipway_directory is no directory"

@@ -93,7 +93,8 @@ slipway_read_tmpfs_size() {
 
 # The shared libraries of a program, with its loader. $1: the program's file
 slipway_libraries() {
-    LD_TRACE_LOADED_OBJECTS=1 "$1" | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p'
+    # Standard input may be the archive, and a program without a loader would run.
+    LD_TRACE_LOADED_OBJECTS=1 "$1" < /dev/null | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p'
 }
 
 # Loads parts of the modules. $@: their names

@@ -15,6 +15,7 @@ if [ -e /run/slipway/done ]; then
         # shellcheck disable=SC2154
         mount --bind "$slipway_root/$slipway_directory" "${NEWROOT:?}/$slipway_directory"
     done
+    slipway_drop_tools
     slipway_unmount "$slipway_root"
     slipway_unmount "$slipway_memory"
     # Nothing of the root may go with it.

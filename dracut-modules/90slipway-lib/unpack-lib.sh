@@ -69,7 +69,7 @@ slipway_docker_archive() {
 # Leaves the members' names, quoted as in C, in $slipway_work/members. Fails with the reason recorded.
 slipway_unpack() {
     : > "$slipway_work/members"
-    slipway_make_tools ||
+    slipway_make_tools tar ||
         slipway_failed 'the programs that unpack cannot be copied into memory' 'Give the machine more memory.' ||
         return 1
     [ -z "$slipway_exclude" ] || cp "$slipway_exclude" "$slipway_tools/exclude"

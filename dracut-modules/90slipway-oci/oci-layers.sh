@@ -25,7 +25,8 @@ oci_unpack_layer() {
 
 # Has oci-tree.sh do something for the layer just read. $1: the tree; $2: what
 oci_in_tree() {
-    cp "$slipway_parts/oci-tree.sh" "$slipway_tools/"
-    slipway_confined "$1" sh "/$slipway_hidden/oci-tree.sh" "$2" \
-        < "$slipway_work/members" > "$slipway_tools/names" 2> "$slipway_work/tree.err"
+    {
+        slipway_make_tools sh grep ls mkdir readlink rm sed stat touch && cp "$slipway_parts/oci-tree.sh" "$slipway_tools/" &&
+            slipway_confined "$1" sh "/$slipway_hidden/oci-tree.sh" "$2" < "$slipway_work/members" > "$slipway_tools/names"
+    } 2> "$slipway_work/tree.err"
 }

@@ -14,24 +14,21 @@ here=${PATH:?}
 # Never part of a quoted name, so it can mark where one begins and ends.
 tab='	'
 
-# The members' names without decoration: no quotes, no empty parts and no single dots. What has .. in it is left out, and
-# so is the top directory.
+# The members' names without decoration: no quotes, no empty parts and no single dots. What has .. in it is left out,
+# and so is the top directory.
 plain_names() {
     sed -e 's#^"#/#' -e 's#"$##' -e ':more' -e 's#/\.\{0,1\}/#/#g' -e 't more' -e 's#/\.\{0,1\}$##' -e 's#^/##' \
         -e '/^$/d' -e '\#\(^\|/\)\.\.\(/\|$\)#d'
 }
 
-# What a quoted name, without its quotes, stands for; followed by an x, as the shell would drop line breaks at its end.
+# Puts what a quoted name, without its quotes, stands for into $name.
 unquote() {
-    case $1 in
-        *[\\%]*) ;;
-        *)
-            printf '%sx' "$1"
-            return
-            ;;
-    esac
+    name=$1
+    # The x: the shell would drop line breaks at the end.
     # shellcheck disable=SC2059
-    printf -- "$(printf '%s' "$1" | sed -e 's/%/%%/g' -e 's/\\"/\\042/g')x"
+    case $1 in
+        *\\*) name=$(printf -- "$(printf '%s' "$1" | sed -e 's/%/%%/g' -e 's/\\"/\\042/g')x") name=${name%x} ;;
+    esac
 }
 
 # Makes way for a layer at which tar failed: it does not put a file where a directory with content stands, nor makes the
@@ -41,15 +38,14 @@ make_way() {
     sed -e "s#/\"\$#/$tab\"#" | plain_names | {
         made=1
         while IFS= read -r quoted; do
-            name=$(unquote "${quoted%"/$tab"}")
-            name=/${name%x}
+            unquote "/${quoted%"/$tab"}"
             case $quoted in
                 "$tab") continue ;;
                 *"/$tab") ;;
                 *) [ -d "$name" ] && [ ! -L "$name" ] && rm -rf -- "$name" && made=0 ;;
             esac
-            name=${name%/*}
-            [ -d "$name/" ] || { mkdir -p -- "$(readlink -m -- "$name")" && made=0; }
+            parent=${name%/*}
+            [ -d "$parent/" ] || { mkdir -p -- "$(readlink -m -- "$parent")" && made=0; }
         done
         exit "$made"
     }
@@ -57,16 +53,17 @@ make_way() {
 
 # Prints the names as they are in the tree, each between tabs: the links that their directories go through are followed.
 real_names() {
-    last='' real=''
+    before='' real=''
     while IFS= read -r quoted; do
         case $quoted in
             */*)
-                if [ "${quoted%/*}" != "$last" ]; then
-                    last=${quoted%/*} real=${quoted%/*}/
-                    directory=$(unquote "$last")
-                    if cd -P "/${directory%x}" && [ "$PWD" != "/${directory%x}" ]; then
+                if [ "${quoted%/*}" != "$before" ]; then
+                    before=${quoted%/*} real=${quoted%/*}/
+                    unquote "/$before"
+                    if cd -P "$name" && [ "$PWD" != "$name" ]; then
                         real=$(ls -d --quoting-style=c "$PWD/")
                         real=${real#\"/}
+                        real=${real#/}
                         real=${real%\"}
                     fi
                 fi
@@ -83,26 +80,23 @@ apply_whiteouts() {
     grep -e "$tab\.wh\." -e '/\.wh\.' "$here/names" | while IFS= read -r marker; do
         marker=${marker#"$tab"}
         marker=${marker%"$tab"}
-        name=${marker##*/}
-        case $marker in
-            */*) parent=${marker%/*} ;;
-            *) parent='' ;;
-        esac
+        last=${marker##*/}
+        above=${marker%"$last"}
         # A name that only contains the mark, below a directory that does: neither is a marker.
-        case $name in
-            .wh.*) whiteout "$parent" "${name#.wh.}" ;;
+        case $last in
+            .wh.*) whiteout "${above%/}" "${last#.wh.}" ;;
         esac
     done
 }
 
 # Acts on one marker. $1: the directory, quoted; $2: what follows .wh. in its name, quoted.
 whiteout() (
-    directory=$(unquote "$1")
-    cd -P "/${directory%x}" || exit 0
+    unquote "/$1"
+    cd -P "$name" || exit 0
     # The marker was never part of the image, so the directory keeps the time that the image gave it.
     time=$(stat -c %y .)
-    marker=$(unquote ".wh.$2")
-    rm -rf -- "./${marker%x}"
+    unquote "./.wh.$2"
+    rm -rf -- "$name"
     case $2 in
         .wh..opq) prune_children "$1" ;;
         .wh.*) ;;
@@ -120,8 +114,7 @@ in_layer() {
 # Removes what the layer does not have. $1: the name, quoted; $2: its last part, quoted, in the current directory.
 prune() (
     [ "/$1" != "$here" ] || exit 0
-    name=$(unquote "$2")
-    name=./${name%x}
+    unquote "./$2"
     if ! in_layer "$1"; then
         rm -rf -- "$name"
     elif [ -d "$name" ] && [ ! -L "$name" ]; then

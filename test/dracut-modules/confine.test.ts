@@ -157,10 +157,24 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
         [{ name: 'etc/.wh.nothing' }],
       ],
       // glibc would complain of what it cannot load; nor has any program a path in it where it would look.
-      `cat $slipway_work/*.err; echo; LC_ALL=C grep -l -a -E '(^|[^w])/(etc|usr|lib|lib64)/[a-z]' $slipway_tools/*; :`,
+      `cat $slipway_work/*.err; echo; LC_ALL=C grep -l -a -E '(^|[^w])/(etc|usr|lib|lib64|proc|sys)/[a-z]' $slipway_tools/*; :`,
     );
     expect(code).toBe(0);
     expect(stdout.trim()).toMatch(/^(\S+\/oci-tree\.sh)?$/);
+  });
+
+  test('a pipe of the image in place of what a library reads keeps nobody waiting', async () => {
+    const path = await folder();
+    await writeFile(join(path, 'x.tar'), tar([{ name: 'x' }]));
+    const { code } = await runLibrary(
+      shell,
+      path,
+      `mkdir -p $slipway_root/proc $slipway_root/etc $slipway_root/dev
+      mkfifo $slipway_root/proc/filesystems $slipway_root/proc/mounts $slipway_root/etc/ld.so.preload $slipway_root/dev/null
+      slipway_unpack $slipway_root < ${path}/x.tar && echo '"proc/.wh.mounts"' > $slipway_work/members &&
+        oci_in_tree $slipway_root whiteouts && [ -p $slipway_root/proc/filesystems ] && [ ! -e $slipway_root/proc/mounts ]`,
+    );
+    expect(code).toBe(0);
   });
 
   test('names in a header of their own, and not in ASCII, are kept', async () => {

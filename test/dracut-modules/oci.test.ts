@@ -174,7 +174,17 @@ const LAYERS: readonly (readonly [string, readonly (readonly Member[])[]])[] = [
   ],
   [
     'names that only look like marks',
-    [[{ name: 'x/' }, { name: 'x/a.wh.b', content: '1' }, { name: 'x/.whb', content: '2' }]],
+    [
+      [{ name: 'd/' }, { name: 'd/b', content: 'b' }],
+      [{ name: 'x/' }, { name: 'x/a.wh.b', content: '1' }, { name: 'x/.whb', content: '2' }],
+    ],
+  ],
+  [
+    'marks below a link to the top',
+    [
+      [{ name: 'top', link: '/' }, { name: 'srv/' }, { name: 'srv/old', content: 'o' }],
+      [{ name: 'top/srv/new', content: 'n' }, { name: 'srv/.wh..wh..opq' }, { name: 'top/.wh.bin' }],
+    ],
   ],
 ];
 

@@ -75,7 +75,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const { path, remove } = await scratch();
     cleanups.push(remove);
     const script = `
-      slipway_make_tools && printf '#!/%s/sh\nkill -9 $$\n' "$slipway_hidden" > "$slipway_tools/tar"
+      slipway_make_tools sh tar && printf '#!/%s/sh\nkill -9 $$\n' "$slipway_hidden" > "$slipway_tools/tar"
       head -c 9999999 /dev/zero | slipway_unpack $slipway_root`;
     expect((await runLibrary(shell, path, script)).code).toBe(1);
     expect(await readFile(join(path, 'failure'), 'utf8')).toContain('does not fit into its memory');

@@ -44,9 +44,14 @@ beforeAll(async () => {
   await mkdir(LOGS, { recursive: true });
   lab = await createLab('server: { interface: eth0 }\nartifacts: .\nnodes: {}\n');
   await writeFile(join(lab.folder, 'attack.oci'), ATTACK);
-  await lab.network
-    .start('server', 'python3', ['-u', '-m', 'http.server', '--directory', lab.folder, '8081'])
-    .until(/Serving/);
+  const program = join(lab.folder, 'server.mjs');
+  await writeFile(
+    program,
+    `import { createServer } from 'node:http'; import { readFileSync } from 'node:fs';
+     createServer((request, response) => response.end(readFileSync('${lab.folder}' + request.url)))
+       .listen(8081, () => console.log('listening'));`,
+  );
+  await lab.network.start('server', process.execPath, [program]).until(/listening/);
 });
 afterAll(() => lab?.destroy());
 
