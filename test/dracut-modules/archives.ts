@@ -55,6 +55,8 @@ export interface Oddities {
   readonly prefix?: string;
   /** Wraps the manifest in an index of platforms. */
   readonly platforms?: readonly string[];
+  /** Wraps that in so many more. */
+  readonly nested?: number;
   readonly indent?: string;
   /** Index and manifest first, then the layers in their order; else as skopeo writes it. */
   readonly inOrder?: boolean;
@@ -63,7 +65,7 @@ export interface Oddities {
 }
 
 /** The blobs of an image with one gzip-compressed layer for each list of members, and what an index says of it. */
-function ociImage(layers: readonly (readonly Member[])[], { platforms, indent, tamper }: Oddities) {
+function ociImage(layers: readonly (readonly Member[])[], { platforms, nested = 0, indent, tamper }: Oddities) {
   const blobs = new Map<string, Buffer>();
   const add = (bytes: Buffer) => {
     blobs.set(digest(bytes), bytes);
@@ -86,6 +88,9 @@ function ociImage(layers: readonly (readonly Member[])[], { platforms, indent, t
   if (platforms) {
     const manifests = platforms.map((architecture) => ({ ...top, platform: { os: 'linux', architecture } }));
     top = { mediaType: type('index.v1+json'), ...add(json({ schemaVersion: 2, manifests })) };
+  }
+  for (let i = 0; i < nested; i++) {
+    top = { mediaType: type('index.v1+json'), ...add(json({ schemaVersion: 2, manifests: [top] })) };
   }
   tamper?.(
     blobs,

@@ -122,6 +122,7 @@ it.each([
   ['FOLDER/one.tar.gz', 'oci-archive:FOLDER/one.tar.gz'],
   ['FOLDER/docker.tar', 'docker-archive:FOLDER/docker.tar'],
   ['oci-archive:FOLDER/docker.tar.gz', 'docker-archive:FOLDER/docker.tar.gz'],
+  ['docker-archive:FOLDER/one.tar.gz', 'oci-archive:FOLDER/one.tar.gz'],
 ])('%s is refused, with its right name', async (source, right) => {
   const { code, stderr } = await build(source.replace('FOLDER', folder));
   expect(code).not.toBe(0);
