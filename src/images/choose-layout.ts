@@ -1,12 +1,13 @@
+import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { tableOf } from './arrange-archive.ts';
+import { LARGEST_DOCUMENT, tableOf } from './arrange-archive.ts';
 import type { ByteSource } from './byte-source.ts';
 import { chooseImage } from './choose-image.ts';
 import { compressionOf, type LayerFile, openLayer } from './layer-files.ts';
-import { BadImage, readIndexes } from './oci-image.ts';
+import { BadImage, digestHex, readIndexes } from './oci-image.ts';
 import { BadArchive } from './tar-entry.ts';
 import { readTar } from './tar-read.ts';
 import type { Tools } from './tool-run.ts';
@@ -33,10 +34,21 @@ async function writeChosen(folder: string, index: string, label: string, platfor
 
 const listsSeveral = (index: string): boolean => (readIndexes(index) ?? []).length > 1;
 
+/** Checks what index.json names, as skopeo does only for what is below that. @throws BadImage */
+async function mustMatch(index: string, read: (name: string) => Promise<Buffer | undefined>): Promise<void> {
+  for (const { digest } of readIndexes(index) ?? []) {
+    const bytes = await read(`blobs/sha256/${digestHex(digest)}`);
+    if (bytes !== undefined && createHash('sha256').update(bytes).digest('hex') !== digestHex(digest))
+      throw new BadImage(`blob ${digest} of the image is damaged, its digest is wrong: get the image anew`);
+  }
+}
+
 async function chooseInFolder(reference: string, path: string, label: string, options: ChooseOptions): Promise<string> {
   // skopeo says what is wrong with one that has none.
   const index = await readFile(join(path, 'index.json'), 'utf8').catch(() => undefined);
-  if (index === undefined || !listsSeveral(index)) return reference;
+  if (index === undefined) return reference;
+  await mustMatch(index, (name) => readFile(join(path, name)).catch(() => undefined));
+  if (!listsSeveral(index)) return reference;
   await symlink(resolve(path, 'blobs'), join(options.work, 'blobs'));
   return writeChosen(options.work, index, label, options.platform);
 }
@@ -74,6 +86,10 @@ async function chooseInArchive(path: string, label: string, opened: Opened, opti
   const place = table?.get('index.json');
   if (!table || !place) return undefined;
   const index = (await archive.read(place.first, place.length)).toString('utf8');
+  await mustMatch(index, async (name) => {
+    const blob = table.get(name);
+    return blob && archive.read(blob.first, Math.min(blob.length, LARGEST_DOCUMENT));
+  });
   if (isPlain && !listsSeveral(index)) return undefined;
   await mkdir(join(work, 'blobs/sha256'), { recursive: true });
   for (const [name, { first, length }] of table) {

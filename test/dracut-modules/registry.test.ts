@@ -128,6 +128,17 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(result.failure).toContain(why);
   });
 
+  test('a layer that is elsewhere is named as such', async () => {
+    const result = await pull({
+      image: {
+        layerType: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+        tamper: (blobs, layers) => blobs.delete(String(layers[1])),
+      },
+    });
+    expect(result.code).not.toBe(0);
+    expect(result.failure).toMatch(/^layer sha256:[0-9a-f]{64} is elsewhere, not with the image$/);
+  });
+
   test('a registry that wants a log-in is named as such', async () => {
     const result = await pull({ instead: (_, response) => Boolean(response.writeHead(401).end()) });
     expect(result.failure).toContain('401');

@@ -174,6 +174,21 @@ describe('an archive of several images', () => {
     },
   );
 
+  it('whose index contains itself has what else is in it', async () => {
+    const name = `blobs/sha256/${'b'.repeat(64)}`;
+    const entries = [
+      { digest: `sha256:${'b'.repeat(64)}`, size: 1 },
+      { digest: manifest.digest, size: manifest.content.length },
+    ];
+    const content = JSON.stringify({ manifests: entries });
+    const top = { name: 'index.json', content: JSON.stringify({ manifests: entries.slice(0, 1) }) };
+    const archive = makeTar([...layers, config, manifest, { name, content }, top]);
+    expect(await filesOf(await arranged(archive))).toEqual([
+      ...['index.json', name],
+      ...names([manifest, config, ...layers]),
+    ]);
+  });
+
   it('that nests indexes without end stays as it is', async () => {
     let inner = blobOf(JSON.stringify({ manifests: [] }));
     const blobs = [inner];
