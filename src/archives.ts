@@ -29,7 +29,7 @@ export async function pinArchive(store: Store, path: string, label: string): Pro
   const pinned = await store.pin(path);
   if (!pinned.ok) return pinned;
   const { digest } = pinned.pin;
-  const made = await store.pinMade(`archive ${digest} ${label}`, async () => {
+  const made = await store.pinMade(`arranged ${digest} ${label}`, async () => {
     const opened = await store.openBlob(digest);
     if (!opened.ok) throw new Error(opened.why);
     try {

@@ -19,31 +19,46 @@ slipway_make_root() {
 
 # Unpacks the uncompressed archive at standard input.
 container_unpack() {
-    # The first two headers: an archive may begin with a directory.
-    dd bs=512 count=2 iflag=fullblock of="$slipway_work/head" 2> /dev/null
-    container_first=$(container_name 0)
-    container_second=''
-    case $container_first in
-        */) container_second=$(container_name 512) ;;
-    esac
-    [ "$container_first" != ./ ] || container_first=$container_second
-    case ${container_first#./} in
-        oci-layout | index.json | blobs/ | blobs/sha256/*) set -- container_unpack_image ;;
-        *) set -- container_unpack_tree ;;
-    esac
-    # What "docker save" before version 25, podman and skopeo write: folders, layers and documents, called by digests.
-    for container_name in "${container_first#./}" "${container_second#./}"; do
-        case $container_name in
-            manifest.json | repositories | */layer.tar) set -- slipway_docker_archive ;;
+    dd bs=512 count=16 iflag=fullblock of="$slipway_work/head" 2> /dev/null
+    container_how=container_unpack_tree
+    container_first=1
+    for container_name in $(container_names); do
+        case $container_first$container_name in
+            1oci-layout | 1index.json | 1blobs/ | 1blobs/sha256/*)
+                container_how=container_unpack_image
+                break
+                ;;
+            ?manifest.json | ?repositories | ?*/layer.tar) container_how=slipway_docker_archive ;;
         esac
-        ! slipway_is_digest "${container_name%%[./]*}" || set -- slipway_docker_archive
+        # docker, podman and skopeo call folders, layers and documents by digests.
+        ! slipway_is_digest "${container_name%%[./]*}" || container_how=slipway_docker_archive
+        container_first=0
     done
-    cat "$slipway_work/head" - | "$@"
+    cat "$slipway_work/head" - | "$container_how"
 }
 
-# A member's name in the blocks that were read. $1: where its header begins
-container_name() {
-    dd if="$slipway_work/head" bs=1 skip="$1" count=100 2> /dev/null | tr -d '\000'
+# The names of the first two members in the blocks that were read, without ./, which may stand first by itself.
+container_names() (
+    at=0 found=0
+    while [ "$found" -lt 2 ] && [ "$at" -lt 8192 ]; do
+        name=$(container_field "$at" 100)
+        [ -n "$name" ] || return 0
+        case $(container_field $((at + 156)) 1)$name in
+            # What does not fit into the next member's header (POSIX pax).
+            [xg]* | [05]./) ;;
+            *)
+                found=$((found + 1))
+                printf '%s\n' "${name#./}" | tr -c '\n0-9A-Za-z._/-' '_'
+                ;;
+        esac
+        size=$(container_field $((at + 124)) 12 | tr -dc '0-7' | sed 's/^0*//')
+        at=$((at + 512 + (0${size:-0} + 511) / 512 * 512))
+    done
+)
+
+# A field in the blocks that were read. $1: where it begins; $2: its length
+container_field() {
+    dd if="$slipway_work/head" bs=1 skip="$1" count="$2" 2> /dev/null | tr -d '\000'
 }
 
 container_unpack_tree() {

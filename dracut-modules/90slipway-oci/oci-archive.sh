@@ -176,6 +176,7 @@ oci_finished() {
     if [ -z "$oci_known" ]; then
         slipway_failed "the archive lacks blob $oci_digest" 'It is cut short or was made wrongly: make it anew.'
     elif [ "$oci_number" -lt "$oci_count" ]; then
+        ! oci_is_elsewhere "$(oci_layer $((oci_number + 1)))" || return 1
         slipway_failed "the archive lacks layer $(oci_layer $((oci_number + 1)))" 'It is cut short or was made wrongly: make it anew.'
     fi
 }

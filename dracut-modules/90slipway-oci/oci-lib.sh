@@ -129,3 +129,9 @@ oci_list_layers() {
     oci_count=$(wc -l < "$slipway_work/layers")
     [ "$oci_count" -gt 0 ] || slipway_failed 'the image has no layers' 'Make the image anew.'
 }
+
+# Records that a layer is not where the image is. $1: its digest. Fails where that is not what its type says.
+oci_is_elsewhere() {
+    grep -q "^$1.*\(nondistributable\|foreign\)" "$slipway_work/descriptors" || return 1
+    slipway_failed "layer $1 is elsewhere, not with the image" 'Build the image with all of its layers.' || return 0
+}

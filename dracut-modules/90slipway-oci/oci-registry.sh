@@ -87,6 +87,9 @@ oci_fetch_layer() {
     slipway_bytes "$oci_base/blobs/$1" | head -c "$oci_size" | oci_unpack_layer "$slipway_root" "$1"
     oci_status=$?
     oci_fetched
+    oci_outcome=$?
+    [ "$oci_outcome" -ne 1 ] || ! oci_is_elsewhere "$1" || return 1
+    return "$oci_outcome"
 }
 
 # Puts one layer onto the tree. $1: its digest

@@ -17,7 +17,7 @@ interface Place {
 /** More than any image has; each costs a read. */
 const MOST_MEMBERS = 10_000;
 /** The most of an index or a manifest, bytes: what registries take (OCI distribution specification 1.1). */
-const LARGEST_DOCUMENT = 4 * 1024 * 1024;
+export const LARGEST_DOCUMENT = 4 * 1024 * 1024;
 /** How deep indexes of platforms may nest. */
 const DEEPEST = 3;
 

@@ -1,12 +1,13 @@
+import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { tableOf } from './arrange-archive.ts';
+import { LARGEST_DOCUMENT, tableOf } from './arrange-archive.ts';
 import type { ByteSource } from './byte-source.ts';
 import { chooseImage } from './choose-image.ts';
-import { compressionOf, openLayer } from './layer-files.ts';
-import { BadImage, readIndexes } from './oci-image.ts';
+import { compressionOf, type LayerFile, openLayer } from './layer-files.ts';
+import { BadImage, digestHex, readIndexes } from './oci-image.ts';
 import { BadArchive } from './tar-entry.ts';
 import { readTar } from './tar-read.ts';
 import type { Tools } from './tool-run.ts';
@@ -33,10 +34,21 @@ async function writeChosen(folder: string, index: string, label: string, platfor
 
 const listsSeveral = (index: string): boolean => (readIndexes(index) ?? []).length > 1;
 
+/** Checks what index.json names, as skopeo does only for what is below that. @throws BadImage */
+async function mustMatch(index: string, read: (name: string) => Promise<Buffer | undefined>): Promise<void> {
+  for (const { digest } of readIndexes(index) ?? []) {
+    const bytes = await read(`blobs/sha256/${digestHex(digest)}`);
+    if (bytes !== undefined && createHash('sha256').update(bytes).digest('hex') !== digestHex(digest))
+      throw new BadImage(`blob ${digest} of the image is damaged, its digest is wrong: get the image anew`);
+  }
+}
+
 async function chooseInFolder(reference: string, path: string, label: string, options: ChooseOptions): Promise<string> {
   // skopeo says what is wrong with one that has none.
   const index = await readFile(join(path, 'index.json'), 'utf8').catch(() => undefined);
-  if (index === undefined || !listsSeveral(index)) return reference;
+  if (index === undefined) return reference;
+  await mustMatch(index, (name) => readFile(join(path, name)).catch(() => undefined));
+  if (!listsSeveral(index)) return reference;
   await symlink(resolve(path, 'blobs'), join(options.work, 'blobs'));
   return writeChosen(options.work, index, label, options.platform);
 }
@@ -47,41 +59,45 @@ async function hasMember(archive: ByteSource, wanted: string): Promise<boolean> 
   return false;
 }
 
-async function chooseInArchive(path: string, label: string, options: ChooseOptions): Promise<string | undefined> {
-  const { work, tools, platform } = options;
-  const isPlain = (await compressionOf(path)) === 'none';
-  const plain = isPlain ? path : join(work, 'plain.tar');
-  const archive = await openLayer(tools, path, plain, () => {});
-  try {
-    const table = await tableOf(archive, Number.POSITIVE_INFINITY);
-    const place = table?.get('index.json');
-    if (!table || !place) {
-      if (!(await hasMember(archive, 'manifest.json')) || (await hasMember(archive, 'index.json'))) return undefined;
-      throw new BadImage(`${path} is a docker-archive: name it docker-archive:${path}`);
-    }
-    const index = (await archive.read(place.first, place.length)).toString('utf8');
-    if (isPlain && !listsSeveral(index)) return undefined;
-    await mkdir(join(work, 'blobs/sha256'), { recursive: true });
-    for (const [name, { first, length }] of table) {
-      if (!/^blobs\/sha256\/[0-9a-f]{64}$/.test(name)) continue;
-      const bytes = length === 0 ? [] : createReadStream(plain, { start: first, end: first + length - 1 });
-      await pipeline(bytes, createWriteStream(join(work, name), { flags: 'wx' }));
-    }
-    return await writeChosen(work, index, label, platform);
-  } catch (error) {
-    if (error instanceof BadArchive) return undefined;
-    throw error;
-  } finally {
-    await archive.close();
-  }
+/** An archive that is open, uncompressed; `plain` is its file, `isPlain` whether that is the one that was given. */
+interface Opened {
+  readonly archive: LayerFile;
+  readonly plain: string;
+  readonly isPlain: boolean;
 }
 
-/** Takes off what a docker-archive is compressed with: skopeo does not always. */
-async function unpacked(path: string, { work, tools }: ChooseOptions): Promise<string> {
-  if ((await compressionOf(path)) === 'none') return path;
-  const plain = join(work, 'plain.tar');
-  await (await openLayer(tools, path, plain, () => {})).close();
-  return plain;
+async function openArchive(path: string, { work, tools }: ChooseOptions): Promise<Opened> {
+  const isPlain = (await compressionOf(path)) === 'none';
+  const plain = isPlain ? path : join(work, 'plain.tar');
+  return { archive: await openLayer(tools, path, plain, () => {}), plain, isPlain };
+}
+
+/** Refuses an archive with one kind's index instead of the other's. */
+async function mustHave(path: string, archive: ByteSource, index: string, other: string, right: string): Promise<void> {
+  if ((await hasMember(archive, index)) || !(await hasMember(archive, other))) return;
+  throw new BadImage(`${path} is of another kind: name it ${right}:${path}`);
+}
+
+async function chooseInArchive(path: string, label: string, opened: Opened, options: ChooseOptions) {
+  const { work, platform } = options;
+  const { archive, plain, isPlain } = opened;
+  await mustHave(path, archive, 'index.json', 'manifest.json', 'docker-archive');
+  const table = await tableOf(archive, Number.POSITIVE_INFINITY);
+  const place = table?.get('index.json');
+  if (!table || !place) return undefined;
+  const index = (await archive.read(place.first, place.length)).toString('utf8');
+  await mustMatch(index, async (name) => {
+    const blob = table.get(name);
+    return blob && archive.read(blob.first, Math.min(blob.length, LARGEST_DOCUMENT));
+  });
+  if (isPlain && !listsSeveral(index)) return undefined;
+  await mkdir(join(work, 'blobs/sha256'), { recursive: true });
+  for (const [name, { first, length }] of table) {
+    if (!/^blobs\/sha256\/[0-9a-f]{64}$/.test(name)) continue;
+    const bytes = length === 0 ? [] : createReadStream(plain, { start: first, end: first + length - 1 });
+    await pipeline(bytes, createWriteStream(join(work, name), { flags: 'wx' }));
+  }
+  return writeChosen(work, index, label, platform);
 }
 
 /**
@@ -96,6 +112,17 @@ export async function chooseLayout(reference: string, options: ChooseOptions): P
   if (transport === 'oci') return chooseInFolder(reference, path, name ?? 'latest', options);
   // skopeo says it of what is no file.
   if (transport === undefined || !(await stat(path).catch(() => undefined))?.isFile()) return reference;
-  if (transport === 'oci-archive') return (await chooseInArchive(path, name ?? 'latest', options)) ?? reference;
-  return `docker-archive:${await unpacked(path, options)}${name === undefined ? '' : `:${name}`}`;
+  const opened = await openArchive(path, options);
+  try {
+    if (transport === 'oci-archive')
+      return (await chooseInArchive(path, name ?? 'latest', opened, options)) ?? reference;
+    await mustHave(path, opened.archive, 'manifest.json', 'index.json', 'oci-archive');
+    return `docker-archive:${opened.plain}${name === undefined ? '' : `:${name}`}`;
+  } catch (error) {
+    // skopeo says what is wrong with one that is damaged.
+    if (error instanceof BadArchive) return reference;
+    throw error;
+  } finally {
+    await opened.archive.close();
+  }
 }

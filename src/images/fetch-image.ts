@@ -268,6 +268,14 @@ async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
     throw new BadImage(`the image is for ${image.architecture || 'an unknown architecture'}, not for ${architecture}`);
   }
   watch?.finish(image.layers);
+  for (const { digest, mediaType } of image.layers) {
+    // skopeo leaves such layers out, without a word.
+    if (!/nondistributable|foreign/.test(mediaType) || (await exists(join(options.blobs, 'sha256', digestHex(digest)))))
+      continue;
+    throw new BadImage(
+      `layer ${digest} is elsewhere, not with the image (${mediaType}): build the image with all layers`,
+    );
+  }
   for (const { digest } of image.layers) await take(digest, options);
   const file = (digest: string) => join(work, 'blobs', digestHex(digest));
   return { ...(await convertLayers({ ...image, file }, manifest, options)), file };

@@ -55,15 +55,26 @@ export interface Oddities {
   readonly prefix?: string;
   /** Wraps the manifest in an index of platforms. */
   readonly platforms?: readonly string[];
+  /** Wraps that in so many more. */
+  readonly nested?: number;
   readonly indent?: string;
+  /** What the manifest says of layers' types, instead of the usual. */
+  readonly layerType?: string;
   /** Index and manifest first, then the layers in their order; else as skopeo writes it. */
   readonly inOrder?: boolean;
   /** Changes the blobs after their digests were taken. */
-  readonly tamper?: (blobs: Map<string, Buffer>, layers: readonly string[]) => void;
+  readonly tamper?: (
+    blobs: Map<string, Buffer>,
+    layers: readonly string[],
+    documents: Readonly<Record<'config' | 'manifest' | 'index', string>>,
+  ) => void;
 }
 
 /** The blobs of an image with one gzip-compressed layer for each list of members, and what an index says of it. */
-function ociImage(layers: readonly (readonly Member[])[], { platforms, indent, tamper }: Oddities) {
+function ociImage(
+  layers: readonly (readonly Member[])[],
+  { platforms, nested = 0, indent, layerType, tamper }: Oddities,
+) {
   const blobs = new Map<string, Buffer>();
   const add = (bytes: Buffer) => {
     blobs.set(digest(bytes), bytes);
@@ -75,21 +86,29 @@ function ociImage(layers: readonly (readonly Member[])[], { platforms, indent, t
   const config = add(
     json({ architecture: 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: plain.map(digest) } }),
   );
-  const descriptors = plain.map((layer) => ({ mediaType: type('layer.v1.tar+gzip'), ...add(gzipSync(layer)) }));
+  const descriptors = plain.map((layer) => ({
+    mediaType: layerType ?? type('layer.v1.tar+gzip'),
+    ...add(gzipSync(layer)),
+  }));
   const manifest = {
     schemaVersion: 2,
     mediaType: type('manifest.v1+json'),
     config: { mediaType: type('config.v1+json'), ...config },
     layers: descriptors,
   };
-  let top = { mediaType: type('manifest.v1+json'), ...add(json(manifest)) };
+  const described = { mediaType: type('manifest.v1+json'), ...add(json(manifest)) };
+  let top = described;
   if (platforms) {
     const manifests = platforms.map((architecture) => ({ ...top, platform: { os: 'linux', architecture } }));
     top = { mediaType: type('index.v1+json'), ...add(json({ schemaVersion: 2, manifests })) };
   }
+  for (let i = 0; i < nested; i++) {
+    top = { mediaType: type('index.v1+json'), ...add(json({ schemaVersion: 2, manifests: [top] })) };
+  }
   tamper?.(
     blobs,
     descriptors.map((layer) => layer.digest),
+    { config: config.digest, manifest: described.digest, index: top.digest },
   );
   return { blobs, top, json };
 }

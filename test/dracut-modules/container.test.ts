@@ -152,6 +152,16 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     }
   });
 
+  test.each(['oci', 'docker'])('an archive (%s) whose first header is one of POSIX pax is known too', async (kind) => {
+    const rest = kind === 'oci' ? ociArchive([[{ name: 'etc/' }]], { inOrder: true }) : tar([manifest, layer]);
+    const pax = tar([{ name: 'PaxHeaders/x', content: '30 mtime=1700000000.123456789\n' }]).subarray(0, 1024);
+    pax.write('x', 156);
+    const result = await make((request, response) => sendFile(request, response, Buffer.concat([pax, rest])));
+    if (kind === 'oci') expect(result.failure).toBe('');
+    else expect(result.failure).toContain('docker save');
+    expect(existsSync(join(result.root, 'index.json'))).toBe(false);
+  });
+
   test('a root file system whose first file holds a digest is no image', async () => {
     const bytes = tar([{ name: 'sum', content: id }, { name: 'etc/' }, { name: 'etc/motd', content }]);
     const result = await make((request, response) => sendFile(request, response, bytes));

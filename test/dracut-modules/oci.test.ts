@@ -301,6 +301,51 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     );
   });
 
+  test.each(['index', 'manifest'] as const)(
+    'one changed byte in the %s is refused with both digests',
+    async (which) => {
+      const archive = ociArchive(one, {
+        platforms: ['s390x', 'amd64'],
+        tamper: (blobs, _, documents) => {
+          const name = documents[which];
+          blobs.set(name, Buffer.concat([blobs.get(name) ?? Buffer.alloc(0), Buffer.from(' ')]));
+        },
+      });
+      const result = await unpack(shell, archive);
+      expect(result.code).not.toBe(0);
+      expect(result.failure).toMatch(/^blob sha256:[0-9a-f]{64} of .* expected [0-9a-f]{64}, got [0-9a-f]{64}$/);
+    },
+  );
+
+  test('an index that contains itself is refused, for no index has its own digest', async () => {
+    const archive = ociArchive(one, {
+      platforms: ['amd64'],
+      tamper: (blobs, _, { index }) => {
+        const platform = { os: 'linux', architecture: 'amd64' };
+        blobs.set(index, Buffer.from(JSON.stringify({ manifests: [{ digest: index, size: 1, platform }] })));
+      },
+    });
+    expect((await unpack(shell, archive)).failure).toContain('wrong SHA-256 digest');
+  });
+
+  test('a configuration that nodes do not need, and a layer of whatever distribution, are no matter', async () => {
+    const archive = ociArchive(one, {
+      layerType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+      tamper: (blobs, _, { config }) => blobs.set(config, Buffer.from('{}')),
+    });
+    expect((await unpack(shell, archive)).failure).toBe('');
+  });
+
+  test('a layer that is elsewhere is named as such', async () => {
+    const archive = ociArchive(one, {
+      layerType: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+      tamper: (blobs, layers) => blobs.delete(String(layers[0])),
+    });
+    const result = await unpack(shell, archive);
+    expect(result.code).not.toBe(0);
+    expect(result.failure).toMatch(/^layer sha256:[0-9a-f]{64} is elsewhere, not with the image$/);
+  });
+
   test('a layer that is missing is named', async () => {
     const result = await unpack(shell, ociArchive(one, { tamper: (blobs, layers) => blobs.delete(String(layers[0])) }));
     expect(result.code).not.toBe(0);

@@ -75,6 +75,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     ['by digest', {}, 'boot/node@TOP'],
     ['by tag and digest', {}, 'boot/node:other@TOP'],
     ['through an index of platforms', { image: { platforms: ['s390x', 'amd64', 'arm64'] } }, 'boot/node:v1'],
+    ['through nested indexes', { image: { platforms: ['s390x', 'amd64'], nested: 2 } }, 'boot/node:v1'],
     ['from a registry that wants a token', { token: true }, 'boot/node:v1'],
   ])('an image is pulled %s', async (_, registry, reference) => {
     const result = await pull(registry, reference);
@@ -118,10 +119,44 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(result.failure).toContain(`expected ${'0'.repeat(64)}, got ${result.top.slice(7)}`);
   });
 
+  test.each<readonly [Oddities, string]>([
+    [{ platforms: ['s390x', 'arm64'] }, 'is not for this machine (linux/amd64), but for linux/arm64, linux/s390x'],
+    [{ platforms: ['amd64'], nested: 3 }, 'nests its indexes too deeply'],
+  ])('an image of %o is refused', async (image, why) => {
+    const result = await pull({ image });
+    expect(result.code).not.toBe(0);
+    expect(result.failure).toContain(why);
+  });
+
+  test('a layer that is elsewhere is named as such', async () => {
+    const result = await pull({
+      image: {
+        layerType: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+        tamper: (blobs, layers) => blobs.delete(String(layers[1])),
+      },
+    });
+    expect(result.code).not.toBe(0);
+    expect(result.failure).toMatch(/^layer sha256:[0-9a-f]{64} is elsewhere, not with the image$/);
+  });
+
   test('a registry that wants a log-in is named as such', async () => {
     const result = await pull({ instead: (_, response) => Boolean(response.writeHead(401).end()) });
     expect(result.failure).toContain('401');
     expect(result.remedy).toContain('wants a log-in');
+  });
+
+  test.each([
+    ['docker.io/debian', 'library/debian', 'latest'],
+    ['docker.io/debian:13', 'library/debian', '13'],
+    ['index.docker.io/debian', 'library/debian', 'latest'],
+    ['debian:13', 'library/debian', '13'],
+    ['docker.io/library/debian', 'library/debian', 'latest'],
+    ['docker.io/someone/debian:13', 'someone/debian', '13'],
+  ])('%s is an image of the registry that Docker has', async (reference, name, wanted) => {
+    const { path, remove } = await scratch();
+    cleanups.push(remove);
+    const { stdout } = await runLibrary(shell, path, `oci_parse_reference ${reference}; echo "$oci_base $oci_wanted"`);
+    expect(stdout.trim()).toBe(`https://registry-1.docker.io/v2/${name} ${wanted}`);
   });
 
   test.each(['boot/', 'boot/node:', 'bo ot', 'boot//node'])('"%s" names no image', async (reference) => {

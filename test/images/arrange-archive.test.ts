@@ -157,6 +157,38 @@ describe('an archive of several images', () => {
     );
   });
 
+  it.each(['latest', ''])(
+    'of platforms that its index lists by itself, labelled "%s", has all of them',
+    async (label) => {
+      const second = makeLayout(['second'], 'b');
+      const entries = [image, second].map(({ manifest: { digest, content } }, i) => ({
+        ...{ digest, size: content.length, platform: { os: 'linux', architecture: ['amd64', 'arm64'][i] } },
+        annotations: { 'org.opencontainers.image.ref.name': label },
+      }));
+      const attestation = { ...entries[0], digest: `sha256:${'a'.repeat(64)}`, platform: { os: 'unknown' } };
+      const top = { name: 'index.json', content: JSON.stringify({ manifests: [...entries, attestation] }) };
+      const archive = makeTar([...second.layers, ...layers, second.config, config, second.manifest, manifest, top]);
+      expect(await filesOf(await arranged(archive))).toEqual(
+        names([index, manifest, second.manifest, config, ...layers, second.config, ...second.layers]),
+      );
+    },
+  );
+
+  it('whose index contains itself has what else is in it', async () => {
+    const name = `blobs/sha256/${'b'.repeat(64)}`;
+    const entries = [
+      { digest: `sha256:${'b'.repeat(64)}`, size: 1 },
+      { digest: manifest.digest, size: manifest.content.length },
+    ];
+    const content = JSON.stringify({ manifests: entries });
+    const top = { name: 'index.json', content: JSON.stringify({ manifests: entries.slice(0, 1) }) };
+    const archive = makeTar([...layers, config, manifest, { name, content }, top]);
+    expect(await filesOf(await arranged(archive))).toEqual([
+      ...['index.json', name],
+      ...names([manifest, config, ...layers]),
+    ]);
+  });
+
   it('that nests indexes without end stays as it is', async () => {
     let inner = blobOf(JSON.stringify({ manifests: [] }));
     const blobs = [inner];

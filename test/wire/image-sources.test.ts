@@ -122,6 +122,7 @@ it.each([
   ['FOLDER/one.tar.gz', 'oci-archive:FOLDER/one.tar.gz'],
   ['FOLDER/docker.tar', 'docker-archive:FOLDER/docker.tar'],
   ['oci-archive:FOLDER/docker.tar.gz', 'docker-archive:FOLDER/docker.tar.gz'],
+  ['docker-archive:FOLDER/one.tar.gz', 'oci-archive:FOLDER/one.tar.gz'],
 ])('%s is refused, with its right name', async (source, right) => {
   const { code, stderr } = await build(source.replace('FOLDER', folder));
   expect(code).not.toBe(0);
@@ -143,4 +144,80 @@ it.each(['pzstd', 'bzip2', 'lz4', 'lzma'])('a layer by %s is built, and nodes ca
   );
   expect(node.code, node.stderr).toBe(0);
   expect(await readFile(join(builder.folder, 'memory/root/etc/motd'), 'utf8')).toHaveLength(60_000);
+});
+
+/** Copies a layout and changes its image: the blobs of index, manifest, configuration and layer by their digests. */
+async function lie(
+  name: string,
+  change: (blobs: Readonly<Record<string, string>>) => Promise<unknown>,
+): Promise<string> {
+  const layout = join(folder, `lie-${name}`);
+  sh(`rm -rf lie-${name} && cp -r nested lie-${name}`);
+  const file = ({ digest }: { digest: string }) => join(layout, 'blobs/sha256', digest.slice(7));
+  const read = async (path: string) => JSON.parse(await readFile(path, 'utf8'));
+  const index = file((await read(join(layout, 'index.json'))).manifests[0]);
+  const manifest = file((await read(index)).manifests[1]);
+  const { config, layers } = await read(manifest);
+  await change({ layout, index, manifest, config: file(config), layer: file(layers[0]) });
+  return `oci:${layout}`;
+}
+
+it.each(['index', 'manifest', 'config', 'layer'])(
+  'one changed byte in the %s is refused, and leaves no build',
+  async (which) => {
+    const source = await lie(which, async (blobs) => {
+      const path = blobs[which] ?? '';
+      // Still what it was, but for its digest.
+      await writeFile(path, Buffer.concat([await readFile(path), Buffer.from(which === 'layer' ? '\0' : ' ')]));
+    });
+    const { code, stderr } = await build(source, '--arch', 'amd64');
+    expect(code, stderr).not.toBe(0);
+    expect(stderr).toMatch(/digest|damaged|size/i);
+    expect(stderr).not.toContain('ENOENT');
+  },
+);
+
+it.each(['manifest', 'config', 'layer'])('a layout that lacks its %s is refused', async (which) => {
+  const { code, stderr } = await build(await lie(which, (blobs) => rm(blobs[which] ?? '')), '--arch', 'amd64');
+  expect(code).not.toBe(0);
+  expect(stderr).toMatch(/no such file|does not exist/i);
+});
+
+it('an index that contains itself is refused', async () => {
+  const source = await lie('itself', async ({ layout = '', index = '' }) => {
+    const { manifests } = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8'));
+    const platform = { os: 'linux', architecture: 'amd64' };
+    await writeFile(index, JSON.stringify({ schemaVersion: 2, manifests: [{ ...manifests[0], platform }] }));
+  });
+  const { code, stderr } = await build(source, '--arch', 'amd64');
+  expect(code).not.toBe(0);
+  expect(stderr).toContain('its digest is wrong');
+});
+
+it('a layer that is elsewhere is refused as such', async () => {
+  await writeLayout(join(folder, 'foreign'), [ROOT]);
+  const { manifests } = JSON.parse(await readFile(join(folder, 'foreign/index.json'), 'utf8'));
+  const path = join(folder, 'foreign/blobs/sha256', manifests[0].digest.slice(7));
+  const manifest = JSON.parse(await readFile(path, 'utf8'));
+  const elsewhere = {
+    ...{ mediaType: type('layer.nondistributable.v1.tar+gzip'), digest: `sha256:${'a'.repeat(64)}`, size: 1000 },
+    urls: ['http://127.0.0.1:9/layer'],
+  };
+  const changed = JSON.stringify({ ...manifest, layers: [...manifest.layers, elsewhere] });
+  await write('foreign/index.json', {
+    manifests: [await keep('foreign', Buffer.from(changed), manifests[0].mediaType)],
+  });
+  const { code, stderr } = await build(`oci:${folder}/foreign`);
+  expect(code).not.toBe(0);
+  expect(stderr).toContain('elsewhere');
+});
+
+it('a layer by gzip in many members is built', async () => {
+  await compressedLayer(
+    'members',
+    'split -b 3000 --filter="gzip -c"',
+    `sha256:${createHash('sha256').update(makeTar(ROOT)).digest('hex')}`,
+  );
+  const { code, stderr } = await build(`oci:${folder}/members`);
+  expect(code, stderr).toBe(0);
 });
