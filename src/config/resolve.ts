@@ -215,6 +215,7 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
     registry: server?.registry ?? false,
     interface: server?.interface,
     address: server?.address,
+    listen: server?.listen ?? 'served',
     http: toHttp(server?.http),
     tftp: port(server?.tftp, 69),
     nbd: port(server?.nbd, 10809),

@@ -288,12 +288,17 @@ const http = {
 const serverSection = mapping({
   interface: text(/^[^\s/]{1,15}$/, 'the name of a network interface, up to 15 characters')
     .optional()
-    .describe('The interface to serve. Default: that of the default route.'),
+    .describe('The interface to serve; DHCP hears no other. Default: that of the default route.'),
   address: z
     .string({ error: 'the IPv4 address of this server, such as 192.0.2.10' })
     .refine(isIpv4)
     .optional()
     .describe("What nodes are told. Default: the interface's first IPv4 address."),
+  listen: oneOf(['served', 'any'])
+    .optional()
+    .describe(
+      'Whether HTTP, TFTP and NBD listen on the address above alone, or on all of this machine. Default: served.',
+    ),
   http: service(http).describe('Default: { port: 8080 }; false turns it off.'),
   tftp: service({}).describe('Default: { port: 69 }; false turns it off.'),
   nbd: service({}).describe(

@@ -15,6 +15,10 @@ import type { ServerPort } from './request.ts';
 export interface DhcpDeps {
   /** The IPv4 address to listen on and to send from. */
   readonly address: string;
+  /** The network interface whose broadcasts are heard; those of all where it is undefined. */
+  readonly device?: string | undefined;
+  /** The way to hear no others, where there is one: by the descriptor of a socket; false where the system refuses. */
+  readonly bindToDevice?: ((socket: number, device: string) => boolean) | undefined;
   /** The configuration in force; asked once per packet. */
   readonly config: () => Config;
   /** Who the server is by now; its address is `address`. Asked once per packet. */
@@ -81,10 +85,17 @@ async function hasNeighbour(): Promise<boolean> {
   }
 }
 
+/** Has a socket receive nothing but what comes in on an interface. Returns whether that is so. */
+function hearOnly(socket: Socket, { device, bindToDevice }: Pick<DhcpDeps, 'device' | 'bindToDevice'>): boolean {
+  const descriptor = descriptorOf(socket);
+  return device === undefined || (descriptor !== undefined && bindToDevice?.(descriptor, device) === true);
+}
+
 /**
  * The sockets of port 67. Node tells neither the interface nor the destination of a packet, hence two:
- * - `broadcasts`, bound to 255.255.255.255, gets what clients broadcast; a DHCP server of this host gets its copy too.
- * - `unicasts`, bound to the address, gets what relays send. It also sends, as only a socket with the address of an
+ * - `broadcasts`, bound to 255.255.255.255 and to the interface, gets what clients broadcast there; a DHCP server of
+ *   this host gets its copy too.
+ * - `unicasts`, bound to the address, gets what relays send, whichever way they come. It also sends, as only a socket with the address of an
  *   interface broadcasts there, whatever the routes are.
  *
  * Beside a DHCP server of this host `unicasts` would be handed the lease renewals that are meant for that server. So
@@ -205,9 +216,11 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     record(event);
   };
 
-  const serve = (socket: Socket, port: ServerPort) => {
+  /** Answers what arrives at a socket, or of it what is `wanted`. */
+  const serve = (socket: Socket, port: ServerPort, wanted: (bytes: Uint8Array) => boolean = () => true) => {
     socket.on('error', (error) => fail(`port ${port}`, error));
     socket.on('message', (bytes, sender) => {
+      if (!wanted(bytes)) return;
       try {
         carryOut(answer(bytes, port, sender, { config: config(), identity: identity(), attempts, now: now() }));
       } catch (error) {
@@ -238,8 +251,14 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
   serve(bootServer, 4011);
   if (port67) {
     await yieldToNeighbour();
+    if (!hearOnly(port67.broadcasts, rest)) {
+      const message =
+        `broadcasts of every interface are heard, not of ${rest.device} alone, and answered on ${rest.device}: ` +
+        (rest.bindToDevice ? 'the system refuses to bind a socket to it' : 'that needs the package koffi, on Linux');
+      record({ event: 'dhcp.every-interface', level: 'warn', message });
+    }
     serve(port67.broadcasts, 67);
-    serve(port67.unicasts, 67);
+    serve(port67.unicasts, 67, isRelayed);
     // A client that renews its lease here takes this host for its DHCP server: one must have been started since.
     port67.unicasts.on('message', (bytes) => {
       if (isRelayed(bytes) || now() - lookedAt < LOOK_AGAIN_AFTER) return;

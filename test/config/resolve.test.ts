@@ -11,6 +11,7 @@ describe('a valid file', () => {
     expect(config.server).toEqual({
       registry: false,
       interface: 'eth0',
+      listen: 'served',
       address: '192.0.2.10',
       http: { port: 8080 },
       tftp: { port: 69 },
@@ -58,6 +59,7 @@ describe('a valid file', () => {
       server: {
         interface: undefined,
         address: undefined,
+        listen: 'served',
         http: { port: 8080 },
         tftp: { port: 69 },
         dhcp: { mode: 'proxy' },
@@ -86,8 +88,8 @@ describe('a valid file', () => {
   });
 
   it('may turn services off', () => {
-    const { server } = configOf('server: { http: false, tftp: false, dhcp: { mode: off } }');
-    expect(server).toMatchObject({ http: false, tftp: false, dhcp: { mode: 'off' } });
+    const { server } = configOf('server: { listen: any, http: false, tftp: false, dhcp: { mode: off } }');
+    expect(server).toMatchObject({ listen: 'any', http: false, tftp: false, dhcp: { mode: 'off' } });
     expect(configOf('server: { dhcp: false }').server.dhcp).toEqual({ mode: 'off' });
   });
 
