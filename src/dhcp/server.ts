@@ -5,7 +5,7 @@ import { descriptorOf, type SendNow } from '../model/descriptor.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { answer, type Outcome } from './answer.ts';
 import { Attempts } from './attempts.ts';
-import { bindFailure, PORT_67_TAKEN } from './bind-failure.ts';
+import { bindFailure, PORT_67_HELD, PORT_67_TAKEN } from './bind-failure.ts';
 import type { DhcpIdentity } from './decide.ts';
 import { missingOnce } from './missing.ts';
 import type { Datagram } from './reply.ts';
@@ -238,19 +238,23 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     rest.growReceiveBuffer?.(descriptor, RECEIVE_BUFFER);
   };
 
-  const yieldToNeighbour = async () => {
+  /** Returns whether there is a neighbour now that there was not before. */
+  const yieldToNeighbour = async (): Promise<boolean> => {
     try {
-      if (!(await port67?.yieldToNeighbour())) return;
+      if (!(await port67?.yieldToNeighbour())) return false;
       const message = 'another DHCP server runs on this host: packets that relays send here are left to it';
       record({ event: 'dhcp.shared', level: 'info', message });
+      return true;
     } catch (error) {
       fail('cannot leave unicasts to the other DHCP server of this host', error);
+      return false;
     }
   };
 
   serve(bootServer, 4011);
   if (port67) {
-    await yieldToNeighbour();
+    const shared = await yieldToNeighbour();
+    if (!shared) record({ event: 'dhcp.port', level: 'info', message: PORT_67_HELD });
     if (!hearOnly(port67.broadcasts, rest)) {
       const message =
         `broadcasts of every interface are heard, not of ${rest.device} alone, and answered on ${rest.device}: ` +
