@@ -213,6 +213,10 @@ const profile = oneOrList(reference('a profile'), 'the name of a profile')
   .optional()
   .describe('One profile or a list: later ones win, their args add up.');
 
+const firmware = oneOf(['raspberry-pi'])
+  .optional()
+  .describe('What the firmware is where it claims to be a PC BIOS. Default: guessed from what the machine sends.');
+
 /** What may be said on each of the three levels; the more special one wins. */
 const common = {
   template: textual(`the name of a template: ${NAME_EXPECTED}`, (t) => NAME.test(t))
@@ -230,6 +234,7 @@ const common = {
   discovery: oneOf(['binl', 'bypass'])
     .optional()
     .describe('How UEFI PXE learns its boot file: by port 4011 (binl), or from the offer (bypass). Default: binl.'),
+  firmware,
 };
 
 const imageSection = mapping({
@@ -323,6 +328,7 @@ const unknownSection = mapping({
   action: oneOf(['ignore', 'local', 'boot']).optional().describe('Default: ignore.'),
   profile,
   image,
+  firmware,
 });
 
 /** The whole file; an empty one is valid. A section without content counts as absent. */

@@ -3,6 +3,7 @@ import { boundedRecord } from '../model/bounded-record.ts';
 import type { Config } from '../model/config.ts';
 import { descriptorOf, type SendNow } from '../model/descriptor.ts';
 import type { RecordEvent } from '../model/event.ts';
+import { SourceBudget } from '../model/source-budget.ts';
 import { answer, type Outcome } from './answer.ts';
 import { Attempts } from './attempts.ts';
 import { bindFailure, PORT_67_HELD, PORT_67_TAKEN } from './bind-failure.ts';
@@ -44,6 +45,8 @@ export interface DhcpServer {
 const MAX_SENDING = 256;
 /** Where a burst of requests waits while the event loop is busy: some ten thousand. The system may allow less. */
 const RECEIVE_BUFFER = 1 << 24;
+/** What one machine may ask for: firmware asks some five times for each try. */
+const PER_MACHINE = { burst: 32, perSecond: 8 };
 /** Milliseconds between two looks for another DHCP server on this host. */
 const LOOK_AGAIN_AFTER = 1000;
 /** An address of this host that no DHCP server serves; who holds its port 67 holds that of every address. */
@@ -176,6 +179,10 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
   const attempts = new Attempts();
   const record = boundedRecord(rest.record, now);
   const noteMissing = missingOnce(record);
+  const budget = new SourceBudget(PER_MACHINE, (source) => {
+    const message = `${source} asks too often: most of its requests are dropped`;
+    record({ event: 'dhcp.limited', level: 'warn', message, mac: source });
+  });
   const bootServer = await bind(address, 4011, false).catch((cause) => {
     throw bindFailure(cause, address, 4011);
   });
@@ -222,7 +229,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     socket.on('message', (bytes, sender) => {
       if (!wanted(bytes)) return;
       try {
-        carryOut(answer(bytes, port, sender, { config: config(), identity: identity(), attempts, now: now() }));
+        carryOut(answer(bytes, port, sender, { config: config(), identity: identity(), attempts, budget, now: now() }));
       } catch (error) {
         fail('a packet could not be handled', error);
       }

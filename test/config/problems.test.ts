@@ -68,7 +68,7 @@ describe('unknown keys', () => {
       'profiles: { p: { on_failure: { then: shell } } }',
       '1:32: unknown key "then" in profiles.p.on_failure: expected one of action, after',
     ],
-    ['unknown: { args: [a] }', '1:12: unknown key "args" in unknown: expected one of action, profile, image'],
+    ['unknown: { args: [a] }', '1:12: unknown key "args" in unknown: expected one of action, profile, image, firmware'],
   ]);
 });
 
