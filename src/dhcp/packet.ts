@@ -34,6 +34,8 @@ export interface Packet {
 
 const COOKIE = 0x63825363;
 const OPTIONS_AT = 240;
+/** Octets that are read of a message: as many as fit the largest frame of Ethernet or IPoIB that a boot ROM has. */
+const MAX_LENGTH = 2048;
 /** What old BOOTP clients and relays take for a whole message (RFC 1542 section 2.1). */
 const MIN_LENGTH = 300;
 
@@ -71,7 +73,7 @@ function allOptions(bytes: Uint8Array): DecodedOptions & { readonly overload: nu
 /** Reads a DHCP message. The result shares no memory with `datagram`. */
 export function decodePacket(datagram: Uint8Array): Packet | Silence {
   if (datagram.length < OPTIONS_AT) return silence('too-short', `${datagram.length} octets`);
-  const bytes = new Uint8Array(datagram);
+  const bytes = new Uint8Array(datagram.subarray(0, MAX_LENGTH));
   const view = new DataView(bytes.buffer);
   if (view.getUint32(236) !== COOKIE) return silence('no-cookie');
   const read = allOptions(bytes);

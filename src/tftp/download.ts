@@ -38,6 +38,8 @@ export interface DownloadDeps {
   readonly record: RecordEvent;
   readonly now: () => number;
   readonly limits: TftpLimits;
+  /** Whether an address that has no part in the transfer may be sent an ERROR. */
+  readonly mayRefuse: (address: string) => boolean;
   /** The client has answered from where it asked: its address is not forged. */
   readonly proven: () => void;
   /** The transfer has ended; its port stays open a little longer. */
@@ -90,7 +92,7 @@ export function startDownload(
       if (!proven) deps.proven();
       proven = true;
       session?.receive(datagram);
-    } else if (decodePacket(datagram).kind !== 'error') {
+    } else if (decodePacket(datagram).kind !== 'error' && deps.mayRefuse(from.address)) {
       // RFC 1350 section 4: whoever else sends here is told so, and the transfer goes on.
       const code = ERROR.unknownTransferId;
       opening.port?.send(encodePacket({ kind: 'error', code, message: 'Unknown transfer ID' }), from);

@@ -19,7 +19,7 @@ export interface Requests {
 }
 
 /** Begins to answer requests; see {@link Requests}. */
-export function receiveRequests(deps: Omit<DownloadDeps, 'proven' | 'over' | 'closed'>): Requests {
+export function receiveRequests(deps: Omit<DownloadDeps, 'mayRefuse' | 'proven' | 'over' | 'closed'>): Requests {
   const { refuse, record, limits, now } = deps;
   const budget = new SourceBudget(limits.unproven, (address) => record(limitedEvent(address)));
   /** By the client's address and port, oldest first. */
@@ -45,6 +45,7 @@ export function receiveRequests(deps: Omit<DownloadDeps, 'proven' | 'over' | 'cl
       loser.end('busy');
     }
     record(requestEvent(about));
+    const mayRefuse = (address: string): boolean => budget.take(address, now());
     const proven = (): void => budget.giveBack(peer.address);
     let running = true;
     underWay += 1;
@@ -57,9 +58,12 @@ export function receiveRequests(deps: Omit<DownloadDeps, 'proven' | 'over' | 'cl
       if (downloads.get(key) === entry) downloads.delete(key);
       over();
     };
-    const entry = Object.assign(startDownload(request, name, peer, about, { ...deps, proven, over, closed }), {
-      request: text,
-    });
+    const entry = Object.assign(
+      startDownload(request, name, peer, about, { ...deps, mayRefuse, proven, over, closed }),
+      {
+        request: text,
+      },
+    );
     downloads.set(key, entry);
   };
 

@@ -61,8 +61,15 @@ describe('a DHCP packet', () => {
   });
 
   test('of the greatest length, all of it pieces of one option, is read in one go', () => {
-    const pieces = raw('3c0178'.repeat(21_000));
-    expect(decoded(pieces).options.get(60)).toHaveLength(21_000);
+    const pieces = raw('3c0178'.repeat(602));
+    expect(decoded(pieces).options.get(60)).toHaveLength(602);
+  });
+
+  test('that is longer than any client sends costs no more than one of that length', () => {
+    const packet = decoded(raw(`350101${'3c0178'.repeat(21_000)}`));
+    expect(packet.options.get(53)).toEqual(Uint8Array.of(1));
+    expect(packet.options.get(60)).toHaveLength(601);
+    expect(packet.malformed).toBe('option 60 runs past the end');
   });
 
   test('whose option 52 says so has options in file and then in sname', () => {

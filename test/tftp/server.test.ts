@@ -412,12 +412,20 @@ describe('an address that asks and never answers', () => {
     for (const client of forged) client.ask(port, 'file');
     await setTimeout(500);
     expect(forged.flatMap(({ pending }) => pending)).toHaveLength(16);
-    expect(events.all.filter(({ event }) => event === 'tftp.limited')).toMatchObject([{ from: '127.0.0.2' }]);
+    // Nor does a transfer's own port answer it more often.
+    const [stranger, busy] = [await peer('127.0.0.4'), await peer('127.0.0.5')];
+    busy.ask(port, 'file');
+    const held = await busy.next();
+    for (let packet = 0; packet < 20; packet++) stranger.send(held.port, { kind: 'ack', block: 1 });
+    await setTimeout(200);
+    expect(stranger.pending).toHaveLength(8);
     const other = await peer('127.0.0.3');
     for (let download = 0; download < 20; download++) {
       other.ask(port, 'file');
       expect((await other.fetch(await other.next())).equals(CONTENT)).toBe(true);
     }
+    const limited = events.all.filter(({ event }) => event === 'tftp.limited').map(({ from }) => from);
+    expect(limited).toEqual(['127.0.0.2', '127.0.0.4']);
   });
 });
 
