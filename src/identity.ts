@@ -98,3 +98,31 @@ export function resolveIdentity(settings: ServerSettings): ServerIdentity {
   const nbdPort = settings.nbd === false ? undefined : settings.nbd.port;
   return { ...choosePlace(settings, ownAddresses(), routingTable()), httpPort, nbdPort, url };
 }
+
+/** Milliseconds between two looks whether an interface is still the same. */
+const LOOK_EVERY = 2000;
+
+/** The kernel's number of an interface: another one of the same name has another. Undefined where there is none. */
+function interfaceIndex(name: string): string | undefined {
+  try {
+    return readFileSync(`/sys/class/net/${name}/ifindex`, 'latin1').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Tells of an interface that was removed and made again, as VLANs and bridges are: a socket bound to the one before hears
+ * nothing any more.
+ * @returns how to end that
+ */
+export function watchInterface(name: string, renewed: () => void): () => void {
+  let known = interfaceIndex(name);
+  const timer = setInterval(() => {
+    const present = interfaceIndex(name);
+    if (present === undefined || present === known) return;
+    known = present;
+    renewed();
+  }, LOOK_EVERY).unref();
+  return () => clearInterval(timer);
+}

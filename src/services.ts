@@ -9,6 +9,7 @@ import { openKernel } from './http/kernel.ts';
 import { createSender } from './http/send.ts';
 import { startHttp } from './http/server.ts';
 import { startHttpWorkers } from './http/workers.ts';
+import { watchInterface } from './identity.ts';
 import type { HttpSettings } from './model/config.ts';
 import { startNbd } from './nbd/server.ts';
 import { nbdExports } from './nbd-source.ts';
@@ -129,6 +130,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
             identity,
             record,
             bindToDevice,
+            watchDevice: watchInterface,
             growReceiveBuffer,
             sendNow,
             now: monotonic,

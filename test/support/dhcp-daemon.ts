@@ -7,6 +7,7 @@
 import { performance } from 'node:perf_hooks';
 import { startDhcp } from '../../src/dhcp/server.ts';
 import { openKernel } from '../../src/http/kernel.ts';
+import { watchInterface } from '../../src/identity.ts';
 import { aConfig, aNode, ignored, mac, settings, sourced } from './config.ts';
 import { anIdentity } from './dhcp.ts';
 
@@ -27,6 +28,7 @@ try {
     record: print,
     device: flags.find((flag) => flag.startsWith('eth')),
     bindToDevice: kernel?.bindToDevice,
+    watchDevice: watchInterface,
     sendNow: kernel?.sendNow,
     now: () => performance.now(),
   });

@@ -1,9 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { aPacket, ascii } from '../support/dhcp.ts';
 import { replyFrom, runScript, SERVER, shoot } from '../support/dhcp-lab.ts';
 import { createLab, type Lab } from '../support/lab.ts';
+import type { Running } from '../support/process.ts';
 
 /** The server's address on a second network, and that of a client there. */
 const OTHER = '198.51.100.10';
@@ -24,8 +26,15 @@ beforeEach(async () => {
   const { network } = lab;
   // A second interface of the server, by a cable of its own to a host of its own.
   await network.addHost('stranger');
-  const holder = network.start('stranger', 'sleep', ['infinity']);
   await network.must('stranger', 'ip', ['link', 'delete', 'eth0']);
+  await layCable(network.start('stranger', 'sleep', ['infinity']));
+  await network.must('client', 'ip', ['route', 'add', 'default', 'dev', 'eth0']);
+});
+afterEach(() => lab?.destroy());
+
+/** Joins the server's second interface and the stranger's host, in which a process runs. */
+async function layCable(holder: Running): Promise<void> {
+  const { network } = lab;
   const cable = ['link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(holder.child.pid)];
   await network.must('server', 'ip', cable);
   await network.must('server', 'ip', ['address', 'add', `${OTHER}/24`, 'dev', 'eth1']);
@@ -33,9 +42,7 @@ beforeEach(async () => {
   await network.must('stranger', 'ip', ['address', 'add', '198.51.100.20/24', 'dev', 'eth0']);
   await network.must('stranger', 'ip', ['link', 'set', 'eth0', 'up']);
   await network.must('stranger', 'ip', ['route', 'add', 'default', 'dev', 'eth0']);
-  await network.must('client', 'ip', ['route', 'add', 'default', 'dev', 'eth0']);
-});
-afterEach(() => lab?.destroy());
+}
 
 /** What listens on the server, as `udp 192.0.2.10:69`; DHCP clients' and transfers' ports are left out. */
 async function listening(): Promise<readonly string[]> {
@@ -107,6 +114,28 @@ test('every address is served where the configuration says so, and DHCP still he
   await daemon.until(/http listens on 192\.0\.2\.10:8080/);
   await daemon.until(/nbd listens on 192\.0\.2\.10:10809/);
   expect(await listening()).not.toContain('tcp 0.0.0.0:8080');
+  await daemon.stop();
+});
+
+test('an interface that is removed and made again is heard again', async () => {
+  const { network } = lab;
+  const daemon = runScript(network, 'server', 'dhcp-daemon.ts', [OTHER, 'eth1']);
+  await daemon.until(/"event":"ready"/);
+  const holder = network.start('stranger', 'sleep', ['infinity']);
+  await network.must('server', 'ip', ['link', 'delete', 'eth1']);
+  await layCable(holder);
+  await expect
+    .poll(
+      async () => {
+        const client = shoot(network, 'stranger', 68, [{ packet: aPacket() }]);
+        await client.until(/"ready"/);
+        await setTimeout(200);
+        await client.stop();
+        return client.output.includes(`"from":"${OTHER}:67"`);
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(true);
   await daemon.stop();
 });
 
