@@ -59,8 +59,8 @@ export type Output =
 const NOTHING: readonly Output[] = [];
 
 /**
- * Copies of the first answer: an address that never asked is sent no more. A client that misses both repeats its request,
- * as all of them do.
+ * Copies of the first answer: an address that never asked is sent no more. A client that misses both repeats its request.
+ * curl does not where it is its own ACK of the OACK that is lost, both times.
  */
 const MOST_COPIES = 2;
 
