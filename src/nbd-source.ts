@@ -1,27 +1,47 @@
+import { shareRunning } from './artifacts/share-running.ts';
 import type { Tree } from './artifacts/trees.ts';
 import { isSha256 } from './model/sha256.ts';
 import { BLOCK } from './model/verity.ts';
 import type { Export, Exports } from './nbd/export.ts';
 import { lazyRoots, type World } from './world.ts';
 
+/** Trees that stay in memory though nobody reads their versions, which are not in force any more. */
+const MOST_IDLE = 4;
+
 /**
  * What nodes read as block devices: each version of an image by its SHA-256, filled up to whole blocks, and its hash tree
- * behind it. Versions that were replaced stay for the nodes that run from them.
+ * behind it. Versions that were replaced stay for the nodes that run from them. Trees are read and checked once, however
+ * often clients ask; an image is hashed for none of them, only where the configuration says that nodes read it so.
  */
 export function nbdExports(world: () => World): Exports {
   const trees = new Map<string, { readonly tree: Tree; users: number }>();
+  const loading = new Map<string, Promise<Tree | undefined>>();
+
+  const names = () => {
+    const { config, store } = world();
+    return lazyRoots(config).flatMap((path) => store.pinned(path)?.digest ?? []);
+  };
+  const load = (name: string, size: number): Promise<Tree | undefined> =>
+    shareRunning(loading, name, async () => {
+      const { store } = world();
+      if (!names().includes(name)) return await store.trees.stored(name, size);
+      const tree = await store.trees.get(name).catch(() => undefined);
+      return tree?.ok ? tree : undefined;
+    });
+  const forgetIdle = () => {
+    const inForce = names();
+    const idle = [...trees].filter(([name, { users }]) => users === 0 && !inForce.includes(name));
+    for (const [name] of idle.slice(0, -MOST_IDLE)) trees.delete(name);
+  };
 
   return {
     open: async (name) => {
-      const { store } = world();
-      // Whatever the folder has may be read by HTTP too; here it costs a tree.
       if (!isSha256(name)) return undefined;
-      const opened = await store.openBlob(name);
+      const opened = await world().store.openBlob(name);
       if (!opened.ok) return undefined;
       const { file } = opened;
-      const held = trees.get(name);
-      const tree = held?.tree ?? (await store.trees.get(name).catch(() => undefined));
-      if (!tree?.ok) {
+      const tree = trees.get(name)?.tree ?? (await load(name, file.size));
+      if (!tree) {
         await file.close();
         return undefined;
       }
@@ -46,14 +66,11 @@ export function nbdExports(world: () => World): Exports {
           if (!open) return;
           open = false;
           entry.users -= 1;
-          if (entry.users === 0) trees.delete(name);
+          forgetIdle();
           await file.close();
         },
       } satisfies Export;
     },
-    names: () => {
-      const { config, store } = world();
-      return lazyRoots(config).flatMap((path) => store.pinned(path)?.digest ?? []);
-    },
+    names,
   };
 }

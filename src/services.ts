@@ -9,6 +9,7 @@ import { openKernel } from './http/kernel.ts';
 import { createSender } from './http/send.ts';
 import { startHttp } from './http/server.ts';
 import { startHttpWorkers } from './http/workers.ts';
+import { watchInterface } from './identity.ts';
 import type { HttpSettings } from './model/config.ts';
 import { startNbd } from './nbd/server.ts';
 import { nbdExports } from './nbd-source.ts';
@@ -26,6 +27,10 @@ const BUFFER_MEMORY = 32;
 const MOST_WORKERS = 8;
 /** The program of an HTTP worker: beside this file, as it is or compiled. */
 const WORKER = fileURLToPath(new URL(`./http-worker${extname(import.meta.url)}`, import.meta.url));
+
+/** Where HTTP, TFTP and NBD listen. */
+const listenAddress = ({ config, server }: World): string =>
+  config.server.listen === 'any' ? '0.0.0.0' : server.address;
 
 /** The network services of the daemon. */
 export interface Services {
@@ -59,15 +64,15 @@ export async function startServices(world: () => World, means: Means): Promise<S
     const message = `files are sent through buffers, which takes more processor time: ${why}`;
     record({ event: 'http.no-sendfile', level: 'info', message });
   }
-  const serveHttp = ({ port, workers, sendfile = true, bufferMemory = BUFFER_MEMORY }: HttpSettings) => {
+  const serveHttp = (host: string, { port, workers, sendfile = true, bufferMemory = BUFFER_MEMORY }: HttpSettings) => {
     const count = workers ?? Math.min(availableParallelism(), MOST_WORKERS);
     const bytes = Math.ceil((bufferMemory * 1024 * 1024) / count);
     if (count > 1) {
-      const settings = { port, sendfile, bufferMemory: bytes };
+      const settings = { host, port, sendfile, bufferMemory: bytes };
       return startHttpWorkers({ count, program: WORKER, settings, deps: httpDeps });
     }
     const send = createSender({ kernel, sendfile, bufferMemory: bytes, now: monotonic });
-    return startHttp({ port, app: createApp(httpDeps, send) });
+    return startHttp({ host, port, app: createApp(httpDeps, send) });
   };
 
   const identities = new WeakMap<World, DhcpIdentity>();
@@ -88,12 +93,14 @@ export async function startServices(world: () => World, means: Means): Promise<S
   };
 
   const plans: Readonly<Record<string, (world: World) => Plan | undefined>> = {
-    http: ({ config: { server } }) => {
-      const { http } = server;
-      return http === false ? undefined : { key: JSON.stringify(http), start: () => serveHttp(http) };
+    http: (current) => {
+      const { http } = current.config.server;
+      const host = listenAddress(current);
+      return http === false ? undefined : { key: JSON.stringify([http, host]), start: () => serveHttp(host, http) };
     },
-    tftp: ({ config, server: { address } }) => {
-      const { tftp } = config.server;
+    tftp: (current) => {
+      const { tftp } = current.config.server;
+      const address = listenAddress(current);
       if (tftp === false) return undefined;
       const open = tftpSource(world, scripts);
       return {
@@ -101,25 +108,29 @@ export async function startServices(world: () => World, means: Means): Promise<S
         start: () => startTftp({ address, port: tftp.port, open, record, kernel, now: monotonic }),
       };
     },
-    nbd: ({ config, server: { address } }) => {
-      const { nbd } = config.server;
-      if (nbd === false || lazyRoots(config).length === 0) return undefined;
+    nbd: (current) => {
+      const { nbd } = current.config.server;
+      const address = listenAddress(current);
+      if (nbd === false || lazyRoots(current.config).length === 0) return undefined;
       return {
         key: JSON.stringify([nbd, address]),
         start: () => startNbd({ address, port: nbd.port, exports: nbdExports(world), record, now: monotonic }),
       };
     },
-    dhcp: ({ config, server: { address } }) => {
+    dhcp: ({ config, server: { address, interface: device } }) => {
       if (config.server.dhcp.mode === 'off') return undefined;
       return {
-        key: JSON.stringify([config.server.dhcp, address]),
+        key: JSON.stringify([config.server.dhcp, address, device]),
         start: () => {
-          const { growReceiveBuffer, sendNow } = kernel ?? {};
+          const { bindToDevice, growReceiveBuffer, sendNow } = kernel ?? {};
           return startDhcp({
             address,
+            device,
             config: () => world().config,
             identity,
             record,
+            bindToDevice,
+            watchDevice: watchInterface,
             growReceiveBuffer,
             sendNow,
             now: monotonic,

@@ -9,6 +9,7 @@ import { resolveIdentity } from './identity.ts';
 import { createServedImages, type ServedImages } from './images/served-images.ts';
 import { createScripts, type Scripts } from './ipxe-templates/scripts.ts';
 import { type Needed, neededArtifacts, type Pin } from './model/boot-plan.ts';
+import { boundedRecord } from './model/bounded-record.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from './model/build.ts';
 import { type Config, findNode, type Match } from './model/config.ts';
 import type { RecordEvent } from './model/event.ts';
@@ -38,12 +39,13 @@ export interface Means {
   readonly monotonic: () => number;
 }
 
-async function openArtifacts({ artifacts: root }: Config, { record, now }: Means): Promise<Store> {
+async function openArtifacts({ artifacts: root }: Config, { record, now, monotonic }: Means): Promise<Store> {
   try {
     if ((await mkdir(root, { recursive: true })) !== undefined) {
       record({ event: 'artifact.folder', level: 'warn', message: `artifacts: made ${root}, which did not exist` });
     }
-    return await openStore({ root, record, now, settleMs: SETTLE_MS });
+    // Names that lead nowhere good come from the network.
+    return await openStore({ root, record: boundedRecord(record, monotonic), now, settleMs: SETTLE_MS });
   } catch (cause) {
     const { message } = cause as Error;
     throw new Error(`artifacts: ${message}; make the folder, or name another with artifacts:`, { cause });
@@ -168,9 +170,15 @@ export function usedArtifacts(config: Config, builds: ReadonlyMap<string, FoundB
   return [...used.values()];
 }
 
-/** The artifacts that a configuration's machines read on demand. */
+const knownLazyRoots = new WeakMap<Config, readonly string[]>();
+
+/** The artifacts that a configuration's machines read on demand; found once, as any client may ask for them. */
 export function lazyRoots(config: Config): readonly string[] {
-  return usedArtifacts(config).flatMap(({ form, path }) => (form === 'tree' ? [path] : []));
+  const known = knownLazyRoots.get(config);
+  if (known) return known;
+  const found = usedArtifacts(config).flatMap(({ form, path }) => (form === 'tree' ? [path] : []));
+  knownLazyRoots.set(config, found);
+  return found;
 }
 
 /** The configuration with the roots that builds have in place of those that they may have. */

@@ -72,7 +72,7 @@ export interface Store {
   /** Notes that a digest was handed out once more. */
   use(digest: string): void;
   /** The hash trees of versions, by the versions' SHA-256. */
-  readonly trees: Pick<Trees, 'get' | 'verity'>;
+  readonly trees: Pick<Trees, 'get' | 'stored' | 'verity'>;
   /** The version of a path that was last put in force; undefined for a path that nothing uses. */
   pinned(path: string): Pin | undefined;
   /** Removes versions that no path names any more and that nobody was given or read for an hour. */

@@ -30,6 +30,11 @@ export interface Trees {
    * @throws the operating system's error where the store fails
    */
   get(digest: string): Promise<TreeResult>;
+  /**
+   * The tree that was computed before; undefined where that would mean to hash the image.
+   * @param size of the image, bytes
+   */
+  stored(digest: string, size: number): Promise<Tree | undefined>;
   /** The same without the tree's bytes, which are not read again. */
   verity(digest: string): Promise<Verity | Exclude<TreeResult, Tree>>;
   /** Removes the trees of images that are not there any more. */
@@ -63,6 +68,13 @@ export function openTrees(
     }
   };
 
+  /** The tree that was kept of an image of so many blocks. */
+  const read = async (digest: string, blocks: number): Promise<Tree | undefined> => {
+    const bytes = await readFile(join(folder, digest)).catch(() => undefined);
+    const rootHash = bytes && checkTree(bytes, blocks);
+    return bytes && rootHash !== undefined ? { ok: true, rootHash, blocks, bytes } : undefined;
+  };
+
   const make = async (digest: string): Promise<TreeResult> => {
     const present = unkept.get(digest);
     if (present) return present;
@@ -72,9 +84,8 @@ export function openTrees(
     try {
       const blocks = dataBlocks(file.size);
       if (blocks < 2) return { ok: false, reason: 'small', why: `an image of ${file.size} bytes has no file system` };
-      const stored = await readFile(join(folder, digest)).catch(() => undefined);
-      const checked = stored && checkTree(stored, blocks);
-      if (stored && checked !== undefined) return { ok: true, rootHash: checked, blocks, bytes: stored };
+      const kept = await read(digest, blocks);
+      if (kept) return kept;
       const leaves = await hashFile(file);
       if (!leaves) return { ok: false, reason: 'gone', why: 'the image was overwritten while it was hashed' };
       const { rootHash, tree: bytes } = buildTree(leaves);
@@ -101,6 +112,7 @@ export function openTrees(
 
   return {
     get,
+    stored: async (digest, size) => unkept.get(digest) ?? (await read(digest, dataBlocks(size))),
     async verity(digest) {
       const before = known.get(digest);
       if (before) return before;

@@ -3,7 +3,16 @@ import type { EfiBinary } from '../model/boot-file.ts';
 import type { Config } from '../model/config.ts';
 import type { Image, Root, Source } from '../model/image.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
-import type { Action, BootSettings, Discovery, Node, OnFailure, Sourced, Variable } from '../model/node.ts';
+import type {
+  Action,
+  BootSettings,
+  Discovery,
+  NamedFirmware,
+  Node,
+  OnFailure,
+  Sourced,
+  Variable,
+} from '../model/node.ts';
 import { anyRoot, sourcesOf } from './builds.ts';
 import { type ConfigFile, type ImageSection, isUrl, type RootSection } from './schema.ts';
 
@@ -16,6 +25,7 @@ interface Section {
   readonly template?: string | number | undefined;
   readonly ipxe?: 'snponly.efi' | 'ipxe.efi' | undefined;
   readonly discovery?: 'binl' | 'bypass' | undefined;
+  readonly firmware?: NamedFirmware | undefined;
   readonly on_failure?: { action?: 'shell' | 'reboot' | undefined; after?: number | undefined } | null | undefined;
   readonly args?: readonly (string | number)[] | null | undefined;
   readonly vars?: Readonly<Record<string, Variable>> | null | undefined;
@@ -151,6 +161,7 @@ function resolveSettings(shared: Shared, upper: readonly Layer[], action: Source
   const speaking = boots ? layers : layers.slice(layers.findIndex(({ from }) => action.from === `${from}.action`));
   const template = last(speaking, 'template');
   const onFailure = last(layers, 'on_failure');
+  const firmware = last(layers, 'firmware');
   return {
     action,
     ...(named && found ? { image: { value: found.image, from: named.from } } : {}),
@@ -160,6 +171,7 @@ function resolveSettings(shared: Shared, upper: readonly Layer[], action: Source
     onFailure: onFailure ? toOnFailure(onFailure) : REBOOT,
     ipxe: last(layers, 'ipxe') ?? SNPONLY,
     discovery: last(layers, 'discovery') ?? BINL,
+    ...(firmware ? { firmware } : {}),
   };
 }
 
@@ -197,7 +209,11 @@ class LayeredNode implements Node {
 
 function toUnknown(shared: Shared, section: ConfigFile['unknown']): BootSettings {
   const upper = list(section?.profile).flatMap((profile) => shared.profiles.get(String(profile)) ?? []);
-  const layer = toLayer('unknown', { action: section?.action, image: section?.image });
+  const layer = toLayer('unknown', {
+    action: section?.action,
+    image: section?.image,
+    firmware: section?.firmware,
+  });
   // A profile's own action is for nodes: here the rule alone decides.
   return resolveSettings(shared, [...upper, layer], last([layer], 'action') ?? IGNORE);
 }
@@ -215,6 +231,7 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
     registry: server?.registry ?? false,
     interface: server?.interface,
     address: server?.address,
+    listen: server?.listen ?? 'served',
     http: toHttp(server?.http),
     tftp: port(server?.tftp, 69),
     nbd: port(server?.nbd, 10809),

@@ -213,6 +213,10 @@ const profile = oneOrList(reference('a profile'), 'the name of a profile')
   .optional()
   .describe('One profile or a list: later ones win, their args add up.');
 
+const firmware = oneOf(['raspberry-pi'])
+  .optional()
+  .describe('What the firmware is where it claims to be a PC BIOS. Default: guessed from what the machine sends.');
+
 /** What may be said on each of the three levels; the more special one wins. */
 const common = {
   template: textual(`the name of a template: ${NAME_EXPECTED}`, (t) => NAME.test(t))
@@ -230,6 +234,7 @@ const common = {
   discovery: oneOf(['binl', 'bypass'])
     .optional()
     .describe('How UEFI PXE learns its boot file: by port 4011 (binl), or from the offer (bypass). Default: binl.'),
+  firmware,
 };
 
 const imageSection = mapping({
@@ -288,12 +293,17 @@ const http = {
 const serverSection = mapping({
   interface: text(/^[^\s/]{1,15}$/, 'the name of a network interface, up to 15 characters')
     .optional()
-    .describe('The interface to serve. Default: that of the default route.'),
+    .describe('The interface to serve; DHCP hears no other. Default: that of the default route.'),
   address: z
     .string({ error: 'the IPv4 address of this server, such as 192.0.2.10' })
     .refine(isIpv4)
     .optional()
     .describe("What nodes are told. Default: the interface's first IPv4 address."),
+  listen: oneOf(['served', 'any'])
+    .optional()
+    .describe(
+      'Whether HTTP, TFTP and NBD listen on the address above alone, or on all of this machine. Default: served.',
+    ),
   http: service(http).describe('Default: { port: 8080 }; false turns it off.'),
   tftp: service({}).describe('Default: { port: 69 }; false turns it off.'),
   nbd: service({}).describe(
@@ -318,6 +328,7 @@ const unknownSection = mapping({
   action: oneOf(['ignore', 'local', 'boot']).optional().describe('Default: ignore.'),
   profile,
   image,
+  firmware,
 });
 
 /** The whole file; an empty one is valid. A section without content counts as absent. */

@@ -1,11 +1,12 @@
 import { type Config, findNode } from '../model/config.ts';
 import type { BootEvent } from '../model/event.ts';
+import type { SourceBudget } from '../model/source-budget.ts';
 import type { Attempts } from './attempts.ts';
 import { type DhcpIdentity, decide, type Recognised, type Reply } from './decide.ts';
 import { decodePacket } from './packet.ts';
 import { buildReply, type Datagram, type Sender } from './reply.ts';
-import { type PxeRequest, readPxeRequest, type ServerPort } from './request.ts';
-import type { Silence } from './silence.ts';
+import { type PxeRequest, readPxeRequest, type ServerPort, withFirmware } from './request.ts';
+import { type Silence, silence } from './silence.ts';
 
 /** What comes of a packet: something to note, and perhaps something to send. */
 export interface Outcome {
@@ -20,6 +21,8 @@ export interface Context {
   readonly config: Config;
   readonly identity: DhcpIdentity;
   readonly attempts: Attempts;
+  /** What one machine may ask for, by its hardware address. */
+  readonly budget: SourceBudget;
   /** Milliseconds of a clock that never goes back. */
   readonly now: number;
 }
@@ -64,9 +67,11 @@ function answered(request: PxeRequest, match: Recognised, reply: Reply, send: Da
     event: {
       event: `dhcp.${reply.type}`,
       level: 'info',
-      message: `${name} to ${who}: ${reply.bootFile ?? 'the boot server only'}`,
+      message: `${name} to ${who} (${request.client.kind} by ${request.by}): ${reply.bootFile ?? 'the boot server only'}`,
       mac: match.mac,
       client: request.client.kind,
+      by: request.by,
+      malformed: request.packet.malformed,
       arch: request.arch,
       uuid: request.uuid,
       file: reply.bootFile,
@@ -81,9 +86,12 @@ function answered(request: PxeRequest, match: Recognised, reply: Reply, send: Da
 export function answer(bytes: Uint8Array, port: ServerPort, sender: Sender, context: Context): Outcome {
   const packet = decodePacket(bytes);
   if ('silent' in packet) return silent(port, sender, packet);
-  const request = readPxeRequest(packet, port);
-  if ('silent' in request) return silent(port, sender, request);
-  const match = recognise(context.config, request);
+  const read = readPxeRequest(packet, port);
+  if ('silent' in read) return silent(port, sender, read);
+  const source = read.macs[0] ?? sender.address;
+  if (!context.budget.take(source, context.now)) return silent(port, sender, silence('too-often'), read);
+  const match = recognise(context.config, read);
+  const request = withFirmware(read, match.settings);
   const ignored = match.settings.action.value === 'ignore';
   const attempt = ignored ? 1 : countAttempt(request, match, context);
   const reply = decide(request, match, context.identity, attempt);

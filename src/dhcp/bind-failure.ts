@@ -10,6 +10,14 @@ export function bindFailure(cause: unknown, address: string, port: number): Erro
   });
 }
 
+/**
+ * Said at the start: dnsmasq without `bind-interfaces` and Kea set neither SO_REUSEADDR nor SO_REUSEPORT, and Linux lets
+ * two sockets have a UDP port only where both set one (net/ipv4/udp.c). No option of this server's helps them then.
+ */
+export const PORT_67_HELD =
+  'UDP port 67 is shared with DHCP servers of this host that share it too (dnsmasq with bind-interfaces, ISC dhcpd); ' +
+  'any other (dnsmasq without bind-interfaces, Kea) can be started only before this server: see After= in its unit';
+
 /** What to do where another DHCP server keeps port 67 to itself. */
 export const PORT_67_TAKEN =
   'another DHCP server of this host keeps UDP port 67 to itself: only port 4011 is served. ' +

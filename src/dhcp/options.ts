@@ -50,19 +50,24 @@ export const MessageType = { DISCOVER: 1, OFFER: 2, REQUEST: 3, ACK: 5, INFORM: 
 /** Options by code in the order of their first appearance; each with all its octets, however often it was split. */
 export type Options = ReadonlyMap<number, Uint8Array>;
 
-/** Options that do not add up. */
-export interface BadOptions {
-  readonly malformed: string;
+/** What could be read of options. */
+export interface DecodedOptions {
+  /** Those that are sound. */
+  readonly options: Options;
+  /** Which one is not, and with it whatever followed in its field. */
+  readonly malformed?: string;
 }
 
 /**
  * Reads the options of several fields as if they were one, so that an option split across them is whole again
- * (RFC 3396 section 7). Pad octets are skipped; a field may lack its end mark. Also reads the options inside option 43
- * or 175, which have the same form.
+ * (RFC 3396 section 7). Pad octets are skipped; a field may lack its end mark, and ends with an option that runs past its
+ * end: firmware exists that counts wrongly there. Also reads the options inside option 43 or 175, which have the same
+ * form.
  */
-export function decodeOptions(...fields: readonly Uint8Array[]): Options | BadOptions {
+export function decodeOptions(...fields: readonly Uint8Array[]): DecodedOptions {
   const options = new Map<number, Uint8Array>();
   const split = new Map<number, Uint8Array[]>();
+  let malformed: string | undefined;
   for (const field of fields) {
     let at = 0;
     while (at < field.length) {
@@ -70,8 +75,10 @@ export function decodeOptions(...fields: readonly Uint8Array[]): Options | BadOp
       if (code === undefined || code === Option.END) break;
       if (code === Option.PAD) continue;
       const length = field[at++];
-      if (length === undefined) return { malformed: `option ${code} has no length` };
-      if (at + length > field.length) return { malformed: `option ${code} runs past the end` };
+      if (length === undefined || at + length > field.length) {
+        malformed ??= length === undefined ? `option ${code} has no length` : `option ${code} runs past the end`;
+        break;
+      }
       const part = field.subarray(at, at + length);
       at += length;
       const before = options.get(code);
@@ -80,7 +87,7 @@ export function decodeOptions(...fields: readonly Uint8Array[]): Options | BadOp
     }
   }
   for (const [code, parts] of split) options.set(code, Uint8Array.from(Buffer.concat(parts)));
-  return options;
+  return malformed === undefined ? { options } : { options, malformed };
 }
 
 /** Writes options with their end mark; what is longer than 255 octets is split (RFC 3396 section 5). */

@@ -1,4 +1,4 @@
-import { type BadOptions, decodeOptions, encodeOptions, Option, type Options } from './options.ts';
+import { type DecodedOptions, decodeOptions, encodeOptions, Option, type Options } from './options.ts';
 import { type Silence, silence } from './silence.ts';
 
 /** BOOTREQUEST and BOOTREPLY (RFC 2131 section 2). */
@@ -28,10 +28,14 @@ export interface Packet {
   /** At most 128 octets, without trailing zeros; empty where the field held options. */
   readonly file: Uint8Array;
   readonly options: Options;
+  /** What is wrong with those that are missing. */
+  readonly malformed?: string;
 }
 
 const COOKIE = 0x63825363;
 const OPTIONS_AT = 240;
+/** Octets that are read of a message: as many as fit the largest frame of Ethernet or IPoIB that a boot ROM has. */
+const MAX_LENGTH = 2048;
 /** What old BOOTP clients and relays take for a whole message (RFC 1542 section 2.1). */
 const MIN_LENGTH = 300;
 
@@ -51,31 +55,28 @@ function text(bytes: Uint8Array, { at, length }: { at: number; length: number })
 }
 
 /** The options of the options field and, as option 52 says, of `file` and then `sname` (RFC 3396 section 5). */
-function allOptions(bytes: Uint8Array): { options: Options; overload: number } | BadOptions {
+function allOptions(bytes: Uint8Array): DecodedOptions & { readonly overload: number } {
   const main = bytes.subarray(OPTIONS_AT);
   const first = decodeOptions(main);
-  if ('malformed' in first) return first;
-  const overload = first.get(Option.OVERLOAD)?.[0];
-  if (overload === undefined) return { options: first, overload: 0 };
+  const overload = first.options.get(Option.OVERLOAD)?.[0];
+  if (overload === undefined) return { ...first, overload: 0 };
   const all = decodeOptions(
     main,
     ...(overload & 1 ? [bytes.subarray(FILE.at, FILE.at + FILE.length)] : []),
     ...(overload & 2 ? [bytes.subarray(SNAME.at, SNAME.at + SNAME.length)] : []),
   );
-  if ('malformed' in all) return all;
-  const options = new Map(all);
+  const options = new Map(all.options);
   options.delete(Option.OVERLOAD);
-  return { options, overload };
+  return { ...all, options, overload };
 }
 
 /** Reads a DHCP message. The result shares no memory with `datagram`. */
 export function decodePacket(datagram: Uint8Array): Packet | Silence {
   if (datagram.length < OPTIONS_AT) return silence('too-short', `${datagram.length} octets`);
-  const bytes = new Uint8Array(datagram);
+  const bytes = new Uint8Array(datagram.subarray(0, MAX_LENGTH));
   const view = new DataView(bytes.buffer);
   if (view.getUint32(236) !== COOKIE) return silence('no-cookie');
   const read = allOptions(bytes);
-  if ('malformed' in read) return silence('malformed', read.malformed);
   return {
     op: view.getUint8(0),
     htype: view.getUint8(1),
@@ -92,6 +93,7 @@ export function decodePacket(datagram: Uint8Array): Packet | Silence {
     sname: read.overload & 2 ? new Uint8Array() : text(bytes, SNAME),
     file: read.overload & 1 ? new Uint8Array() : text(bytes, FILE),
     options: read.options,
+    ...(read.malformed === undefined ? {} : { malformed: read.malformed }),
   };
 }
 

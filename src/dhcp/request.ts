@@ -1,5 +1,6 @@
 import { clientArch, type Firmware } from '../model/arch.ts';
 import type { Mac } from '../model/mac.ts';
+import type { BootSettings } from '../model/node.ts';
 import { hardwareAddresses } from './hardware.ts';
 import { decodeOptions, MessageType, Option, PxeOption } from './options.ts';
 import { Op, type Packet } from './packet.ts';
@@ -29,6 +30,8 @@ export interface PxeRequest {
   /** Number of option 93, or of the vendor class. */
   readonly arch: number;
   readonly client: Client;
+  /** By what the client was recognised, in words. */
+  readonly by: string;
   /** As `${uuid}` of iPXE spells it. */
   readonly uuid?: string;
   /** Payload of option 43.71, the item that a boot menu led to: type and layer, 16 bits each. */
@@ -38,8 +41,11 @@ export interface PxeRequest {
 /** rpiboot in option 93. */
 const RPIBOOT = 41;
 
-/** Raspberry Pi's own prefixes (IEEE registry): its boot ROM claims to be a PC BIOS. */
-const RASPBERRY_PI = ['b8:27:eb', 'dc:a6:32', 'e4:5f:01', '28:cd:c1', 'd8:3a:dd', '2c:cf:67'];
+/**
+ * Raspberry Pi's own prefixes (IEEE registry MA-L, as of November 2026): its boot ROM claims to be a PC BIOS. For one that
+ * is newer there is `firmware: raspberry-pi`.
+ */
+const RASPBERRY_PI = ['b8:27:eb', 'dc:a6:32', 'e4:5f:01', '28:cd:c1', 'd8:3a:dd', '2c:cf:67', '88:a2:9e'];
 
 /** iPXE's feature codes inside option 175. */
 const FEATURE_HTTP = 0x13;
@@ -47,14 +53,17 @@ const FEATURE_HTTP = 0x13;
 const latin1 = (bytes: Uint8Array | undefined) =>
   bytes ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1') : '';
 
-/** The first architecture that means something, of option 93 and then of the vendor class's digits. */
-function readArch(packet: Packet, vendorClass: string): number | undefined {
+/** The first architecture that means something, of option 93 and then of the vendor class's digits, and whose it is. */
+function readArch(packet: Packet, vendorClass: string): { readonly arch: number; readonly by: string } | undefined {
   const listed = packet.options.get(Option.ARCH) ?? new Uint8Array();
   const codes: number[] = [];
   for (let at = 0; at + 1 < listed.length; at += 2) codes.push(((listed[at] ?? 0) << 8) | (listed[at + 1] ?? 0));
   const digits = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass)?.[1];
+  const own = codes.length;
   if (digits !== undefined) codes.push(Number(digits));
-  return codes.find((code) => code === RPIBOOT || clientArch(code) !== undefined);
+  const found = codes.findIndex((code) => code === RPIBOOT || clientArch(code) !== undefined);
+  const arch = codes[found];
+  return arch === undefined ? undefined : { arch, by: `${arch} in ${found < own ? 'option 93' : 'option 60'}` };
 }
 
 function archText({ options }: Packet): string {
@@ -62,11 +71,24 @@ function archText({ options }: Packet): string {
   return listed ? `option 93 is ${Buffer.from(listed.subarray(0, 8)).toString('hex')}` : 'no option 93';
 }
 
-function isRaspberryPi(packet: Packet, macs: readonly Mac[], arch: number): boolean {
-  if (arch === RPIBOOT) return true;
-  if (arch !== 0) return false;
+/**
+ * Whether a machine identifier is a serial number four times, as a Raspberry Pi sends it unless its DHCP_OPTION97 says
+ * otherwise. One octet throughout is what PCs without an identifier of their own have.
+ */
+function isSerialFourTimes(machine: Uint8Array | undefined): boolean {
+  if (machine?.length !== 17) return false;
+  const serial = latin1(machine.subarray(1, 5));
+  return latin1(machine.subarray(1)) === serial.repeat(4) && serial !== (serial[0] ?? '').repeat(4);
+}
+
+/** What says that it is a Raspberry Pi's boot ROM that asks, which is a guess where it claims to be a PC BIOS. */
+function raspberryPiBy(packet: Packet, macs: readonly Mac[], arch: number): string | undefined {
+  if (arch !== 0) return undefined;
   const machine = packet.options.get(Option.MACHINE_ID);
-  return latin1(machine?.subarray(1, 4)) === 'RPi' || macs.some((mac) => RASPBERRY_PI.includes(mac.slice(0, 8)));
+  if (latin1(machine?.subarray(1, 4)) === 'RPi') return '"RPi" in option 97';
+  const prefix = macs.map((mac) => mac.slice(0, 8)).find((each) => RASPBERRY_PI.includes(each));
+  if (prefix !== undefined) return `the prefix ${prefix} of its address`;
+  return isSerialFourTimes(machine) ? 'one number four times in option 97' : undefined;
 }
 
 /** Whether the user class names iPXE: bare as iPXE sends it, or as a list of counted strings (RFC 3004 section 4). */
@@ -79,17 +101,30 @@ function isIpxeClass(userClass: Uint8Array | undefined): boolean {
 function readIpxe({ options }: Packet): { readonly http: boolean } | undefined {
   const encapsulated = options.get(Option.IPXE);
   if (!encapsulated) return isIpxeClass(options.get(Option.USER_CLASS)) ? { http: true } : undefined;
-  const features = decodeOptions(encapsulated);
-  if ('malformed' in features || features.size === 0) return { http: true };
+  const { options: features, malformed } = decodeOptions(encapsulated);
+  if (malformed !== undefined || features.size === 0) return { http: true };
   return { http: (features.get(FEATURE_HTTP)?.[0] ?? 0) !== 0 };
 }
 
-function readClient(packet: Packet, macs: readonly Mac[], vendorClass: VendorClass, arch: number): Client {
+function readClient(
+  packet: Packet,
+  macs: readonly Mac[],
+  vendorClass: VendorClass,
+  { arch, by }: { readonly arch: number; readonly by: string },
+): Pick<PxeRequest, 'arch' | 'client' | 'by'> {
   const firmware = clientArch(arch)?.firmware;
   const ipxe = readIpxe(packet);
-  if (ipxe && firmware !== undefined) return { kind: 'ipxe', firmware, http: ipxe.http };
-  if (firmware === undefined || isRaspberryPi(packet, macs, arch)) return { kind: 'raspberry-pi' };
-  return { kind: vendorClass === 'HTTPClient' ? 'http' : 'pxe', firmware };
+  if (ipxe && firmware !== undefined) return { arch, client: { kind: 'ipxe', firmware, http: ipxe.http }, by };
+  const pi = raspberryPiBy(packet, macs, arch);
+  if (firmware === undefined || pi !== undefined) return { arch, client: { kind: 'raspberry-pi' }, by: pi ?? by };
+  return { arch, client: { kind: vendorClass === 'HTTPClient' ? 'http' : 'pxe', firmware }, by };
+}
+
+/** The request of a machine whose firmware the configuration names: its boot ROM is no PC's, whatever it claims. */
+export function withFirmware(request: PxeRequest, { firmware }: BootSettings): PxeRequest {
+  const { client } = request;
+  if (firmware === undefined || client.kind !== 'pxe' || client.firmware !== 'bios') return request;
+  return { ...request, client: { kind: firmware.value }, by: firmware.from };
 }
 
 /** A GUID's first three fields are little-endian (RFC 4578 section 2.3); iPXE and SMBIOS print them in order. */
@@ -116,15 +151,24 @@ function readVendorClass(packet: Packet): { readonly text: string; readonly name
 function readBootItem(packet: Packet, port: ServerPort): { readonly bootItem?: Uint8Array } | Silence {
   const vendor = port === 4011 ? packet.options.get(Option.VENDOR) : undefined;
   if (!vendor) return {};
-  const options = decodeOptions(vendor);
-  if ('malformed' in options) return silence('malformed', `option 43: ${options.malformed}`);
+  const { options, malformed } = decodeOptions(vendor);
+  if (malformed !== undefined) return silence('malformed', `option 43: ${malformed}`);
   const bootItem = options.get(PxeOption.BOOT_ITEM);
   if (!bootItem) return {};
   return bootItem.length === 4 ? { bootItem } : silence('malformed', 'option 43.71 is not of 4 octets');
 }
 
-/** Finds out who asks, or that the packet is for somebody else. */
+/**
+ * Finds out who asks, or that the packet is for somebody else. Of options that do not add up counts what is sound, and
+ * where that is not enough they are the reason for the silence.
+ */
 export function readPxeRequest(packet: Packet, port: ServerPort): PxeRequest | Silence {
+  const read = readSound(packet, port);
+  const missing = 'silent' in read && ['message-type', 'vendor-class', 'architecture'].includes(read.reason);
+  return missing && packet.malformed !== undefined ? silence('malformed', packet.malformed) : read;
+}
+
+function readSound(packet: Packet, port: ServerPort): PxeRequest | Silence {
   if (packet.op !== Op.REQUEST) return silence('not-a-request', `op ${packet.op}`);
   const macs = hardwareAddresses(packet);
   if (!macs) return silence('hardware', `type ${packet.htype}, length ${packet.hlen}`);
@@ -142,8 +186,7 @@ export function readPxeRequest(packet: Packet, port: ServerPort): PxeRequest | S
     packet,
     macs,
     vendorClass: vendorClass.name,
-    arch,
-    client: readClient(packet, macs, vendorClass.name, arch),
+    ...readClient(packet, macs, vendorClass.name, arch),
     ...(uuid === undefined ? {} : { uuid }),
     ...item,
   };

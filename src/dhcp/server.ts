@@ -1,45 +1,21 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { boundedRecord } from '../model/bounded-record.ts';
-import type { Config } from '../model/config.ts';
-import { descriptorOf, type SendNow } from '../model/descriptor.ts';
-import type { RecordEvent } from '../model/event.ts';
+import { descriptorOf } from '../model/descriptor.ts';
+import { SourceBudget } from '../model/source-budget.ts';
 import { answer, type Outcome } from './answer.ts';
 import { Attempts } from './attempts.ts';
-import { bindFailure, PORT_67_TAKEN } from './bind-failure.ts';
-import type { DhcpIdentity } from './decide.ts';
+import { bindFailure, PORT_67_HELD, PORT_67_TAKEN } from './bind-failure.ts';
+import type { DhcpDeps, DhcpServer } from './deps.ts';
 import { missingOnce } from './missing.ts';
 import type { Datagram } from './reply.ts';
 import type { ServerPort } from './request.ts';
-
-/** What the DHCP server needs from outside. */
-export interface DhcpDeps {
-  /** The IPv4 address to listen on and to send from. */
-  readonly address: string;
-  /** The configuration in force; asked once per packet. */
-  readonly config: () => Config;
-  /** Who the server is by now; its address is `address`. Asked once per packet. */
-  readonly identity: () => DhcpIdentity;
-  readonly record: RecordEvent;
-  /** Where there is a way beyond the system's limit: enlarges the receive buffer of a socket, by its descriptor. */
-  readonly growReceiveBuffer?: ((socket: number, bytes: number) => void) | undefined;
-  /** A quicker way to send, where there is one. */
-  readonly sendNow?: SendNow | undefined;
-  /** Milliseconds of a clock that never goes back. */
-  readonly now: () => number;
-}
-
-/** A proxyDHCP server at work. */
-export interface DhcpServer {
-  /** `ADDRESS:PORT` of each port that is served; 67 is missing where another DHCP server keeps it to itself. */
-  readonly listening: readonly string[];
-  /** Closes all sockets. */
-  stop(): Promise<void>;
-}
 
 /** Replies that wait for the kernel at a time; more are dropped, as a full network would do. */
 const MAX_SENDING = 256;
 /** Where a burst of requests waits while the event loop is busy: some ten thousand. The system may allow less. */
 const RECEIVE_BUFFER = 1 << 24;
+/** What one machine may ask for: firmware asks some five times for each try. */
+const PER_MACHINE = { burst: 32, perSecond: 8 };
 /** Milliseconds between two looks for another DHCP server on this host. */
 const LOOK_AGAIN_AFTER = 1000;
 /** An address of this host that no DHCP server serves; who holds its port 67 holds that of every address. */
@@ -83,15 +59,16 @@ async function hasNeighbour(): Promise<boolean> {
 
 /**
  * The sockets of port 67. Node tells neither the interface nor the destination of a packet, hence two:
- * - `broadcasts`, bound to 255.255.255.255, gets what clients broadcast; a DHCP server of this host gets its copy too.
- * - `unicasts`, bound to the address, gets what relays send. It also sends, as only a socket with the address of an
- *   interface broadcasts there, whatever the routes are.
+ * - `broadcasts`, bound to 255.255.255.255 and to the interface, gets what clients broadcast there; a DHCP server of
+ *   this host gets its copy too.
+ * - `unicasts`, bound to the address, gets what relays send, whichever way they come. It also sends, as only a socket
+ *   with the address of an interface broadcasts there, whatever the routes are.
  *
  * Beside a DHCP server of this host `unicasts` would be handed the lease renewals that are meant for that server. So
  * there it is connected to the broadcast address: it still sends, and receives nothing.
  */
 class Port67 {
-  readonly broadcasts: Socket;
+  broadcasts: Socket;
   readonly unicasts: Socket;
   private yielding = false;
   private connected = false;
@@ -128,6 +105,13 @@ class Port67 {
     return true;
   }
 
+  /** Opens the socket for broadcasts anew, bound to no interface yet. */
+  async reopenBroadcasts(): Promise<void> {
+    const before = this.broadcasts;
+    this.broadcasts = await bind(EVERYBODY, 67, true);
+    await close(before);
+  }
+
   /** The socket that sends to an address. */
   senderTo(address: string): Socket {
     return this.connected && address !== EVERYBODY ? this.broadcasts : this.unicasts;
@@ -154,6 +138,12 @@ async function openPort67(address: string): Promise<Port67 | undefined> {
   }
 }
 
+/** Has a socket receive nothing but what comes in on an interface. Returns whether that is so. */
+function hearOnly(socket: Socket, { device, bindToDevice }: Pick<DhcpDeps, 'device' | 'bindToDevice'>): boolean {
+  const descriptor = descriptorOf(socket);
+  return device === undefined || (descriptor !== undefined && bindToDevice?.(descriptor, device) === true);
+}
+
 /** Whether a packet came by way of a relay: octets 24 to 27 are `giaddr`. */
 const isRelayed = (bytes: Uint8Array) => bytes.subarray(24, 28).some((octet) => octet !== 0);
 
@@ -165,6 +155,10 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
   const attempts = new Attempts();
   const record = boundedRecord(rest.record, now);
   const noteMissing = missingOnce(record);
+  const budget = new SourceBudget(PER_MACHINE, (source) => {
+    const message = `${source} asks too often: most of its requests are dropped`;
+    record({ event: 'dhcp.limited', level: 'warn', message, mac: source });
+  });
   const bootServer = await bind(address, 4011, false).catch((cause) => {
     throw bindFailure(cause, address, 4011);
   });
@@ -205,11 +199,13 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     record(event);
   };
 
-  const serve = (socket: Socket, port: ServerPort) => {
+  /** Answers what arrives at a socket, or of it what is `wanted`. */
+  const serve = (socket: Socket, port: ServerPort, wanted: (bytes: Uint8Array) => boolean = () => true) => {
     socket.on('error', (error) => fail(`port ${port}`, error));
     socket.on('message', (bytes, sender) => {
+      if (!wanted(bytes)) return;
       try {
-        carryOut(answer(bytes, port, sender, { config: config(), identity: identity(), attempts, now: now() }));
+        carryOut(answer(bytes, port, sender, { config: config(), identity: identity(), attempts, budget, now: now() }));
       } catch (error) {
         fail('a packet could not be handled', error);
       }
@@ -225,21 +221,47 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     rest.growReceiveBuffer?.(descriptor, RECEIVE_BUFFER);
   };
 
-  const yieldToNeighbour = async () => {
+  /** Returns whether there is a neighbour now that there was not before. */
+  const yieldToNeighbour = async (): Promise<boolean> => {
     try {
-      if (!(await port67?.yieldToNeighbour())) return;
+      if (!(await port67?.yieldToNeighbour())) return false;
       const message = 'another DHCP server runs on this host: packets that relays send here are left to it';
       record({ event: 'dhcp.shared', level: 'info', message });
+      return true;
     } catch (error) {
       fail('cannot leave unicasts to the other DHCP server of this host', error);
+      return false;
     }
   };
 
+  const hearBroadcasts = (port67: Port67) => {
+    if (!hearOnly(port67.broadcasts, rest)) {
+      const message =
+        `broadcasts of every interface are heard, not of ${rest.device} alone, and answered on ${rest.device}: ` +
+        (rest.bindToDevice ? 'the system refuses to bind a socket to it' : 'that needs the package koffi, on Linux');
+      record({ event: 'dhcp.every-interface', level: 'warn', message });
+    }
+    serve(port67.broadcasts, 67);
+  };
+
+  const renew = async (port67: Port67) => {
+    descriptors.delete(port67.broadcasts);
+    try {
+      await port67.reopenBroadcasts();
+      hearBroadcasts(port67);
+    } catch (error) {
+      fail(`cannot hear ${rest.device}, which was made anew`, error);
+    }
+  };
+  const unwatch =
+    port67 && rest.device !== undefined ? rest.watchDevice?.(rest.device, () => void renew(port67)) : undefined;
+
   serve(bootServer, 4011);
   if (port67) {
-    await yieldToNeighbour();
-    serve(port67.broadcasts, 67);
-    serve(port67.unicasts, 67);
+    const shared = await yieldToNeighbour();
+    if (!shared) record({ event: 'dhcp.port', level: 'info', message: PORT_67_HELD });
+    hearBroadcasts(port67);
+    serve(port67.unicasts, 67, isRelayed);
     // A client that renews its lease here takes this host for its DHCP server: one must have been started since.
     port67.unicasts.on('message', (bytes) => {
       if (isRelayed(bytes) || now() - lookedAt < LOOK_AGAIN_AFTER) return;
@@ -253,6 +275,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
   return {
     listening: [...(port67 ? [`${address}:67`] : []), `${address}:4011`],
     async stop() {
+      unwatch?.();
       descriptors.clear();
       await Promise.all([close(bootServer), port67?.close()]);
     },

@@ -4,7 +4,7 @@ export type SilenceReason =
   | 'too-short'
   /** Without the DHCP magic cookie: plain BOOTP, or no DHCP at all. */
   | 'no-cookie'
-  /** Options that do not add up. */
+  /** Options that do not add up, so that what is needed is missing. */
   | 'malformed'
   /** A reply, or neither request nor reply. */
   | 'not-a-request'
@@ -22,6 +22,8 @@ export type SilenceReason =
   | 'other-server'
   /** Wants boot integrity services (PXE 2.1 section 2.4.4, layer bit 15), which nobody has. */
   | 'bis'
+  /** This machine asks more often than any firmware does. */
+  | 'too-often'
   /** The configuration leaves this machine alone. */
   | 'ignored'
   /** Its firmware needs TFTP, which is off. */

@@ -27,6 +27,11 @@ export interface Kernel {
   limitUnsent(socket: number, bytes: number): void;
   /** Gives a socket a receive buffer beyond what the system allows all: SO_RCVBUFFORCE, for CAP_NET_ADMIN alone. */
   growReceiveBuffer(socket: number, bytes: number): void;
+  /**
+   * Has a socket receive nothing but what comes in on an interface: SO_BINDTODEVICE of socket(7), which needs
+   * CAP_NET_RAW before Linux 5.7. False where the system refuses.
+   */
+  bindToDevice(socket: number, device: string): boolean;
   /** Sends a datagram without waiting: sendto(2). */
   readonly sendNow: SendNow;
   readonly cutDatagrams: CutDatagrams;
@@ -58,6 +63,7 @@ export function failure(negative: number): Error {
 
 const SIOCOUTQ = 0x5411;
 const SOL_SOCKET = 1;
+const SO_BINDTODEVICE = 25;
 const SO_RCVBUFFORCE = 33;
 const AF_INET = 2;
 const IPPROTO_TCP = 6;
@@ -139,6 +145,10 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
       growReceiveBuffer: (socket, bytes) => {
         value[0] = bytes;
         setOption(socket, SOL_SOCKET, SO_RCVBUFFORCE, value, value.byteLength);
+      },
+      bindToDevice: (socket, device) => {
+        const name = Buffer.from(device);
+        return setOption(socket, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) === 0;
       },
       sendNow: (socket, bytes, address, port) => {
         writeAddress(to, address, port);

@@ -7,8 +7,8 @@ import type { MessageClasses } from './messages.ts';
 export interface HttpOptions {
   /** TCP port; 0 for any that is free. */
   readonly port: number;
-  /** The address to listen on; all of IPv4 unless given. */
-  readonly host?: string;
+  /** The IPv4 address to listen on; 0.0.0.0 for all. */
+  readonly host: string;
   readonly app: { readonly listener: RequestListener; readonly classes?: MessageClasses };
   /** A connection on which nothing moves for this long is closed, milliseconds. */
   readonly stallMs?: number;
@@ -43,7 +43,7 @@ const PIPELINE = 64;
  * @throws an error with `code`, whose message names the port and the remedy, if it cannot listen
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { port, host = '0.0.0.0', app, stallMs = STALL, maxConnections = CONNECTIONS } = options;
+  const { port, host, app, stallMs = STALL, maxConnections = CONNECTIONS } = options;
   const server = createServer(
     {
       maxHeaderSize: HEAD_SIZE,

@@ -3,6 +3,8 @@ import type { NotOpened } from '../model/open-file.ts';
 
 /** What a worker is started with. */
 export interface WorkerSettings {
+  /** The address to listen on. */
+  readonly host: string;
   readonly port: number;
   readonly sendfile: boolean;
   /** Bytes. */

@@ -167,6 +167,7 @@ export function createScripts(sources: () => ScriptSources): Scripts {
         on_failure: settings.onFailure,
         ipxe: settings.ipxe,
         discovery: settings.discovery,
+        ...(settings.firmware && { firmware: settings.firmware }),
         ...('plan' in planned
           ? {
               ...(planned.build && { build: planned.build.id }),

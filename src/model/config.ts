@@ -20,6 +20,8 @@ export interface ServerSettings {
   readonly registry: boolean;
   readonly interface: string | undefined;
   readonly address: string | undefined;
+  /** Whether HTTP, TFTP and NBD listen on the served address alone, or on all addresses. */
+  readonly listen: 'served' | 'any';
   readonly http: HttpSettings | false;
   readonly tftp: { readonly port: number } | false;
   readonly nbd: { readonly port: number } | false;

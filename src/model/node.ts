@@ -21,6 +21,9 @@ export interface OnFailure {
 /** How UEFI PXE firmware is told its boot file: by the boot server on port 4011, or in the OFFER itself. */
 export type Discovery = 'binl' | 'bypass';
 
+/** What its firmware is, where the machine itself does not say so. */
+export type NamedFirmware = 'raspberry-pi';
+
 /** `boot` an image, hand over to the `local` disk, or `ignore` the machine altogether. */
 export type Action = 'boot' | 'local' | 'ignore';
 
@@ -37,6 +40,7 @@ export interface BootSettings {
   readonly onFailure: Sourced<OnFailure>;
   readonly ipxe: Sourced<EfiBinary>;
   readonly discovery: Sourced<Discovery>;
+  readonly firmware?: Sourced<NamedFirmware>;
 }
 
 /** A machine that the configuration names. */

@@ -2,6 +2,8 @@
 export interface ServerIdentity {
   /** IPv4 address, dotted. */
   readonly address: string;
+  /** The network interface that is served: it has the address. Absent where this machine does not have it. */
+  readonly interface?: string | undefined;
   /** The TCP port of HTTP. */
   readonly httpPort: number;
   /** The TCP port of NBD, where it is not the protocol's own. */

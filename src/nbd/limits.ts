@@ -1,5 +1,9 @@
+import type { BudgetLimits } from '../model/source-budget.ts';
+
 /** What clients may take. */
 export interface NbdLimits {
+  /** Exports that one address may have opened, by whatever option: each is a look at files. */
+  readonly opening: BudgetLimits;
   /** Connections at the same time. */
   readonly connections: number;
   /** Of these, connections from one address: one machine cannot keep the others out. */
@@ -17,6 +21,7 @@ export interface NbdLimits {
 }
 
 export const DEFAULT_LIMITS: NbdLimits = {
+  opening: { burst: 64, perSecond: 16 },
   connections: 4096,
   perAddress: 16,
   options: 32,

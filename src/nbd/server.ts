@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { boundedRecord } from '../model/bounded-record.ts';
 import type { RecordEvent } from '../model/event.ts';
+import { SourceBudget } from '../model/source-budget.ts';
 import type { Exports } from './export.ts';
 import { DEFAULT_LIMITS, type NbdLimits } from './limits.ts';
 import { Ended, negotiate, transmit } from './serve.ts';
@@ -49,6 +50,10 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdDeps
   const record = boundedRecord(rest.record, now);
   const open = new Map<Socket, string>();
   const attending = new Set<Promise<void>>();
+  const budget = new SourceBudget(limits.opening, (peer) => {
+    const message = `${peer} opens exports too often: its connections are closed`;
+    record({ event: 'nbd.limited', level: 'warn', message, peer });
+  });
 
   /** Why there is no place for one more client from there. */
   const full = (peer: string): string | undefined => {
@@ -62,8 +67,15 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdDeps
     const slow = setTimeout(() => socket.destroy(new Ended('the negotiation took too long')), limits.negotiationMs);
     let bytes = 0;
     const about = () => ({ peer, bytes });
+    const own: Exports = {
+      names: exports.names,
+      open: async (name) => {
+        if (!budget.take(peer, now())) throw new Ended('exports are opened too often from this address');
+        return await exports.open(name);
+      },
+    };
     try {
-      const chosen = await negotiate(wire, exports, limits);
+      const chosen = await negotiate(wire, own, limits);
       clearTimeout(slow);
       if (!chosen) return;
       const { name, source } = chosen;

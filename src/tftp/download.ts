@@ -1,6 +1,6 @@
 import type { RecordEvent } from '../model/event.ts';
 import { endEvent, missingEvent, type Subject, unreadableEvent } from './events.ts';
-import type { TftpFile } from './file.ts';
+import type { SentFile, TftpFile } from './file.ts';
 import type { TftpLimits } from './limits.ts';
 import { asNetascii } from './netascii.ts';
 import { negotiate } from './options.ts';
@@ -38,6 +38,10 @@ export interface DownloadDeps {
   readonly record: RecordEvent;
   readonly now: () => number;
   readonly limits: TftpLimits;
+  /** Whether an address that has no part in the transfer may be sent an ERROR. */
+  readonly mayRefuse: (address: string) => boolean;
+  /** The client has answered from where it asked: its address is not forged. */
+  readonly proven: () => void;
   /** The transfer has ended; its port stays open a little longer. */
   readonly over: () => void;
   /** The port is closed too. */
@@ -67,6 +71,7 @@ export function startDownload(
   let session: Session | undefined;
   let state: 'opening' | 'running' | 'over' | 'closed' = 'opening';
   let dally: NodeJS.Timeout | undefined;
+  let proven = false;
 
   const closeFile = (): void => {
     opening.file?.close().catch((error) => record(unreadableEvent(about, error)));
@@ -84,8 +89,10 @@ export function startDownload(
 
   const receive = (datagram: Uint8Array, from: Peer): void => {
     if (from.port === peer.port && from.address === peer.address) {
+      if (!proven) deps.proven();
+      proven = true;
       session?.receive(datagram);
-    } else if (decodePacket(datagram).kind !== 'error') {
+    } else if (decodePacket(datagram).kind !== 'error' && deps.mayRefuse(from.address)) {
       // RFC 1350 section 4: whoever else sends here is told so, and the transfer goes on.
       const code = ERROR.unknownTransferId;
       opening.port?.send(encodePacket({ kind: 'error', code, message: 'Unknown transfer ID' }), from);
@@ -93,7 +100,7 @@ export function startDownload(
   };
 
   /** Opens what is asked for; undefined where the client has been answered already. */
-  const prepare = async (): Promise<{ file: TftpFile; port: Port } | undefined> => {
+  const prepare = async (): Promise<{ file: SentFile; port: Port } | undefined> => {
     const opened = await open(name, peer);
     if (typeof opened === 'string') {
       if (state === 'closed') return undefined;
@@ -104,7 +111,7 @@ export function startDownload(
     }
     opening.file = opened;
     const netascii = request.mode.toLowerCase() === 'netascii';
-    const file = netascii ? await asNetascii(opened) : opened;
+    const file = netascii ? asNetascii(opened) : opened;
     const port = await bindPort(receive, () => session?.unsent());
     opening.port = port;
     return { file, port };
@@ -131,7 +138,7 @@ export function startDownload(
         state = 'over';
         closeFile();
         const seconds = Math.round(now() - started) / 1000;
-        const figures = { bytes: file.size, seconds, retransmits: session?.retransmits() ?? 0 };
+        const figures = { bytes: session?.size(), seconds, retransmits: session?.retransmits() ?? 0 };
         record(endEvent(about, outcome, figures, negotiated));
         // The client may repeat its last ACK: a port closed at once would answer that with an ICMP error.
         dally = setTimeout(close, limits.dally);

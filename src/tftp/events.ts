@@ -35,6 +35,12 @@ export function missingEvent({ client, file }: Subject, reason: string): BootEve
   };
 }
 
+/** An address asks for more than it may; what it asks for beyond that is dropped. */
+export function limitedEvent(address: string): BootEvent {
+  const message = `${address} asks too often and never answers: most of its requests are dropped`;
+  return { event: 'tftp.limited', level: 'warn', message, from: address };
+}
+
 /** A request that is answered with an ERROR whatever files there are. */
 export function refusedEvent({ client, file }: Subject, reason: string): BootEvent {
   return {
@@ -62,8 +68,8 @@ export function unreadableEvent({ client, file }: Subject, error: unknown): Boot
 
 /** What a transfer took. */
 export interface Figures {
-  /** The file's size. */
-  readonly bytes: number;
+  /** The file's size; undefined where its end was never reached. */
+  readonly bytes: number | undefined;
   readonly seconds: number;
   /** Blocks sent more than once. */
   readonly retransmits: number;

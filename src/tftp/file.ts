@@ -10,6 +10,12 @@ export interface TftpFile {
   close(): Promise<void>;
 }
 
+/** A file in the form in which it is sent. Where only the end tells its size, `read` gives fewer octets there. */
+export interface SentFile extends Omit<TftpFile, 'size'> {
+  /** Octets; undefined where only the end tells. */
+  readonly size: number | undefined;
+}
+
 /** The file seemed whole when it was opened and ends too early now. */
 export class FileShrunk extends Error {
   readonly code = 'FILE_SHRUNK';
@@ -20,7 +26,9 @@ const CHUNK = 64 * 1024;
 
 /** The blocks of a file, read ahead in chunks. */
 export interface Blocks {
-  /** A block (from 1), or undefined while its chunk is still to be read: then {@link load} it. */
+  /** The file's octets; undefined until its end has been read, where only that tells. */
+  size(): number | undefined;
+  /** A block (from 1), or undefined while its chunk is still to be read, then {@link load} it, and behind the last. */
   get(block: number): Uint8Array | undefined;
   /** Resolves when {@link get} has the block. */
   load(block: number): Promise<void>;
@@ -29,20 +37,24 @@ export interface Blocks {
 }
 
 /** Cuts a file into blocks. Beside the blocks not yet released, the next chunk is read in advance. */
-export function readBlocks(file: TftpFile, blksize: number): Blocks {
+export function readBlocks(file: SentFile, blksize: number): Blocks {
   const perChunk = Math.max(1, Math.floor(CHUNK / blksize));
   const chunkSize = perChunk * blksize;
   const chunks = new Map<number, Uint8Array>();
   const loading = new Map<number, Promise<void>>();
   let lowest = 0;
+  let { size } = file;
 
   const keep = (index: number, length: number, bytes: Uint8Array): void => {
     loading.delete(index);
-    if (bytes.length !== length) throw new FileShrunk(`${bytes.length} octets instead of ${length} at chunk ${index}`);
+    if (bytes.length !== length) {
+      if (size !== undefined) throw new FileShrunk(`${bytes.length} octets instead of ${length} at chunk ${index}`);
+      size = index * chunkSize + bytes.length;
+    }
     if (index >= lowest) chunks.set(index, bytes);
   };
   const fetch = (index: number): Promise<void> | undefined => {
-    const length = Math.min(chunkSize, file.size - index * chunkSize);
+    const length = Math.min(chunkSize, (size ?? Number.POSITIVE_INFINITY) - index * chunkSize);
     if (length <= 0) chunks.set(index, new Uint8Array(0));
     if (chunks.has(index)) return undefined;
     const under = loading.get(index);
@@ -65,12 +77,14 @@ export function readBlocks(file: TftpFile, blksize: number): Blocks {
   };
 
   return {
+    size: () => size,
     get(block) {
       const index = Math.floor((block - 1) / perChunk);
       const chunk = chunks.get(index);
       if (!chunk) return undefined;
       const start = (block - 1 - index * perChunk) * blksize;
-      if (start === 0 && (index + 1) * chunkSize < file.size) void readAhead(index + 1);
+      if (size !== undefined && (block - 1) * blksize > size) return undefined;
+      if (start === 0 && (size === undefined || (index + 1) * chunkSize < size)) void readAhead(index + 1);
       return chunk.subarray(start, start + blksize);
     },
     async load(block) {

@@ -1,5 +1,12 @@
+import type { BudgetLimits } from '../model/source-budget.ts';
+
 /** What the server grants and bears. */
 export interface TftpLimits {
+  /**
+   * Requests of one address that it has not answered from: their addresses may be forged, and what is sent there floods
+   * somebody else. Of 27 octets, each leads to at most two copies of 516.
+   */
+  readonly unproven: BudgetLimits;
   /** The largest block granted. 1468 octets fill an Ethernet frame of 1500 without being fragmented. */
   readonly blksize: number;
   /** The largest window granted, in blocks. */
@@ -16,6 +23,7 @@ export interface TftpLimits {
 
 /** The limits in force unless others are given. */
 export const DEFAULT_LIMITS: TftpLimits = {
+  unproven: { burst: 128, perSecond: 16 },
   blksize: 1468,
   windowsize: 64,
   transfers: 2048,

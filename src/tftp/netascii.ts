@@ -1,8 +1,9 @@
-import { FileShrunk, type TftpFile } from './file.ts';
+import { FileShrunk, type SentFile, type TftpFile } from './file.ts';
 
 const CR = 13;
 const LF = 10;
-const STEP = 64 * 1024;
+/** Octets of the file that are converted at a time: some tenth of a millisecond. */
+const STEP = 32 * 1024;
 
 /** How many octets of a text take two in netascii. */
 function doubled(text: Uint8Array): number {
@@ -24,45 +25,32 @@ export function toNetascii(text: Uint8Array): Uint8Array {
 }
 
 /**
- * A file as mode netascii sends it, which is what tftp-hpa's client asks for unless told otherwise. The file is read
- * once beforehand, so that its size, its number of blocks and where each begins are known.
+ * A file as mode netascii sends it, which is what tftp-hpa's client asks for unless told otherwise. It is converted while
+ * it is read, in order: to know its size beforehand would mean to read it whole for one packet, of whomever. So a client
+ * that asks for the size is not told it.
  */
-export async function asNetascii(file: TftpFile): Promise<TftpFile> {
-  /** Where each step of the file begins in netascii, and at last the whole size. */
-  const starts = [0];
-  const step = async (index: number): Promise<Uint8Array> => {
-    const length = Math.min(STEP, file.size - index * STEP);
-    const bytes = await file.read(index * STEP, length);
-    if (bytes.length !== length) throw new FileShrunk(`${bytes.length} octets instead of ${length} at step ${index}`);
-    return bytes;
-  };
-  let size = 0;
-  for (let index = 0; index * STEP < file.size; index++) {
-    const bytes = await step(index);
-    size += bytes.length + doubled(bytes);
-    starts.push(size);
-  }
-
-  /** The step that holds an offset of the netascii form. */
-  const find = (offset: number): number => {
-    let [low, high] = [0, starts.length - 1];
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((starts[middle] ?? size) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  };
+export function asNetascii(file: TftpFile): SentFile {
+  /** How much of the file is converted, and what of that has not been asked for yet. */
+  let converted = 0;
+  let rest: Uint8Array = new Uint8Array(0);
   return {
-    size,
-    async read(offset, length) {
-      const parts: Uint8Array[] = [];
-      const end = Math.min(size, offset + length);
-      for (let index = find(offset); (starts[index] ?? size) < end; index++) {
-        const start = starts[index] ?? size;
-        parts.push(toNetascii(await step(index)).subarray(Math.max(0, offset - start), end - start));
+    size: undefined,
+    async read(_offset, length) {
+      const parts = [rest];
+      let [have, at] = [rest.length, converted];
+      while (have < length && at < file.size) {
+        const wanted = Math.min(STEP, file.size - at);
+        const bytes = await file.read(at, wanted);
+        if (bytes.length !== wanted) throw new FileShrunk(`${bytes.length} octets instead of ${wanted} at ${at}`);
+        const part = toNetascii(bytes);
+        parts.push(part);
+        have += part.length;
+        at += wanted;
       }
-      return Buffer.concat(parts);
+      const all = Buffer.concat(parts);
+      // Only now: a read that fails is tried again.
+      [converted, rest] = [at, all.subarray(length)];
+      return all.subarray(0, length);
     },
     close: () => file.close(),
   };

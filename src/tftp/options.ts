@@ -29,9 +29,9 @@ function decimal(text: string, min: number, max: number): number | undefined {
  * Answers a read request's options (RFC 2347): blksize (RFC 2348), timeout and tsize (RFC 2349), windowsize (RFC 7440).
  * Never more than was asked: edk2 ends a transfer whose OACK names a larger value or an option that it did not ask for.
  * What is unknown or out of the RFC's range is left out; of an option given twice the first counts.
- * @param size the file's, in octets
+ * @param size the file's, in octets; undefined where it is not known
  */
-export function negotiate(asked: readonly Option[], size: number, limits: OptionLimits): Negotiated {
+export function negotiate(asked: readonly Option[], size: number | undefined, limits: OptionLimits): Negotiated {
   let blksize = 512;
   let windowsize = 1;
   let timeout: number | undefined;
@@ -54,7 +54,7 @@ export function negotiate(asked: readonly Option[], size: number, limits: Option
       if (value !== undefined) timeout = grant(value);
     } else if (key === 'tsize') {
       // curl takes a size of 0 for a broken OACK.
-      if (size > 0) grant(size);
+      if (size !== undefined && size > 0) grant(size);
     }
   }
   return { blksize, windowsize, timeout, oack: [...granted.values()] };

@@ -1,5 +1,6 @@
+import { SourceBudget } from '../model/source-budget.ts';
 import { type Download, type DownloadDeps, type Peer, startDownload } from './download.ts';
-import { refusedEvent, requestEvent, type Subject, subject } from './events.ts';
+import { limitedEvent, refusedEvent, requestEvent, type Subject, subject } from './events.ts';
 import { makeRoom } from './limits.ts';
 import { decodePacket, ERROR, type Request } from './packet.ts';
 import { normaliseName } from './path.ts';
@@ -18,8 +19,9 @@ export interface Requests {
 }
 
 /** Begins to answer requests; see {@link Requests}. */
-export function receiveRequests(deps: Omit<DownloadDeps, 'over' | 'closed'>): Requests {
-  const { refuse, record, limits } = deps;
+export function receiveRequests(deps: Omit<DownloadDeps, 'mayRefuse' | 'proven' | 'over' | 'closed'>): Requests {
+  const { refuse, record, limits, now } = deps;
+  const budget = new SourceBudget(limits.unproven, (address) => record(limitedEvent(address)));
   /** By the client's address and port, oldest first. */
   const downloads = new Map<string, Download & { readonly request: string }>();
   let underWay = 0;
@@ -43,6 +45,8 @@ export function receiveRequests(deps: Omit<DownloadDeps, 'over' | 'closed'>): Re
       loser.end('busy');
     }
     record(requestEvent(about));
+    const mayRefuse = (address: string): boolean => budget.take(address, now());
+    const proven = (): void => budget.giveBack(peer.address);
     let running = true;
     underWay += 1;
     const over = (): void => {
@@ -54,9 +58,12 @@ export function receiveRequests(deps: Omit<DownloadDeps, 'over' | 'closed'>): Re
       if (downloads.get(key) === entry) downloads.delete(key);
       over();
     };
-    const entry = Object.assign(startDownload(request, name, peer, about, { ...deps, over, closed }), {
-      request: text,
-    });
+    const entry = Object.assign(
+      startDownload(request, name, peer, about, { ...deps, mayRefuse, proven, over, closed }),
+      {
+        request: text,
+      },
+    );
     downloads.set(key, entry);
   };
 
@@ -85,7 +92,8 @@ export function receiveRequests(deps: Omit<DownloadDeps, 'over' | 'closed'>): Re
     receive(datagram, from) {
       // Only requests belong here. Whatever else comes is left unanswered, so that nobody can be made to echo.
       const packet = decodePacket(datagram);
-      if (packet.kind === 'read' || packet.kind === 'write') answer(packet, from);
+      if (packet.kind !== 'read' && packet.kind !== 'write') return;
+      if (budget.take(from.address, now())) answer(packet, from);
     },
     busy: () => underWay > 0,
     async drain(graceMs) {

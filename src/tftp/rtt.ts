@@ -74,6 +74,11 @@ export function patience(rtt: Rtt): number {
   return rtt.tries > QUICK_TRIES ? rtt.long : Math.min(rtt.long, rtt.rto * 2 ** rtt.tries);
 }
 
+/** The peer asks anew: it waits for an answer as it did at first. */
+export function asked(rtt: Rtt): Rtt {
+  return { ...rtt, tries: 0 };
+}
+
 /**
  * A timeout passed in vain.
  * @param waited its milliseconds

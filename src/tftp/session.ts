@@ -1,9 +1,9 @@
-import { type Blocks, readBlocks, type TftpFile } from './file.ts';
+import { type Blocks, readBlocks, type SentFile } from './file.ts';
 import type { TftpLimits } from './limits.ts';
 import type { Negotiated } from './options.ts';
 import { DATA_HEADER, decodePacket, ERROR, encodeBlocks, encodePacket } from './packet.ts';
-import { heard, patience, unheard, unmeasured } from './rtt.ts';
-import { type Input, newTransfer, type Output, step } from './transfer.ts';
+import { asked, heard, patience, unheard, unmeasured } from './rtt.ts';
+import { endAt, type Input, newTransfer, type Output, step } from './transfer.ts';
 
 /** Why the server itself ends a transfer. */
 export type AbortReason = 'busy' | 'stopped' | 'replaced';
@@ -21,7 +21,7 @@ export type Outcome =
 
 /** What a session needs. */
 export interface SessionDeps {
-  readonly file: TftpFile;
+  readonly file: SentFile;
   readonly negotiated: Negotiated;
   readonly limits: TftpLimits;
   /**
@@ -45,6 +45,8 @@ export interface Session {
   unsent(): void;
   /** Whether the client has acknowledged anything. */
   answered(): boolean;
+  /** The file's octets as far as known; see {@link Blocks.size}. */
+  size(): number | undefined;
   /** Blocks sent again so far. */
   retransmits(): number;
   /** Ends the session, with an ERROR to the client unless it has begun anew from the same port. */
@@ -117,11 +119,20 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
     }
     return payloads;
   };
+  /** What was read may have been the end. */
+  const findEnd = (): void => {
+    const size = blocks.size();
+    if (size === undefined || transfer.blocks !== Number.POSITIVE_INFINITY) return;
+    transfer = endAt(transfer, Math.floor(size / blksize) + 1);
+    last = Math.min(last, transfer.blocks);
+  };
   /** Sends what is due as far as it has been read. */
   const pump = (): void => {
     if (over) return;
     while (next <= last) {
       const payloads = ready();
+      findEnd();
+      if (next > last) break;
       if (payloads.length === 0) {
         load(next);
         return;
@@ -179,7 +190,10 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
     }
     rtt = unheard(rtt, allowed());
     const limit = transfer.answered ? limits.silence : Math.min(UNANSWERED_SILENCE, limits.silence);
-    advance({ kind: rtt.silence >= limit ? 'gone' : 'timeout' });
+    if (rtt.silence >= limit) advance({ kind: 'gone' });
+    else advance({ kind: oackUnsent ? 'again' : 'timeout' });
+    // Nothing was sent where that would be too many copies: the client may yet answer one.
+    if (timer === undefined && !over && !loading) arm();
   };
 
   const perform = (output: Output, detail: string): void => {
@@ -224,7 +238,8 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
     },
     repeat() {
       if (over || transfer.answered) return false;
-      advance({ kind: 'timeout' });
+      rtt = asked(rtt);
+      advance({ kind: 'again' });
       return true;
     },
     unsent() {
@@ -233,6 +248,7 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
       setTimer();
     },
     answered: () => transfer.answered,
+    size: blocks.size,
     retransmits: () => retransmits,
     abort: (reason) => fail(reason, '', ABORT_MESSAGES[reason]),
   };

@@ -5,7 +5,10 @@
 export interface Transfer {
   /** `oack`: the OACK waits for its ACK 0. `over`: nothing is sent any more. */
   readonly phase: 'oack' | 'data' | 'over';
-  /** How many DATA packets the file takes, the last of them shorter than a block, possibly empty. */
+  /**
+   * How many DATA packets the file takes, the last of them shorter than a block, possibly empty; infinite until that is
+   * known.
+   */
   readonly blocks: number;
   readonly windowsize: number;
   /** All blocks up to this one are acknowledged. */
@@ -20,6 +23,8 @@ export interface Transfer {
   readonly repeated: number;
   /** Whether the client has acknowledged anything: before, its address may be forged. */
   readonly answered: boolean;
+  /** How many copies of the first answer were sent since the client asked last. */
+  readonly copies: number;
 }
 
 /** What happens to a transfer. */
@@ -28,6 +33,8 @@ export type Input =
   /** `block` as on the wire. */
   | { readonly kind: 'ack'; readonly block: number }
   | { readonly kind: 'error'; readonly code: number }
+  /** The client repeats its request, or the first answer did not leave. */
+  | { readonly kind: 'again' }
   /** The retransmission timer ran out. */
   | { readonly kind: 'timeout' }
   /** It ran out for the last time. */
@@ -52,13 +59,25 @@ export type Output =
 const NOTHING: readonly Output[] = [];
 
 /**
+ * Copies of the first answer: an address that never asked is sent no more. A client that misses both repeats its request.
+ * curl does not where it is its own ACK of the OACK that is lost, both times.
+ */
+const MOST_COPIES = 2;
+
+/**
  * A transfer that has not begun.
- * @param size the file's octets
+ * @param size the file's octets; undefined where only the end tells: see {@link endAt}
  * @param oack whether options were granted
  */
-export function newTransfer(size: number, blksize: number, windowsize: number, oack: boolean): Transfer {
-  const blocks = Math.floor(size / blksize) + 1;
-  return { phase: oack ? 'oack' : 'data', blocks, windowsize, acked: 0, sent: 0, repeated: -1, answered: false };
+export function newTransfer(size: number | undefined, blksize: number, windowsize: number, oack: boolean): Transfer {
+  const blocks = size === undefined ? Number.POSITIVE_INFINITY : Math.floor(size / blksize) + 1;
+  const phase = oack ? 'oack' : 'data';
+  return { phase, blocks, windowsize, acked: 0, sent: 0, repeated: -1, answered: false, copies: 0 };
+}
+
+/** The transfer of a file whose end has been found: none of the blocks behind it have left. */
+export function endAt(transfer: Transfer, blocks: number): Transfer {
+  return { ...transfer, blocks, sent: Math.min(transfer.sent, blocks) };
 }
 
 /**
@@ -76,6 +95,7 @@ function sendWindow(transfer: Transfer, acked: number): readonly [Transfer, Outp
     sent: to,
     repeated: sent > acked ? Math.max(sent, transfer.repeated) : transfer.repeated,
     answered: transfer.answered,
+    copies: transfer.copies,
   };
   return [next, { kind: 'send-data', from: acked + 1, to, again: sent - acked }];
 }
@@ -115,6 +135,14 @@ function onAck(transfer: Transfer, wireBlock: number): readonly [Transfer, reado
   return [next, [progress, send]];
 }
 
+/** Sends what is not acknowledged, of which so many copies have been sent then. */
+function sendAgain(transfer: Transfer, copies: number): readonly [Transfer, readonly Output[]] {
+  if (transfer.phase === 'oack')
+    return [{ ...transfer, copies, repeated: copies > 1 ? 0 : transfer.repeated }, [{ kind: 'send-oack' }]];
+  const [next, send] = sendWindow(transfer, transfer.acked);
+  return [{ ...next, copies }, [send]];
+}
+
 /**
  * Advances a transfer by one event (RFC 1350 with RFC 1123's correction, RFC 2347, RFC 7440). Pure: the caller owns the
  * clock, the socket and the file.
@@ -122,18 +150,17 @@ function onAck(transfer: Transfer, wireBlock: number): readonly [Transfer, reado
 export function step(transfer: Transfer, input: Input): readonly [Transfer, readonly Output[]] {
   if (transfer.phase === 'over') return [transfer, NOTHING];
   switch (input.kind) {
-    case 'start': {
-      if (transfer.phase === 'oack') return [transfer, [{ kind: 'send-oack' }]];
-      const [next, send] = sendWindow(transfer, transfer.acked);
-      return [next, [send]];
-    }
+    case 'start':
+      return sendAgain(transfer, 1);
     case 'ack':
       return onAck(transfer, input.block);
-    case 'timeout': {
-      if (transfer.phase === 'oack') return [{ ...transfer, repeated: 0 }, [{ kind: 'send-oack' }]];
-      const [next, send] = sendWindow(transfer, transfer.acked);
-      return [next, [send]];
+    case 'again': {
+      const [next, outputs] = sendAgain(transfer, 1);
+      return [{ ...next, repeated: Math.max(0, next.repeated) }, outputs];
     }
+    case 'timeout':
+      if (!transfer.answered && transfer.copies >= MOST_COPIES) return [transfer, NOTHING];
+      return sendAgain(transfer, transfer.copies + 1);
     case 'error': {
       // edk2 ends a size probe with ERROR 8, PXE ROMs with ERROR 0 "TFTP Aborted", both in answer to the OACK.
       const probe = transfer.phase === 'oack' && (input.code === 0 || input.code === 8);

@@ -96,8 +96,7 @@ export class BenchLab {
 
   /** Downloads, and what they cost the server. */
   async sink(from: From, server: Running, options: Omit<SinkOptions, 'address'>): Promise<SinkResult & Cost> {
-    const address = from === 'veth' ? SERVER : '127.0.0.1';
-    const sink = this.load(from, 'sink.ts', { ...options, address });
+    const sink = this.load(from, 'sink.ts', { ...options, address: SERVER });
     await sink.until(/begun/);
     const before = await cpuSeconds(server);
     const [, json = ''] = await sink.until(/(\{.*\})/);

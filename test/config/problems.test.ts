@@ -55,7 +55,7 @@ describe('unknown keys', () => {
     ],
     [
       'server:\n  Port: 1\n  tftp: { prot: 69 }',
-      '2:3: unknown key "Port" in server: expected one of interface, address, http, tftp, nbd, dhcp, ipxe, registry',
+      '2:3: unknown key "Port" in server: expected one of interface, address, listen, http, tftp, nbd, dhcp, ipxe, registry',
       '3:11: unknown key "prot" in server.tftp: expected port',
     ],
     ['images: { a: { kernel: k, kernal: k } }', '1:27: unknown key "kernal" in images.a: did you mean "kernel"?'],
@@ -68,7 +68,7 @@ describe('unknown keys', () => {
       'profiles: { p: { on_failure: { then: shell } } }',
       '1:32: unknown key "then" in profiles.p.on_failure: expected one of action, after',
     ],
-    ['unknown: { args: [a] }', '1:12: unknown key "args" in unknown: expected one of action, profile, image'],
+    ['unknown: { args: [a] }', '1:12: unknown key "args" in unknown: expected one of action, profile, image, firmware'],
   ]);
 });
 

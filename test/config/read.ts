@@ -11,9 +11,10 @@ export function configOf(yaml: string): Config {
 
 /** The same with all settings put together, so that two can be compared. */
 export function plainOf(config: Config): Config {
-  const settings = ({ action, image, template, args, vars, onFailure, ipxe, discovery }: BootSettings) => ({
+  const settings = ({ action, image, template, args, vars, onFailure, ipxe, discovery, firmware }: BootSettings) => ({
     ...{ action, template, args, vars, onFailure, ipxe, discovery },
     ...(image && { image }),
+    ...(firmware && { firmware }),
   });
   const nodes = config.nodes.map(({ name, hostname, macs, profiles, settings: own }) => ({
     ...{ name, hostname, macs, profiles },

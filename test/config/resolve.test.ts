@@ -11,6 +11,7 @@ describe('a valid file', () => {
     expect(config.server).toEqual({
       registry: false,
       interface: 'eth0',
+      listen: 'served',
       address: '192.0.2.10',
       http: { port: 8080 },
       tftp: { port: 69 },
@@ -58,6 +59,7 @@ describe('a valid file', () => {
       server: {
         interface: undefined,
         address: undefined,
+        listen: 'served',
         http: { port: 8080 },
         tftp: { port: 69 },
         dhcp: { mode: 'proxy' },
@@ -85,9 +87,20 @@ describe('a valid file', () => {
     expect(plainOf(configOf(`\uFEFF${FIRST_FILE.replaceAll('\n', '\r\n')}`))).toEqual(plainOf(configOf(FIRST_FILE)));
   });
 
+  it('may say what the firmware is, for nodes, profiles and strangers', () => {
+    const text = withNodes('  n1: { mac: 525400000001, profile: [compute, pi] }\n').replace(
+      'profiles: {',
+      'profiles: { pi: { firmware: raspberry-pi },',
+    );
+    expect(configOf(text).nodes[0]?.settings.firmware).toEqual(at('raspberry-pi', 'profiles.pi.firmware'));
+    const strangers = configOf('unknown: { action: local, firmware: raspberry-pi }').unknown;
+    expect(strangers.firmware).toEqual(at('raspberry-pi', 'unknown.firmware'));
+    expect(configOf(FIRST_FILE).unknown.firmware).toBeUndefined();
+  });
+
   it('may turn services off', () => {
-    const { server } = configOf('server: { http: false, tftp: false, dhcp: { mode: off } }');
-    expect(server).toMatchObject({ http: false, tftp: false, dhcp: { mode: 'off' } });
+    const { server } = configOf('server: { listen: any, http: false, tftp: false, dhcp: { mode: off } }');
+    expect(server).toMatchObject({ listen: 'any', http: false, tftp: false, dhcp: { mode: 'off' } });
     expect(configOf('server: { dhcp: false }').server.dhcp).toEqual({ mode: 'off' });
   });
 
@@ -104,7 +117,8 @@ describe('the example file', () => {
     const text = readFileSync(new URL('../../config.example.yaml', import.meta.url), 'utf8');
     expect(text.split('\n')[0]).toBe('# yaml-language-server: $schema=./config.schema.json');
     const config = configOf(text);
-    expect(config.nodes.map(({ name }) => name)).toEqual(['n001', 'n002', 'n003']);
+    expect(config.nodes.map(({ name }) => name)).toEqual(['n001', 'n002', 'n003', 'n004']);
+    expect(config.nodes[3]?.settings.firmware).toEqual(at('raspberry-pi', 'nodes.n004.firmware'));
     const methods = [...text.matchAll(/method: ([a-z-]+)/g)].map(([, method]) => method);
     expect(new Set(methods)).toEqual(new Set(['bootc-live', 'container-root', 'image', 'live', 'lazy', 'none']));
   });

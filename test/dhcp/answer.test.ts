@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest';
+import { answer } from '../../src/dhcp/answer.ts';
 import { Attempts } from '../../src/dhcp/attempts.ts';
 import { missingOnce } from '../../src/dhcp/missing.ts';
-import { decodePacket } from '../../src/dhcp/packet.ts';
+import { decodePacket, encodePacket } from '../../src/dhcp/packet.ts';
 import type { BootEvent } from '../../src/model/event.ts';
+import { SourceBudget } from '../../src/model/source-budget.ts';
 import { aConfig, aNode, ignored, mac, settings } from '../support/config.ts';
 import { aContext, anIdentity, aPacket, ascii, ask, hex } from '../support/dhcp.ts';
 
 const MAC = mac('52:54:00:00:00:01');
+const FROM = { address: '0.0.0.0', port: 68 };
 const GUID = '00:02:c9:03:00:00:10:39';
 
 describe('what is noted', () => {
@@ -26,6 +29,48 @@ describe('what is noted', () => {
     const outcome = ask(aPacket({ 60: ascii('MSFT 5.0') }));
     expect(outcome.send).toBeUndefined();
     expect(outcome.event).toMatchObject({ event: 'dhcp.silent', level: 'debug', reason: 'vendor-class', port: 67 });
+  });
+
+  test('of what was guessed: from what', () => {
+    const bios = { 60: ascii('PXEClient:Arch:00000:UNDI:002001'), 93: hex('0000') };
+    const pi = aPacket(bios, { chaddr: hex('88a29e000001 00000000000000000000') });
+    expect(ask(pi).event.message).toBe(
+      'OFFER to 88:a2:9e:00:00:01 (raspberry-pi by the prefix 88:a2:9e of its address): the boot server only',
+    );
+    expect(ask(aPacket(bios)).event).toMatchObject({ client: 'pxe', by: '0 in option 93', file: 'undionly.kpxe' });
+    const firmware = { value: 'raspberry-pi', from: 'nodes.pi.firmware' } as const;
+    const config = aConfig([aNode({ settings: settings({ firmware }) })]);
+    const { event } = ask(aPacket(bios), 67, aContext({ config }));
+    expect(event).toMatchObject({ client: 'raspberry-pi', by: 'nodes.pi.firmware', file: undefined });
+  });
+
+  test('of options that do not add up: which, with an answer by what is sound', () => {
+    const broken = (options: Parameters<typeof aPacket>[0]) => {
+      const bytes = Buffer.from(encodePacket(aPacket(options)));
+      const end = bytes.lastIndexOf(0xff);
+      return answer(Buffer.concat([bytes.subarray(0, end), hex('0cc841')]), 67, FROM, aContext());
+    };
+    const { event, send } = broken({});
+    expect(event).toMatchObject({ event: 'dhcp.offer', malformed: 'option 12 runs past the end' });
+    expect(send).toEqual(ask(aPacket()).send);
+    // What is missing then is the reason for the silence.
+    for (const missing of [53, 60]) {
+      expect(broken({ [missing]: undefined }).event).toMatchObject({
+        reason: 'malformed',
+        detail: 'option 12 runs past the end',
+      });
+    }
+  });
+
+  test('of a machine that asks too often: that it does', () => {
+    const told: string[] = [];
+    const context = aContext({ budget: new SourceBudget({ burst: 2, perSecond: 0 }, (source) => told.push(source)) });
+    expect([1, 2, 3, 4].map(() => ask(aPacket(), 67, context).event.event)).toEqual([
+      ...['dhcp.offer', 'dhcp.offer', 'dhcp.silent', 'dhcp.silent'],
+    ]);
+    expect(ask(aPacket({ 53: hex('03') }), 4011, context).event).toMatchObject({ reason: 'too-often', mac: MAC });
+    expect(told).toEqual([MAC]);
+    expect(ask(aPacket({}, { chaddr: hex('525400000002 00000000000000000000') }), 67, context).send).toBeDefined();
   });
 
   test('of a missing boot file: its name', () => {

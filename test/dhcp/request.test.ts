@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Packet } from '../../src/dhcp/packet.ts';
-import { type PxeRequest, readPxeRequest, type ServerPort } from '../../src/dhcp/request.ts';
+import { type PxeRequest, readPxeRequest, type ServerPort, withFirmware } from '../../src/dhcp/request.ts';
+import { settings } from '../support/config.ts';
 import { aPacket, ascii, hex } from '../support/dhcp.ts';
 
 function request(packet: Packet, port: ServerPort = 67): PxeRequest {
@@ -102,8 +103,35 @@ describe('the kind of client', () => {
     ['OUI e4:5f:01', aPacket(bios, at('e45f01000001'))],
     ['OUI 28:cd:c1', aPacket(bios, at('28cdc1000001'))],
     ['OUI d8:3a:dd', aPacket(bios, at('d83add000001'))],
+    ['OUI 2c:cf:67', aPacket(bios, at('2ccf67000001'))],
+    ['OUI 88:a2:9e', aPacket(bios, at('88a29e000001'))],
+    ['its serial number four times', aPacket({ ...bios, 97: hex(`00 ${'deadbeef'.repeat(4)}`) })],
   ])('is a Raspberry Pi by %s', (_, packet) => {
     expect(kindOf(packet)).toEqual({ kind: 'raspberry-pi' });
+  });
+
+  test.each<[string, Packet, string]>([
+    ['option 93', aPacket({ 60: ascii('PXEClient'), 93: hex('0029') }), '41 in option 93'],
+    ['option 60', aPacket({ ...bios, 93: undefined }), '0 in option 60'],
+    ['option 97', aPacket({ ...bios, 97: hex('00 52506934 112233440011223344556677') }), '"RPi" in option 97'],
+    ['a prefix', aPacket(bios, at('2ccf67000001')), 'the prefix 2c:cf:67 of its address'],
+    ['its serial', aPacket({ ...bios, 97: hex(`00 ${'deadbeef'.repeat(4)}`) }), 'one number four times in option 97'],
+  ])('says that it was recognised by %s', (_, packet, by) => {
+    expect(request(packet).by).toBe(by);
+  });
+
+  test.each(['00', 'ff', '11'])('is a PC where option 97 is %s throughout, as without an identifier', (octet) => {
+    expect(kindOf(aPacket({ ...bios, 97: hex(`00 ${octet.repeat(16)}`) })).kind).toBe('pxe');
+  });
+
+  test('is a Raspberry Pi where the configuration says so of what claims to be a BIOS, and only there', () => {
+    const firmware = settings({ firmware: { value: 'raspberry-pi', from: 'nodes.pi.firmware' } });
+    const told = (packet: Packet) => withFirmware(request(packet), firmware);
+    expect(told(aPacket(bios))).toMatchObject({ client: { kind: 'raspberry-pi' }, by: 'nodes.pi.firmware' });
+    expect(withFirmware(request(aPacket(bios)), settings()).client.kind).toBe('pxe');
+    // UEFI and iPXE on the same machine say what they are.
+    expect(told(aPacket()).client).toEqual({ kind: 'pxe', firmware: 'efi-x64' });
+    expect(told(aPacket({ ...bios, 77: ascii('iPXE') })).client.kind).toBe('ipxe');
   });
 
   test('is UEFI on a Raspberry Pi that runs UEFI', () => {

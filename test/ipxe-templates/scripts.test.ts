@@ -83,6 +83,18 @@ test.each<[Root, string]>([
   );
 });
 
+test.each(['00:02:c9:03:00:00:10:39', '80:00:00:48:fe:80:00:00:00:00:00:00:00:02:c9:03:00:00:10:39'])(
+  'no initrd is told to wait for the card with the InfiniBand address %s',
+  async (address) => {
+    const image = sourced(anImage({ method: 'image', source, size: null }));
+    const node = aNode({ macs: [mac(address)], settings: settings({ image, template: sourced('image') }) });
+    const result = await (await scripts(aConfig([node]))).forMac(mac(address));
+    const line = kernelLine(result.kind === 'script' ? result.text : '');
+    expect(line).toContain(' rd.neednet=1 ip=dhcp systemd.hostname=n001 || goto failed');
+    expect(line).not.toContain('BOOTIF');
+  },
+);
+
 test("the configuration's own ip=, rd.neednet= and systemd.hostname= replace the template's", async () => {
   const line = kernelLine(
     await scriptOf({ method: 'image', source, size: null }, ['ip=eth0:dhcp systemd.hostname=other', 'rd.neednet=0']),

@@ -254,6 +254,24 @@ describe('bounds', () => {
     await reader(server);
   });
 
+  it('opens exports for one address so often and no more, on however many connections', async () => {
+    const server = await serve({ opening: { burst: 3, perSecond: 0 } });
+    const peer = await peerOf(server);
+    await peer.greet();
+    for (let i = 0; i < 3; i++) {
+      peer.option(6, NbdPeer.info(NAME, []));
+      expect([(await peer.reply()).type, (await peer.reply()).type]).toEqual([3, 1]);
+    }
+    peer.option(6, NbdPeer.info(NAME, []));
+    await peer.closed();
+    const another = await peerOf(server);
+    await another.greet();
+    another.option(1, Buffer.from(NAME));
+    await another.closed();
+    expect([opened, closed]).toEqual([3, 3]);
+    expect(events.filter(({ event }) => event === 'nbd.limited')).toMatchObject([{ peer: '127.0.0.1' }]);
+  });
+
   it('drops a client that takes nothing of what it asked for', async () => {
     const server = await serve({ stallMs: 50 });
     const peer = await reader(server);

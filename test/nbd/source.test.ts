@@ -113,6 +113,35 @@ describe('an export', () => {
     expect(await readdir(join(root, '.slipway/verity'))).not.toContain(old);
   });
 
+  it('is hashed for a client once at most, and never where no node reads it so', async () => {
+    const digest = await put(randomBytes(SIZE));
+    const vmlinuz = join(root, 'vmlinuz');
+    await writeFile(vmlinuz, randomBytes(SIZE));
+    await utimes(vmlinuz, 1, 1);
+    const { trees } = store;
+    const asked: string[] = [];
+    const watched = {
+      ...store,
+      trees: {
+        ...trees,
+        get: (name: string) => asked.push(`get ${name}`) && trees.get(name),
+        stored: (name: string, size: number) => asked.push(`stored ${name}`) && trees.stored(name, size),
+      },
+    };
+    const own = nbdExports(() => ({ config, store: watched }) as unknown as World);
+    for (let i = 0; i < 5; i++) {
+      const opened = await Promise.all([own.open(digest), own.open(digest)]);
+      for (const each of opened) await each?.close();
+    }
+    expect(asked).toEqual([`get ${digest}`]);
+    // Any other file that the store knows by its digest is one that HTTP serves.
+    const kernel = await store.pin('vmlinuz');
+    const name = kernel.ok ? kernel.pin.digest : '';
+    expect(await own.open(name)).toBeUndefined();
+    expect(asked).toEqual([`get ${digest}`, `stored ${name}`]);
+    expect(computed()).toBe(1);
+  });
+
   it('has no tree where the image is one block or none', async () => {
     const digest = await put(randomBytes(4096));
     expect(await exports().open(digest)).toBeUndefined();

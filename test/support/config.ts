@@ -84,6 +84,7 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
       registry: false,
       interface: undefined,
       address: '192.0.2.10',
+      listen: 'served',
       http: { port: 8080, workers: 1, sendfile: undefined, bufferMemory: undefined, url: undefined },
       tftp: { port: 69 },
       nbd: { port: 10809 },

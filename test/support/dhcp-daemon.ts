@@ -2,11 +2,12 @@
  * A proxyDHCP server of this project alone, to be run inside a namespace:
  * `node --import tsx test/support/dhcp-daemon.ts ADDRESS [FLAG...]`. Every machine boots, but for 52:54:00:00:00:99,
  * which is ignored. Prints one JSON object per event, `ready` first; on SIGUSR2 its memory. `bypass` as a flag tells
- * UEFI machines their boot file in the OFFER.
+ * UEFI machines their boot file in the OFFER; `eth0` has it hear that interface alone, and `no-kernel` without koffi.
  */
 import { performance } from 'node:perf_hooks';
 import { startDhcp } from '../../src/dhcp/server.ts';
 import { openKernel } from '../../src/http/kernel.ts';
+import { watchInterface } from '../../src/identity.ts';
 import { aConfig, aNode, ignored, mac, settings, sourced } from './config.ts';
 import { anIdentity } from './dhcp.ts';
 
@@ -16,6 +17,7 @@ const config = aConfig(
   settings({ discovery: sourced(flags.includes('bypass') ? 'bypass' : 'binl') }),
 );
 const identity = anIdentity({ address });
+const kernel = flags.includes('no-kernel') ? undefined : (await openKernel()).kernel;
 const print = (event: object): void => console.log(JSON.stringify(event));
 
 try {
@@ -24,7 +26,10 @@ try {
     config: () => config,
     identity: () => identity,
     record: print,
-    sendNow: (await openKernel()).kernel?.sendNow,
+    device: flags.find((flag) => flag.startsWith('eth')),
+    bindToDevice: kernel?.bindToDevice,
+    watchDevice: watchInterface,
+    sendNow: kernel?.sendNow,
     now: () => performance.now(),
   });
   process.on('SIGUSR2', () => print({ event: 'memory', rss: process.memoryUsage().rss }));

@@ -4,6 +4,7 @@ import type { DhcpIdentity } from '../../src/dhcp/decide.ts';
 import { encodePacket, type Packet } from '../../src/dhcp/packet.ts';
 import type { ServerPort } from '../../src/dhcp/request.ts';
 import type { BootSettings } from '../../src/model/node.ts';
+import { SourceBudget } from '../../src/model/source-budget.ts';
 import { aConfig, settings } from './config.ts';
 import { type CapturedDatagram, readPcap } from './pcap.ts';
 
@@ -12,9 +13,19 @@ export function anIdentity(changes: Partial<DhcpIdentity> = {}): DhcpIdentity {
   return { address: '192.0.2.10', httpPort: 8080, tftp: true, http: true, hasBootFile: () => true, ...changes };
 }
 
+/** A budget that nobody exhausts. */
+const aBudget = () => new SourceBudget({ burst: 1e9, perSecond: 0 }, () => {});
+
 /** What an answer depends on: every machine boots, by these settings. */
 export function aContext(changes: Partial<Context> = {}, unknown: BootSettings = settings()): Context {
-  return { config: aConfig([], unknown), identity: anIdentity(), attempts: new Attempts(), now: 0, ...changes };
+  return {
+    config: aConfig([], unknown),
+    identity: anIdentity(),
+    attempts: new Attempts(),
+    budget: aBudget(),
+    now: 0,
+    ...changes,
+  };
 }
 
 /** Text as octets. */

@@ -1,10 +1,12 @@
 import { createSocket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openKernel } from '../../src/http/kernel.ts';
 import type { CutDatagrams, ReceiveNow, SendNow, WatchArrivals } from '../../src/model/descriptor.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { bindFailure } from '../../src/tftp/bind-failure.ts';
+import { toNetascii } from '../../src/tftp/netascii.ts';
 import { encodePacket } from '../../src/tftp/packet.ts';
 import { startTftp, type TftpDeps, type TftpFile, type TftpServer } from '../../src/tftp/server.ts';
 import { Peer } from '../support/tftp-peer.ts';
@@ -175,6 +177,58 @@ describe('a read request', () => {
     }
   });
 
+  it('for a large file of mode netascii costs no more than any other before it is acknowledged', async () => {
+    let read = 0;
+    const huge = async (): Promise<TftpFile> => ({
+      size: 2 ** 31,
+      read: async (_offset, length) => {
+        read += length;
+        return Buffer.alloc(length, 'a line\n');
+      },
+      close: async () => {},
+    });
+    const { port } = await started({ open: huge });
+    const client = await peer();
+    client.ask(
+      port,
+      'file',
+      [
+        ['tsize', '0'],
+        ['blksize', '1000'],
+      ],
+      'netascii',
+    );
+    const first = await client.next();
+    // Only to read it whole would tell its size.
+    expect(first.packet).toEqual({ kind: 'oack', options: [['blksize', '1000']] });
+    expect(read).toBe(0);
+    client.send(first.port, { kind: 'ack', block: 0 });
+    expect((await client.next()).packet).toMatchObject({ kind: 'data', block: 1 });
+    expect(read).toBeLessThan(300_000);
+  });
+
+  it.each([0, 1, 511, 512, 513, 32_768, 65_535, 65_536, 65_537, 131_072, 200_000])(
+    'of mode netascii gets a text of %i octets whole, whatever its last block is',
+    async (length) => {
+      for (const text of [Buffer.alloc(length, 'slipway '), Buffer.alloc(length, '\n')]) {
+        const { port, events } = await started({ open: async () => inMemory(text) });
+        const client = await peer();
+        client.ask(
+          port,
+          'file',
+          [
+            ['windowsize', '1'],
+            ['blksize', '1024'],
+          ],
+          'netascii',
+        );
+        const received = await client.fetch(await client.next(), 1024);
+        expect(Buffer.compare(received, toNetascii(text))).toBe(0);
+        expect(await events.until('tftp.done')).toMatchObject({ bytes: toNetascii(text).length, confirmed: true });
+      }
+    },
+  );
+
   it('of mode netascii gets the file converted', async () => {
     const { port } = await started({ open: async () => inMemory(Buffer.from('#!ipxe\nboot\n')) });
     const client = await peer();
@@ -265,14 +319,33 @@ describe('a read request', () => {
 });
 
 describe('a transfer', () => {
+  it('sends its first block twice, and no more until the client asks again', async () => {
+    const { port } = await started();
+    const client = await peer();
+    for (let round = 0; round < 2; round++) {
+      client.ask(port, 'file');
+      await setTimeout(1000);
+      expect(client.pending).toHaveLength(2);
+      const first = await client.next();
+      expect(await client.next()).toEqual(first);
+    }
+    client.ask(port, 'file');
+    expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
+  });
+
   it('sends again what is not acknowledged', async () => {
     const { port, events } = await started();
     const client = await peer();
     client.ask(port, 'file');
     const first = await client.next();
-    expect(await client.next()).toEqual(first);
-    expect(await client.next()).toEqual(first);
-    await client.fetch(first);
+    client.send(first.port, { kind: 'ack', block: 1 });
+    const second = await client.next();
+    for (let copy = 0; copy < 3; copy++) expect(await client.next()).toEqual(second);
+    client.send(first.port, { kind: 'ack', block: 2 });
+    let third = await client.next();
+    while (third.packet.kind === 'data' && third.packet.block === 2) third = await client.next();
+    client.send(first.port, { kind: 'ack', block: 3 });
+    client.send(first.port, { kind: 'ack', block: 4 });
     expect((await events.until('tftp.done')).retransmits).toBeGreaterThanOrEqual(2);
   });
 
@@ -329,6 +402,30 @@ describe('a transfer', () => {
     client.ask(port, 'file');
     expect((await client.next()).packet).toMatchObject({ kind: 'error', code: 0 });
     expect(await events.until('tftp.failed')).toMatchObject({ reason: 'read-error' });
+  });
+});
+
+describe('an address that asks and never answers', () => {
+  it('is sent little, and others are served as before', async () => {
+    const { port, events } = await started({ limits: { unproven: { burst: 8, perSecond: 0 } } });
+    const forged = await Promise.all(Array.from({ length: 20 }, () => peer('127.0.0.2')));
+    for (const client of forged) client.ask(port, 'file');
+    await setTimeout(500);
+    expect(forged.flatMap(({ pending }) => pending)).toHaveLength(16);
+    // Nor does a transfer's own port answer it more often.
+    const [stranger, busy] = [await peer('127.0.0.4'), await peer('127.0.0.5')];
+    busy.ask(port, 'file');
+    const held = await busy.next();
+    for (let packet = 0; packet < 20; packet++) stranger.send(held.port, { kind: 'ack', block: 1 });
+    await setTimeout(200);
+    expect(stranger.pending).toHaveLength(8);
+    const other = await peer('127.0.0.3');
+    for (let download = 0; download < 20; download++) {
+      other.ask(port, 'file');
+      expect((await other.fetch(await other.next())).equals(CONTENT)).toBe(true);
+    }
+    const limited = events.all.filter(({ event }) => event === 'tftp.limited').map(({ from }) => from);
+    expect(limited).toEqual(['127.0.0.2', '127.0.0.4']);
   });
 });
 

@@ -78,7 +78,8 @@ function deliver(test: Case, nextFate: () => Fate, bound: number) {
     if (packet !== undefined) receive(packet);
     else if (block !== undefined) advance({ kind: 'ack', block });
     else if (steps % 7 === 6 && started && !complete) acknowledge();
-    else advance({ kind: 'timeout' });
+    // A client that nothing has reached repeats its request.
+    else advance({ kind: transfer.answered || steps % 3 < 2 ? 'timeout' : 'again' });
   }
   return { done, steps, got, blocks: transfer.blocks };
 }

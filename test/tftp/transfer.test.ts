@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Input, newTransfer, type Output, step, type Transfer } from '../../src/tftp/transfer.ts';
+import { endAt, type Input, newTransfer, type Output, step, type Transfer } from '../../src/tftp/transfer.ts';
 
 /** Plays events in order; gives the machine and the outputs of the last one. */
 function play(transfer: Transfer, ...inputs: Input[]): { transfer: Transfer; outputs: readonly Output[] } {
@@ -33,6 +33,32 @@ describe('a transfer without options', () => {
 
   it('sends a block again when its ACK is overdue', () => {
     expect(play(plain(), START, ack(1), TIMEOUT).outputs).toEqual([data(2, 2, 1)]);
+  });
+
+  it('sends two copies of its first block, and two more each time that the client asks again', () => {
+    const AGAIN: Input = { kind: 'again' };
+    for (const transfer of [plain(), windowed()]) {
+      const kind = transfer.phase === 'oack' ? 'send-oack' : 'send-data';
+      const copies = (...inputs: Input[]) => play(transfer, ...inputs).outputs.map((output) => output.kind);
+      expect(copies(START)).toEqual([kind]);
+      expect(copies(START, TIMEOUT)).toEqual([kind]);
+      expect(copies(START, TIMEOUT, TIMEOUT)).toEqual([]);
+      expect(copies(START, TIMEOUT, TIMEOUT, AGAIN)).toEqual([kind]);
+      expect(copies(START, TIMEOUT, AGAIN, TIMEOUT)).toEqual([kind]);
+      expect(copies(START, TIMEOUT, AGAIN, TIMEOUT, TIMEOUT)).toEqual([]);
+    }
+    // Once it has answered it exists.
+    expect(play(plain(), START, ack(1), TIMEOUT, TIMEOUT, TIMEOUT).outputs).toEqual([data(2, 2, 1)]);
+    expect(play(windowed(), START, ack(0), TIMEOUT, TIMEOUT, TIMEOUT).outputs).toEqual([data(1, 4, 4)]);
+  });
+
+  it('may learn only on the way how many blocks there are', () => {
+    const { transfer } = play(newTransfer(undefined, 512, 1, false), START, ack(1));
+    expect(transfer.blocks).toBe(Number.POSITIVE_INFINITY);
+    expect(play(endAt(transfer, 2), ack(2)).outputs).toEqual([progress(true), { kind: 'done', confirmed: true }]);
+    const ahead = play(newTransfer(undefined, 512, 4, true), START, ack(0)).transfer;
+    expect(endAt(ahead, 2)).toMatchObject({ blocks: 2, sent: 2 });
+    expect(play(endAt(ahead, 2), ack(2)).outputs).toEqual([progress(true), { kind: 'done', confirmed: true }]);
   });
 
   it('never answers a repeated ACK: that would be the Sorcerer’s Apprentice', () => {

@@ -87,7 +87,7 @@ describe('start and stop', () => {
     const names = recorded.map(({ event }) => event).filter((name) => name === 'listening' || name === 'ready');
     expect(names).toEqual(['listening', 'listening', 'listening', 'ready']);
     expect(recorded.find(({ event }) => event === 'ready')?.message).toBe(
-      `serving 3 node(s); http 0.0.0.0:8080, tftp ${SERVER_ADDRESS}:69, dhcp ${SERVER_ADDRESS}:67, dhcp ${SERVER_ADDRESS}:4011`,
+      `serving 3 node(s); http ${SERVER_ADDRESS}:8080, tftp ${SERVER_ADDRESS}:69, dhcp ${SERVER_ADDRESS}:67, dhcp ${SERVER_ADDRESS}:4011`,
     );
   });
 

@@ -215,6 +215,18 @@ describe('proxyDHCP on the host of a DHCP server', () => {
     for (const each of [second, daemon, dnsmasq]) await each.stop();
   });
 
+  test('says at its start what has to be started before it, and what is started later does not start', async () => {
+    const daemon = await startDaemon(network);
+    expect(daemon.output).toMatch(/"dhcp.port","level":"info","message":"[^"]*dnsmasq without bind-interfaces/);
+    // It asks for the port with neither SO_REUSEADDR nor SO_REUSEPORT.
+    await expect(startDnsmasq(network, 'server')).rejects.toThrow(/failed to bind DHCP server socket: Address already/);
+    await daemon.stop();
+    const dnsmasq = await startDnsmasq(network, 'server');
+    const later = await startDaemon(network);
+    expect(later.output).toMatch(/"dhcp.fallback"/);
+    for (const each of [dnsmasq, later]) await each.stop();
+  });
+
   test('is not talked out of port 67 by unicasts where there is no other server', async () => {
     const daemon = await startDaemon(network);
     const client = shoot(network, 'client', 68, [{ packet: renewal(0x7001), address: SERVER }, { packet: discover }]);
