@@ -1,5 +1,5 @@
 /** The program of an HTTP worker: see http/workers.ts. */
-import { lease, openInside } from './artifacts/open-file.ts';
+import { lease, openInside, verified } from './artifacts/open-file.ts';
 import { joinParts } from './artifacts/parts.ts';
 import { createApp } from './http/app.ts';
 import type { HttpDeps } from './http/deps.ts';
@@ -29,13 +29,13 @@ function ask<T>(question: Question, argument = ''): Promise<T> {
 }
 
 /** Opens what was lent; undefined where one of the files is another by now. */
-async function openLent({ digest, files, parts }: Extract<Lent, { ok: true }>): Promise<OpenFile | undefined> {
+async function openLent({ loan, digest, files, parts }: Extract<Lent, { ok: true }>): Promise<OpenFile | undefined> {
   const opened: OpenFile[] = [];
   const closeAll = () => Promise.all(opened.map((file) => file.close()));
   try {
     for (const { path, stamp } of files) {
       const found = await openInside('/', path);
-      if (found.ok) opened.push(found.file);
+      if (found.ok) opened.push(verified(found, digest, () => ask<boolean>('renewed', String(loan))));
       if (found.ok && found.file.stamp === stamp) continue;
       await closeAll();
       return undefined;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { openImageBlob } from './archives.ts';
 import { type BootFiles, findBootFiles, PACKAGE_FOLDERS } from './artifacts/boot-files.ts';
-import { openInside } from './artifacts/open-file.ts';
 import { openStore, type Store } from './artifacts/store.ts';
 import { watchStore } from './artifacts/watch.ts';
 import { type Builds, createBuilds } from './builds.ts';
@@ -110,8 +110,8 @@ type Registry = Omit<ServedImages, 'names'> & { names(): Promise<readonly string
 /** The images of the world in force as a registry; none while the configuration does not say to offer them. */
 export function worldRegistry(world: () => World): Registry {
   const images = () => {
-    const { root } = world().store;
-    return createServedImages(root, (path) => openInside(root, path));
+    const { store } = world();
+    return createServedImages(store.root, (digest) => openImageBlob(store, digest));
   };
   return {
     names: async () => (world().config.server.registry ? await images().names() : undefined),

@@ -75,7 +75,8 @@ export function openTrees(
       const stored = await readFile(join(folder, digest)).catch(() => undefined);
       const checked = stored && checkTree(stored, blocks);
       if (stored && checked !== undefined) return { ok: true, rootHash: checked, blocks, bytes: stored };
-      const leaves = await hashFile(file);
+      // It may have got another name meanwhile, and be the same.
+      const leaves = (await hashFile(file)) ?? ((await file.renew()) ? await hashFile(file) : undefined);
       if (!leaves) return { ok: false, reason: 'gone', why: 'the image was overwritten while it was hashed' };
       const { rootHash, tree: bytes } = buildTree(leaves);
       const tree: Tree = { ok: true, rootHash, blocks, bytes };

@@ -9,7 +9,10 @@ export interface WorkerSettings {
   readonly bufferMemory: number;
 }
 
-/** What a worker asks the control process, each with one argument; a manifest by image and digest, a blank between. */
+/**
+ * What a worker asks the control process, each with one argument; a manifest by image and digest, a blank between.
+ * `renewed`: whether a loan holds the bytes that it held, though its stamps moved.
+ */
 export type Question =
   | 'script'
   | 'explain'
@@ -19,7 +22,8 @@ export type Question =
   | 'bootFile'
   | 'imageNames'
   | 'imageManifest'
-  | 'imageBlob';
+  | 'imageBlob'
+  | 'renewed';
 
 /** A file that the worker opens for itself. */
 export interface LentFile {

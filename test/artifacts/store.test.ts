@@ -23,7 +23,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore, type Store, type StoreOptions } from '../../src/artifacts/store.ts';
 import { watchStore } from '../../src/artifacts/watch.ts';
 import type { BootEvent } from '../../src/model/event.ts';
-import type { OpenResult } from '../../src/model/open-file.ts';
+import { type OpenResult, readWhole } from '../../src/model/open-file.ts';
 import { asNobody } from '../support/nobody.ts';
 
 const sha256 = (content: string) => createHash('sha256').update(content).digest('hex');
@@ -208,7 +208,7 @@ describe('pinning', () => {
     expect(await content(await store.openBlob(sha256('hello')))).toBe('hello');
   });
 
-  it.each(['', '{', '[]', '{"format":1,"paths":[["a"]],"blobs":[]}', '{"format":99}'])(
+  it.each(['', '{', '[]', '{"format":2,"paths":[["a"]],"blobs":[]}', '{"format":99}'])(
     'ignores a remembered index of %j',
     async (text) => {
       await file('a', 'hello');
@@ -339,6 +339,50 @@ describe('versions by digest', () => {
     else expect(result.reason).toBe('gone');
     expect(await readFile(name, 'utf8')).toBe('NEW');
     expect(await content(await store.openBlob(await digestOf('a')))).toBe('NEW');
+  });
+
+  it.each([
+    ['linked under its digest', (name: string, digest: string) => link(name, join(root, `${digest}.link`))],
+    ['given another name', (name: string) => rename(name, `${name}.moved`)],
+    ['given another mode', (name: string) => chmod(name, 0o600)],
+    ['left alone', async () => {}],
+  ])('are never other bytes when a file is overwritten in place, its mtime put back, and %s', async (_, then) => {
+    const name = await file('a', 'old');
+    const stamp = 1_700_000_000;
+    await utimes(name, stamp, stamp);
+    const old = await digestOf('a');
+    const path = await store.open('a');
+    const blob = await store.openBlob(old);
+    if (!blob.ok || !path.ok) throw new Error('not opened');
+    await writeFile(name, 'EVL');
+    await utimes(name, stamp, stamp);
+    await then(name, old);
+    for (const { file } of [path, blob]) {
+      const buffer = Buffer.alloc(3);
+      const held = await readWhole(file, buffer, 0);
+      if (held) expect(buffer.toString()).toBe('old');
+      await file.close();
+    }
+    for (let round = 0; round < 2; round++) {
+      expect(['old', 'gone', 'missing']).toContain(await content(await store.openBlob(old)));
+      expect(await store.open('a')).not.toMatchObject({ file: { digest: old } });
+      await store.close();
+      store = await start();
+    }
+    const now = await store.pin('a');
+    if (now.ok) expect(now.pin.digest).toBe(sha256('EVL'));
+    expect(['old', 'gone', 'missing']).toContain(await content(await store.openBlob(old)));
+  });
+
+  it('are hashed again, and stay, when a file that is kept loses a name while it is read', async () => {
+    const name = await file('a', 'old');
+    const blob = await store.openBlob(await digestOf('a'));
+    if (!blob.ok) throw new Error(blob.why);
+    await rm(name);
+    const buffer = Buffer.alloc(3);
+    await readWhole(blob.file, buffer, 0);
+    expect([buffer.toString(), await blob.file.intact()]).toEqual(['old', true]);
+    await blob.file.close();
   });
 
   it('come from another path of the same content when the kept file is lost', async () => {

@@ -260,6 +260,7 @@ describe('a failing store', () => {
         read: () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' })),
         intact: async () => true,
         intactNow: () => true,
+        renew: async () => true,
         close: async () => {
           closed += 1;
         },
