@@ -85,11 +85,11 @@ const deps: HttpDeps = {
   now: Date.now,
 };
 
-async function start({ port, sendfile, bufferMemory }: WorkerSettings): Promise<void> {
+async function start({ port, sendfile, bufferMemory, perAddress }: WorkerSettings): Promise<void> {
   const { kernel } = await openKernel();
   const app = createApp(deps, createSender({ kernel, sendfile, bufferMemory, now: () => performance.now() }));
   try {
-    server = await startHttp({ port, app });
+    server = await startHttp({ port, app, perAddress, kernel, record: deps.record });
     send({ kind: 'listening', listening: server.listening, port: server.port });
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;

@@ -7,6 +7,8 @@ export interface WorkerSettings {
   readonly sendfile: boolean;
   /** Bytes. */
   readonly bufferMemory: number;
+  /** Connections that one address may have at this worker. */
+  readonly perAddress: number | undefined;
 }
 
 /**
