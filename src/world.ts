@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { openImageBlob } from './archives.ts';
 import { type BootFiles, findBootFiles, PACKAGE_FOLDERS } from './artifacts/boot-files.ts';
 import { openStore, type Store } from './artifacts/store.ts';
-import { watchStore } from './artifacts/watch.ts';
+import { type StoreWatch, watchStore } from './artifacts/watch.ts';
 import { type Builds, createBuilds } from './builds.ts';
 import { resolveIdentity } from './identity.ts';
 import { createServedImages, type ServedImages } from './images/served-images.ts';
@@ -72,16 +72,13 @@ export async function makeWorld(snapshot: Snapshot, means: Means, before?: World
 }
 
 /**
- * Watches the artifacts of a world.
+ * Watches the artifacts that the world in force uses, in the folder that it has now.
  * @param onName told when a name in the folder has come to mean something else
  */
-export function watchWorld(
-  { store }: World,
-  { record }: Means,
-  onName: () => void,
-): Promise<{ stop(): Promise<void> }> {
+export function watchWorld(world: () => World, { record }: Means, onName: () => void): Promise<StoreWatch> {
   return watchStore({
-    store,
+    store: world().store,
+    paths: () => usedArtifacts(world().config).flatMap(({ form, path }) => (form === 'image' ? [] : [path])),
     record,
     onName,
     settleMs: SETTLE_MS,

@@ -22,6 +22,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore, type Store, type StoreOptions } from '../../src/artifacts/store.ts';
 import { watchStore } from '../../src/artifacts/watch.ts';
+import { foldersTo } from '../../src/artifacts/watched-folders.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { type OpenResult, readWhole } from '../../src/model/open-file.ts';
 import { asNobody } from '../support/nobody.ts';
@@ -467,7 +468,38 @@ describe('versions by digest', () => {
   });
 });
 
+describe('the folders that are watched', () => {
+  it('are those on the way to what is used, and none outside wherever links lead', async () => {
+    await mkdir(join(root, 'v1/deep'), { recursive: true });
+    await mkdir(join(root, 'unused/many'), { recursive: true });
+    await file('v1/deep/a', 'a');
+    await symlink('v1', join(root, 'current'));
+    await symlink('/', join(root, 'u'));
+    await symlink('..', join(root, 'up'));
+    await symlink('loop', join(root, 'loop'));
+    const paths = ['current/deep/a', 'u/etc/hostname', 'up/x', 'loop/x', 'none/x', 'v1/deep/a/b'];
+    const { folders, full } = await foldersTo(root, paths, 10);
+    expect([...folders.keys()].toSorted()).toEqual([root, join(root, 'v1'), join(root, 'v1/deep')]);
+    expect(full).toBe(false);
+    expect(folders.get(join(root, 'v1/deep'))?.names.get('a')).toEqual(new Set(['current/deep/a', 'v1/deep/a/b']));
+    expect(folders.get(root)?.names.get('current')).toEqual(new Set(['current/deep/a']));
+    expect((await foldersTo(root, paths, 2)).full).toBe(true);
+  });
+});
+
 describe('watching', () => {
+  it('says once that there are too many folders', async () => {
+    for (const name of ['a', 'b', 'c']) await mkdir(join(root, name));
+    const watcher = await watchStore({
+      ...{ store, settleMs: 20, onName: () => {}, onChange: () => {}, mostFolders: 2 },
+      paths: () => ['a/x', 'b/x', 'c/x'],
+      record: (event) => events.push(event),
+    });
+    await watcher.refresh();
+    await watcher.stop();
+    expect(events.filter(({ event }) => event === 'artifact.watch')).toHaveLength(1);
+  });
+
   it('pins a changed file before anybody asks, and only files that are in use', async () => {
     await file('a', 'old');
     await file('unused', 'x');
@@ -481,6 +513,7 @@ describe('watching', () => {
       store,
       record: (event) => events.push(event),
       settleMs: 20,
+      paths: () => ['a', 'unused'],
       onName: () => {},
       onChange: (path) => {
         changed.push(path);
