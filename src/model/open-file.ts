@@ -43,7 +43,7 @@ export async function readWhole(file: OpenFile, buffer: Uint8Array, position: nu
   for (let attempt = 0; ; attempt++) {
     if ((await file.read(buffer, position)) < buffer.length) return false;
     // Asked after the read: a write to the file moves its time stamp before it moves a byte.
-    if (await file.intact()) return true;
+    if (file.intactNow()) return true;
     if (attempt === RENEWALS || !(await file.renew())) return false;
   }
 }
