@@ -32,7 +32,7 @@ function fail(error: unknown): void {
 }
 
 function recorder(format: LogFormat, verbose: boolean): RecordEvent {
-  const log = createLogWriter(openLogOutput(), (count) =>
+  const log = createLogWriter(openLogOutput(process.stdout), (count) =>
     formatEvent(format, new Date(), {
       event: 'log.dropped',
       level: 'warn',

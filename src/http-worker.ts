@@ -87,9 +87,10 @@ const deps: HttpDeps = {
 
 async function start({ port, sendfile, bufferMemory, perAddress }: WorkerSettings): Promise<void> {
   const { kernel } = await openKernel();
-  const app = createApp(deps, createSender({ kernel, sendfile, bufferMemory, now: () => performance.now() }));
+  const now = () => performance.now();
+  const app = createApp(deps, createSender({ kernel, sendfile, bufferMemory, now }));
   try {
-    server = await startHttp({ port, app, perAddress, kernel, record: deps.record });
+    server = await startHttp({ port, app, perAddress, kernel, record: deps.record, now });
     send({ kind: 'listening', listening: server.listening, port: server.port });
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;

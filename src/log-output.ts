@@ -4,8 +4,9 @@ import type { WriteNow } from './log-writer.ts';
 /**
  * Opens standard output so that writing never waits. A pipe or terminal is opened once more, as a file of its own, since
  * its other users may want to wait. Sockets, as of journald, cannot be: `process.stdout` has made them such.
+ * @param stdout process.stdout
  */
-export function openLogOutput({ fd }: { readonly fd: number } = process.stdout): WriteNow {
+export function openLogOutput({ fd }: { readonly fd: number }): WriteNow {
   const own = reopen(fd) ?? fd;
   return (bytes) => {
     try {

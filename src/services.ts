@@ -69,7 +69,8 @@ export async function startServices(world: () => World, means: Means): Promise<S
       return startHttpWorkers({ count, program: WORKER, settings, deps: httpDeps });
     }
     const send = createSender({ kernel, sendfile, bufferMemory: bytes, now: monotonic });
-    return startHttp({ port, app: createApp(httpDeps, send), perAddress, kernel, record: httpDeps.record });
+    const app = createApp(httpDeps, send);
+    return startHttp({ port, app, perAddress, kernel, record: httpDeps.record, now: monotonic });
   };
 
   const identities = new WeakMap<World, DhcpIdentity>();

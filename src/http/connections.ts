@@ -20,6 +20,8 @@ export interface ConnectionOptions {
   /** Undefined where the system does not tell what arrived: then what it took counts. */
   readonly kernel: Pick<Kernel, 'acknowledged'> | undefined;
   readonly record: RecordEvent;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
 }
 
 interface Connection {
@@ -31,7 +33,7 @@ interface Connection {
 
 /** Knows which connections have a request being answered, and ends those that take too much of what all share. */
 export function trackConnections(server: Server, options: ConnectionOptions): { drain(): void } {
-  const { slowMs, kernel, record } = options;
+  const { slowMs, kernel, record, now } = options;
   const open = new Map<Socket, Connection>();
   const admit = limitAddresses(options);
   let draining = false;
@@ -63,18 +65,18 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
       : socket.bytesWritten - socket.writableLength;
   };
   const sweep = () => {
-    const at = performance.now();
+    const at = now();
     for (const [socket, connection] of open) {
       if (connection.requests === 0) continue;
       const { pace } = connection;
       if (pace && at - pace.at < slowMs) continue;
-      const now = { at, arrived: arrived(socket) };
-      if (pace && now.arrived - pace.arrived < (LEAST * (at - pace.at)) / 1000) {
+      const present = { at, arrived: arrived(socket) };
+      if (pace && present.arrived - pace.arrived < (LEAST * (at - pace.at)) / 1000) {
         const client = socket.remoteAddress;
         const message = `${client} took less than ${LEAST / 1000} kB/s for ${slowMs / 60_000} minutes: its connection is ended`;
         record({ event: 'http.slow', level: 'info', message, client });
         socket.destroy();
-      } else connection.pace = now;
+      } else connection.pace = present;
     }
   };
   const sweeping = setInterval(sweep, slowMs / 10);
@@ -90,7 +92,7 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
 }
 
 /** Counts the connections of each address; false for one too many, which is told once a minute. */
-function limitAddresses({ perAddress, record }: ConnectionOptions): (socket: Socket) => boolean {
+function limitAddresses({ perAddress, record, now }: ConnectionOptions): (socket: Socket) => boolean {
   const addresses = new Map<string, { open: number; told: number; refused: number }>();
   return (socket) => {
     // Read now, it is known for events after the connection's end too.
@@ -99,10 +101,10 @@ function limitAddresses({ perAddress, record }: ConnectionOptions): (socket: Soc
     const its = addresses.get(client) ?? { open: 0, told: Number.NEGATIVE_INFINITY, refused: 0 };
     if (its.open >= perAddress) {
       its.refused += 1;
-      if (performance.now() - its.told < TELL_EVERY) return false;
+      if (now() - its.told < TELL_EVERY) return false;
       const message = `${client} has ${perAddress} connections, as many as one address may have (server.http.connections_per_address): more are refused`;
       record({ event: 'http.crowded', level: 'warn', message, client, refused: its.refused });
-      Object.assign(its, { told: performance.now(), refused: 0 });
+      Object.assign(its, { told: now(), refused: 0 });
       return false;
     }
     its.open += 1;

@@ -22,6 +22,8 @@ export interface HttpOptions {
   /** Tells what of a response has arrived. */
   readonly kernel?: Pick<Kernel, 'acknowledged'> | undefined;
   readonly record: RecordEvent;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
 }
 
 /** A running server. */
@@ -53,7 +55,7 @@ const KEEP_ALIVE = 30_000;
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { port, host = '0.0.0.0', app, stallMs = STALL, maxConnections = CONNECTIONS } = options;
-  const { perAddress = PER_ADDRESS, kernel, record } = options;
+  const { perAddress = PER_ADDRESS, kernel, record, now } = options;
   const server = createServer(
     {
       maxHeaderSize: HEAD_SIZE,
@@ -67,7 +69,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   // Counts from the last byte that moved in either direction.
   server.timeout = stallMs;
   server.maxConnections = maxConnections;
-  const connections = trackConnections(server, { perAddress, slowMs: stallMs, kernel, record });
+  const connections = trackConnections(server, { perAddress, slowMs: stallMs, kernel, record, now });
   refuseRaw(server, record);
   await listen(server, port, host);
   const address = server.address() as AddressInfo;

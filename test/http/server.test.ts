@@ -9,7 +9,7 @@ const servers: HttpServer[] = [];
 afterEach(() => Promise.all(servers.splice(0).map((server) => server.stop(0))));
 
 async function start(listener: RequestListener): Promise<HttpServer> {
-  const server = await startHttp({ port: 0, host: '127.0.0.1', app: { listener }, record: () => {} });
+  const server = await startHttp({ port: 0, host: '127.0.0.1', app: { listener }, record: () => {}, now: Date.now });
   servers.push(server);
   return server;
 }
@@ -24,7 +24,7 @@ describe('startHttp', () => {
     const other = createServer();
     await once(other.listen(0, '127.0.0.1'), 'listening');
     const { port } = other.address() as AddressInfo;
-    const failed = startHttp({ port, host: '127.0.0.1', app: { listener: () => {} }, record: () => {} });
+    const failed = startHttp({ port, host: '127.0.0.1', app: { listener: () => {} }, record: () => {}, now: Date.now });
     await expect(failed).rejects.toMatchObject({
       code: 'EADDRINUSE',
       message: expect.stringMatching(new RegExp(`TCP port ${port} is in use.*server\\.http\\.port`)),
@@ -33,7 +33,13 @@ describe('startHttp', () => {
   });
 
   it('names an address that the machine does not have', async () => {
-    const failed = startHttp({ port: 0, host: '192.0.2.1', app: { listener: () => {} }, record: () => {} });
+    const failed = startHttp({
+      port: 0,
+      host: '192.0.2.1',
+      app: { listener: () => {} },
+      record: () => {},
+      now: Date.now,
+    });
     await expect(failed).rejects.toMatchObject({
       code: 'EADDRNOTAVAIL',
       message: expect.stringContaining('192.0.2.1'),

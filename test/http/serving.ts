@@ -62,7 +62,15 @@ export class Serving {
       now: () => performance.now(),
     });
     const app = createApp(deps, send);
-    serving.server = await startHttp({ port: 0, host: '127.0.0.1', app, kernel, record, ...more });
+    serving.server = await startHttp({
+      port: 0,
+      host: '127.0.0.1',
+      app,
+      kernel,
+      record,
+      now: () => performance.now(),
+      ...more,
+    });
     return serving;
   }
 
