@@ -29,6 +29,8 @@ interface Connection {
   requests: number;
   /** Since when its pace is looked at, and what had arrived then; undefined while nothing is asked. */
   pace: { readonly at: number; readonly arrived: number } | undefined;
+  /** What had arrived when it was last looked at. */
+  last: number;
 }
 
 /** Knows which connections have a request being answered, and ends those that take too much of what all share. */
@@ -40,7 +42,7 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
 
   server.on('connection', (socket) => {
     if (!admit(socket)) return socket.destroy();
-    open.set(socket, { requests: 0, pace: undefined });
+    open.set(socket, { requests: 0, pace: undefined, last: 0 });
     socket.once('close', () => open.delete(socket));
   });
   // Ahead of the application, so that what it answers at once is counted too.
@@ -69,13 +71,17 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
     for (const [socket, connection] of open) {
       if (connection.requests === 0) continue;
       const { pace } = connection;
-      if (pace && at - pace.at < slowMs) continue;
       const present = { at, arrived: arrived(socket) };
+      // What the kernel still has to send moves without the socket's own timer seeing it.
+      if (present.arrived !== connection.last) socket.setTimeout(socket.timeout ?? 0);
+      connection.last = present.arrived;
+      if (pace && at - pace.at < slowMs) continue;
       if (pace && present.arrived - pace.arrived < (LEAST * (at - pace.at)) / 1000) {
         const client = socket.remoteAddress;
         const message = `${client} took less than ${LEAST / 1000} kB/s for ${slowMs / 60_000} minutes: its connection is ended`;
         record({ event: 'http.slow', level: 'info', message, client });
-        socket.destroy();
+        // Else the kernel would go on with what it still has.
+        socket.resetAndDestroy();
       } else connection.pace = present;
     }
   };
