@@ -4,7 +4,7 @@ import type { ByteSource } from './images/byte-source.ts';
 import { ociArchive } from './images/oci-archive.ts';
 import { BadImage, digestHex, imageOf } from './images/oci-image.ts';
 import type { Pin } from './model/boot-plan.ts';
-import type { OpenFile } from './model/open-file.ts';
+import type { OpenFile, OpenResult } from './model/open-file.ts';
 
 /** The most of a manifest, bytes (OCI distribution specification 1.1). */
 const LARGEST_MANIFEST = 4 * 1024 * 1024;
@@ -42,8 +42,24 @@ export async function pinArchive(store: Store, path: string, label: string): Pro
   return made ? { ok: true, pin: made } : pinned;
 }
 
+const placeOf = (digest: string) => `.images/blobs/sha256/${digest}`;
+
+/**
+ * Opens a blob of a built image, hashed once.
+ * @throws the operating system's error, and one that says that it is still being written
+ */
+export async function openImageBlob(store: Store, digest: string): Promise<OpenResult> {
+  const result = await store.pin(placeOf(digest));
+  if (!result.ok) {
+    if (result.reason === 'busy') throw Object.assign(new Error(result.why), { code: 'EAGAIN' });
+    return { ok: false, reason: result.reason, why: result.why };
+  }
+  if (result.pin.digest === digest) return store.openBlob(digest);
+  return { ok: false, reason: 'gone', why: `blob ${digest} of an image is damaged: build the image again` };
+}
+
 async function pinImageBlob(store: Store, digest: string): Promise<Pin> {
-  const result = await store.pin(`.images/blobs/sha256/${digest}`);
+  const result = await store.pin(placeOf(digest));
   if (!result.ok) throw new Error(`blob ${digest} of the image: ${result.why}; build the image again`);
   if (result.pin.digest !== digest) throw new Error(`blob ${digest} of the image is damaged: build the image again`);
   return result.pin;

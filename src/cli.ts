@@ -8,6 +8,8 @@ import { printScript } from './commands/script.ts';
 import { loadConfig } from './config/load.ts';
 import { resolveIdentity } from './identity.ts';
 import { formatEvent, type LogFormat } from './log.ts';
+import { openLogOutput } from './log-output.ts';
+import { createLogWriter } from './log-writer.ts';
 import { serve } from './main.ts';
 import type { RecordEvent } from './model/event.ts';
 import { Unusable } from './unusable.ts';
@@ -22,18 +24,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 const print = (text: string) => void process.stdout.write(text);
 
-let lines: string[] = [];
-/** Writes log lines, those of one turn of the event loop together: a busy server has very many. */
-function printLine(line: string): void {
-  if (lines.length === 0) setImmediate(flushLines);
-  lines.push(line);
-}
-function flushLines(): void {
-  if (lines.length > 0) print(`${lines.join('\n')}\n`);
-  lines = [];
-}
-process.on('exit', flushLines);
-
 /** Ends the command: a message for people on standard error, and exit status 1. */
 function fail(error: unknown): void {
   if (error instanceof Unusable) process.stderr.write(`${error.message}\n`);
@@ -42,8 +32,17 @@ function fail(error: unknown): void {
 }
 
 function recorder(format: LogFormat, verbose: boolean): RecordEvent {
+  const log = createLogWriter(openLogOutput(process.stdout), (count) =>
+    formatEvent(format, new Date(), {
+      event: 'log.dropped',
+      level: 'warn',
+      message: `${count} log line(s) were dropped here: whoever reads the log did not take them in time`,
+      count,
+    }),
+  );
+  process.on('exit', log.flush);
   return (event) => {
-    if (verbose || event.level !== 'debug') printLine(formatEvent(format, new Date(), event));
+    if (verbose || event.level !== 'debug') log.print(formatEvent(format, new Date(), event));
   };
 }
 

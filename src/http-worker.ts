@@ -1,5 +1,5 @@
 /** The program of an HTTP worker: see http/workers.ts. */
-import { lease, openInside } from './artifacts/open-file.ts';
+import { lease, openInside, verified } from './artifacts/open-file.ts';
 import { joinParts } from './artifacts/parts.ts';
 import { createApp } from './http/app.ts';
 import type { HttpDeps } from './http/deps.ts';
@@ -29,13 +29,13 @@ function ask<T>(question: Question, argument = ''): Promise<T> {
 }
 
 /** Opens what was lent; undefined where one of the files is another by now. */
-async function openLent({ digest, files, parts }: Extract<Lent, { ok: true }>): Promise<OpenFile | undefined> {
+async function openLent({ loan, digest, files, parts }: Extract<Lent, { ok: true }>): Promise<OpenFile | undefined> {
   const opened: OpenFile[] = [];
   const closeAll = () => Promise.all(opened.map((file) => file.close()));
   try {
     for (const { path, stamp } of files) {
       const found = await openInside('/', path);
-      if (found.ok) opened.push(found.file);
+      if (found.ok) opened.push(verified(found, digest, () => ask<boolean>('renewed', String(loan))));
       if (found.ok && found.file.stamp === stamp) continue;
       await closeAll();
       return undefined;
@@ -85,11 +85,12 @@ const deps: HttpDeps = {
   now: Date.now,
 };
 
-async function start({ host, port, sendfile, bufferMemory }: WorkerSettings): Promise<void> {
+async function start({ host, port, sendfile, bufferMemory, perAddress }: WorkerSettings): Promise<void> {
   const { kernel } = await openKernel();
-  const app = createApp(deps, createSender({ kernel, sendfile, bufferMemory, now: () => performance.now() }));
+  const now = () => performance.now();
+  const app = createApp(deps, createSender({ kernel, sendfile, bufferMemory, now }));
   try {
-    server = await startHttp({ host, port, app });
+    server = await startHttp({ host, port, app, perAddress, kernel, record: deps.record, now });
     send({ kind: 'listening', listening: server.listening, port: server.port });
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;

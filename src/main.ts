@@ -66,7 +66,7 @@ export async function serve(configFile: string, means: Means): Promise<Daemon> {
     for (const image of usedBuilds(world.config)) world.builds.inForce(image).catch(() => {});
     reload?.tryAgain();
   };
-  let artifacts = await watchWorld(world, means, onName);
+  let artifacts = await watchWorld(() => world, means, onName);
 
   const prepareInBackground = () => {
     prepare(world, means).catch((error: Error) => {
@@ -88,8 +88,8 @@ export async function serve(configFile: string, means: Means): Promise<Daemon> {
     if (world.store !== before.store) {
       await artifacts.stop();
       await before.store.close();
-      artifacts = await watchWorld(world, means, onName);
-    }
+      artifacts = await watchWorld(() => world, means, onName);
+    } else await artifacts.refresh();
     prepareInBackground();
   };
 

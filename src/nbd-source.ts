@@ -1,5 +1,6 @@
 import { shareRunning } from './artifacts/share-running.ts';
 import type { Tree } from './artifacts/trees.ts';
+import { readWhole } from './model/open-file.ts';
 import { isSha256 } from './model/sha256.ts';
 import { BLOCK } from './model/verity.ts';
 import type { Export, Exports } from './nbd/export.ts';
@@ -55,12 +56,12 @@ export function nbdExports(world: () => World): Exports {
         size: end + bytes.length,
         read: async (buffer, position) => {
           const fromFile = Math.max(0, Math.min(buffer.length, file.size - position));
-          if (fromFile > 0 && (await file.read(buffer.subarray(0, fromFile), position)) < fromFile) return false;
+          if (fromFile > 0 && !(await readWhole(file, buffer.subarray(0, fromFile), position))) return false;
           buffer.fill(0, fromFile);
           const start = Math.max(0, end - position);
           if (start < buffer.length)
             buffer.set(bytes.subarray(position + start - end, position + buffer.length - end), start);
-          return fromFile === 0 || file.intactNow();
+          return true;
         },
         close: async () => {
           if (!open) return;

@@ -37,7 +37,12 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
   const { file, record, adopt } = options;
   let wanted = options.config;
   let queue = Promise.resolve();
-  const templates = watch(wanted.templates ?? [], { ignoreInitial: true });
+  const templates = watch(wanted.templates ?? [], {
+    ignoreInitial: true,
+    // Templates lie in the folder itself; a folder or link in it may lead to the whole disk.
+    depth: 0,
+    ignored: (path, stats) => path !== wanted.templates && (!path.endsWith('.njk') || stats?.isDirectory() === true),
+  });
   // What is saved before the watch is on would be missed.
   const watching = wanted.templates === undefined ? undefined : once(templates, 'ready');
 
@@ -80,11 +85,12 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
     text: options.text,
     load: loadConfigAside,
     onConfig: (next) => {
-      if (next.templates !== wanted.templates) {
-        templates.unwatch(wanted.templates ?? []);
+      const before = wanted.templates;
+      wanted = next;
+      if (next.templates !== before) {
+        templates.unwatch(before ?? []);
         templates.add(next.templates ?? []);
       }
-      wanted = next;
       enqueue();
     },
     onProblems: refuse,

@@ -6,6 +6,7 @@ import { startDhcp } from './dhcp/server.ts';
 import { createApp } from './http/app.ts';
 import type { HttpDeps } from './http/deps.ts';
 import { openKernel } from './http/kernel.ts';
+import { withMacs } from './http/macs.ts';
 import { createSender } from './http/send.ts';
 import { startHttp } from './http/server.ts';
 import { startHttpWorkers } from './http/workers.ts';
@@ -56,7 +57,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
     },
     bootFiles: { open: (name) => world().bootFiles.open(name) },
     registry: worldRegistry(world),
-    record,
+    record: withMacs(record, monotonic),
     now,
   };
   const { kernel, why } = await openKernel();
@@ -64,15 +65,17 @@ export async function startServices(world: () => World, means: Means): Promise<S
     const message = `files are sent through buffers, which takes more processor time: ${why}`;
     record({ event: 'http.no-sendfile', level: 'info', message });
   }
-  const serveHttp = (host: string, { port, workers, sendfile = true, bufferMemory = BUFFER_MEMORY }: HttpSettings) => {
+  const serveHttp = (host: string, http: HttpSettings) => {
+    const { port, workers, sendfile = true, bufferMemory = BUFFER_MEMORY, perAddress } = http;
     const count = workers ?? Math.min(availableParallelism(), MOST_WORKERS);
     const bytes = Math.ceil((bufferMemory * 1024 * 1024) / count);
     if (count > 1) {
-      const settings = { host, port, sendfile, bufferMemory: bytes };
+      const settings = { host, port, sendfile, bufferMemory: bytes, perAddress };
       return startHttpWorkers({ count, program: WORKER, settings, deps: httpDeps });
     }
     const send = createSender({ kernel, sendfile, bufferMemory: bytes, now: monotonic });
-    return startHttp({ host, port, app: createApp(httpDeps, send) });
+    const app = createApp(httpDeps, send);
+    return startHttp({ host, port, app, perAddress, kernel, record: httpDeps.record, now: monotonic });
   };
 
   const identities = new WeakMap<World, DhcpIdentity>();

@@ -1,6 +1,6 @@
 import type { Scripts } from './ipxe-templates/scripts.ts';
 import { isAutoexec, parseBootFileName } from './model/boot-file.ts';
-import type { OpenResult } from './model/open-file.ts';
+import { type OpenResult, readWhole } from './model/open-file.ts';
 import type { TftpFile } from './tftp/file.ts';
 import type { World } from './world.ts';
 
@@ -19,10 +19,9 @@ function fromStore(opened: OpenResult): TftpFile | 'missing' | 'directory' | 're
   return {
     size: file.size,
     read: async (offset, length) => {
-      const bytes = Buffer.allocUnsafe(length);
-      const count = await file.read(bytes, offset);
+      const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, file.size - offset)));
       // A version that is no longer whole must not be mixed with the next.
-      return (await file.intact()) ? bytes.subarray(0, count) : bytes.subarray(0, 0);
+      return (await readWhole(file, bytes, offset)) ? bytes : bytes.subarray(0, 0);
     },
     close: () => file.close(),
   };

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { openImageBlob } from './archives.ts';
 import { type BootFiles, findBootFiles, PACKAGE_FOLDERS } from './artifacts/boot-files.ts';
-import { openInside } from './artifacts/open-file.ts';
 import { openStore, type Store } from './artifacts/store.ts';
-import { watchStore } from './artifacts/watch.ts';
+import { type StoreWatch, watchStore } from './artifacts/watch.ts';
 import { type Builds, createBuilds } from './builds.ts';
 import { resolveIdentity } from './identity.ts';
 import { createServedImages, type ServedImages } from './images/served-images.ts';
@@ -74,16 +74,13 @@ export async function makeWorld(snapshot: Snapshot, means: Means, before?: World
 }
 
 /**
- * Watches the artifacts of a world.
+ * Watches the artifacts that the world in force uses, in the folder that it has now.
  * @param onName told when a name in the folder has come to mean something else
  */
-export function watchWorld(
-  { store }: World,
-  { record }: Means,
-  onName: () => void,
-): Promise<{ stop(): Promise<void> }> {
+export function watchWorld(world: () => World, { record }: Means, onName: () => void): Promise<StoreWatch> {
   return watchStore({
-    store,
+    store: world().store,
+    paths: () => usedArtifacts(world().config).flatMap(({ form, path }) => (form === 'image' ? [] : [path])),
     record,
     onName,
     settleMs: SETTLE_MS,
@@ -112,8 +109,8 @@ type Registry = Omit<ServedImages, 'names'> & { names(): Promise<readonly string
 /** The images of the world in force as a registry; none while the configuration does not say to offer them. */
 export function worldRegistry(world: () => World): Registry {
   const images = () => {
-    const { root } = world().store;
-    return createServedImages(root, (path) => openInside(root, path));
+    const { store } = world();
+    return createServedImages(store.root, (digest) => openImageBlob(store, digest));
   };
   return {
     names: async () => (world().config.server.registry ? await images().names() : undefined),

@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { chmod, copyFile, link, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, linkSync, renameSync, rmSync } from 'node:fs';
+import { chmod, copyFile, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordEvent } from '../model/event.ts';
 import type { OpenFile } from '../model/open-file.ts';
 import { isSha256 } from '../model/sha256.ts';
 import { isInability, makeFolders } from './folders.ts';
 import type { Hasher } from './hash.ts';
 import type { Pinned } from './index-file.ts';
-import { type Located, lease, openInside } from './open-file.ts';
-import { versionAt } from './stat.ts';
-import { type FileVersion, relate, sameBytes, sameFile } from './version.ts';
+import { type Located, lease, openInside, verified } from './open-file.ts';
+import { shareRunning } from './share-running.ts';
+import { versionAt, versionAtNow } from './stat.ts';
+import { type FileVersion, relate, sameBytes, sameFile, sameStamp, tickLeft, versionTag } from './version.ts';
 
 /** Milliseconds after which a file that was being made counts as given up: making one takes none. */
 const LEFTOVER = 60_000;
@@ -37,13 +39,17 @@ export interface Blobs {
   /**
    * Keeps the bytes of an open file under their digest, whatever becomes of their path: by a reflink, which nothing
    * else can write to, or by a hard link, whose changes {@link open} detects, or not at all where neither is possible.
-   * @returns false if the path came to mean other bytes before they were kept
+   * @returns the file's version then, which a link has moved; undefined if it was touched before its bytes were kept
    */
-  keep(digest: string, source: Located): Promise<boolean>;
+  keep(digest: string, source: Located): Promise<FileVersion | undefined>;
   /** Opens a kept version; undefined where its bytes are not there any more. */
   open(digest: string): Promise<OpenFile | undefined>;
-  /** Counts the reader of a version that was found elsewhere. */
-  lend(digest: string, file: OpenFile): OpenFile;
+  /**
+   * Hands out a version that was found elsewhere, and counts its reader.
+   * @param known the file when its bytes had the digest
+   * @returns undefined where it holds other bytes by now; the file is still open then
+   */
+  lend(digest: string, known: FileVersion, found: Located): Promise<OpenFile | undefined>;
   /** Removes what is neither in use nor was lately. */
   collect(inUse: ReadonlySet<string>, unusedMs: number): Promise<void>;
   /** What is known of the kept files. */
@@ -64,10 +70,11 @@ export async function openBlobs(
   const blobs = await takeStock(folder, known, now());
   const verifying = new Map<string, Promise<boolean>>();
 
-  const lend = (digest: string, file: OpenFile): OpenFile => {
-    const blob = blobs.get(digest) ?? add(digest, file.size);
+  const handOut = (digest: string, found: Located): OpenFile => {
+    const blob = blobs.get(digest) ?? add(digest, found.file.size);
     blob.readers += 1;
-    return lease(file, digest, () => {
+    const check = (version: FileVersion) => whole(digest, found.version, found, version);
+    return lease(verified(found, digest, check), digest, () => {
       blob.readers -= 1;
       blob.lastUsed = now();
     });
@@ -80,21 +87,27 @@ export async function openBlobs(
   };
 
   /** Reads a file whose content is in doubt, once for all who wait. */
-  const verify = (digest: string, file: OpenFile): Promise<boolean> => {
-    let running = verifying.get(digest);
-    if (!running) {
-      running = hash(file).then((found) => found === digest);
-      const done = () => verifying.delete(digest);
-      running.then(done, done);
-      verifying.set(digest, running);
-    }
-    return running;
-  };
+  const verify = (digest: string, file: OpenFile, version: FileVersion): Promise<boolean> =>
+    shareRunning(verifying, `${digest} ${versionTag(version)}`, async () => {
+      await delay(tickLeft(version, now()));
+      return (await hash(file)) === digest;
+    });
 
-  const whole = async (digest: string, blob: Blob, { file, version }: Located): Promise<boolean> => {
-    if (blob.version && sameBytes(blob.version, version)) return true;
-    if (blob.version && relate(blob.version, version) === 'changed') return false;
-    return await verify(digest, file);
+  /** Whether a file in some version holds what it held in a known one: told by the stamps, or by its digest. */
+  const whole = async (
+    digest: string,
+    known: FileVersion | undefined,
+    { file }: Located,
+    version: FileVersion,
+  ): Promise<boolean> => {
+    if (known && sameBytes(known, version)) return true;
+    if (known && relate(known, version) === 'changed') return false;
+    const blob = blobs.get(digest);
+    // Its stamps may have moved because the store itself made a link of it.
+    if (blob?.version && sameBytes(blob.version, version)) return true;
+    const good = await verify(digest, file, version);
+    if (good && blob?.version && sameFile(blob.version, version)) blob.version = version;
+    return good;
   };
 
   /** Gives up a kept file that was overwritten. */
@@ -119,9 +132,9 @@ export async function openBlobs(
       return undefined;
     }
     try {
-      if (await whole(digest, blob, found)) {
+      if (await whole(digest, blob.version, found, found.version)) {
         blob.version = found.version;
-        return lend(digest, found.file);
+        return handOut(digest, found);
       }
     } catch (error) {
       await found.file.close();
@@ -140,27 +153,28 @@ export async function openBlobs(
     }
   };
 
-  const keep = async (digest: string, source: Located): Promise<boolean> => {
+  const keep = async (digest: string, source: Located): Promise<FileVersion | undefined> => {
     await disown(digest, source.version);
     const known = blobs.get(digest);
     const present = known?.kept ? await versionAt(join(folder, digest)) : undefined;
     if (known && present && sameBytes(source.version, present)) {
       known.version = present;
-      return true;
+      return present;
     }
     const earlier = await open(digest);
     if (earlier) {
       await earlier.close();
-      return true;
+      return source.version;
     }
     const blob = blobs.get(digest) ?? add(digest, source.file.size);
     const path = join(folder, digest);
     const temporary = join(folder, `${randomUUID()}.new`);
+    let { version } = source;
     try {
-      const how = await duplicate(source, temporary);
-      if (how === undefined) return false;
-      await rename(temporary, path);
-      blob.version = await versionAt(path);
+      const how = await duplicate(source, temporary, path);
+      if (how === undefined) return undefined;
+      blob.version = versionAtNow(path);
+      if (how === 'hard link') version = blob.version ?? version;
       blob.kept = true;
       record({
         event: 'artifact.kept',
@@ -179,10 +193,9 @@ export async function openBlobs(
         path: source.realPath,
       });
     } finally {
-      // Renaming a hard link over another of the same file does nothing: rename(2).
       await rm(temporary, { force: true }).catch(() => {});
     }
-    return true;
+    return version;
   };
 
   const collect = async (inUse: ReadonlySet<string>, unusedMs: number): Promise<void> => {
@@ -202,7 +215,8 @@ export async function openBlobs(
     },
     keep,
     open,
-    lend,
+    lend: async (digest, known, found) =>
+      (await whole(digest, known, found, found.version)) ? handOut(digest, found) : undefined,
     collect,
     entries: () => {
       const entries = new Map<string, Pinned>();
@@ -244,28 +258,37 @@ async function removeLeftover(path: string, now: number): Promise<void> {
   }
 }
 
-/** Makes a second name or an unshared copy of an open file's bytes; undefined if they changed before that. */
+/** Makes a second name or an unshared copy of an open file's bytes; undefined if they were touched before that. */
 async function duplicate(
   { file, version, realPath }: Located,
+  temporary: string,
   target: string,
 ): Promise<'reflink' | 'hard link' | undefined> {
   const folder = dirname(target);
   await makeFolders(dirname(dirname(folder)), dirname(folder), folder);
   try {
-    await copyFile(`/proc/self/fd/${file.fd}`, target, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
-    await chmod(target, 0o444);
-    return (await file.intact()) ? 'reflink' : undefined;
+    await copyFile(`/proc/self/fd/${file.fd}`, temporary, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
+    await chmod(temporary, 0o444);
+    if (!(await file.intact())) return undefined;
+    renameSync(temporary, target);
+    return 'reflink';
   } catch (error) {
-    await rm(target, { force: true });
+    await rm(temporary, { force: true });
     if (!isInability(error)) throw error;
   }
+  // Without a pause in between: each of these moves ctime, which would hide that somebody else moves it.
+  if (!file.intactNow()) return undefined;
   try {
-    await link(realPath, target);
+    linkSync(realPath, temporary);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
   // The path may have come to mean another file since it was opened.
-  const linked = await versionAt(target);
-  return linked && sameBytes(version, linked) ? 'hard link' : undefined;
+  const linked = versionAtNow(temporary);
+  if (!linked || !sameStamp(version, linked)) return undefined;
+  renameSync(temporary, target);
+  // Renaming a hard link over another of the same file does nothing: rename(2).
+  rmSync(temporary, { force: true });
+  return 'hard link';
 }

@@ -18,7 +18,8 @@ export interface Index {
   readonly blobs: ReadonlyMap<string, Pinned>;
 }
 
-const FORMAT = 1;
+/** 1 also had stamps that had moved without the bytes being hashed again. */
+const FORMAT = 2;
 
 function toJson(entries: ReadonlyMap<string, Pinned>): unknown {
   return [...entries].map(([name, { pin, version }]) => [name, pin.digest, versionToJson(version)]);

@@ -146,7 +146,9 @@ export async function openMadeFiles(
     const opened = await compose(recipe, undefined);
     if (!opened.ok) throw new Error(opened.why);
     try {
-      const digest = await hash(opened.file);
+      const { file } = opened;
+      // A source may have got another name meanwhile, and be the same.
+      const digest = (await hash(file)) ?? ((await file.renew()) ? await hash(file) : undefined);
       if (digest === undefined) throw new Error('what it is made of was changed meanwhile');
       recipes.set(digest, recipe);
       byOrigin.set(origin, digest);

@@ -2,7 +2,7 @@ import { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NotOpened, OpenFile } from '../model/open-file.ts';
-import { type FileVersion, sameBytes, versionOf, versionTag } from './version.ts';
+import { type FileVersion, relate, sameBytes, versionOf, versionTag } from './version.ts';
 
 /** A file together with the place where it really is. */
 export interface Located {
@@ -11,6 +11,10 @@ export interface Located {
   readonly version: FileVersion;
   /** Absolute and without symbolic links. */
   readonly realPath: string;
+  /** The version now. */
+  look(): FileVersion;
+  /** Has {@link OpenFile.intact} count from another version. */
+  rebase(version: FileVersion): void;
 }
 
 /** The errors of open(2) that say something of the request and nothing of the store's health. */
@@ -56,25 +60,38 @@ async function inspect(handle: FileHandle, root: string): Promise<Located | NotO
   if (stats.isDirectory()) return { ok: false, reason: 'directory', why: 'a folder, not a file' };
   if (!stats.isFile()) return { ok: false, reason: 'refused', why: 'not a regular file' };
   const version = versionOf(stats);
-  return { ok: true, realPath, version, file: openFile(handle, version) };
+  return { ok: true, realPath, version, ...openFile(handle, version) };
 }
 
-function openFile(handle: FileHandle, version: FileVersion): OpenFile {
+function openFile(handle: FileHandle, version: FileVersion): Pick<Located, 'file' | 'look' | 'rebase'> {
   let closing: Promise<void> | undefined;
-  return {
+  let base = version;
+  const look = () => versionOf(fstatSync(handle.fd, { bigint: true }));
+  const rebase = (next: FileVersion) => {
+    base = next;
+  };
+  const file: OpenFile = {
     fd: handle.fd,
     size: version.size,
     modified: Number(version.mtimeNs / 1_000_000n),
     stamp: versionTag(version),
     digest: undefined,
     read: (buffer, position) => readFully(handle, buffer, position),
-    intact: async () => sameBytes(version, versionOf(await handle.stat({ bigint: true }))),
-    intactNow: () => sameBytes(version, versionOf(fstatSync(handle.fd, { bigint: true }))),
+    intact: async () => sameBytes(base, versionOf(await handle.stat({ bigint: true }))),
+    intactNow: () => sameBytes(base, look()),
+    // Nothing is known of its bytes: it stays what it was if it only got another name, or lost one.
+    renew: async () => {
+      const next = look();
+      if (relate(base, next) !== 'relinked') return sameBytes(base, next);
+      rebase(next);
+      return true;
+    },
     close: () => {
       closing ??= handle.close();
       return closing;
     },
   };
+  return { file, look, rebase };
 }
 
 async function readFully(handle: FileHandle, buffer: Uint8Array, position: number): Promise<number> {
@@ -85,6 +102,44 @@ async function readFully(handle: FileHandle, buffer: Uint8Array, position: numbe
     filled += bytesRead;
   }
   return filled;
+}
+
+/**
+ * The same file, intact as long as its bytes are those of its digest, under whatever names and with whatever mode.
+ * @param check finds out whether the bytes are still those of the digest, whatever the stamps say
+ */
+export function verified(
+  { file, look, rebase }: Located,
+  digest: string | undefined,
+  check: (version: FileVersion) => Promise<boolean>,
+): OpenFile {
+  let doubt: Promise<boolean> | undefined;
+  let spoiled = false;
+  const renew = async () => {
+    if (file.intactNow()) return true;
+    const version = look();
+    // The check itself asks whether the file stays as it is.
+    rebase(version);
+    spoiled = !(await check(version).catch((error: Error) => {
+      spoiled = true;
+      throw error;
+    }));
+    return !spoiled;
+  };
+  const sound = () => !spoiled && doubt === undefined;
+  return {
+    ...file,
+    digest,
+    intact: async () => sound() && (await file.intact()) && sound(),
+    intactNow: () => sound() && file.intactNow(),
+    renew: async () => {
+      if (spoiled) return false;
+      doubt ??= renew().finally(() => {
+        doubt = undefined;
+      });
+      return doubt;
+    },
+  };
 }
 
 /** The same file with its digest, and a call-back for its end. */

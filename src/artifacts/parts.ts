@@ -53,6 +53,7 @@ export function joinParts(parts: readonly FilePart[], digest: string | undefined
     read,
     intact: async () => (await Promise.all(files.map((file) => file.intact()))).every(Boolean),
     intactNow: () => files.every((file) => file.intactNow()),
+    renew: async () => (await Promise.all(files.map((file) => file.renew()))).every(Boolean),
     close: async () => {
       closing ??= Promise.all(files.map((file) => file.close()));
       await closing;

@@ -1,3 +1,5 @@
+import { pathParts } from '../model/path-parts.ts';
+
 /** A path below the artifacts folder that is safe to join to it, or why it is not. */
 export type SafePath =
   | { readonly ok: true; readonly path: string }
@@ -14,7 +16,7 @@ export function safePath(requested: string): SafePath {
   if (/[\0-\x1f\x7f]/.test(requested)) return refused('control character in the path');
   if (requested.includes('\\')) return refused('backslash in the path');
   if (requested.startsWith('/')) return refused('absolute path');
-  const parts = requested.split('/').filter((part) => part !== '' && part !== '.');
+  const parts = pathParts(requested);
   if (parts.includes('..')) return refused('".." in the path');
   const path = parts.join('/');
   if (path === '' || requested.endsWith('/')) return { ok: false, reason: 'missing', why: 'a folder, not a file' };

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { type FileVersion, versionOf } from './version.ts';
 
@@ -13,4 +14,10 @@ export async function versionAt(path: string): Promise<FileVersion | undefined> 
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
     throw error;
   }
+}
+
+/** The same at once, for a file that the store has just made. */
+export function versionAtNow(path: string): FileVersion | undefined {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats && versionOf(stats);
 }

@@ -9,12 +9,12 @@ import { isInability, makeFolders } from './folders.ts';
 import { createHasher } from './hash.ts';
 import { type Pinned, readIndex, writeIndex } from './index-file.ts';
 import { openMadeFiles, type Piece } from './made-files.ts';
-import { type Located, lease, openInside } from './open-file.ts';
+import { type Located, openInside } from './open-file.ts';
 import { safePath } from './path.ts';
 import { shareRunning } from './share-running.ts';
 import { versionAt } from './stat.ts';
 import { openTrees, type Trees } from './trees.ts';
-import { type FileVersion, sameBytes, sameFile } from './version.ts';
+import { type FileVersion, sameBytes, sameFile, tickLeft } from './version.ts';
 
 /** The store's own folder below the artifacts. */
 const OWN = '.slipway';
@@ -129,8 +129,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const found = await locate(path);
     if (!found.ok) return found;
     const known = current.get(path);
-    const digest = known && sameBytes(known.version, found.version) ? known.pin.digest : undefined;
-    return { ok: true, file: digest === undefined ? found.file : lease(found.file, digest, () => {}) };
+    const same = known && sameBytes(known.version, found.version);
+    const lent = same ? await blobs.lend(known.pin.digest, known.version, found) : undefined;
+    return { ok: true, file: lent ?? found.file };
   };
 
   const openPinned = async (digest: string): Promise<OpenResult> => {
@@ -140,7 +141,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       if (pin.digest !== digest) continue;
       const found = await locate(path, IMAGE_BLOB.test(path));
       if (!found.ok) continue;
-      if (sameBytes(version, found.version)) return { ok: true, file: blobs.lend(digest, found.file) };
+      const file = await blobs.lend(digest, version, found).catch(async (error: Error) => {
+        await found.file.close();
+        throw error;
+      });
+      if (file) return { ok: true, file };
       await found.file.close();
     }
     if (!blobs.has(digest)) return { ok: false, reason: 'missing', why: 'no such version' };
@@ -167,22 +172,21 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const unchanged = async (path: string): Promise<Pin | undefined> => {
     const known = current.get(path);
     const version = known && (await versionAt(join(root, path)));
-    if (!known || !version || !sameBytes(known.version, version)) return undefined;
-    current.set(path, { pin: known.pin, version });
-    return known.pin;
+    return known && version && sameBytes(known.version, version) ? known.pin : undefined;
   };
 
   /** Keeps a hashed file and puts it in force; undefined if it changed meanwhile. */
   const enforce = async (path: string, digest: string, source: Located): Promise<Pin | undefined> => {
-    if (!(await blobs.keep(digest, source))) return undefined;
-    // Keeping it may have added a link.
-    const version = await versionAt(source.realPath);
-    if (!version || !sameBytes(source.version, version)) return undefined;
+    const version = await blobs.keep(digest, source);
+    const there = version && (await versionAt(source.realPath));
+    if (!there || !sameBytes(version, there)) return undefined;
+    const before = current.get(path)?.pin.digest;
     for (const [other, known] of current) {
       if (known.pin.digest !== digest && sameFile(known.version, version)) current.delete(other);
     }
     const pin: Pin = { digest, size: version.size };
     current.set(path, { pin, version });
+    if (before === digest) return pin;
     record({
       event: 'artifact.pinned',
       level: 'info',
@@ -195,6 +199,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   // One at a time: the links that one adds and takes away again would look like changes to another.
   let enforcing: Promise<unknown> = Promise.resolve();
   const take = async (path: string, source: Located): Promise<Pin | undefined> => {
+    await delay(tickLeft(source.version, now()));
     const digest = await hash(source.file);
     if (digest === undefined) return undefined;
     const turn = enforcing.then(() => enforce(path, digest, source));

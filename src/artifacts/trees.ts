@@ -86,7 +86,8 @@ export function openTrees(
       if (blocks < 2) return { ok: false, reason: 'small', why: `an image of ${file.size} bytes has no file system` };
       const kept = await read(digest, blocks);
       if (kept) return kept;
-      const leaves = await hashFile(file);
+      // It may have got another name meanwhile, and be the same.
+      const leaves = (await hashFile(file)) ?? ((await file.renew()) ? await hashFile(file) : undefined);
       if (!leaves) return { ok: false, reason: 'gone', why: 'the image was overwritten while it was hashed' };
       const { rootHash, tree: bytes } = buildTree(leaves);
       const tree: Tree = { ok: true, rootHash, blocks, bytes };

@@ -19,20 +19,35 @@ export function versionOf({ dev, ino, size, mtimeNs, ctimeNs, nlink }: BigIntSta
 /**
  * How a file's later state relates to an earlier one.
  * - `same`: the same bytes.
- * - `relinked`: a name was added or removed, which moves ctime as well: the same bytes. It happens to a file that the
- *   store keeps by a hard link when another is renamed over its path.
- * - `touched`: ctime alone moved. A change of mode does that, but so does other content of the same length whose
- *   mtime was put back (`cp -p` of images whose time stamps are clamped): only a new digest can tell.
+ * - `relinked`: a name was added or removed, which moves ctime. It happens to a file that the store keeps by a hard link
+ *   when another is renamed over its path.
+ * - `touched`: ctime alone moved, as by a change of mode.
  * - `changed`: other bytes, or another file.
+ *
+ * `relinked` and `touched` say nothing of the bytes: ctime also moves when others of the same length are written and
+ * mtime is put back (`cp -p` of images whose time stamps are clamped). Only a new digest can tell.
  */
 export type Relation = 'same' | 'relinked' | 'touched' | 'changed';
 
 /** Compares two versions; see {@link Relation}. */
 export function relate(before: FileVersion, after: FileVersion): Relation {
-  const moved = (['dev', 'ino', 'size', 'mtimeNs'] as const).some((part) => before[part] !== after[part]);
-  if (moved) return 'changed';
+  if (!sameStamp(before, after)) return 'changed';
   if (before.ctimeNs === after.ctimeNs) return 'same';
   return before.nlink === after.nlink ? 'touched' : 'relinked';
+}
+
+/** Whether all but ctime is the same: all that is left where the store has just moved ctime itself. */
+export function sameStamp(one: FileVersion, other: FileVersion): boolean {
+  return (['dev', 'ino', 'size', 'mtimeNs'] as const).every((part) => one[part] === other[part]);
+}
+
+/** Milliseconds in which two writes may leave the same ctime: the kernel's clock for it ticks (10 ms at HZ=100). */
+const TICK = 20;
+
+/** Milliseconds until a later write is sure to move ctime; none for a stamp from the future, which says nothing. */
+export function tickLeft({ ctimeNs }: FileVersion, now: number): number {
+  const age = now - Number(ctimeNs / 1_000_000n);
+  return age >= 0 && age < TICK ? TICK - age : 0;
 }
 
 /** Whether two versions are of one file, under whatever names. */
@@ -42,8 +57,7 @@ export function sameFile(one: FileVersion, other: FileVersion): boolean {
 
 /** Whether the bytes are certainly those of the earlier version. */
 export function sameBytes(before: FileVersion, after: FileVersion): boolean {
-  const relation = relate(before, after);
-  return relation === 'same' || relation === 'relinked';
+  return relate(before, after) === 'same';
 }
 
 /** A short text that differs between versions: letters, digits and hyphens. */

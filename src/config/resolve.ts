@@ -221,7 +221,8 @@ function toUnknown(shared: Shared, section: ConfigFile['unknown']): BootSettings
 function toHttp(http: NonNullable<ConfigFile['server']>['http']): Config['server']['http'] {
   if (http === false) return false;
   const { port = 8080, workers, sendfile, buffer_memory: bufferMemory, url } = http ?? {};
-  return { port, workers, sendfile, bufferMemory, url: url?.replace(/\/$/, '') };
+  const perAddress = http?.connections_per_address;
+  return { port, workers, sendfile, bufferMemory, perAddress, url: url?.replace(/\/$/, '') };
 }
 
 function toServer(server: ConfigFile['server'], baseDir: string): Config['server'] {

@@ -285,6 +285,9 @@ const http = {
   buffer_memory: wholeNumber(1, 65_536, ' of MiB')
     .optional()
     .describe('What all downloads together may hold in buffers, in MiB. Default: 32.'),
+  connections_per_address: wholeNumber(1, 10_000)
+    .optional()
+    .describe('Connections that one address may have at each worker. Default: 2500, of 10000 in all.'),
   url: text(/^https?:\/\/[A-Za-z0-9.-]+(?::[0-9]{1,5})?\/?$/, 'a URL without a path, such as http://boot.example.net')
     .optional()
     .describe("What nodes are told where a proxy stands in front. Default: this server's address and port."),

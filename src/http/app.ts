@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
-import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import { artifactsRoute } from './artifacts.ts';
 import { blobsRoute } from './blobs.ts';
 import { bootRoute } from './boot.ts';
@@ -9,9 +9,10 @@ import { healthRoute } from './health.ts';
 import { ipxeRoute } from './ipxe.ts';
 import { type MessageClasses, messageClasses } from './messages.ts';
 import { registryRoute } from './registry.ts';
-import { requestDetails, sendText } from './respond.ts';
+import { malformed, requestDetails, sendText } from './respond.ts';
 import type { SendRange } from './send.ts';
 import { createServeFile } from './serve-file.ts';
+import { normaliseTarget } from './target.ts';
 
 /** Errors of the operating system that say that it is only too much just now. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
@@ -50,7 +51,16 @@ export function createApp(deps: HttpDeps, send: SendRange): App {
     sendText(response, 404, 'no such path\n');
   });
   app.use(failure(deps));
-  return { listener: app, classes: messageClasses(app) };
+  const listener: RequestListener = (incoming, response) => {
+    const request = incoming as Request;
+    const target = normaliseTarget(request.url);
+    request.originalUrl = request.url;
+    // Express would answer by itself, with a page of its own, what it cannot take apart.
+    if (target === undefined) return malformed(deps, request, response);
+    request.url = target;
+    app(request, response as Response, () => malformed(deps, request, response));
+  };
+  return { listener, classes: messageClasses(app) };
 }
 
 /** A pipelined request waits here until it is its turn to be answered, so that it holds no file open meanwhile. */

@@ -20,6 +20,8 @@ export interface Kernel {
   sendfile(socket: number, file: number, position: number, count: number): number;
   /** Bytes that the peer has not acknowledged yet: SIOCOUTQ of tcp(7). */
   unacknowledged(socket: number): number;
+  /** Bytes that the peer has acknowledged since the connection began: tcpi_bytes_acked of struct tcp_info, Linux 4.1. */
+  acknowledged(socket: number): number;
   /**
    * Limits what waits in a socket without having been sent once: TCP_NOTSENT_LOWAT of tcp(7). There is room again when
    * half of it has gone.
@@ -70,6 +72,9 @@ const IPPROTO_TCP = 6;
 const IPPROTO_UDP = 17;
 const UDP_SEGMENT = 103;
 const TCP_NOTSENT_LOWAT = 25;
+const TCP_INFO = 11;
+/** Where tcpi_bytes_acked is in a struct tcp_info, and what it takes to have it, bytes. */
+const ACKED = { offset: 120, end: 128 } as const;
 const MSG_DONTWAIT = 0x40;
 const DOT = 0x2e;
 const ZERO = 0x30;
@@ -116,6 +121,7 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
       }
     })();
     const ioctl = libc.func('int ioctl(int socket, unsigned long request, void *value)');
+    const getOption = libc.func('int getsockopt(int socket, int level, int name, void *value, void *length)');
     const setOption = libc.func('int setsockopt(int socket, int level, int name, void *value, unsigned int length)');
     const sendTo = libc.func(
       'intptr_t sendto(int socket, const void *bytes, size_t count, int flags, const void *to, unsigned int length)',
@@ -131,6 +137,8 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
     const nowhere = openSync('/dev/null', 'w');
     const offset = new BigInt64Array(1);
     const value = new Int32Array(1);
+    const info = new BigUint64Array(ACKED.end / 8);
+    const infoLength = new Uint32Array(1);
     const kernel: Kernel = {
       sendfile: (socket, file, position, count) => {
         offset[0] = BigInt(position);
@@ -138,6 +146,11 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
         return sent < 0 ? -koffi.errno() : sent;
       },
       unacknowledged: (socket) => (ioctl(socket, SIOCOUTQ, value) < 0 ? 0 : (value[0] ?? 0)),
+      acknowledged: (socket) => {
+        infoLength[0] = ACKED.end;
+        const known = getOption(socket, IPPROTO_TCP, TCP_INFO, info, infoLength) === 0 && infoLength[0] === ACKED.end;
+        return known ? Number(info[ACKED.offset / 8]) : 0;
+      },
       limitUnsent: (socket, bytes) => {
         value[0] = bytes;
         setOption(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, value, value.byteLength);

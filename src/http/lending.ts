@@ -39,6 +39,8 @@ export class Lending {
       }
       case 'imageBlob':
         return this.lend(await registry.blob(argument));
+      case 'renewed':
+        return (await this.loans.get(Number(argument))?.renew()) ?? false;
     }
   }
 

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
 import type { NotOpened } from '../model/open-file.ts';
 import type { HttpDeps } from './deps.ts';
@@ -5,7 +6,7 @@ import type { HttpDeps } from './deps.ts';
 const STATUS: Readonly<Record<NotOpened['reason'], number>> = { missing: 404, directory: 404, refused: 403, gone: 410 };
 
 /** Answers with plain text that is never cached. */
-export function sendText(response: Response, status: number, text: string): void {
+export function sendText(response: ServerResponse, status: number, text: string): void {
   response.statusCode = status;
   response.setHeader('Content-Type', 'text/plain; charset=utf-8');
   if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store');
@@ -49,7 +50,7 @@ export function refuse(deps: HttpDeps, request: Request, response: Response, { r
 }
 
 /** The same for what cannot be decoded. */
-export function malformed(deps: HttpDeps, request: Request, response: Response): void {
+export function malformed(deps: HttpDeps, request: Request, response: ServerResponse): void {
   deps.record({
     event: 'http.refused',
     level: 'info',
@@ -57,5 +58,5 @@ export function malformed(deps: HttpDeps, request: Request, response: Response):
     status: 400,
     ...requestDetails(request),
   });
-  sendText(response, 400, 'malformed percent-encoding in the path\n');
+  sendText(response, 400, 'malformed path\n');
 }

@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { OpenFile } from '../model/open-file.ts';
+import { type OpenFile, readWhole } from '../model/open-file.ts';
 import type { PageCache } from './page-cache.ts';
 import { Progress } from './progress.ts';
 import type { SendRange } from './send.ts';
@@ -63,9 +63,7 @@ export async function fill(buffer: Uint8Array, file: OpenFile, position: number,
     await cache.want(file, position);
     await cache.want(file, position + buffer.length - 1);
     // Turns of the thread pool cost several times what reading a small piece does.
-    return readSync(file.fd, buffer, 0, buffer.length, position) === buffer.length && file.intactNow();
+    if (readSync(file.fd, buffer, 0, buffer.length, position) === buffer.length && file.intactNow()) return true;
   }
-  const filled = await file.read(buffer, position);
-  // Asked after the read: a write to the file moves its time stamp before it moves a byte.
-  return filled === buffer.length && (await file.intact());
+  return readWhole(file, buffer, position);
 }

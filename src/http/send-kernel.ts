@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
-import type { OpenFile } from '../model/open-file.ts';
+import { type OpenFile, readWhole } from '../model/open-file.ts';
 import { FULL, failure, GONE, type Kernel, plainDescriptor, UNSUPPORTED } from './kernel.ts';
 import { type PageCache, REGION } from './page-cache.ts';
 import { placesIn } from './places.ts';
@@ -78,7 +78,7 @@ export function createKernelSender(kernel: Kernel, unsent: () => UnsentShare, ca
       await cache.want(source, position);
       const descriptor = socket && plainDescriptor(socket);
       if (descriptor === undefined || descriptor === null) return 'aborted';
-      if (!source.intactNow()) return 'changed';
+      if (!source.intactNow() && !(await source.renew())) return 'changed';
       share.apply(socket);
       const count = Math.min(PIECE, REGION - (position % REGION), until - progress.bytes, left);
       const sent = kernel.sendfile(descriptor, source.fd, position, count);
@@ -90,9 +90,11 @@ export function createKernelSender(kernel: Kernel, unsent: () => UnsentShare, ca
       if (sent === count) await nextTurn();
       else {
         // The region was just loaded, so that this read does not wait for the disk either.
-        const size = readSync(source.fd, probe, 0, Math.min(PROBE, count - taken), position + taken);
-        if (size === 0 || !source.intactNow()) return 'changed';
-        if (!(await progress.write(probe.subarray(0, size)))) return 'aborted';
+        const piece = probe.subarray(0, Math.min(PROBE, count - taken));
+        const size = readSync(source.fd, piece, 0, piece.length, position + taken);
+        const good = size === piece.length && source.intactNow();
+        if (!good && !(await readWhole(source, piece, position + taken))) return 'changed';
+        if (!(await progress.write(piece))) return 'aborted';
       }
     }
     return undefined;

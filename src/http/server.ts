@@ -1,7 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { RecordEvent } from '../model/event.ts';
+import { trackConnections } from './connections.ts';
+import type { Kernel } from './kernel.ts';
 import type { MessageClasses } from './messages.ts';
+import { refuseRaw } from './refuse-raw.ts';
 
 /** Settings of {@link startHttp}. */
 export interface HttpOptions {
@@ -13,6 +17,13 @@ export interface HttpOptions {
   /** A connection on which nothing moves for this long is closed, milliseconds. */
   readonly stallMs?: number;
   readonly maxConnections?: number;
+  /** Connections that one address may have. */
+  readonly perAddress?: number | undefined;
+  /** Tells what of a response has arrived. */
+  readonly kernel?: Pick<Kernel, 'acknowledged'> | undefined;
+  readonly record: RecordEvent;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
 }
 
 /** A running server. */
@@ -29,14 +40,14 @@ export interface HttpServer {
 
 const STALL = 5 * 60 * 1000;
 const CONNECTIONS = 10_000;
+/** One address may be that of a router with many machines behind it. */
+const PER_ADDRESS = CONNECTIONS / 4;
 /** Time for a request's head, milliseconds. */
 const HEAD_TIMEOUT = 30_000;
 /** Bytes of a request's head. */
 const HEAD_SIZE = 16 * 1024;
 /** How long an idle connection waits for the next request, milliseconds. */
 const KEEP_ALIVE = 30_000;
-/** Requests that one connection may have open: more than any client pipelines. */
-const PIPELINE = 64;
 
 /**
  * Starts the HTTP server.
@@ -44,6 +55,7 @@ const PIPELINE = 64;
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { port, host, app, stallMs = STALL, maxConnections = CONNECTIONS } = options;
+  const { perAddress = PER_ADDRESS, kernel, record, now } = options;
   const server = createServer(
     {
       maxHeaderSize: HEAD_SIZE,
@@ -54,10 +66,11 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     },
     app.listener,
   );
-  // Counts from the last byte that moved in either direction; a slow download is left alone.
+  // Counts from the last byte that moved in either direction.
   server.timeout = stallMs;
   server.maxConnections = maxConnections;
-  const connections = trackConnections(server);
+  const connections = trackConnections(server, { perAddress, slowMs: stallMs, kernel, record, now });
+  refuseRaw(server, record);
   await listen(server, port, host);
   const address = server.address() as AddressInfo;
   return {
@@ -70,34 +83,6 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       const timer = setTimeout(() => server.closeAllConnections(), graceMs);
       await closed;
       clearTimeout(timer);
-    },
-  };
-}
-
-/** Knows which connections have a request being answered. */
-function trackConnections(server: Server): { drain(): void } {
-  const open = new Map<Socket, number>();
-  let draining = false;
-  server.on('connection', (socket) => {
-    open.set(socket, 0);
-    socket.once('close', () => open.delete(socket));
-  });
-  // Ahead of the application, so that what it answers at once is counted too.
-  server.prependListener('request', ({ socket }, response) => {
-    const count = (open.get(socket) ?? 0) + 1;
-    open.set(socket, count);
-    if (count > PIPELINE) socket.destroy();
-    if (draining) response.shouldKeepAlive = false;
-    response.once('close', () => {
-      const left = (open.get(socket) ?? 1) - 1;
-      if (open.has(socket)) open.set(socket, left);
-      if (draining && left === 0) socket.destroySoon();
-    });
-  });
-  return {
-    drain: () => {
-      draining = true;
-      for (const [socket, count] of open) if (count === 0) socket.destroy();
     },
   };
 }

@@ -9,9 +9,14 @@ export interface WorkerSettings {
   readonly sendfile: boolean;
   /** Bytes. */
   readonly bufferMemory: number;
+  /** Connections that one address may have at this worker. */
+  readonly perAddress: number | undefined;
 }
 
-/** What a worker asks the control process, each with one argument; a manifest by image and digest, a blank between. */
+/**
+ * What a worker asks the control process, each with one argument; a manifest by image and digest, a blank between.
+ * `renewed`: whether a loan holds the bytes that it held, though its stamps moved.
+ */
 export type Question =
   | 'script'
   | 'explain'
@@ -21,7 +26,8 @@ export type Question =
   | 'bootFile'
   | 'imageNames'
   | 'imageManifest'
-  | 'imageBlob';
+  | 'imageBlob'
+  | 'renewed';
 
 /** A file that the worker opens for itself. */
 export interface LentFile {

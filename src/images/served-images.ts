@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { isBuildName } from '../model/build.ts';
 import type { OpenFile, OpenResult } from '../model/open-file.ts';
 import { hexOfDigest } from '../model/sha256.ts';
@@ -65,11 +64,10 @@ function mediaTypeOf(text: string): string | undefined {
 /**
  * Offers the images that were built, from the blobs that they were built of.
  * @param artifacts the folder, absolute and without symbolic links
- * @param open opens a file by its path below that folder, wherever it lies in it
+ * @param blob opens a blob of theirs by its 64 hex digits
  */
-export function createServedImages(artifacts: string, open: (path: string) => Promise<OpenResult>): ServedImages {
+export function createServedImages(artifacts: string, blob: (digest: string) => Promise<OpenResult>): ServedImages {
   const places = placesOf(artifacts);
-  const blob = (digest: string) => open(join('.images/blobs/sha256', digest));
 
   const current = async (name: string) => {
     if (!isBuildName(name)) return undefined;

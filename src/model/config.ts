@@ -10,6 +10,8 @@ export interface HttpSettings {
   readonly sendfile: boolean | undefined;
   /** What all downloads together may hold in buffers, MiB. */
   readonly bufferMemory: number | undefined;
+  /** Connections that one address may have at each process. */
+  readonly perAddress: number | undefined;
   /** What nodes are told instead of this server's own address and port, without a slash at the end. */
   readonly url: string | undefined;
 }

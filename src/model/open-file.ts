@@ -22,8 +22,30 @@ export interface OpenFile {
   intact(): Promise<boolean>;
   /** The same at once, for who asks so often that a turn of the thread pool each time is too dear. */
   intactNow(): boolean;
+  /**
+   * Finds out whether a file that is not {@link intact} holds the bytes that were opened after all, by its digest where
+   * that is known: it may have got another name or mode. If so it is intact again; what was read before is in doubt.
+   * @throws the operating system's error
+   */
+  renew(): Promise<boolean>;
   /** Lets go of the file. May be called again. */
   close(): Promise<void>;
+}
+
+/** How often a file is renewed for one piece: who moves its stamps all the time is not waited for. */
+const RENEWALS = 3;
+
+/**
+ * Reads a piece of the version that was opened.
+ * @returns false where the file is too short, or not that version any more
+ */
+export async function readWhole(file: OpenFile, buffer: Uint8Array, position: number): Promise<boolean> {
+  for (let attempt = 0; ; attempt++) {
+    if ((await file.read(buffer, position)) < buffer.length) return false;
+    // Asked after the read: a write to the file moves its time stamp before it moves a byte.
+    if (file.intactNow()) return true;
+    if (attempt === RENEWALS || !(await file.renew())) return false;
+  }
 }
 
 /** A part of a file that is on no disk as a whole: bytes, or a part of another file. */

@@ -1,3 +1,5 @@
+import { pathParts } from '../model/path-parts.ts';
+
 /** A requested name made safe, or why it cannot be. */
 export type NormalName =
   | { readonly ok: true; readonly name: string }
@@ -19,7 +21,7 @@ export function normaliseName(requested: string): NormalName {
   if (requested.length > MAX_NAME) return { ok: false, reason: 'too-long' };
   const octets = requested.replace(/[\x00-\x1f\x7f\xff]+$/, '').replaceAll('\\', '/');
   if (/[\x00-\x1f\x7f]/.test(octets)) return { ok: false, reason: 'control-character' };
-  const parts = octets.split('/').filter((part) => part !== '' && part !== '.');
+  const parts = pathParts(octets);
   if (parts.includes('..')) return { ok: false, reason: 'parent' };
   if (parts.length === 0) return { ok: false, reason: 'empty' };
   try {

@@ -150,6 +150,7 @@ function fileOf(bytes: Uint8Array): OpenFile {
     },
     intact: async () => true,
     intactNow: () => true,
+    renew: async () => true,
     close: async () => {
       closed += 1;
       expect(closed).toBe(1);
@@ -187,7 +188,12 @@ describe('parts that are joined', () => {
 
   it('are intact only if each file is, and end where one is cut short', async () => {
     const good = fileOf(Buffer.from('good'));
-    const bad = { ...fileOf(Buffer.from('bad')), intact: async () => false, intactNow: () => false };
+    const bad = {
+      ...fileOf(Buffer.from('bad')),
+      intact: async () => false,
+      intactNow: () => false,
+      renew: async () => false,
+    };
     const joined = joinParts(
       [{ file: good, first: 0, length: 4 }, { file: bad, first: 0, length: 9 }, { bytes: Buffer.from('!') }],
       undefined,

@@ -22,8 +22,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore, type Store, type StoreOptions } from '../../src/artifacts/store.ts';
 import { watchStore } from '../../src/artifacts/watch.ts';
+import { foldersTo } from '../../src/artifacts/watched-folders.ts';
 import type { BootEvent } from '../../src/model/event.ts';
-import type { OpenResult } from '../../src/model/open-file.ts';
+import { type OpenResult, readWhole } from '../../src/model/open-file.ts';
 import { asNobody } from '../support/nobody.ts';
 
 const sha256 = (content: string) => createHash('sha256').update(content).digest('hex');
@@ -208,7 +209,7 @@ describe('pinning', () => {
     expect(await content(await store.openBlob(sha256('hello')))).toBe('hello');
   });
 
-  it.each(['', '{', '[]', '{"format":1,"paths":[["a"]],"blobs":[]}', '{"format":99}'])(
+  it.each(['', '{', '[]', '{"format":2,"paths":[["a"]],"blobs":[]}', '{"format":99}'])(
     'ignores a remembered index of %j',
     async (text) => {
       await file('a', 'hello');
@@ -341,6 +342,50 @@ describe('versions by digest', () => {
     expect(await content(await store.openBlob(await digestOf('a')))).toBe('NEW');
   });
 
+  it.each([
+    ['linked under its digest', (name: string, digest: string) => link(name, join(root, `${digest}.link`))],
+    ['given another name', (name: string) => rename(name, `${name}.moved`)],
+    ['given another mode', (name: string) => chmod(name, 0o600)],
+    ['left alone', async () => {}],
+  ])('are never other bytes when a file is overwritten in place, its mtime put back, and %s', async (_, then) => {
+    const name = await file('a', 'old');
+    const stamp = 1_700_000_000;
+    await utimes(name, stamp, stamp);
+    const old = await digestOf('a');
+    const path = await store.open('a');
+    const blob = await store.openBlob(old);
+    if (!blob.ok || !path.ok) throw new Error('not opened');
+    await writeFile(name, 'EVL');
+    await utimes(name, stamp, stamp);
+    await then(name, old);
+    for (const { file } of [path, blob]) {
+      const buffer = Buffer.alloc(3);
+      const held = await readWhole(file, buffer, 0);
+      if (held) expect(buffer.toString()).toBe('old');
+      await file.close();
+    }
+    for (let round = 0; round < 2; round++) {
+      expect(['old', 'gone', 'missing']).toContain(await content(await store.openBlob(old)));
+      expect(await store.open('a')).not.toMatchObject({ file: { digest: old } });
+      await store.close();
+      store = await start();
+    }
+    const now = await store.pin('a');
+    if (now.ok) expect(now.pin.digest).toBe(sha256('EVL'));
+    expect(['old', 'gone', 'missing']).toContain(await content(await store.openBlob(old)));
+  });
+
+  it('are hashed again, and stay, when a file that is kept loses a name while it is read', async () => {
+    const name = await file('a', 'old');
+    const blob = await store.openBlob(await digestOf('a'));
+    if (!blob.ok) throw new Error(blob.why);
+    await rm(name);
+    const buffer = Buffer.alloc(3);
+    await readWhole(blob.file, buffer, 0);
+    expect([buffer.toString(), await blob.file.intact()]).toEqual(['old', true]);
+    await blob.file.close();
+  });
+
   it('come from another path of the same content when the kept file is lost', async () => {
     await file('a', 'same');
     await file('b', 'same');
@@ -423,7 +468,38 @@ describe('versions by digest', () => {
   });
 });
 
+describe('the folders that are watched', () => {
+  it('are those on the way to what is used, and none outside wherever links lead', async () => {
+    await mkdir(join(root, 'v1/deep'), { recursive: true });
+    await mkdir(join(root, 'unused/many'), { recursive: true });
+    await file('v1/deep/a', 'a');
+    await symlink('v1', join(root, 'current'));
+    await symlink('/', join(root, 'u'));
+    await symlink('..', join(root, 'up'));
+    await symlink('loop', join(root, 'loop'));
+    const paths = ['current/deep/a', 'u/etc/hostname', 'up/x', 'loop/x', 'none/x', 'v1/deep/a/b'];
+    const { folders, full } = await foldersTo(root, paths, 10);
+    expect([...folders.keys()].toSorted()).toEqual([root, join(root, 'v1'), join(root, 'v1/deep')]);
+    expect(full).toBe(false);
+    expect(folders.get(join(root, 'v1/deep'))?.names.get('a')).toEqual(new Set(['current/deep/a', 'v1/deep/a/b']));
+    expect(folders.get(root)?.names.get('current')).toEqual(new Set(['current/deep/a']));
+    expect((await foldersTo(root, paths, 2)).full).toBe(true);
+  });
+});
+
 describe('watching', () => {
+  it('says once that there are too many folders', async () => {
+    for (const name of ['a', 'b', 'c']) await mkdir(join(root, name));
+    const watcher = await watchStore({
+      ...{ store, settleMs: 20, onName: () => {}, onChange: () => {}, mostFolders: 2 },
+      paths: () => ['a/x', 'b/x', 'c/x'],
+      record: (event) => events.push(event),
+    });
+    await watcher.refresh();
+    await watcher.stop();
+    expect(events.filter(({ event }) => event === 'artifact.watch')).toHaveLength(1);
+  });
+
   it('pins a changed file before anybody asks, and only files that are in use', async () => {
     await file('a', 'old');
     await file('unused', 'x');
@@ -437,6 +513,7 @@ describe('watching', () => {
       store,
       record: (event) => events.push(event),
       settleMs: 20,
+      paths: () => ['a', 'unused'],
       onName: () => {},
       onChange: (path) => {
         changed.push(path);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { relate, versionFromJson, versionToJson } from '../../src/artifacts/version.ts';
+import { relate, sameBytes, tickLeft, versionFromJson, versionToJson } from '../../src/artifacts/version.ts';
 
 const version = { dev: 1n, ino: 2n, size: 3, mtimeNs: 1_795_252_500_950_797_386n, ctimeNs: 5n, nlink: 1n };
 
@@ -13,6 +13,21 @@ describe('relate', () => {
     ['it is another file', { ino: 3n }, 'changed'],
   ])('when %s', (_, difference, relation) => {
     expect(relate(version, { ...version, ...difference })).toBe(relation);
+  });
+});
+
+describe('sameBytes', () => {
+  it('trusts no move of ctime, whatever moved with it', () => {
+    expect(sameBytes(version, version)).toBe(true);
+    expect(sameBytes(version, { ...version, ctimeNs: 6n, nlink: 2n })).toBe(false);
+    expect(sameBytes(version, { ...version, ctimeNs: 6n })).toBe(false);
+  });
+});
+
+describe('tickLeft', () => {
+  it('waits until a later write is sure to have another ctime', () => {
+    const at = (ms: number) => tickLeft({ ...version, ctimeNs: 1_000_000_000n }, ms);
+    expect([at(999), at(1000), at(1015), at(1020), at(5000)]).toEqual([0, 20, 5, 0, 0]);
   });
 });
 

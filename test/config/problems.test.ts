@@ -447,7 +447,7 @@ describe('all problems', () => {
     expect(parsed.ok ? [] : parsed.problems.map(formatProblem)).toMatchInlineSnapshot(`
       [
         "/etc/slipway.yaml:2:14: server.interface: expected the name of a network interface, up to 15 characters, found 7",
-        "/etc/slipway.yaml:4:11: unknown key "prot" in server.http: expected one of port, workers, sendfile, buffer_memory, url",
+        "/etc/slipway.yaml:4:11: unknown key "prot" in server.http: expected one of port, workers, sendfile, buffer_memory, connections_per_address, url",
         "/etc/slipway.yaml:11:13: images.debian.kernel: expected a path below the artifacts folder (relative, without "..") or an http(s) or tftp URL, found "../vmlinuz"",
         "/etc/slipway.yaml:13:21: images.debian.root.method: expected bootc-live, container-root, image, live, lazy or none, found "bootc-dead"",
         "/etc/slipway.yaml:15:12: "console=ttyS0\\n" has a line break (U+000A): expected plain text",

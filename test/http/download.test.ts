@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { appendFile, chmod, open, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -5,6 +6,17 @@ import { openBelow, Serving } from './serving.ts';
 
 /** More than the socket buffers of both ends hold. */
 const SIZE = 48 * 1024 * 1024;
+
+/** A client with short segments, whose window so opens with every few bytes: it takes 600 of them a second. */
+const DRIP = `
+import socket, sys, time
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+s.connect(('127.0.0.1', int(sys.argv[1])))
+s.send(b'GET /artifacts/a HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')
+while s.recv(60): time.sleep(0.1)
+`;
 
 let serving: Serving;
 
@@ -91,7 +103,7 @@ describe.each([
         else socket.destroy();
       }
       const events = await serving.until('http.download', 40);
-      expect(events.every(({ complete }) => complete === false)).toBe(true);
+      expect(events.every(({ complete, client }) => complete === false && client === '127.0.0.1')).toBe(true);
       // The event is recorded just before the file is closed.
       while ((await openBelow(serving.root)) > 0) await new Promise((resolve) => setImmediate(resolve));
     });
@@ -105,6 +117,30 @@ describe.each([
       expect(event).toMatchObject({ complete: false });
       expect((await stalled.rest()).length).toBeLessThan(SIZE);
     });
+  });
+
+  it('a client that takes a few bytes now and then is given up', async () => {
+    await serving.stop();
+    serving = await Serving.start({}, { stallMs: 8000, sendfile, kernel: sendfile });
+    await serving.file('a', Buffer.alloc(SIZE, 'o'));
+    const client = spawn('python3', ['-c', DRIP, String(serving.server.port)]);
+    const [slow] = await serving.until('http.slow');
+    client.kill();
+    expect(slow).toMatchObject({ client: '127.0.0.1' });
+    expect(await serving.until('http.download')).toMatchObject([{ complete: false, client: '127.0.0.1' }]);
+  });
+
+  it('a client that takes little, but enough, is left alone', async () => {
+    await serving.stop();
+    serving = await Serving.start({}, { stallMs: 500, sendfile });
+    await serving.file('a', Buffer.alloc(SIZE, 'o'));
+    const download = await serving.begin('/artifacts/a');
+    for (let i = 0; i < 20; i++) {
+      download.socket.read(1_000_000);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect((await download.rest()).length).toBeGreaterThan(0);
+    expect(serving.events.some(({ event }) => event === 'http.slow')).toBe(false);
   });
 
   describe('a file that is put together from others', () => {

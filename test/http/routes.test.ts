@@ -34,7 +34,7 @@ describe('/ipxe', () => {
     },
   );
 
-  it.each(['zz', '52:54:00', '52:54:00:00:00:01/', '52:54:00:00:00:01/x', '%', '%ff', '%0a%24%7bx%7d%26%26', '../x'])(
+  it.each(['zz', '52:54:00', '52:54:00:00:00:01/x', '%', '%ff', '%0a%24%7bx%7d%26%26', '../x'])(
     'answers 400 with a script that says so for %s',
     async (text) => {
       serving = await Serving.start();
@@ -91,6 +91,38 @@ describe('/ipxe', () => {
   );
 });
 
+describe('slashes that firmware makes', () => {
+  it.each([
+    ['/boot//snponly.efi', 'program'],
+    ['//boot/snponly.efi', 'program'],
+    ['//boot//./snponly.efi?x=//', 'program'],
+    ['/artifacts//a', 'hello'],
+    ['///artifacts/./a', 'hello'],
+    ['/ipxe//52:54:00:00:00:01', '#!ipxe\necho 52:54:00:00:00:01\n'],
+    ['//ipxe/52-54-00-00-00-01/', '#!ipxe\necho 52:54:00:00:00:01\n'],
+    ['//autoexec.ipxe', '#!ipxe\nchain bootstrap\n'],
+    ['//healthz', 'ok\n'],
+    ['http://x//boot//snponly.efi', 'program'],
+    ['http://x', 'no such path\n'],
+  ])('%s', async (path, body) => {
+    serving = await Serving.start({ bootFiles: { open: (name) => serving.store.open(name) } });
+    await serving.file('snponly.efi', 'program');
+    await serving.file('a', 'hello');
+    const answer = await serving.raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(answer.slice(answer.indexOf('\r\n\r\n') + 4)).toBe(body);
+  });
+
+  it('lead nowhere that one slash does not', async () => {
+    serving = await Serving.start();
+    await serving.file('a', 'hello');
+    await serving.store.pin('a');
+    for (const path of ['//artifacts//.slipway//digests.json', '/artifacts//..//secret', '//artifacts/%2fetc/passwd']) {
+      const answer = await serving.raw(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1.1 40[34] /);
+    }
+  });
+});
+
 describe('every route', () => {
   const PATHS = ['/ipxe', '/ipxe/525400000001', '/boot/autoexec.ipxe', '/autoexec.ipxe', '/healthz', '/artifacts/a'];
 
@@ -119,7 +151,7 @@ describe('every route', () => {
     expect([...headers.values()]).not.toContain('');
   });
 
-  it.each(['/', '/nope', '/IPXE', '/ipxe.txt', '/artifactsx/a', '//healthz', '/<script>'])(
+  it.each(['/', '/nope', '/IPXE', '/ipxe.txt', '/artifactsx/a', '//v2/', '/<script>'])(
     'answers 404 in plain text, repeating nothing, at %s',
     async (path) => {
       serving = await Serving.start();

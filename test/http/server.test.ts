@@ -9,7 +9,7 @@ const servers: HttpServer[] = [];
 afterEach(() => Promise.all(servers.splice(0).map((server) => server.stop(0))));
 
 async function start(listener: RequestListener): Promise<HttpServer> {
-  const server = await startHttp({ port: 0, host: '127.0.0.1', app: { listener } });
+  const server = await startHttp({ port: 0, host: '127.0.0.1', app: { listener }, record: () => {}, now: Date.now });
   servers.push(server);
   return server;
 }
@@ -24,7 +24,7 @@ describe('startHttp', () => {
     const other = createServer();
     await once(other.listen(0, '127.0.0.1'), 'listening');
     const { port } = other.address() as AddressInfo;
-    const failed = startHttp({ port, host: '127.0.0.1', app: { listener: () => {} } });
+    const failed = startHttp({ port, host: '127.0.0.1', app: { listener: () => {} }, record: () => {}, now: Date.now });
     await expect(failed).rejects.toMatchObject({
       code: 'EADDRINUSE',
       message: expect.stringMatching(new RegExp(`TCP port ${port} is in use.*server\\.http\\.port`)),
@@ -33,7 +33,13 @@ describe('startHttp', () => {
   });
 
   it('names an address that the machine does not have', async () => {
-    const failed = startHttp({ port: 0, host: '192.0.2.1', app: { listener: () => {} } });
+    const failed = startHttp({
+      port: 0,
+      host: '192.0.2.1',
+      app: { listener: () => {} },
+      record: () => {},
+      now: Date.now,
+    });
     await expect(failed).rejects.toMatchObject({
       code: 'EADDRNOTAVAIL',
       message: expect.stringContaining('192.0.2.1'),
@@ -89,6 +95,74 @@ describe('stopping', () => {
   });
 });
 
+describe('a request that cannot be answered', () => {
+  it.each([
+    ['GET http://[::1/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
+    ['GET http://a:b/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
+    ['GET ftp://x/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
+    ['OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
+    ['GET /boot/%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
+    ['GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404],
+    ['GET /artifacts/a%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 403],
+    ['GET /a\0b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
+    [`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431],
+    ['CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n', 405],
+    ['nonsense\r\n\r\n', 400],
+  ])('%j gets a plain text of ours and a line in the log', async (request, status) => {
+    const serving = await Serving.start();
+    try {
+      const answer = await serving.raw(request);
+      expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(answer).toMatch(/content-type: text\/plain/i);
+      expect(answer).not.toMatch(/<html|<pre/i);
+      expect(serving.events).toContainEqual(
+        expect.objectContaining({ event: 'http.refused', status, client: '127.0.0.1' }),
+      );
+    } finally {
+      await serving.stop();
+    }
+  });
+});
+
+describe('what all share', () => {
+  it('is kept from one address with too many connections, with one message and the setting', async () => {
+    const serving = await Serving.start({}, { perAddress: 3 });
+    try {
+      const sockets = Array.from({ length: 6 }, () => connect(serving.server.port, '127.0.0.1'));
+      for (const socket of sockets) socket.on('error', () => {});
+      const refused = sockets.map((socket) => once(socket, 'close').then(() => socket));
+      const gone = await Promise.all([refused[3], refused[4], refused[5]]);
+      expect(gone).toHaveLength(3);
+      const told = serving.events.filter(({ event }) => event === 'http.crowded');
+      expect(told).toHaveLength(1);
+      expect(told[0]?.message).toContain('server.http.connections_per_address');
+      for (const socket of sockets) socket.destroy();
+      await Promise.all(refused);
+      while ((await serving.raw('GET /healthz HTTP/1.0\r\n\r\n').catch(() => '')) === '');
+    } finally {
+      await serving.stop();
+    }
+  });
+
+  it('is kept from a request that comes in drips', async () => {
+    const serving = await Serving.start();
+    try {
+      const socket = connect(serving.server.port, '127.0.0.1');
+      socket.on('error', () => {});
+      const drip = setInterval(() => socket.write('X'), 500);
+      const answer = once(socket, 'data');
+      const ended = once(socket, 'close');
+      socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nX: ');
+      expect(String((await answer)[0])).toMatch(/^HTTP\/1.1 408 /);
+      await ended;
+      clearInterval(drip);
+      expect(serving.events).toContainEqual(expect.objectContaining({ event: 'http.refused', status: 408 }));
+    } finally {
+      await serving.stop();
+    }
+  }, 120_000);
+});
+
 describe('hostile requests', () => {
   it.each([
     ['garbage', '\0\x01\x02\xff\r\n\r\n', /^HTTP\/1.1 400 /],
@@ -124,7 +198,7 @@ describe('hostile requests', () => {
       /^HTTP\/1.1 200 /,
     ],
     ['too long a pipeline', 'GET /artifacts/a HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(300), /^/],
-    ['CONNECT', 'CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n', /^$/],
+    ['CONNECT', 'CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n', /^HTTP\/1.1 405 .*\r\n[\s\S]*\r\n\r\nonly GET/],
   ])('%s leaves the server in service', async (_, request, answer) => {
     const serving = await Serving.start();
     try {

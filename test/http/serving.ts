@@ -32,7 +32,7 @@ export class Serving {
   /** Starts it; what is given replaces parts of what it serves. */
   static async start(
     parts: Partial<HttpDeps> = {},
-    options: { stallMs?: number; sendfile?: boolean } = {},
+    options: { stallMs?: number; sendfile?: boolean; perAddress?: number; kernel?: boolean } = {},
   ): Promise<Serving> {
     const serving = new Serving(await mkdtemp(join(tmpdir(), 'slipway-http-')));
     const record = (event: BootEvent) => {
@@ -53,14 +53,24 @@ export class Serving {
       now: Date.now,
       ...parts,
     };
-    const { sendfile = true, ...more } = options;
+    const { sendfile = true, kernel: asked = true, ...more } = options;
+    const kernel = asked ? await kernelOrThrow() : undefined;
     const send = createSender({
-      kernel: await kernelOrThrow(),
+      kernel,
       sendfile,
       bufferMemory: 1 << 26,
       now: () => performance.now(),
     });
-    serving.server = await startHttp({ port: 0, host: '127.0.0.1', app: createApp(deps, send), ...more });
+    const app = createApp(deps, send);
+    serving.server = await startHttp({
+      port: 0,
+      host: '127.0.0.1',
+      app,
+      kernel,
+      record,
+      now: () => performance.now(),
+      ...more,
+    });
     return serving;
   }
 

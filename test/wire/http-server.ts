@@ -18,7 +18,7 @@ const { kernel } = await openKernel();
 const send = createSender({ kernel, sendfile: true, bufferMemory: 1 << 26, now: () => performance.now() });
 const registry = { names: async () => undefined, manifest: async () => undefined, blob: store.openBlob };
 const app = createApp({ scripts, artifacts: store, bootFiles, registry, record, now: Date.now }, send);
-const server = await startHttp({ port: Number(port), host, app });
+const server = await startHttp({ port: Number(port), host, app, record: () => {}, now: Date.now });
 const pins = await Promise.all(process.argv.slice(5).map(async (path) => [path, await store.pin(path)] as const));
 console.log(JSON.stringify({ event: 'ready', listening: server.listening, pins }));
 process.once('SIGTERM', () => server.stop(5000).then(() => store.close()));

@@ -1,0 +1,28 @@
+import type { RecordEvent } from '../model/event.ts';
+
+/** Addresses that are remembered. */
+const MOST = 20_000;
+/** For how long two machines of one address mean that it is that of a router, milliseconds. */
+const SHARED = 10 * 60_000;
+
+/**
+ * Adds to the events of downloads the MAC address of the machine that asked for its script from the same address. Where
+ * several did, as behind a router, none is known.
+ * @param now milliseconds of a clock that never goes back
+ */
+export function withMacs(record: RecordEvent, now: () => number): RecordEvent {
+  const machines = new Map<string, { readonly mac: string | undefined; readonly at: number }>();
+  return (event) => {
+    const { client, mac } = event;
+    if (typeof client !== 'string') return record(event);
+    if (event.event === 'http.script' && typeof mac === 'string') {
+      const before = machines.get(client);
+      const shared = before !== undefined && before.mac !== mac && now() - before.at < SHARED;
+      machines.delete(client);
+      machines.set(client, { mac: shared ? undefined : mac, at: now() });
+      const [oldest] = machines.keys();
+      if (machines.size > MOST && oldest !== undefined) machines.delete(oldest);
+    }
+    record(event.event === 'http.download' ? { ...event, mac: machines.get(client)?.mac } : event);
+  };
+}
