@@ -53,6 +53,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
     registry: worldRegistry(world),
     record,
     now,
+    monotonic,
   };
   const { kernel, why } = await openKernel();
   if (why !== undefined) {

@@ -38,12 +38,12 @@ export interface Means {
   readonly monotonic: () => number;
 }
 
-async function openArtifacts({ artifacts: root }: Config, { record, now }: Means): Promise<Store> {
+async function openArtifacts({ artifacts: root }: Config, { record, now, monotonic }: Means): Promise<Store> {
   try {
     if ((await mkdir(root, { recursive: true })) !== undefined) {
       record({ event: 'artifact.folder', level: 'warn', message: `artifacts: made ${root}, which did not exist` });
     }
-    return await openStore({ root, record, now, settleMs: SETTLE_MS });
+    return await openStore({ root, record, now, monotonic, settleMs: SETTLE_MS });
   } catch (cause) {
     const { message } = cause as Error;
     throw new Error(`artifacts: ${message}; make the folder, or name another with artifacts:`, { cause });

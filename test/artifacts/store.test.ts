@@ -36,7 +36,14 @@ let events: BootEvent[];
 let clock: () => number;
 
 const start = (more: Partial<StoreOptions> = {}) =>
-  openStore({ root, record: (event) => events.push(event), now: () => clock(), settleMs: 20, ...more });
+  openStore({
+    root,
+    record: (event) => events.push(event),
+    now: () => clock(),
+    monotonic: () => clock(),
+    settleMs: 20,
+    ...more,
+  });
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'slipway-store-'));
