@@ -59,6 +59,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   server.maxConnections = maxConnections;
   const connections = trackConnections(server);
   await listen(server, port, host);
+  // A connection that the system could not hand over (ENOBUFS, EMFILE) is lost, and nothing else.
+  server.on('error', () => {});
   const address = server.address() as AddressInfo;
   return {
     listening: [`${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`],

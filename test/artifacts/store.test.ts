@@ -392,6 +392,22 @@ describe('versions by digest', () => {
     expect(await content(await store.openBlob(now))).toBe('new');
   });
 
+  it.each([
+    ['forward', 1],
+    ['back', -1],
+  ])('stay where they were just handed out, though the clock is set %s by a year', async (_where, sign) => {
+    await store.close();
+    store = await start({ monotonic: () => performance.now() });
+    await file('a', 'old');
+    const old = await digestOf('a');
+    await file('b', 'new');
+    await rename(join(root, 'b'), join(root, 'a'));
+    await digestOf('a');
+    clock = () => Date.now() + sign * 365 * 24 * HOUR;
+    await store.collect();
+    expect(await content(await store.openBlob(old))).toBe('old');
+  });
+
   it('are removed an hour after their path was', async () => {
     await rm(await file('a', 'old').then(async (name) => (await store.pin('a')) && name));
     clock = () => Date.now() + HOUR + 1000;
