@@ -66,15 +66,15 @@ describe('two HTTP workers', () => {
 
   test('one that dies loses its own downloads only, and is replaced', async () => {
     const url = await blob();
-    const downloads = Array.from({ length: 50 }, () =>
-      lab.network.start('client', 'curl', ['-sS', '--limit-rate', '5M', '-o', '/dev/null', '-v', url]),
+    const downloads = Array.from({ length: 4 }, () =>
+      lab.network.start('client', 'curl', ['-sS', '--limit-rate', '10M', '-o', '/dev/null', '-v', url]),
     );
     for (const download of downloads) await download.until(/200 OK/);
     const [victim = 0] = await workers();
     process.kill(victim, 'SIGKILL');
     const codes = (await Promise.all(downloads.map(({ exit }) => exit))).map(({ code }) => code);
     // Connections are handed out in turn.
-    expect(codes.filter((code) => code === 0)).toHaveLength(25);
+    expect(codes.filter((code) => code === 0)).toHaveLength(2);
     await daemon.until(/"event":"http.worker"/);
     while ((await workers()).length < 2 || (await workers()).includes(victim)) {
       await new Promise((resolve) => setImmediate(resolve));
