@@ -83,6 +83,7 @@ const deps: HttpDeps = {
   },
   record: (event) => send({ kind: 'event', event }),
   now: Date.now,
+  monotonic: () => performance.now(),
 };
 
 async function start({ host, port, sendfile, bufferMemory, perAddress }: WorkerSettings): Promise<void> {

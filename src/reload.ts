@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { watch } from 'chokidar';
 import { loadConfigAside } from './config/load-aside.ts';
 import { watchConfig } from './config/watch.ts';
@@ -44,7 +43,11 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
     ignored: (path, stats) => path !== wanted.templates && (!path.endsWith('.njk') || stats?.isDirectory() === true),
   });
   // What is saved before the watch is on would be missed.
-  const watching = wanted.templates === undefined ? undefined : once(templates, 'ready');
+  const watching =
+    wanted.templates === undefined
+      ? undefined
+      : // Not events.once, which would make a failure of what cannot be watched.
+        new Promise((resolve) => templates.once('ready', () => resolve(undefined)));
 
   const refuse = (problems: readonly Problem[]) => {
     for (const problem of problems) {
@@ -77,7 +80,8 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
     if (path.endsWith('.njk')) enqueue();
   });
   templates.on('error', (error) => {
-    record({ event: 'config.watch', level: 'warn', message: `templates: ${(error as Error).message}` });
+    const message = `templates: ${(error as Error).message}; a change there is seen after a restart, or with the next change of ${file}`;
+    record({ event: 'config.watch', level: 'warn', message });
   });
   await watching;
   const config = await watchConfig({
@@ -94,6 +98,7 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
       enqueue();
     },
     onProblems: refuse,
+    onUnwatched: (message) => record({ event: 'config.watch', level: 'warn', message }),
   });
 
   return {

@@ -59,6 +59,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
     registry: worldRegistry(world),
     record: withMacs(record, monotonic),
     now,
+    monotonic,
   };
   const { kernel, why } = await openKernel();
   if (why !== undefined) {

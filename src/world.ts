@@ -45,7 +45,7 @@ async function openArtifacts({ artifacts: root }: Config, { record, now, monoton
       record({ event: 'artifact.folder', level: 'warn', message: `artifacts: made ${root}, which did not exist` });
     }
     // Names that lead nowhere good come from the network.
-    return await openStore({ root, record: boundedRecord(record, monotonic), now, settleMs: SETTLE_MS });
+    return await openStore({ root, record: boundedRecord(record, monotonic), now, monotonic, settleMs: SETTLE_MS });
   } catch (cause) {
     const { message } = cause as Error;
     throw new Error(`artifacts: ${message}; make the folder, or name another with artifacts:`, { cause });

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { constants, linkSync, renameSync, rmSync } from 'node:fs';
-import { chmod, copyFile, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, copyFile, lstat, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordEvent } from '../model/event.ts';
 import type { OpenFile } from '../model/open-file.ts';
 import { isSha256 } from '../model/sha256.ts';
-import { isInability, makeFolders } from './folders.ts';
+import { isInability, makeFolders, removeUnneeded } from './folders.ts';
 import type { Hasher } from './hash.ts';
 import type { Pinned } from './index-file.ts';
 import { type Located, lease, openInside, verified } from './open-file.ts';
@@ -26,7 +26,7 @@ interface Blob {
   kept: boolean;
   /** Downloads that run. */
   readers: number;
-  /** When it was last handed out or read, milliseconds. */
+  /** When it was last handed out or read, milliseconds of a clock that never goes back. */
   lastUsed: number;
 }
 
@@ -64,10 +64,17 @@ export interface Blobs {
 export async function openBlobs(
   folder: string,
   known: ReadonlyMap<string, Pinned>,
-  deps: { readonly hash: Hasher; readonly record: RecordEvent; readonly now: () => number },
+  deps: {
+    readonly hash: Hasher;
+    readonly record: RecordEvent;
+    /** Milliseconds since 1970. */
+    readonly now: () => number;
+    /** Milliseconds of a clock that never goes back. */
+    readonly monotonic: () => number;
+  },
 ): Promise<Blobs> {
-  const { hash, record, now } = deps;
-  const blobs = await takeStock(folder, known, now());
+  const { hash, record, now, monotonic } = deps;
+  const blobs = await takeStock(folder, known, now(), monotonic());
   const verifying = new Map<string, Promise<boolean>>();
 
   const handOut = (digest: string, found: Located): OpenFile => {
@@ -76,12 +83,12 @@ export async function openBlobs(
     const check = (version: FileVersion) => whole(digest, found.version, found, version);
     return lease(verified(found, digest, check), digest, () => {
       blob.readers -= 1;
-      blob.lastUsed = now();
+      blob.lastUsed = monotonic();
     });
   };
 
   const add = (digest: string, size: number): Blob => {
-    const blob: Blob = { size, version: undefined, kept: false, readers: 0, lastUsed: now() };
+    const blob: Blob = { size, version: undefined, kept: false, readers: 0, lastUsed: monotonic() };
     blobs.set(digest, blob);
     return blob;
   };
@@ -113,7 +120,7 @@ export async function openBlobs(
   /** Gives up a kept file that was overwritten. */
   const discard = async (digest: string, blob: Blob): Promise<void> => {
     blob.kept = false;
-    await rm(join(folder, digest), { force: true });
+    await removeUnneeded(join(folder, digest));
     record({
       event: 'artifact.lost',
       level: 'warn',
@@ -126,8 +133,11 @@ export async function openBlobs(
   const open = async (digest: string): Promise<OpenFile | undefined> => {
     const blob = blobs.get(digest);
     if (!blob?.kept) return undefined;
-    const found = await openInside(folder, digest);
-    if (!found.ok) {
+    const found = await openInside(folder, digest).catch((error: Error) => {
+      if (!isInability(error)) throw error;
+      return undefined;
+    });
+    if (!found?.ok) {
       blob.kept = false;
       return undefined;
     }
@@ -200,9 +210,9 @@ export async function openBlobs(
 
   const collect = async (inUse: ReadonlySet<string>, unusedMs: number): Promise<void> => {
     for (const [digest, blob] of blobs) {
-      if (inUse.has(digest) || blob.readers > 0 || now() - blob.lastUsed < unusedMs) continue;
+      if (inUse.has(digest) || blob.readers > 0 || monotonic() - blob.lastUsed < unusedMs) continue;
       blobs.delete(digest);
-      await rm(join(folder, digest), { force: true });
+      await removeUnneeded(join(folder, digest));
       record({ event: 'artifact.collected', level: 'debug', message: 'removed a version that nothing uses', digest });
     }
   };
@@ -211,7 +221,7 @@ export async function openBlobs(
     has: (digest) => blobs.has(digest),
     use: (digest) => {
       const blob = blobs.get(digest);
-      if (blob) blob.lastUsed = now();
+      if (blob) blob.lastUsed = monotonic();
     },
     keep,
     open,
@@ -229,19 +239,20 @@ export async function openBlobs(
 }
 
 /** Finds the kept files; one that the index does not know is verified when somebody asks for it. */
-async function takeStock(folder: string, known: ReadonlyMap<string, Pinned>, now: number): Promise<Map<string, Blob>> {
+async function takeStock(
+  folder: string,
+  known: ReadonlyMap<string, Pinned>,
+  now: number,
+  lastUsed: number,
+): Promise<Map<string, Blob>> {
   const blobs = new Map<string, Blob>();
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return blobs;
-    throw error;
-  }
-  for (const name of names) {
+  // tidy has told of a folder that cannot be read.
+  for (const name of await readdir(folder).catch(() => [])) {
     if (isSha256(name)) {
-      const { size } = await stat(join(folder, name));
-      blobs.set(name, { size, version: known.get(name)?.version, kept: true, readers: 0, lastUsed: now });
+      const stats = await lstat(join(folder, name)).catch(() => undefined);
+      if (!stats?.isFile()) continue;
+      const { size } = stats;
+      blobs.set(name, { size, version: known.get(name)?.version, kept: true, readers: 0, lastUsed });
     } else if (name.endsWith('.new')) {
       await removeLeftover(join(folder, name), now);
     }

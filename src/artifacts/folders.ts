@@ -1,22 +1,15 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 
-/** The errors that say that a file system cannot do a thing, as opposed to failing at it. */
-const CANNOT = new Set([
-  'ENOTSUP',
-  'EOPNOTSUPP',
-  'EXDEV',
-  'EINVAL',
-  'ENOTTY',
-  'ENOSYS',
-  'EPERM',
-  'EACCES',
-  'EROFS',
-  'EMLINK',
-]);
+/** The errors that say that there is too much at the moment: a second later the same may go well. */
+const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
-/** Whether an error is one of those that an unable or read-only file system gives. */
+/**
+ * Whether an error is one of those that an unable, full, read-only or damaged file system gives. Nodes get what the
+ * store serves all the same: only what it would keep is lost.
+ */
 export function isInability(error: unknown): boolean {
-  return CANNOT.has((error as NodeJS.ErrnoException).code ?? '');
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return syscall !== undefined && !PASSING.has(code ?? '');
 }
 
 /**
@@ -30,4 +23,9 @@ export async function makeFolders(...paths: readonly string[]): Promise<void> {
       if (error.code !== 'EEXIST') throw error;
     });
   }
+}
+
+/** Removes what is not needed any more. Where that cannot be done it takes room, and does no other harm. */
+export async function removeUnneeded(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => {});
 }

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { Pin } from '../model/boot-plan.ts';
 import { isSha256 } from '../model/sha256.ts';
+import { readSealed, writeSealed } from './sealed-json.ts';
 import { type FileVersion, versionFromJson, versionToJson } from './version.ts';
-import { writeWhole } from './write-whole.ts';
 
 /** A pin and the file version that it was computed from. */
 export interface Pinned {
@@ -37,16 +36,21 @@ function fromJson(json: unknown): Map<string, Pinned> | undefined {
   return entries;
 }
 
-/** Reads the index; undefined where there is none or it is not whole. It is a cache: nothing is lost but time. */
+/**
+ * Reads the index; undefined where there is none. It is a cache: nothing is lost but time.
+ * @throws Error that says why where it is not whole, or cannot be read
+ */
 export async function readIndex(file: string): Promise<Index | undefined> {
   try {
-    const json: unknown = JSON.parse(await readFile(file, 'utf8'));
-    if (typeof json !== 'object' || json === null || !('format' in json) || json.format !== FORMAT) return undefined;
-    const paths = fromJson('paths' in json ? json.paths : undefined);
-    const blobs = fromJson('blobs' in json ? json.blobs : undefined);
-    return paths && blobs ? { paths, blobs } : undefined;
-  } catch {
-    return undefined;
+    const json = await readSealed(file);
+    const known = typeof json === 'object' && json !== null && 'format' in json && json.format === FORMAT;
+    const paths = fromJson(known && 'paths' in json ? json.paths : undefined);
+    const blobs = fromJson(known && 'blobs' in json ? json.blobs : undefined);
+    if (!paths || !blobs) throw new Error('it is of another version of Slipway');
+    return { paths, blobs };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
@@ -55,5 +59,5 @@ export async function readIndex(file: string): Promise<Index | undefined> {
  * @throws the operating system's error
  */
 export async function writeIndex(file: string, index: Index): Promise<void> {
-  await writeWhole(file, JSON.stringify({ format: FORMAT, paths: toJson(index.paths), blobs: toJson(index.blobs) }));
+  await writeSealed(file, { format: FORMAT, paths: toJson(index.paths), blobs: toJson(index.blobs) });
 }

@@ -1,13 +1,14 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Pin } from '../model/boot-plan.ts';
+import type { RecordEvent } from '../model/event.ts';
 import type { FilePart, OpenFile, OpenResult } from '../model/open-file.ts';
 import { isSha256 } from '../model/sha256.ts';
-import { isInability, makeFolders } from './folders.ts';
+import { makeFolders, removeUnneeded } from './folders.ts';
 import type { Hasher } from './hash.ts';
 import { joinParts } from './parts.ts';
+import { readSealed, writeSealed } from './sealed-json.ts';
 import { shareRunning } from './share-running.ts';
-import { writeWhole } from './write-whole.ts';
 
 /** A piece of a made file: bytes, or a part of a version that the store has. */
 export type Piece =
@@ -45,17 +46,17 @@ const sourcesOf = ({ pieces }: Recipe): readonly string[] => [
   ...new Set(pieces.flatMap((piece) => ('digest' in piece ? [piece.digest] : []))),
 ];
 
-function toJson({ origin, size, pieces }: Recipe): string {
+function toJson({ origin, size, pieces }: Recipe): unknown {
   const list = pieces.map((piece) =>
     'bytes' in piece ? Buffer.from(piece.bytes).toString('base64') : [piece.digest, piece.first, piece.length],
   );
-  return JSON.stringify({ format: FORMAT, origin, size, pieces: list });
+  return { format: FORMAT, origin, size, pieces: list };
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
-function fromJson(text: string): Recipe | undefined {
-  const json = JSON.parse(text) as { format?: unknown; origin?: unknown; size?: unknown; pieces?: unknown } | null;
+function fromJson(read: unknown): Recipe | undefined {
+  const json = read as { format?: unknown; origin?: unknown; size?: unknown; pieces?: unknown } | null;
   const { format, origin, size, pieces: list } = json ?? {};
   if (format !== FORMAT || typeof origin !== 'string' || !isCount(size) || !Array.isArray(list)) return undefined;
   const pieces: Piece[] = [];
@@ -70,17 +71,19 @@ function fromJson(text: string): Recipe | undefined {
 }
 
 /** Reads what an earlier run wrote; what is not whole is made again when it is asked for. */
-async function readRecipes(folder: string): Promise<Map<string, Recipe>> {
+async function readRecipes(folder: string, record: RecordEvent): Promise<Map<string, Recipe>> {
   const recipes = new Map<string, Recipe>();
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
     const digest = name.replace(/\.json$/, '');
     if (!isSha256(digest)) continue;
     try {
-      const recipe = fromJson(await readFile(join(folder, name), 'utf8'));
-      if (recipe) recipes.set(digest, recipe);
-    } catch {
-      // Cut short: as if it were not there.
+      const recipe = fromJson(await readSealed(join(folder, name)));
+      if (!recipe) throw new Error('it is of another version of Slipway');
+      recipes.set(digest, recipe);
+    } catch (error) {
+      const message = `dropped ${join(folder, name)}: ${(error as Error).message}`;
+      record({ event: 'artifact.dropped', level: 'warn', message });
     }
   }
   return recipes;
@@ -96,10 +99,11 @@ export async function openMadeFiles(
     /** Opens a version that is made of nothing else. */
     readonly openBlob: (digest: string) => Promise<OpenResult>;
     readonly has: (digest: string) => boolean;
+    readonly record: RecordEvent;
   },
 ): Promise<MadeFiles> {
-  const { hash, openBlob, has } = deps;
-  const recipes = await readRecipes(folder);
+  const { hash, openBlob, has, record } = deps;
+  const recipes = await readRecipes(folder, record);
   const byOrigin = new Map([...recipes].map(([digest, { origin }]) => [origin, digest]));
   const asTheyAre = new Set<string>();
   const making = new Map<string, Promise<Pin | undefined>>();
@@ -128,10 +132,10 @@ export async function openMadeFiles(
   const write = async (digest: string, recipe: Recipe): Promise<void> => {
     try {
       await makeFolders(dirname(folder), folder);
-      await writeWhole(join(folder, `${digest}.json`), toJson(recipe));
+      await writeSealed(join(folder, `${digest}.json`), toJson(recipe));
     } catch (error) {
-      // It is made again after the next start.
-      if (!isInability(error)) throw error;
+      const message = `cannot keep under ${folder} how a file is made (${(error as Error).message}): it is made again after the next start`;
+      record({ event: 'artifact.unkept', level: 'warn', message, digest });
     }
   };
 
@@ -181,7 +185,7 @@ export async function openMadeFiles(
         if (sourcesOf(recipe).every(has)) continue;
         recipes.delete(digest);
         byOrigin.delete(recipe.origin);
-        await rm(join(folder, `${digest}.json`), { force: true });
+        await removeUnneeded(join(folder, `${digest}.json`));
       }
     },
   };

@@ -13,6 +13,7 @@ import { type Located, openInside } from './open-file.ts';
 import { safePath } from './path.ts';
 import { shareRunning } from './share-running.ts';
 import { versionAt } from './stat.ts';
+import { tidy } from './tidy.ts';
 import { openTrees, type Trees } from './trees.ts';
 import { type FileVersion, sameBytes, sameFile, tickLeft } from './version.ts';
 
@@ -40,6 +41,8 @@ export interface StoreOptions {
   readonly record: RecordEvent;
   /** Milliseconds since 1970, on the clock that stamps files. */
   readonly now: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
   /** A file whose last write is younger than this may still be being written, milliseconds. */
   readonly settleMs: number;
   /** For tests: instead of 30 s of waiting for a file that is being written. */
@@ -86,26 +89,42 @@ export interface Store {
  * @throws if it does not exist or cannot be read
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { record, now, settleMs, patienceMs = PATIENCE } = options;
+  const { record, now, monotonic, settleMs, patienceMs = PATIENCE } = options;
   const root = await realpath(options.root);
   const device = (await stat(root)).dev;
   const own = join(root, OWN);
   const indexFile = join(own, 'digests.json');
-  await makeOwnFolder(own, record);
+  let writable = await makeOwnFolder(own, record);
+  await tidy(own, record);
 
-  const index = await readIndex(indexFile);
+  const index = await readIndex(indexFile).catch((error: Error) => {
+    const message = `dropped ${indexFile}: ${error.message}; digests are computed again`;
+    record({ event: 'artifact.dropped', level: 'warn', message });
+  });
   const current = new Map<string, Pinned>(index?.paths);
   const hash = createHasher(HASHES_AT_ONCE);
-  const blobs = await openBlobs(join(own, 'blobs', 'sha256'), index?.blobs ?? new Map(), { hash, record, now });
+  const blobs = await openBlobs(join(own, 'blobs', 'sha256'), index?.blobs ?? new Map(), {
+    hash,
+    record,
+    now,
+    monotonic,
+  });
   const pinning = new Map<string, Promise<PinResult>>();
   const closing = new AbortController();
 
   let saving = Promise.resolve();
   const save = (): Promise<void> => {
     saving = saving
+      .then(() => makeFolders(own))
       .then(() => writeIndex(indexFile, { paths: current, blobs: blobs.entries() }))
+      .then(() => {
+        writable = true;
+      })
       .catch((error: Error) => {
-        record({ event: 'artifact.index', level: 'debug', message: `cannot write ${indexFile}: ${error.message}` });
+        const message = `cannot write ${indexFile} (${error.message}): digests are computed again at the next start`;
+        // Once is enough, until it works again.
+        record({ event: 'artifact.index', level: writable ? 'warn' : 'debug', message });
+        writable = false;
       });
     return saving;
   };
@@ -153,7 +172,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return { ok: false, reason: 'gone', why };
   };
 
-  const made = await openMadeFiles(join(own, 'made'), { hash, openBlob: openPinned, has: blobs.has });
+  const made = await openMadeFiles(join(own, 'made'), { hash, openBlob: openPinned, has: blobs.has, record });
   const openBlob = async (digest: string): Promise<OpenResult> =>
     (await made.open(digest)) ?? (await openPinned(digest));
 
@@ -218,7 +237,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
 
   const pinAnew = async (path: string): Promise<PinResult> => {
-    const deadline = now() + patienceMs;
+    const deadline = monotonic() + patienceMs;
     for (;;) {
       const found = await locate(path, IMAGE_BLOB.test(path));
       if (!found.ok) return found;
@@ -229,7 +248,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       } finally {
         await found.file.close();
       }
-      if (now() >= deadline || closing.signal.aborted) {
+      if (monotonic() >= deadline || closing.signal.aborted) {
         return { ok: false, reason: 'busy', why: `${path} is still being written` };
       }
       await delay(unsettled || settleMs, undefined, { signal: closing.signal }).catch(() => {});
@@ -277,13 +296,16 @@ function remaining({ mtimeNs }: FileVersion, now: number, settleMs: number): num
   return age >= 0 && age < settleMs ? settleMs - age : 0;
 }
 
-async function makeOwnFolder(own: string, record: RecordEvent): Promise<void> {
+/** Whether there is a folder of the store's own, or could be made. */
+async function makeOwnFolder(own: string, record: RecordEvent): Promise<boolean> {
   try {
     await makeFolders(own);
+    return true;
   } catch (error) {
     if (!isInability(error)) throw error;
     const message = `${own} cannot be made (${(error as Error).message}): digests are computed again at every start`;
     record({ event: 'artifact.index', level: 'warn', message });
+    return false;
   }
 }
 

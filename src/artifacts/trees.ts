@@ -1,16 +1,19 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { RecordEvent } from '../model/event.ts';
 import type { NotOpened, OpenFile, OpenResult } from '../model/open-file.ts';
 import { isSha256 } from '../model/sha256.ts';
 import { BLOCK, type Verity } from '../model/verity.ts';
-import { isInability, makeFolders } from './folders.ts';
+import { makeFolders, removeUnneeded } from './folders.ts';
 import { buildTree, checkTree, dataBlocks, emptyLeaves, hashBlocks } from './hash-tree.ts';
 import { shareRunning } from './share-running.ts';
 import { writeWhole } from './write-whole.ts';
 
 /** Bytes hashed at a time: the event loop is free again after about a millisecond. */
 const STEP = 64 * BLOCK;
+/** Bytes of a root hash: SHA-256. */
+const ROOT = 32;
 
 /** The hash tree of one version of an image. */
 export interface Tree extends Verity {
@@ -59,20 +62,24 @@ export function openTrees(
   const keep = async (digest: string, tree: Tree): Promise<void> => {
     try {
       await makeFolders(dirname(folder), folder);
-      await writeWhole(join(folder, digest), tree.bytes);
+      await writeWhole(join(folder, digest), withRoot(tree));
     } catch (error) {
-      if (!isInability(error)) throw error;
       unkept.set(digest, tree);
       const message = `cannot keep a hash tree under ${folder} (${(error as Error).message}): it stays in memory`;
-      record({ event: 'artifact.tree', level: 'debug', message, digest });
+      record({ event: 'artifact.tree', level: 'warn', message, digest });
     }
   };
 
-  /** The tree that was kept of an image of so many blocks. */
+  /** The tree that was kept of an image of so many blocks, if it is whole. */
   const read = async (digest: string, blocks: number): Promise<Tree | undefined> => {
-    const bytes = await readFile(join(folder, digest)).catch(() => undefined);
-    const rootHash = bytes && checkTree(bytes, blocks);
-    return bytes && rootHash !== undefined ? { ok: true, rootHash, blocks, bytes } : undefined;
+    try {
+      return await readTree(join(folder, digest), blocks);
+    } catch (error) {
+      const { code, message: why } = error as NodeJS.ErrnoException;
+      const message = `dropped the hash tree ${join(folder, digest)}: ${why}`;
+      if (code !== 'ENOENT') record({ event: 'artifact.dropped', level: 'warn', message, digest });
+      return undefined;
+    }
   };
 
   const make = async (digest: string): Promise<TreeResult> => {
@@ -132,10 +139,28 @@ export function openTrees(
       for (const name of await readdir(folder).catch(() => [])) {
         if (isSha256(name) && exists(name)) continue;
         if (name.endsWith('.new') && running.has(name.slice(0, 64))) continue;
-        await rm(join(folder, name), { force: true });
+        await removeUnneeded(join(folder, name));
       }
     },
   };
+}
+
+/** A tree as it is kept: its root hash is behind it, as nothing else tells a damaged top block. */
+const withRoot = ({ bytes, rootHash }: Tree): Buffer => Buffer.concat([bytes, Buffer.from(rootHash, 'hex')]);
+
+/**
+ * Reads a kept tree.
+ * @throws Error that says why where it is not whole; the operating system's error
+ */
+async function readTree(file: string, blocks: number): Promise<Tree> {
+  // Without a wait: a FIFO would keep a thread of the pool for ever.
+  const kept = await readFile(file, { flag: constants.O_NONBLOCK });
+  const bytes = kept.subarray(0, -ROOT);
+  const rootHash = checkTree(bytes, blocks);
+  if (rootHash === undefined || rootHash !== kept.subarray(-ROOT).toString('hex')) {
+    throw new Error('it is cut short, damaged, or of another version of Slipway');
+  }
+  return { ok: true, rootHash, blocks, bytes };
 }
 
 /** The digests of a file's blocks; undefined if it changed meanwhile. */

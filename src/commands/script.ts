@@ -13,7 +13,7 @@ export async function printScript(configFile: string, macText: string): Promise<
   if (!mac) throw new Error(`${JSON.stringify(macText)} is no MAC address; expected one such as 52:54:00:00:00:01`);
   const loaded = await loadSnapshot(configFile);
   if (!loaded.ok) throw new Unusable(loaded.problems);
-  const means = { record: () => {}, now: Date.now, monotonic: Date.now };
+  const means = { record: () => {}, now: Date.now, monotonic: () => performance.now() };
   const world = await makeWorld(loaded.snapshot, means);
   try {
     const result = await worldScripts(() => world, means).forMac(mac);

@@ -2,10 +2,13 @@ import { readlink, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import type { Config, Problem } from '../model/config.ts';
-import { fileProblem, type Loaded, loadConfig, reasonOf } from './load.ts';
+import { type Loaded, loadConfig } from './load.ts';
 
 /** Milliseconds for which the file must stay as it is before it is read: programs write in several steps. */
 const SETTLED = 50;
+
+/** How often the file is looked at where a folder cannot be watched, milliseconds. */
+const LOOK_EVERY = 2000;
 
 /** As many symbolic links as Linux follows in one path. */
 const MAX_LINKS = 40;
@@ -21,6 +24,8 @@ export interface WatchOptions {
   readonly onConfig: (config: Config) => void;
   /** Called each time the file is saved with something wrong in it, or cannot be read. Must not throw. */
   readonly onProblems: (problems: readonly Problem[]) => void;
+  /** Told once, with the remedy, that the system watches no more for now: the file is looked at from time to time then. */
+  readonly onUnwatched?: (message: string) => void;
 }
 
 /** A running watch. */
@@ -76,9 +81,11 @@ export async function watchConfig({
   load = (path) => loadConfig(path),
   onConfig,
   onProblems,
+  onUnwatched = () => {},
 }: WatchOptions): Promise<ConfigWatch> {
   const watchers = new Map<string, FSWatcher>();
   let stopped = false;
+  let looking: NodeJS.Timeout | undefined;
   let version: string | undefined;
   /** The text in force; undefined when something else has been read since. */
   let inForce = text;
@@ -93,7 +100,12 @@ export async function watchConfig({
     watcher.on('raw', ask);
     watcher.on('all', ask);
     watcher.on('error', (error) => {
-      if (!stopped) onProblems([fileProblem(file, `the folder ${folder} cannot be watched: ${reasonOf(error)}`)]);
+      if (stopped || looking) return;
+      looking = setInterval(ask, LOOK_EVERY);
+      onUnwatched(
+        `${folder} cannot be watched (${(error as Error).message}): ${file} is looked at every ${LOOK_EVERY / 1000} s ` +
+          'instead; the limits are fs.inotify.max_user_watches and fs.inotify.max_user_instances of sysctl',
+      );
     });
     await new Promise<void>((done) => watcher.once('ready', done));
   }
@@ -159,6 +171,7 @@ export async function watchConfig({
     },
     async stop() {
       stopped = true;
+      clearInterval(looking);
       await Promise.all([...watchers.values()].map((watcher) => watcher.close()));
       await checking;
     },

@@ -41,4 +41,6 @@ export interface HttpDeps {
   readonly record: RecordEvent;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
 }

@@ -38,9 +38,9 @@ export function createServeFile(deps: HttpDeps, send: SendRange): ServeFile {
   };
 
   const body = async (request: Request, response: Response, file: OpenFile, first: number, length: number) => {
-    const started = deps.now();
+    const started = deps.monotonic();
     const sent = await send(file, first, length, response);
-    record(request, response.statusCode, (deps.now() - started) / 1000, length, sent);
+    record(request, response.statusCode, Math.round(deps.monotonic() - started) / 1000, length, sent);
     if (sent.outcome === 'failed') {
       deps.record({
         event: 'http.error',

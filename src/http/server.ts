@@ -72,6 +72,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const connections = trackConnections(server, { perAddress, slowMs: stallMs, kernel, record, now });
   refuseRaw(server, record);
   await listen(server, port, host);
+  // A connection that the system could not hand over (ENOBUFS, EMFILE) is lost, and nothing else.
+  server.on('error', () => {});
   const address = server.address() as AddressInfo;
   return {
     listening: [`${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`],

@@ -37,7 +37,7 @@ export async function startHttpWorkers({ count, program, settings, deps }: Worke
   const add = (): Member => {
     cluster.setupPrimary({ exec: program, args: [] });
     const worker = cluster.fork();
-    const started = deps.now();
+    const started = deps.monotonic();
     const ready = listenTo(worker, deps, settings);
     const member = { worker, ready };
     members.add(member);
@@ -46,7 +46,7 @@ export async function startHttpWorkers({ count, program, settings, deps }: Worke
       if (stopping) return;
       const message = `an HTTP worker ended with ${signal ?? code}: its connections are lost, and another takes its place`;
       deps.record({ event: 'http.worker', level: 'error', message, pid: worker.process.pid });
-      if (deps.now() - started < SHORT_LIFE) await delay(SHORT_LIFE);
+      if (deps.monotonic() - started < SHORT_LIFE) await delay(SHORT_LIFE);
       if (!stopping) add().ready.catch(() => {});
     });
     return member;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hexOfDigest, isSha256 } from '../model/sha256.ts';
@@ -25,7 +26,8 @@ const isFile = ({ file, sha256, size }: BuiltFile): boolean =>
 export async function readBuiltFiles(artifacts: string, name: string): Promise<BuiltFiles | undefined> {
   let text: string;
   try {
-    text = await readFile(join(artifacts, name, 'manifest.json'), 'utf8');
+    // Without a wait: a FIFO would keep a thread of the pool for ever.
+    text = await readFile(join(artifacts, name, 'manifest.json'), { encoding: 'utf8', flag: constants.O_NONBLOCK });
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { lstat, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { currentBuild, NameTaken, namesIn, type Places, removeAbandoned } from './atomic-folder.ts';
@@ -27,7 +28,8 @@ export async function readImage(places: Places, name: string): Promise<BuiltImag
 
 async function readManifest(file: string): Promise<BuildManifest | undefined> {
   try {
-    return parseManifest(await readFile(file, 'utf8'));
+    // Without a wait: a FIFO would keep a thread of the pool for ever.
+    return parseManifest(await readFile(file, { encoding: 'utf8', flag: constants.O_NONBLOCK }));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

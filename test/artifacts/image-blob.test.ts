@@ -8,7 +8,7 @@ import { openStore } from '../../src/artifacts/store.ts';
 
 it("a registry's blob is opened only while its bytes are those of its name", async () => {
   const root = await mkdtemp(join(tmpdir(), 'slipway-blob-'));
-  const store = await openStore({ root, record: () => {}, now: Date.now, settleMs: 20 });
+  const store = await openStore({ root, record: () => {}, now: Date.now, monotonic: Date.now, settleMs: 20 });
   try {
     const digest = createHash('sha256').update('layer').digest('hex');
     const path = join(root, '.images/blobs/sha256', digest);

@@ -15,7 +15,7 @@ let root: string;
 let store: Store;
 let now: number;
 
-const start = () => openStore({ root, record: () => {}, now: () => now, settleMs: 20 });
+const start = () => openStore({ root, record: () => {}, now: () => now, monotonic: () => now, settleMs: 20 });
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'slipway-made-'));

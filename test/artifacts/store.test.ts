@@ -37,7 +37,14 @@ let events: BootEvent[];
 let clock: () => number;
 
 const start = (more: Partial<StoreOptions> = {}) =>
-  openStore({ root, record: (event) => events.push(event), now: () => clock(), settleMs: 20, ...more });
+  openStore({
+    root,
+    record: (event) => events.push(event),
+    now: () => clock(),
+    monotonic: () => clock(),
+    settleMs: 20,
+    ...more,
+  });
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'slipway-store-'));
@@ -428,6 +435,22 @@ describe('versions by digest', () => {
     expect(await kept()).toEqual([now]);
     expect(await store.openBlob(old)).toMatchObject({ reason: 'missing' });
     expect(await content(await store.openBlob(now))).toBe('new');
+  });
+
+  it.each([
+    ['forward', 1],
+    ['back', -1],
+  ])('stay where they were just handed out, though the clock is set %s by a year', async (_where, sign) => {
+    await store.close();
+    store = await start({ monotonic: () => performance.now() });
+    await file('a', 'old');
+    const old = await digestOf('a');
+    await file('b', 'new');
+    await rename(join(root, 'b'), join(root, 'a'));
+    await digestOf('a');
+    clock = () => Date.now() + sign * 365 * 24 * HOUR;
+    await store.collect();
+    expect(await content(await store.openBlob(old))).toBe('old');
   });
 
   it('are removed an hour after their path was', async () => {

@@ -39,7 +39,13 @@ export class Serving {
       serving.events.push(event);
       for (const look of serving.waiting) look();
     };
-    serving.store = await openStore({ root: serving.root, record, now: Date.now, settleMs: 20 });
+    serving.store = await openStore({
+      root: serving.root,
+      record,
+      now: Date.now,
+      monotonic: () => performance.now(),
+      settleMs: 20,
+    });
     const deps: HttpDeps = {
       scripts: {
         forMac: async (mac) => ({ kind: 'script', text: `#!ipxe\necho ${mac}\n` }),
@@ -51,6 +57,7 @@ export class Serving {
       registry: { names: async () => undefined, manifest: async () => undefined, blob: serving.store.openBlob },
       record,
       now: Date.now,
+      monotonic: () => performance.now(),
       ...parts,
     };
     const { sendfile = true, kernel: asked = true, ...more } = options;

@@ -102,14 +102,23 @@ nodes:
     const got = createHash('sha256').update(bytes.subarray(0, 4096)).digest('hex');
     await writeFile(damaged, bytes);
     // As if the disk had lost a bit after the tree was made.
-    const store = await openStore({ root: IMAGES, record: () => {}, now: Date.now, settleMs: 0 });
+    const store = await openStore({
+      root: IMAGES,
+      record: () => {},
+      now: Date.now,
+      monotonic: () => performance.now(),
+      settleMs: 0,
+    });
     const [good, bad] = await Promise.all(
       [`${suite}/rootfs-reader.squashfs`, `${suite}/damaged.squashfs`].map(store.pin),
     );
     if (!good?.ok || !bad?.ok) throw new Error('no images');
     const tree = await store.trees.get(good.pin.digest);
     if (!tree.ok) throw new Error(tree.why);
-    await writeFile(join(IMAGES, '.slipway/verity', bad.pin.digest), tree.bytes);
+    await writeFile(
+      join(IMAGES, '.slipway/verity', bad.pin.digest),
+      Buffer.concat([tree.bytes, Buffer.from(tree.rootHash, 'hex')]),
+    );
     await store.close();
     const console = await boot('damaged.squashfs', 'damaged');
     await console.until(new RegExp(`block 0 has the wrong SHA-256 digest: expected ${expected}, got ${got}`), HUNG);

@@ -7,7 +7,7 @@ import { startHttp } from '../../src/http/server.ts';
 
 const [root = '', host = '', port = ''] = process.argv.slice(2);
 const record = (event: object) => console.log(JSON.stringify(event));
-const store = await openStore({ root, record, now: Date.now, settleMs: 100 });
+const store = await openStore({ root, record, now: Date.now, monotonic: () => performance.now(), settleMs: 100 });
 const bootFiles = { open: async () => ({ ok: false, reason: 'missing', why: 'none here' }) as const };
 const scripts = {
   forMac: async () => ({ kind: 'ignored', why: 'a test' }) as const,
@@ -17,7 +17,10 @@ const scripts = {
 const { kernel } = await openKernel();
 const send = createSender({ kernel, sendfile: true, bufferMemory: 1 << 26, now: () => performance.now() });
 const registry = { names: async () => undefined, manifest: async () => undefined, blob: store.openBlob };
-const app = createApp({ scripts, artifacts: store, bootFiles, registry, record, now: Date.now }, send);
+const app = createApp(
+  { scripts, artifacts: store, bootFiles, registry, record, now: Date.now, monotonic: () => performance.now() },
+  send,
+);
 const server = await startHttp({ port: Number(port), host, app, record: () => {}, now: Date.now });
 const pins = await Promise.all(process.argv.slice(5).map(async (path) => [path, await store.pin(path)] as const));
 console.log(JSON.stringify({ event: 'ready', listening: server.listening, pins }));

@@ -153,6 +153,7 @@ describe('a read-only artifacts folder', () => {
         root,
         record: ({ event }) => events.push(event),
         now: Date.now,
+        monotonic: () => performance.now(),
         settleMs: 20,
       });
       const digest = sha256(Buffer.from('old'));

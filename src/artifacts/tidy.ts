@@ -1,0 +1,38 @@
+import type { Dirent } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RecordEvent } from '../model/event.ts';
+
+/** What lies in the store's own folder, and of which kind it is. The files of a folder in it are all regular. */
+const OWN_FOLDERS: readonly string[] = ['blobs', 'blobs/sha256', 'made', 'verity'];
+
+/**
+ * Removes what takes the place of the store's own files and folders and is of another kind, such as a link, a FIFO or a
+ * folder, and says so. All of it is made anew when it is needed.
+ * @param own the store's own folder; need not exist
+ */
+export async function tidy(own: string, record: RecordEvent): Promise<void> {
+  const drop = async (path: string) => {
+    const kept = await rm(path, { recursive: true, force: true }).catch((error: Error) => error);
+    const message = `${path} is not of Slipway's making: ${kept ? `it is left alone (${kept.message})` : 'removed it'}`;
+    record({ event: 'artifact.dropped', level: 'warn', message });
+  };
+  for (const folder of ['', ...OWN_FOLDERS]) {
+    let entries: readonly Dirent[];
+    try {
+      entries = await readdir(join(own, folder), { withFileTypes: true });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const why = `${join(own, folder)} cannot be read (${message}): what it keeps is not used`;
+      if (code !== 'ENOENT') record({ event: 'artifact.dropped', level: 'warn', message: why });
+      continue;
+    }
+    for (const entry of entries) {
+      const name = join(folder, entry.name);
+      const right = OWN_FOLDERS.includes(name) ? entry.isDirectory() : entry.isFile();
+      // In the outermost folder others may keep what they like.
+      const ours = folder !== '' || OWN_FOLDERS.includes(name) || name === 'digests.json';
+      if (ours && !right) await drop(join(own, name));
+    }
+  }
+}
