@@ -44,8 +44,8 @@ test('a variable without a value is an error at load time, with its place and th
       {
         file: '/t/own.ipxe.njk',
         line: 2,
-        column: 6,
-        message: 'prints a variable that has no value here (template "own", for nodes.n001)',
+        column: 9,
+        message: 'prints "vars.rack", which has no value here (template "own", for nodes.n001)',
       },
     ],
   });
