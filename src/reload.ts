@@ -24,8 +24,6 @@ export interface ReloadOptions {
 
 /** A watch over the configuration. */
 export interface Reload {
-  /** Reads a configuration once more that had problems: a build that it names may be there by now. */
-  tryAgain(): void;
   stop(): Promise<void>;
 }
 
@@ -91,7 +89,6 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
   });
 
   return {
-    tryAgain: config.tryAgain,
     async stop() {
       await Promise.all([config.stop(), templates.close()]);
       await queue;

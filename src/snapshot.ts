@@ -8,6 +8,8 @@ import type { Config, Problem } from './model/config.ts';
 export interface Snapshot {
   readonly config: Config;
   readonly templates: Templates;
+  /** Images and templates that are named and not there: only their machines do not boot. */
+  readonly missing: readonly Problem[];
 }
 
 /** What may be put in force, or all that was wrong. */
@@ -19,7 +21,9 @@ export type SnapshotResult =
 export async function withTemplates(config: Config): Promise<SnapshotResult> {
   try {
     const checked = checkTemplates(config, await loadTemplates(config.templates));
-    return checked.ok ? { ok: true, snapshot: { config, templates: checked.templates } } : checked;
+    if (!checked.ok) return checked;
+    const { templates, missing } = checked;
+    return { ok: true, snapshot: { config, templates, missing: [...config.missing, ...missing] } };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined || config.templates === undefined) throw error;

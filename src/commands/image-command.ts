@@ -82,9 +82,12 @@ export function addImageCommands(program: Command, means: ImageCommandMeans): vo
       print(await imageShow(config, name, json ?? false)),
     );
 
-  add('rm', 'remove an image; nodes that boot from it are not disturbed')
+  add('rm', 'remove an image; nodes that are booting from it are not disturbed')
     .argument('<name>', 'its name')
-    .action(async (name: string, { config }: { config: string }) => print(await imageRm(config, name, now())));
+    .option('--force', 'remove it though the configuration has nodes that boot from it')
+    .action(async (name: string, { config, force }: { config: string; force?: boolean }) =>
+      print(await imageRm(config, name, force ?? false, now())),
+    );
 
   add('gc', 'free the space of what no image is made of any more')
     .option('--json', 'print JSON')

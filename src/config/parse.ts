@@ -82,6 +82,23 @@ export function parseSections(yaml: string, file: string, baseDir: string, isBui
     : { ok: false, problems: inOrder(problems) };
 }
 
+/**
+ * Reads a configuration that names images which are not there, too: an image that was removed must not keep the machines
+ * of all others from booting. Its problems are those of {@link parseSections} otherwise.
+ * @returns with `missing`, where it names such images
+ */
+export function parseServable(
+  yaml: string,
+  file: string,
+  baseDir: string,
+  isBuild: IsBuild,
+): Checked & { readonly missing: readonly Problem[] } {
+  const strict = parseSections(yaml, file, baseDir, isBuild);
+  if (strict.ok) return { ...strict, missing: [] };
+  const lenient = parseSections(yaml, file, baseDir, () => true);
+  return lenient.ok ? { ...lenient, missing: strict.problems } : { ...strict, missing: [] };
+}
+
 /** Reads a configuration; see {@link parseSections}. */
 export function parseConfig(yaml: string, file: string, baseDir: string, isBuild?: IsBuild): Parsed {
   const checked = parseSections(yaml, file, baseDir, isBuild);

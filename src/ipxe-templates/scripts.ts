@@ -142,7 +142,10 @@ export function createScripts(sources: () => ScriptSources): Scripts {
       if (match.settings.action.value === 'ignore') return { kind: 'ignored', why: match.why };
       const planned = await plan(match, snapshot);
       if ('why' in planned) return { kind: 'unavailable', why: planned.why };
-      const text = snapshot.templates.render(planned.match.settings.template.value, planned.plan);
+      const template = planned.match.settings.template.value;
+      if (!snapshot.templates.names.includes(template))
+        return { kind: 'unavailable', why: `there is no template ${template}` };
+      const text = snapshot.templates.render(template, planned.plan);
       remember(match, snapshot, planned.pins, text);
       return { kind: 'script', text };
     },

@@ -419,7 +419,12 @@ describe('several images', () => {
       name: 'a',
       unpacked: expect.any(Number),
     });
-    expect(await builder.must(['rm', 'a'])).toContain('a is removed');
+    const used = join(builder.artifacts, '../used.yaml');
+    await writeFile(used, `artifacts: ${builder.artifacts}\nnodes: { n7: { mac: "52:54:00:00:00:07", image: a } }\n`);
+    const refused = await builder.run(['rm', 'a', '--config', used]);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/boots these with: n7; .*--force/)]);
+    expect(existsSync(join(builder.artifacts, 'a'))).toBe(true);
+    expect(await builder.must(['rm', 'a', '--force', '--config', used])).toContain('a is removed');
     expect((await builder.run(['rm', 'a'])).stderr).toContain('there is no image "a"');
     expect((await builder.run(['show', '../a'])).stderr).toContain('there is no image');
     expect(existsSync(join(builder.artifacts, 'a'))).toBe(false);
