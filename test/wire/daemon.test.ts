@@ -270,7 +270,9 @@ describe('changes while it runs', () => {
     const check = async (running: Running) => {
       await running.until(/"event":"config.warning".*:16:\d+: nodes.n001.image: there is no image .*did you mean/);
       await running.until(/"event":"config.warning".*template not found: mine.*nodes.n003/);
-      expect(await curl('-i', `${URL_OF}/ipxe/${MAC}`)).toMatch(/503[\s\S]*there is no such build: .*slipway image build/);
+      expect(await curl('-i', `${URL_OF}/ipxe/${MAC}`)).toMatch(
+        /503[\s\S]*there is no such build: .*slipway image build/,
+      );
       expect(await curl('-i', `${URL_OF}/ipxe/52-54-00-00-00-03`)).toMatch(/503[\s\S]*there is no template mine/);
       expect(await status(other)).toBe('200');
     };
