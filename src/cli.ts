@@ -6,6 +6,7 @@ import { CONFIG_OPTION, findConfig } from './commands/find-config.ts';
 import { addImageCommands } from './commands/image-command.ts';
 import { formatEvent, type LogFormat } from './log.ts';
 import type { BootEvent, RecordEvent } from './model/event.ts';
+import { plainMessage } from './model/plain-error.ts';
 import { Unusable } from './unusable.ts';
 
 // What a command needs it imports itself: of all commands together the libraries take half a second.
@@ -37,7 +38,7 @@ let failures: LogFormat = 'text';
 
 /** Ends the command: messages on standard error, and exit status 1. */
 function fail(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = plainMessage(error);
   if (failures === 'json') {
     const events: BootEvent[] =
       error instanceof Unusable

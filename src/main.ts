@@ -1,7 +1,9 @@
 import { formatProblem } from './model/config.ts';
+import { plainMessage } from './model/plain-error.ts';
 import { watchAll } from './reload.ts';
 import { startServices } from './services.ts';
 import { loadSnapshot, type Snapshot } from './snapshot.ts';
+import { listUnknown } from './unknown-machines.ts';
 import { Unusable } from './unusable.ts';
 import { versionInForce } from './versions.ts';
 import {
@@ -57,11 +59,12 @@ async function prepare(world: World, { record }: Means): Promise<void> {
  * @throws Unusable for a configuration with problems at the start; Error with the remedy where a socket, a folder or
  * an address is not to be had
  */
-export async function serve(configFile: string, means: Means): Promise<Daemon> {
-  const { record } = means;
+export async function serve(configFile: string, outer: Means): Promise<Daemon> {
+  const record = listUnknown(outer.record, () => world.config);
+  const means = { ...outer, record };
   const loaded = await loadSnapshot(configFile);
   if (!loaded.ok) throw new Unusable(loaded.problems);
-  let world = await makeWorld(loaded.snapshot, means);
+  let world: World = await makeWorld(loaded.snapshot, outer);
   const services = await startServices(() => world, means);
   /** Has new builds made ready before a machine asks; what is missing was told before. */
   const onName = () => {
@@ -72,7 +75,7 @@ export async function serve(configFile: string, means: Means): Promise<Daemon> {
 
   const prepareInBackground = () => {
     prepare(world, means).catch((error: Error) => {
-      record({ event: 'artifact.error', level: 'error', message: `artifacts: ${error.message}` });
+      record({ event: 'artifact.error', level: 'error', message: `artifacts: ${plainMessage(error)}` });
     });
   };
 

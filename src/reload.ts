@@ -6,6 +6,7 @@ import { templatesSettled } from './ipxe-templates/load.ts';
 import type { Config } from './model/config.ts';
 import { formatProblem, type Problem } from './model/config.ts';
 import type { RecordEvent } from './model/event.ts';
+import { plainMessage } from './model/plain-error.ts';
 import { type Snapshot, withTemplates } from './snapshot.ts';
 
 /** How long templates must stay as they are before they are read, milliseconds. */
@@ -58,7 +59,7 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
       const message = `${file}: a new configuration with ${config.nodes.length} node(s) is in force`;
       record({ event: 'config.loaded', level: 'info', message, nodes: config.nodes.length });
     } catch (error) {
-      const message = `${(error as Error).message}; the last good configuration stays in force`;
+      const message = `${plainMessage(error)}; the last good configuration stays in force`;
       record({ event: 'config.refused', level: 'error', message });
     }
   };
@@ -70,7 +71,7 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
     if (path.endsWith('.njk')) enqueue();
   });
   templates.on('error', (error) => {
-    record({ event: 'config.watch', level: 'warn', message: `templates: ${(error as Error).message}` });
+    record({ event: 'config.watch', level: 'warn', message: `templates: ${plainMessage(error)}` });
   });
   await watching;
   const config = await watchConfig({

@@ -3,6 +3,7 @@ import { checkTemplates } from './ipxe-templates/check.ts';
 import { loadTemplates } from './ipxe-templates/load.ts';
 import type { Templates } from './ipxe-templates/render.ts';
 import type { Config, Problem } from './model/config.ts';
+import { plainMessage } from './model/plain-error.ts';
 
 /** A configuration and the templates that go with it, checked against each other. */
 export interface Snapshot {
@@ -25,7 +26,8 @@ export async function withTemplates(config: Config): Promise<SnapshotResult> {
     const { templates, missing } = checked;
     return { ok: true, snapshot: { config, templates, missing: [...config.missing, ...missing] } };
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code } = error as NodeJS.ErrnoException;
+    const message = plainMessage(error);
     if (code === undefined || config.templates === undefined) throw error;
     return { ok: false, problems: [{ file: config.templates, line: 1, column: 1, message: `templates: ${message}` }] };
   }

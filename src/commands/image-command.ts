@@ -52,7 +52,7 @@ export function addImageCommands(program: Command, means: ImageCommandMeans): vo
     .option('--initrd <file>', 'take this initrd instead of making one')
     .option('--builder <source>', 'an image of the same distribution that has dracut, where the image has none')
     .option('--uki <file>', 'write one file too that UEFI boots alone: stub, kernel, initrd, root and arguments')
-    .option('--esp <folder>', 'write an EFI system partition too, for a stick: boot loader, kernel, initrd, root')
+    .option('--esp <folder>', 'write an EFI system partition too, for a USB drive: boot loader, kernel, initrd, root')
     .option('--disk <file>', 'write a disk image too, with that EFI system partition')
     .option('--append <args>', 'kernel arguments for --uki, --esp and --disk')
     .option('--insecure', 'accept plain HTTP and unknown certificates from the registry')

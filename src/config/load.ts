@@ -37,7 +37,8 @@ export async function readText(file: string): Promise<FileText> {
   try {
     bytes = await readFile(file);
   } catch (error) {
-    const message = `the file ${reasonOf(error)}: expected a YAML file that this program may read`;
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const message = `${missing ? 'file not found' : `the file ${reasonOf(error)}`}: expected a YAML file that this program may read`;
     return { problem: fileProblem(file, message) };
   }
   try {

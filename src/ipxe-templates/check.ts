@@ -10,7 +10,7 @@ const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '
 const SAMPLE_SERVER: ServerIdentity = { address: '192.0.2.1', httpPort: 8080 };
 const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
 
-/** Every kind of machine that gets a script, and what a stranger gets. */
+/** Every kind of machine that gets a script, and what unknown machines get. */
 function matches(config: Config): readonly Match[] {
   const named = config.kinds.flatMap((node) => node.macs.slice(0, 1).map((mac) => findNode(config, mac)));
   return [...named, { mac: SAMPLE_MAC, settings: config.unknown, why: 'unknown' }].flatMap(possibleMatches);
