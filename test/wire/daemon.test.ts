@@ -3,7 +3,7 @@ import { mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
-import type { Finished, Running } from '../support/process.ts';
+import { type Finished, type Running, run } from '../support/process.ts';
 
 const CLI = join(TOP, 'dist/cli.js');
 const MAC = '52:54:00:00:00:01';
@@ -153,6 +153,33 @@ describe('start and stop', () => {
     expect(stderr).toContain(`${lab.configFile}:1:1: `);
     expect(stderr).toContain(`${lab.configFile}:3:14: `);
   });
+});
+
+test('with --log json what keeps the server from starting is JSON as well', async () => {
+  await writeFile(lab.configFile, 'servr: {}\nnodes:\n  n1: { mac: 12, action: local }\n');
+  const fatal = async (config: string) => {
+    const args = [CLI, 'serve', '--log', 'json', '--config', config];
+    const { code, stderr } = await lab.network.run('server', process.execPath, args);
+    expect(code).toBe(1);
+    return stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  };
+  expect(await fatal(lab.configFile)).toMatchObject([
+    { event: 'config.problem', level: 'error', file: lab.configFile, line: 1, column: 1 },
+    { event: 'config.problem', level: 'error', line: 3, column: 14 },
+  ]);
+  expect(await fatal(join(lab.folder, 'none.yaml'))).toMatchObject([
+    { message: expect.stringMatching(/^file not found/) },
+  ]);
+  await writeFile(lab.configFile, 'server: { interface: none0 }\n');
+  expect(await fatal(lab.configFile)).toMatchObject([{ event: 'fatal', message: expect.stringContaining('none0') }]);
+});
+
+test('without --config it is ./config.yaml', async () => {
+  const { code, stdout } = await run(process.execPath, [CLI, 'check'], { cwd: lab.folder });
+  expect([code, stdout]).toEqual([0, expect.stringContaining('./config.yaml: valid')]);
 });
 
 describe('what the commands print', () => {
