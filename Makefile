@@ -1,30 +1,45 @@
-# Everything here installs what it needs from Debian and npm first; see README.md.
+# Everything here installs what it needs first: `serve` and `build` from npm alone, the rest from Debian too; see README.md.
 .DEFAULT_GOAL := help
 CONFIG ?= config.yaml
 DRACUT = $(DESTDIR)/usr/lib/dracut/modules.d
+OPT = $(DESTDIR)/opt/slipway
+BIN = $(DESTDIR)/usr/local/bin
 
-.PHONY: help deps build demo serve test test-all install-dracut
+.PHONY: help deps build demo serve test test-all install install-dracut
 
 help: ## lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
-deps:
-	@scripts/install-deps.sh
+deps: ## installs what all of these need
+	@scripts/install-deps.sh test
 
-build: deps
+build: ## compiles the server
+	@scripts/install-deps.sh serve
 	@npm run --silent build
 
-demo: build ## builds a Debian image and netboots it in a virtual machine, showing each stage
+demo: ## builds a Debian image and netboots it in a virtual machine, showing each stage
+	@scripts/install-deps.sh demo
+	@npm run --silent build
 	@node --import tsx scripts/demo.ts
 
 serve: build ## starts the daemon with CONFIG (config.yaml)
 	@exec node dist/cli.js serve --config $(CONFIG)
 
-test: build ## runs every check, virtual machines included
+test: deps build ## runs every check, virtual machines included
 	@node --import tsx scripts/test.ts
 
-test-all: build ## the same, and what takes too long for every run
+test-all: deps build ## the same, and what takes too long for every run
 	@node --import tsx scripts/test.ts --all
+
+install: build ## copies the server to /opt/slipway, and makes the command "slipway", below DESTDIR (/ by default)
+	rm -rf $(OPT).new $(OPT).old
+	install -d $(OPT).new $(BIN)
+	cp -rL --no-preserve=ownership dist dracut-modules $(OPT).new/
+	cp -r --no-preserve=ownership node_modules package.json package-lock.json config.example.yaml config.schema.json $(OPT).new/
+	npm prune --silent --omit=dev --no-audit --no-fund --offline --prefix $(OPT).new
+	[ ! -e $(OPT) ] || mv $(OPT) $(OPT).old
+	mv $(OPT).new $(OPT)
+	ln -sfn /opt/slipway/dist/cli.js $(BIN)/slipway
 
 install-dracut: ## copies the dracut modules below DESTDIR (/ by default)
 	install -d $(DRACUT)

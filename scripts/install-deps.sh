@@ -1,6 +1,12 @@
 #!/bin/sh
-# Installs from Debian what building the demo image, the tests and the VMs need, and the npm packages of the lock file.
-# Does nothing where all is there. Run as root or with sudo.
+# Installs what is missing of what a part of the project needs: install-deps.sh serve | demo | test
+#
+#   serve  building the server and running it: npm packages of the lock file, and nothing from Debian
+#   demo   the same, and what builds an image and boots it in a virtual machine
+#   test   the same, and what the tests compare with and check with
+#
+# Does nothing where all is there. Debian's packages need root or sudo. Their services are neither started nor enabled,
+# and nothing is removed or upgraded for them but what they depend on in a newer version.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -13,17 +19,48 @@ command -v node > /dev/null || need_node 'none is installed'
 node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
     need_node "this is $(node --version)"
 
-# Servers among them are used as programs only: nothing is started.
-packages="
-    atftp atftpd attr binutils busybox bzip2 ca-certificates cryptsetup-bin curl debian-archive-keyring dnsmasq-base docker-registry
-    dosfstools e2fsprogs erofs-utils fakeroot fdisk ipxe ipxe-qemu iproute2 isc-dhcp-relay jq kea-admin lz4 make mmdebstrap mount
-    mtools nftables nginx-light nmap ovmf procps qemu-system-x86 seabios selinux-policy-default selinux-utils shellcheck skopeo squashfs-tools
-    systemd-boot-efi tcpdump tftp-hpa umoci util-linux wrk xz-utils zstd"
+demo="
+    ca-certificates curl debian-archive-keyring dnsmasq-base erofs-utils ipxe ipxe-qemu iproute2 mmdebstrap mount openssl
+    qemu-system-x86 seabios skopeo squashfs-tools umoci util-linux xz-utils zstd"
+# Servers among them are used as programs only.
+test="
+    atftp atftpd attr binutils bubblewrap busybox bzip2 cryptsetup-bin docker-registry dosfstools e2fsprogs fakeroot fdisk
+    isc-dhcp-relay jq kea-admin lz4 make mtools nftables nginx-light nmap ovmf procps selinux-policy-default selinux-utils
+    shellcheck systemd-boot-efi tcpdump tftp-hpa wrk"
+case ${1:-} in
+    serve) packages= ;;
+    demo) packages=$demo ;;
+    test) packages="$demo $test" ;;
+    *)
+        echo 'usage: install-deps.sh serve | demo | test' >&2
+        exit 1
+        ;;
+esac
 
 missing=
 for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
+
+# The packages that are installed, a line each.
+installed() { dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n' | sed -n 's/^installed //p' | sort; }
+
+# Disables the services of packages that were not installed before, as an administrator would: upgrades and restarts
+# leave it so. $1: a file with the packages before
+disable_new_services() {
+    installed | comm -13 "$1" - | while read -r package; do
+        # systemd is the one whose units make a machine start.
+        case $package in systemd | systemd-sysv | udev | dbus) continue ;; esac
+        for scope in system user; do
+            dpkg -L "$package" | sed -n "s|^\(/usr\)\?/lib/systemd/$scope/\([^/]*\.[a-z]*\)\$|\2|p" | while read -r unit; do
+                systemctl "--$([ $scope = user ] && echo global || echo system)" disable "$unit" > /dev/null 2>&1 || true
+            done
+        done
+        dpkg -L "$package" | sed -n 's|^/etc/init.d/\([^/]*\)$|\1|p' | while read -r script; do
+            update-rc.d "$script" disable > /dev/null 2>&1 || true
+        done
+    done
+}
 
 if [ -n "$missing" ]; then
     if [ "$(id -u)" != 0 ]; then
@@ -32,17 +69,23 @@ if [ -n "$missing" ]; then
         exit 1
     fi
     echo "slipway: installing from Debian:$missing"
-    # Keeps the packages' own services from starting while they are configured.
+    before=$(mktemp)
+    installed > "$before"
     policy=/usr/sbin/policy-rc.d
+    made=
+    # Also where the installation fails half way.
+    trap 'disable_new_services "$before"; rm -f "$before" $made' EXIT
+    trap 'exit 1' HUP INT TERM
+    # Keeps the packages' own services from starting while they are configured.
     [ -e "$policy" ] || {
+        made=$policy
         printf '#!/bin/sh\nexit 101\n' > "$policy"
         chmod 755 "$policy"
-        trap 'rm -f "$policy"' EXIT
     }
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q
     # shellcheck disable=SC2086 # a list of words
-    apt-get install -y -q --no-install-recommends $missing
+    apt-get install -y -q --no-install-recommends --no-upgrade --no-remove $missing
 fi
 
 stamp=node_modules/.package-lock.json

@@ -1,18 +1,17 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { Argument, Command, Option } from 'commander';
-import { checkConfig } from './commands/check.ts';
-import { CACHE_FOLDER, type NginxOptions, nginxConfig } from './commands/deploy.ts';
+import { Command, Option } from 'commander';
+import type { DeployOptions } from './commands/deploy.ts';
+import { CONFIG_OPTION, findConfig } from './commands/find-config.ts';
 import { addImageCommands } from './commands/image-command.ts';
-import { printScript } from './commands/script.ts';
-import { loadConfig } from './config/load.ts';
-import { resolveIdentity } from './identity.ts';
 import { formatEvent, type LogFormat } from './log.ts';
 import { openLogOutput } from './log-output.ts';
 import { createLogWriter } from './log-writer.ts';
-import { serve } from './main.ts';
-import type { RecordEvent } from './model/event.ts';
+import type { BootEvent, RecordEvent } from './model/event.ts';
+import { plainMessage } from './model/plain-error.ts';
 import { Unusable } from './unusable.ts';
+
+// What a command needs it imports itself: of all commands together the libraries take half a second.
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -24,10 +23,19 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 const print = (text: string) => void process.stdout.write(text);
 
-/** Ends the command: a message for people on standard error, and exit status 1. */
+/** How {@link fail} writes: as the log does. */
+let failures: LogFormat = 'text';
+
+/** Ends the command: messages on standard error, and exit status 1. */
 function fail(error: unknown): void {
-  if (error instanceof Unusable) process.stderr.write(`${error.message}\n`);
-  else process.stderr.write(`slipway: ${error instanceof Error ? error.message : String(error)}\n`);
+  const message = plainMessage(error);
+  if (failures === 'json') {
+    const events: BootEvent[] =
+      error instanceof Unusable
+        ? error.problems.map((problem) => ({ event: 'config.problem', level: 'error', ...problem }))
+        : [{ event: 'fatal', level: 'error', message }];
+    for (const event of events) process.stderr.write(`${formatEvent('json', new Date(), event)}\n`);
+  } else process.stderr.write(error instanceof Unusable ? `${message}\n` : `slipway: ${message}\n`);
   process.exitCode = 1;
 }
 
@@ -52,12 +60,18 @@ const program = new Command('slipway')
   .showHelpAfterError('(slipway --help lists the commands)');
 
 const withConfig = (name: string, description: string) =>
-  program.command(name).description(description).requiredOption('--config <file>', 'the configuration file (YAML)');
+  program.command(name).description(description).option('--config <file>', CONFIG_OPTION);
+program.hook('preAction', (_, command) => {
+  const { config, log } = command.opts<{ config?: string; log?: LogFormat }>();
+  failures = log ?? 'text';
+  if (config === undefined) command.setOptionValue('config', findConfig());
+});
 
 withConfig('serve', 'run the server until SIGTERM or SIGINT')
   .addOption(new Option('--log <format>', 'how log lines look').choices(['text', 'json']).default('text'))
   .option('--verbose', 'log requests too that get no answer, and why')
   .action(async (options: { config: string; log: LogFormat; verbose?: boolean }) => {
+    const { serve } = await import('./main.ts');
     const daemon = await serve(options.config, {
       record: recorder(options.log, options.verbose ?? false),
       now: Date.now,
@@ -77,6 +91,7 @@ withConfig('serve', 'run the server until SIGTERM or SIGINT')
 withConfig('check', 'validate the configuration; print what each node boots')
   .option('--json', 'print JSON')
   .action(async (options: { config: string; json?: boolean }) => {
+    const { checkConfig } = await import('./commands/check.ts');
     const { text, ok } = await checkConfig(options.config, options.json ?? false);
     print(text);
     if (!ok) process.exitCode = 1;
@@ -84,7 +99,10 @@ withConfig('check', 'validate the configuration; print what each node boots')
 
 withConfig('script', 'print the iPXE script of one machine, as it would get it')
   .argument('<mac>', "the machine's MAC address, in any spelling")
-  .action(async (mac: string, options: { config: string }) => print(await printScript(options.config, mac)));
+  .action(async (mac: string, { config }: { config: string }) => {
+    const { printScript } = await import('./commands/script.ts');
+    print(await printScript(config, mac));
+  });
 
 addImageCommands(program, {
   print,
@@ -98,13 +116,12 @@ addImageCommands(program, {
   },
 });
 withConfig('deploy', 'print the configuration of a program in front of the server')
-  .addArgument(new Argument('<program>').choices(['nginx']))
-  .option('--cache <folder>', 'where it keeps what it has fetched', CACHE_FOLDER)
-  .option('--size <size>', 'what it may keep', '50g')
-  .action(async (_program: string, { config, ...options }: { config: string } & NginxOptions) => {
-    const loaded = await loadConfig(config);
-    if (!loaded.ok) throw new Unusable(loaded.problems);
-    print(nginxConfig(loaded.config, resolveIdentity(loaded.config.server), options));
+  .argument('<program>', 'nginx')
+  .option('--cache <folder>', 'where it keeps what it has fetched (default: /var/cache/nginx/slipway)')
+  .option('--size <size>', 'what it may keep (default: 50g)')
+  .action(async (name: string, { config, ...options }: { config: string } & DeployOptions) => {
+    const { deployment } = await import('./commands/deploy.ts');
+    print(await deployment(config, name, options));
   });
 
 await program.parseAsync().catch(fail);

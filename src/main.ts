@@ -1,6 +1,9 @@
-import { type Reload, watchAll } from './reload.ts';
+import { formatProblem } from './model/config.ts';
+import { plainMessage } from './model/plain-error.ts';
+import { watchAll } from './reload.ts';
 import { startServices } from './services.ts';
 import { loadSnapshot, type Snapshot } from './snapshot.ts';
+import { listUnknown } from './unknown-machines.ts';
 import { Unusable } from './unusable.ts';
 import { versionInForce } from './versions.ts';
 import {
@@ -24,7 +27,10 @@ export interface Daemon {
 /** Looks at what nodes will ask for, so that what is missing shows before they do, and digests are ready. */
 async function prepare(world: World, { record }: Means): Promise<void> {
   for (const message of missingBinaries(world)) record({ event: 'bootfile.missing', level: 'warn', message });
-  for (const message of missingTemplates(world.config)) record({ event: 'config.warning', level: 'warn', message });
+  const missing = world.missing.map((problem) => `${formatProblem(problem)}; its machines do not boot`);
+  for (const message of [...missing, ...missingTemplates(world.config)]) {
+    record({ event: 'config.warning', level: 'warn', message });
+  }
   const builds = new Map<string, FoundBuild>();
   await Promise.all(
     usedBuilds(world.config).map(async (image) => {
@@ -53,24 +59,23 @@ async function prepare(world: World, { record }: Means): Promise<void> {
  * @throws Unusable for a configuration with problems at the start; Error with the remedy where a socket, a folder or
  * an address is not to be had
  */
-export async function serve(configFile: string, means: Means): Promise<Daemon> {
-  const { record } = means;
+export async function serve(configFile: string, outer: Means): Promise<Daemon> {
+  const record = listUnknown(outer.record, () => world.config);
+  const means = { ...outer, record };
   const loaded = await loadSnapshot(configFile);
   if (!loaded.ok) throw new Unusable(loaded.problems);
-  let world = await makeWorld(loaded.snapshot, means);
+  let world: World = await makeWorld(loaded.snapshot, outer);
   const services = await startServices(() => world, means);
-  let reload: Reload | undefined;
   /** Has new builds made ready before a machine asks; what is missing was told before. */
   const onName = () => {
     world.builds.expire();
     for (const image of usedBuilds(world.config)) world.builds.inForce(image).catch(() => {});
-    reload?.tryAgain();
   };
   let artifacts = await watchWorld(() => world, means, onName);
 
   const prepareInBackground = () => {
     prepare(world, means).catch((error: Error) => {
-      record({ event: 'artifact.error', level: 'error', message: `artifacts: ${error.message}` });
+      record({ event: 'artifact.error', level: 'error', message: `artifacts: ${plainMessage(error)}` });
     });
   };
 
@@ -94,7 +99,7 @@ export async function serve(configFile: string, means: Means): Promise<Daemon> {
   };
 
   const { config } = world;
-  reload = await watchAll({ file: configFile, config, text: loaded.text, record, adopt });
+  const reload = await watchAll({ file: configFile, config, text: loaded.text, record, adopt });
   record({
     event: 'ready',
     level: 'info',
@@ -108,7 +113,7 @@ export async function serve(configFile: string, means: Means): Promise<Daemon> {
   return {
     async stop(why) {
       record({ event: 'stopping', level: 'info', message: `${why}: stopping` });
-      await reload?.stop();
+      await reload.stop();
       await artifacts.stop();
       await services.stop();
       await world.store.close();

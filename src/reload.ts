@@ -5,6 +5,7 @@ import { templatesSettled } from './ipxe-templates/load.ts';
 import type { Config } from './model/config.ts';
 import { formatProblem, type Problem } from './model/config.ts';
 import type { RecordEvent } from './model/event.ts';
+import { plainMessage } from './model/plain-error.ts';
 import { type Snapshot, withTemplates } from './snapshot.ts';
 
 /** How long templates must stay as they are before they are read, milliseconds. */
@@ -23,8 +24,6 @@ export interface ReloadOptions {
 
 /** A watch over the configuration. */
 export interface Reload {
-  /** Reads a configuration once more that had problems: a build that it names may be there by now. */
-  tryAgain(): void;
   stop(): Promise<void>;
 }
 
@@ -68,7 +67,7 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
       const message = `${file}: a new configuration with ${config.nodes.length} node(s) is in force`;
       record({ event: 'config.loaded', level: 'info', message, nodes: config.nodes.length });
     } catch (error) {
-      const message = `${(error as Error).message}; the last good configuration stays in force`;
+      const message = `${plainMessage(error)}; the last good configuration stays in force`;
       record({ event: 'config.refused', level: 'error', message });
     }
   };
@@ -80,7 +79,7 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
     if (path.endsWith('.njk')) enqueue();
   });
   templates.on('error', (error) => {
-    const message = `templates: ${(error as Error).message}; a change there is seen after a restart, or with the next change of ${file}`;
+    const message = `templates: ${plainMessage(error)}; a change there is seen after a restart, or with the next change of ${file}`;
     record({ event: 'config.watch', level: 'warn', message });
   });
   await watching;
@@ -102,7 +101,6 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
   });
 
   return {
-    tryAgain: config.tryAgain,
     async stop() {
       await Promise.all([config.stop(), templates.close()]);
       await queue;

@@ -3,11 +3,14 @@ import { checkTemplates } from './ipxe-templates/check.ts';
 import { loadTemplates } from './ipxe-templates/load.ts';
 import type { Templates } from './ipxe-templates/render.ts';
 import type { Config, Problem } from './model/config.ts';
+import { plainMessage } from './model/plain-error.ts';
 
 /** A configuration and the templates that go with it, checked against each other. */
 export interface Snapshot {
   readonly config: Config;
   readonly templates: Templates;
+  /** Images and templates that are named and not there: only their machines do not boot. */
+  readonly missing: readonly Problem[];
 }
 
 /** What may be put in force, or all that was wrong. */
@@ -19,9 +22,12 @@ export type SnapshotResult =
 export async function withTemplates(config: Config): Promise<SnapshotResult> {
   try {
     const checked = checkTemplates(config, await loadTemplates(config.templates));
-    return checked.ok ? { ok: true, snapshot: { config, templates: checked.templates } } : checked;
+    if (!checked.ok) return checked;
+    const { templates, missing } = checked;
+    return { ok: true, snapshot: { config, templates, missing: [...config.missing, ...missing] } };
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code } = error as NodeJS.ErrnoException;
+    const message = plainMessage(error);
     if (code === undefined || config.templates === undefined) throw error;
     return { ok: false, problems: [{ file: config.templates, line: 1, column: 1, message: `templates: ${message}` }] };
   }

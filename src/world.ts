@@ -15,6 +15,7 @@ import { type Config, findNode, type Match } from './model/config.ts';
 import type { RecordEvent } from './model/event.ts';
 import type { Image } from './model/image.ts';
 import type { BootSettings } from './model/node.ts';
+import { plainMessage } from './model/plain-error.ts';
 import type { ServerIdentity } from './model/server.ts';
 import type { Snapshot } from './snapshot.ts';
 import { versionsOf } from './versions.ts';
@@ -47,8 +48,7 @@ async function openArtifacts({ artifacts: root }: Config, { record, now, monoton
     // Names that lead nowhere good come from the network.
     return await openStore({ root, record: boundedRecord(record, monotonic), now, monotonic, settleMs: SETTLE_MS });
   } catch (cause) {
-    const { message } = cause as Error;
-    throw new Error(`artifacts: ${message}; make the folder, or name another with artifacts:`, { cause });
+    throw new Error(`artifacts: ${plainMessage(cause)}; make the folder, or name another with artifacts:`, { cause });
   }
 }
 
@@ -197,7 +197,7 @@ export function usedBuilds(config: Config): readonly Image[] {
 }
 
 function bootingMatches(config: Config): readonly Match[] {
-  const strangers: Match = { mac: '' as never, settings: config.unknown, why: '' };
+  const unknown: Match = { mac: '' as never, settings: config.unknown, why: '' };
   const named = config.kinds.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
-  return [...named, strangers].filter(({ settings }) => settings.action.value === 'boot');
+  return [...named, unknown].filter(({ settings }) => settings.action.value === 'boot');
 }

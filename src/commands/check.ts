@@ -60,7 +60,8 @@ export async function checkConfig(
   json: boolean,
 ): Promise<{ readonly text: string; readonly ok: boolean }> {
   const loaded = await loadSnapshot(file);
-  const problems = loaded.ok ? [] : loaded.problems;
+  const problems = loaded.ok ? loaded.snapshot.missing : loaded.problems;
+  const ok = problems.length === 0;
   const read = loaded.ok ? loaded.snapshot.config : undefined;
   const builds = read && (await findBuilds(read));
   const config = read && builds && withFoundRoots(read, builds);
@@ -68,9 +69,9 @@ export async function checkConfig(
   if (loaded.ok) warnings.push(...(await doubtsAbout(file, loaded.text ?? '', loaded.snapshot)));
   if (json) {
     const nodes = config ? describeNodes(config) : [];
-    return { text: `${JSON.stringify({ ok: loaded.ok, problems, warnings, nodes }, null, 2)}\n`, ok: loaded.ok };
+    return { text: `${JSON.stringify({ ok, problems, warnings, nodes }, null, 2)}\n`, ok };
   }
-  if (!config) return { text: `${problems.map(formatProblem).join('\n')}\n`, ok: false };
+  if (!ok || !config) return { text: `${problems.map(formatProblem).join('\n')}\n`, ok: false };
   const lines = [formatNodes(config).trimEnd(), ...warnings.map((warning) => `warning: ${warning}`), `${file}: valid`];
   return { text: `${lines.join('\n')}\n`, ok: true };
 }

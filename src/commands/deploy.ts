@@ -1,15 +1,32 @@
+import { loadConfig } from '../config/load.ts';
+import { resolveIdentity } from '../identity.ts';
 import type { Config } from '../model/config.ts';
 import type { ServerIdentity } from '../model/server.ts';
+import { Unusable } from '../unusable.ts';
 
-/** Where the cache lies unless something else is asked for: Debian's nginx may write there. */
-export const CACHE_FOLDER = '/var/cache/nginx/slipway';
+/** Where the cache lies unless something else is asked for. nginx makes this folder, but none above it. */
+const CACHE_FOLDER = '/var/cache/slipway-nginx';
 
-/** Settings of {@link nginxConfig}. */
-export interface NginxOptions {
+/** What the machine in front is called where the configuration does not say it yet. */
+const EXAMPLE = 'boot.example.net';
+
+/** Settings of {@link deployment}. */
+export interface DeployOptions {
   /** The folder of the cache, absolute. */
-  readonly cache: string;
+  readonly cache?: string;
   /** What it may hold, as nginx writes sizes: `50g`. */
-  readonly size: string;
+  readonly size?: string;
+}
+
+/**
+ * `slipway deploy PROGRAM`: the configuration of a program in front of the server.
+ * @throws Unusable for a configuration with problems; Error for a program that is not known, or where HTTP is off
+ */
+export async function deployment(configFile: string, program: string, options: DeployOptions): Promise<string> {
+  if (program !== 'nginx') throw new Error(`unknown program ${JSON.stringify(program)}; supported: nginx`);
+  const loaded = await loadConfig(configFile);
+  if (!loaded.ok) throw new Unusable(loaded.problems);
+  return nginxConfig(loaded.config, resolveIdentity(loaded.config.server), options);
 }
 
 /**
@@ -19,16 +36,24 @@ export interface NginxOptions {
  * @param server as resolved, for the address behind it
  * @throws Error where HTTP is off
  */
-export function nginxConfig(config: Config, server: ServerIdentity, { cache, size }: NginxOptions): string {
+function nginxConfig(
+  config: Config,
+  server: ServerIdentity,
+  { cache = CACHE_FOLDER, size = '50g' }: DeployOptions,
+): string {
   const { http } = config.server;
   if (http === false) throw new Error('server.http is off: there is nothing to put nginx in front of');
   const url = http.url === undefined ? undefined : new URL(http.url);
-  const name = url?.hostname ?? '_';
+  if (!/^\/[\w./-]+$/.test(cache))
+    throw new Error(`--cache ${JSON.stringify(cache)}: expected the absolute path of a folder`);
+  if (!/^\d+[kmg]?$/i.test(size)) throw new Error(`--size ${JSON.stringify(size)}: expected a size such as 50g`);
+  // Not a name for all: Debian's own site is the default one.
+  const name = url?.hostname ?? EXAMPLE;
   const tls = url?.protocol === 'https:';
   const port = url?.port || (tls ? '443' : '80');
   return `# nginx in front of Slipway: a cache for what is named by its digest, and the edge for TLS.
 # Put it into /etc/nginx/conf.d/slipway.conf on the machine in front, and tell nodes of it in Slipway's configuration:
-#   server: { http: { url: "${http.url ?? 'http://boot.example.net'}" } }
+#   server: { http: { url: "${http.url ?? `http://${EXAMPLE}`}" } }
 proxy_cache_path ${cache} levels=1:2 keys_zone=slipway:10m max_size=${size} inactive=30d use_temp_path=off;
 
 upstream slipway {

@@ -1,8 +1,5 @@
 import type { Command } from 'commander';
-import { NO_PROGRESS, showProgress } from '../images/progress.ts';
-import { createTools } from '../images/tool-run.ts';
-import { imageBuild } from './image-build.ts';
-import { imageGc, imageLs, imageRm, imageShow } from './image-list.ts';
+import { CONFIG_OPTION } from './find-config.ts';
 
 /** What the commands on images take from outside. */
 export interface ImageCommandMeans {
@@ -40,9 +37,11 @@ interface BuildFlags {
 /** Adds `slipway image build | ls | show | rm | gc`. */
 export function addImageCommands(program: Command, means: ImageCommandMeans): void {
   const { print, note, terminal, env, now, monotonic, onEnd } = means;
+  /** The commands on images that were built, with what they need. */
+  const list = () => import('./image-list.ts');
   const image = program.command('image').description('make what nodes boot from container images');
   const add = (name: string, description: string) =>
-    image.command(name).description(description).requiredOption('--config <file>', 'the configuration file (YAML)');
+    image.command(name).description(description).option('--config <file>', CONFIG_OPTION);
 
   add('build', 'make kernel, initrd and root from a container image, as an ordinary user')
     .argument('<source>', 'docker://…, oci:DIR, oci-archive:FILE, docker-archive:FILE, dir:DIR, or a tar archive')
@@ -53,13 +52,16 @@ export function addImageCommands(program: Command, means: ImageCommandMeans): vo
     .option('--initrd <file>', 'take this initrd instead of making one')
     .option('--builder <source>', 'an image of the same distribution that has dracut, where the image has none')
     .option('--uki <file>', 'write one file too that UEFI boots alone: stub, kernel, initrd, root and arguments')
-    .option('--esp <folder>', 'write an EFI system partition too, for a stick: boot loader, kernel, initrd, root')
+    .option('--esp <folder>', 'write an EFI system partition too, for a USB drive: boot loader, kernel, initrd, root')
     .option('--disk <file>', 'write a disk image too, with that EFI system partition')
     .option('--append <args>', 'kernel arguments for --uki, --esp and --disk')
     .option('--insecure', 'accept plain HTTP and unknown certificates from the registry')
     .option('--quiet', 'show no progress')
     .option('--json', 'print JSON')
     .action(async (source: string, { insecure, quiet, json, ...flags }: BuildFlags) => {
+      const { NO_PROGRESS, showProgress } = await import('../images/progress.ts');
+      const { createTools } = await import('../images/tool-run.ts');
+      const { imageBuild } = await import('./image-build.ts');
       const ending = new AbortController();
       onEnd((signal) => ending.abort(new Error(`ended by ${signal}; no image was changed`)));
       const progress = quiet ? NO_PROGRESS : showProgress({ print: note, terminal, monotonic });
@@ -72,23 +74,26 @@ export function addImageCommands(program: Command, means: ImageCommandMeans): vo
   add('ls', 'list the images that were built')
     .option('--json', 'print JSON')
     .action(async ({ config, json }: { config: string; json?: boolean }) =>
-      print(await imageLs(config, json ?? false)),
+      print(await (await list()).imageLs(config, json ?? false)),
     );
 
   add('show', 'print all that is known of an image')
     .argument('<name>', 'its name')
     .option('--json', 'print JSON')
     .action(async (name: string, { config, json }: { config: string; json?: boolean }) =>
-      print(await imageShow(config, name, json ?? false)),
+      print(await (await list()).imageShow(config, name, json ?? false)),
     );
 
-  add('rm', 'remove an image; nodes that boot from it are not disturbed')
+  add('rm', 'remove an image; nodes that are booting from it are not disturbed')
     .argument('<name>', 'its name')
-    .action(async (name: string, { config }: { config: string }) => print(await imageRm(config, name, now())));
+    .option('--force', 'remove it though the configuration has nodes that boot from it')
+    .action(async (name: string, { config, force }: { config: string; force?: boolean }) =>
+      print(await (await list()).imageRm(config, name, force ?? false, now())),
+    );
 
   add('gc', 'free the space of what no image is made of any more')
     .option('--json', 'print JSON')
     .action(async ({ config, json }: { config: string; json?: boolean }) =>
-      print(await imageGc(config, json ?? false, now())),
+      print(await (await list()).imageGc(config, json ?? false, now())),
     );
 }

@@ -1,5 +1,6 @@
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../model/config.ts';
+import type { BootSettings } from '../model/node.ts';
 import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../model/root-kind.ts';
 import { Unusable } from '../unusable.ts';
 import { usedArtifacts, usedBuilds } from '../world.ts';
@@ -10,9 +11,28 @@ import { usedArtifacts, usedBuilds } from '../world.ts';
  * @throws Unusable where it has problems
  */
 export async function imageConfig(file: string): Promise<Config> {
-  const loaded = await loadConfig(file, () => true);
+  const loaded = await loadConfig(file);
   if (!loaded.ok) throw new Unusable(loaded.problems);
   return loaded.config;
+}
+
+/** Who boots from a build, wholly or in part: names of nodes, and unknown machines. */
+export function machinesUsing(config: Config, name: string): readonly string[] {
+  const uses = ({ image, action }: BootSettings): boolean => {
+    if (!image || action.value !== 'boot') return false;
+    const { build, kernel, initrd, root } = image.value;
+    const sources = [kernel, ...initrd, ...(root.method === 'none' ? [] : [root.source])];
+    return (
+      build?.name === name ||
+      sources.some((source) =>
+        source.kind === 'image'
+          ? source.name === name
+          : source.kind === 'artifact' && source.path.startsWith(`${name}/`),
+      )
+    );
+  };
+  const nodes = config.nodes.filter(({ settings }) => uses(settings)).map(({ name }) => name);
+  return uses(config.unknown) ? [...nodes, 'unknown machines'] : nodes;
 }
 
 /** The roots of an image that the configuration's machines boot; the OCI archive where none of them does. */

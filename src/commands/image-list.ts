@@ -3,7 +3,7 @@ import { collectGarbage, listImages, readImage } from '../images/image-list.ts';
 import { formatImage, formatImages } from '../images/image-text.ts';
 import { formatBytes } from '../images/progress.ts';
 import { isBuildName } from '../model/build.ts';
-import { imageConfig } from './image-config.ts';
+import { imageConfig, machinesUsing } from './image-config.ts';
 
 const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
@@ -35,12 +35,26 @@ export async function imageShow(configFile: string, name: string, json: boolean)
   return json ? asJson({ name, id, built: new Date(built).toISOString(), ...manifest }) : formatImage(name, image);
 }
 
+/** Names of machines that a message lists. */
+const SHOWN = 20;
+
 /**
- * `slipway image rm`: takes a name away. Nodes that boot from it are not disturbed; `gc` removes the files later.
+ * `slipway image rm`: takes a name away. Nodes that are booting from it are not disturbed; `gc` removes the files later.
+ * @param force whether to do so though nodes boot from it
  * @param now milliseconds since 1970
+ * @throws Error that names the nodes, and where there is no such image
  */
-export async function imageRm(configFile: string, name: string, now: number): Promise<string> {
-  const { artifacts } = await imageConfig(configFile);
+export async function imageRm(configFile: string, name: string, force: boolean, now: number): Promise<string> {
+  const config = await imageConfig(configFile);
+  const { artifacts } = config;
+  const users = machinesUsing(config, name);
+  if (!force && users.length > 0 && isBuildName(name) && (await readImage(placesOf(artifacts), name))) {
+    const more = users.length > SHOWN ? ` and ${users.length - SHOWN} more` : '';
+    const who = `${users.slice(0, SHOWN).join(', ')}${more}`;
+    throw new Error(
+      `${name} is what ${configFile} boots these with: ${who}; without it they get none: --force removes it`,
+    );
+  }
   if (!isBuildName(name) || !(await unpublish(placesOf(artifacts), name, now))) {
     throw new Error(`there is no image ${JSON.stringify(name)}; "slipway image ls" lists them`);
   }

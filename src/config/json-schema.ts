@@ -3,9 +3,10 @@ import { configSchema } from './schema.ts';
 
 /**
  * An image that is a build needs no paths: they are written out before the schema sees them, and so it requires them
- * where an editor must not.
+ * where an editor must not. Keys that begin with "x-" are taken out before, too.
  */
 function relax(schema: z.core.JSONSchema.BaseSchema): void {
+  if (schema.additionalProperties === false) schema.patternProperties = { '^x-': {} };
   const { properties = {}, required = [] } = schema;
   if ('build' in properties && 'kernel' in properties) {
     delete schema.required;

@@ -19,7 +19,12 @@ export interface Task {
  * and between two there is time for requests. Nothing in a configuration is lost by it.
  */
 export type FromThread =
-  | { readonly ok: true; readonly rest: ConfigFile; readonly lots: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly rest: ConfigFile;
+      readonly lots: readonly string[];
+      readonly missing: readonly Problem[];
+    }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 function parseAside(task: Task): Promise<FromThread> {
@@ -61,5 +66,6 @@ export async function loadConfigAside(file: string, known: string | undefined): 
       nodes[name] = section;
     await setImmediate();
   }
-  return { ok: true, config: await resolveInTurns({ ...message.rest, nodes }, folderOf(file)), text };
+  const config = await resolveInTurns({ ...message.rest, nodes }, folderOf(file));
+  return { ok: true, config: { ...config, missing: message.missing }, text };
 }

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Problem } from '../model/config.ts';
-import { type Parsed, parseConfig } from './parse.ts';
+import { type Parsed, parseServable } from './parse.ts';
+import { resolveConfig } from './resolve.ts';
 
 /** What was read, and the file's text: undefined where it could not be read. */
 export type Loaded = Parsed & { readonly text: string | undefined };
@@ -36,7 +37,8 @@ export async function readText(file: string): Promise<FileText> {
   try {
     bytes = await readFile(file);
   } catch (error) {
-    const message = `the file ${reasonOf(error)}: expected a YAML file that this program may read`;
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const message = `${missing ? 'file not found' : `the file ${reasonOf(error)}`}: expected a YAML file that this program may read`;
     return { problem: fileProblem(file, message) };
   }
   try {
@@ -58,11 +60,13 @@ export function isBuild(artifacts: string, name: string): boolean {
 
 /**
  * Reads a configuration file. Never rejects: a file that is missing, may not be read or is no UTF-8 is a problem like
- * any other, at the first line.
- * @param builds whether there is a build of a name; for who is about to make one, any may be
+ * any other, at the first line. Images that are not there are no problem: see `Config.missing`.
  */
-export async function loadConfig(file: string, builds = isBuild): Promise<Loaded> {
+export async function loadConfig(file: string): Promise<Loaded> {
   const read = await readText(file);
   if ('problem' in read) return { ok: false, problems: [read.problem], text: undefined };
-  return { ...parseConfig(read.text, file, folderOf(file), builds), text: read.text };
+  const { text } = read;
+  const checked = parseServable(text, file, folderOf(file), isBuild);
+  if (!checked.ok) return { ok: false, problems: checked.problems, text };
+  return { ok: true, config: { ...resolveConfig(checked.sections, folderOf(file)), missing: checked.missing }, text };
 }

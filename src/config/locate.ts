@@ -1,5 +1,5 @@
 import { isAlias, isMap, isSeq, type Node, type Pair, type YAMLMap } from 'yaml';
-import { keyText, offsetOf, type YamlTree } from './read-yaml.ts';
+import { isMergeKey, keyText, offsetOf, type YamlTree } from './read-yaml.ts';
 import type { Path } from './wording.ts';
 
 /** A place in a text; both count from 1. */
@@ -35,7 +35,20 @@ export function makeLocator({ contents, aliases, lines }: YamlTree): Locator {
       }
       indices.set(map, index);
     }
-    return index.get(step);
+    return index.get(step) ?? findMerged(map, step);
+  }
+
+  /** Looks for what a mapping has from others. */
+  function findMerged(map: YAMLMap, step: string): Pair<unknown, Node | null> | undefined {
+    for (const { key, value } of map.items) {
+      if (!isMergeKey(key)) continue;
+      const merged = resolve(value);
+      for (const each of isSeq(merged) ? merged.items.map(resolve) : [merged]) {
+        const found = isMap(each) ? find(each, step) : undefined;
+        if (found) return found;
+      }
+    }
+    return undefined;
   }
 
   function locate(path: Path, target: Target): Position {

@@ -29,6 +29,20 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
   });
 }
 
+/** Whose keys are names of the user's own. */
+const NAMED = ['images', 'profiles', 'nodes', 'vars'];
+
+/** The document without `x-…` keys, which are for the user alone: places to put anchors, notes of other programs. */
+function withoutExtensions(value: unknown, holder?: string): unknown {
+  if (Array.isArray(value) || typeof value !== 'object' || value === null) return value;
+  const named = holder !== undefined && NAMED.includes(holder);
+  const entries = Object.entries(value).filter(([key]) => named || !key.startsWith('x-'));
+  return Object.fromEntries(entries.map(([key, each]) => [key, withoutExtensions(each, named ? undefined : key)]));
+}
+
+const withoutExtensionsIn = (yaml: string, document: unknown): unknown =>
+  yaml.includes('x-') ? withoutExtensions(document) : document;
+
 type IsBuild = (artifacts: string, name: string) => boolean;
 
 /** The document with the images that are builds written out. */
@@ -40,8 +54,9 @@ function withImages(written: unknown, baseDir: string, isBuild: IsBuild): unknow
 
 /** The sections of a text that is simple and has no fault. */
 function quickly(yaml: string, baseDir: string, isBuild: IsBuild): ConfigFile | undefined {
-  const written = readSimpleYaml(yaml);
-  if (written === undefined) return undefined;
+  const simple = readSimpleYaml(yaml);
+  if (simple === undefined) return undefined;
+  const written = withoutExtensionsIn(yaml, simple);
   const document = withImages(written, baseDir, isBuild);
   const parsed = configSchema.safeParse(document);
   return parsed.success && checkReferences(document, written, () => '').length === 0 ? parsed.data : undefined;
@@ -68,7 +83,7 @@ export function parseSections(yaml: string, file: string, baseDir: string, isBui
   if (!tree) return { ok: false, problems: inOrder(problems) };
 
   const locator = makeLocator(tree);
-  const written = tree.value ?? {};
+  const written = withoutExtensionsIn(yaml, tree.value ?? {});
   const document = withImages(written, baseDir, isBuild);
   const parsed = configSchema.safeParse(document);
   const findings = checkReferences(document, written, (path) => {
@@ -80,6 +95,23 @@ export function parseSections(yaml: string, file: string, baseDir: string, isBui
   return parsed.success && problems.length === 0
     ? { ok: true, sections: parsed.data }
     : { ok: false, problems: inOrder(problems) };
+}
+
+/**
+ * Reads a configuration that names images which are not there, too: an image that was removed must not keep the machines
+ * of all others from booting. Its problems are those of {@link parseSections} otherwise.
+ * @returns with `missing`, where it names such images
+ */
+export function parseServable(
+  yaml: string,
+  file: string,
+  baseDir: string,
+  isBuild: IsBuild,
+): Checked & { readonly missing: readonly Problem[] } {
+  const strict = parseSections(yaml, file, baseDir, isBuild);
+  if (strict.ok) return { ...strict, missing: [] };
+  const lenient = parseSections(yaml, file, baseDir, () => true);
+  return lenient.ok ? { ...lenient, missing: strict.problems } : { ...strict, missing: [] };
 }
 
 /** Reads a configuration; see {@link parseSections}. */

@@ -123,7 +123,14 @@ class SimpleReader {
   private key(pattern: RegExp): string {
     const name = this.isQuote() ? this.match(QUOTED).slice(1, -1) : this.match(pattern);
     // The library takes keys of up to 1024 characters.
-    if (this.text[this.at++] !== ':' || name.endsWith(' ') || name === '__proto__' || name.length > 1000) giveUp();
+    if (
+      this.text[this.at++] !== ':' ||
+      name.endsWith(' ') ||
+      name === '__proto__' ||
+      name === '<<' ||
+      name.length > 1000
+    )
+      giveUp();
     const after = this.text[this.at];
     return after === ' ' || after === '\n' || after === undefined ? name : giveUp();
   }

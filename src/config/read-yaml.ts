@@ -56,6 +56,11 @@ export function keyText(key: unknown): string | undefined {
   return typeof key.value === 'string' ? key.value : (key.source ?? String(key.value ?? ''));
 }
 
+/** Whether a key says that other mappings are merged into its own (YAML's merge key: yaml.org/type/merge). */
+export function isMergeKey(key: unknown): boolean {
+  return isScalar(key) && key.value === '<<' && key.type === 'PLAIN';
+}
+
 /**
  * A scalar's value. What YAML takes for a number or a boolean but would print otherwise than it is written stays text:
  * `0123`, `1.10`, `1e1234567890` and YAML 1.1's `off` and `52:54:00:00:00:01`.
@@ -147,6 +152,7 @@ class Reader {
 
   private map(node: YAMLMap, depth: number): unknown {
     const object: Record<string, unknown> = {};
+    const merged: Readonly<Record<string, unknown>>[] = [];
     const seen = new Map<string, number>();
     for (const { key, value } of node.items as Pair<unknown, Node | null>[]) {
       const offset = offsetOf(key ?? node);
@@ -156,14 +162,27 @@ class Reader {
       const first = seen.get(name);
       if (first === undefined) {
         seen.set(name, offset);
-        object[name] = content;
+        if (isMergeKey(key)) merged.push(...this.mappings(content, offset));
+        else object[name] = content;
       } else {
         const { line, col } = this.lines.linePos(first);
         const message = `duplicate key ${quote(name)}: it stands already at line ${line}, column ${col}`;
         this.flaws.push({ offset, message });
       }
     }
+    for (const each of merged) {
+      for (const [name, content] of Object.entries(each)) if (!Object.hasOwn(object, name)) object[name] = content;
+    }
     return object;
+  }
+
+  /** What a merge key stands before: a mapping, or a list of them, of which the first wins. */
+  private mappings(content: unknown, offset: number): readonly Readonly<Record<string, unknown>>[] {
+    const all: readonly unknown[] = Array.isArray(content) ? content : [content];
+    const isMapping = (value: unknown): value is Record<string, unknown> =>
+      typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (!all.every(isMapping)) this.flaws.push({ offset, message: '"<<" expects a mapping or a list of them' });
+    return all.filter(isMapping);
   }
 
   /** A key's text; undefined where it can be none. */

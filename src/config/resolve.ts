@@ -287,6 +287,7 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
     byMac,
     kinds: [...kinds.values()],
     unknown: toUnknown(shared, file.unknown),
+    missing: [],
   };
 }
 

@@ -30,8 +30,6 @@ export interface WatchOptions {
 
 /** A running watch. */
 export interface ConfigWatch {
-  /** Reads the file once more if it had problems when it was last read: they may have been with something else. */
-  tryAgain(): void;
   /** Ends the watch; no callback is called after this. */
   stop(): Promise<void>;
 }
@@ -90,7 +88,6 @@ export async function watchConfig({
   /** The text in force; undefined when something else has been read since. */
   let inForce = text;
   let asked = false;
-  let refused = false;
   let checking: Promise<void> | undefined;
 
   async function open(folder: string): Promise<void> {
@@ -142,7 +139,6 @@ export async function watchConfig({
     if (!loaded) return;
     const changed = loaded.text !== inForce;
     inForce = loaded.ok ? loaded.text : undefined;
-    refused = !loaded.ok;
     if (!loaded.ok) onProblems(loaded.problems);
     else if (changed) onConfig(loaded.config);
   }
@@ -164,11 +160,6 @@ export async function watchConfig({
   ask();
   await checking;
   return {
-    tryAgain() {
-      if (!refused) return;
-      version = undefined;
-      ask();
-    },
     async stop() {
       stopped = true;
       clearInterval(looking);

@@ -19,7 +19,7 @@ export interface UkiParts {
 }
 
 /**
- * Writes one file that UEFI boots alone, by HTTP or from a stick: systemd's stub with kernel, initrd, root and
+ * Writes one file that UEFI boots alone, by HTTP or from a USB drive: systemd's stub with kernel, initrd, root and
  * arguments in it (https://uapi-group.org/specifications/specs/unified_kernel_image/). The root travels in the initrd.
  * @param path a file that is not there yet
  * @throws BadImage with what to do; the operating system's error

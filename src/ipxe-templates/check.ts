@@ -10,7 +10,7 @@ const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '
 const SAMPLE_SERVER: ServerIdentity = { address: '192.0.2.1', httpPort: 8080 };
 const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
 
-/** Every kind of machine that gets a script, and what a stranger gets. */
+/** Every kind of machine that gets a script, and what unknown machines get. */
 function matches(config: Config): readonly Match[] {
   const named = config.kinds.flatMap((node) => node.macs.slice(0, 1).map((mac) => findNode(config, mac)));
   return [...named, { mac: SAMPLE_MAC, settings: config.unknown, why: 'unknown' }].flatMap(possibleMatches);
@@ -27,13 +27,15 @@ function shape({ settings, node }: Match): string {
 /**
  * Compiles templates and renders every kind of script that the configuration can ask for, so that a mistake shows now
  * and not when a machine boots.
+ * @returns with `missing`, the templates that are named and not there: only their machines do not boot
  */
 export function checkTemplates(
   config: Config,
   sources: TemplateSources,
-): { ok: true; templates: Templates } | { ok: false; problems: readonly Problem[] } {
+): { ok: true; templates: Templates; missing: readonly Problem[] } | { ok: false; problems: readonly Problem[] } {
   const templates = new Templates(sources);
   const problems: Problem[] = [...sources.values()].flatMap(freeNames);
+  const missing: Problem[] = [];
   const seen = new Set<string>();
   for (const match of matches(config)) {
     const key = shape(match);
@@ -42,10 +44,11 @@ export function checkTemplates(
     const pins = new Map(neededArtifacts(match).map(({ path }) => [path, SAMPLE_PIN]));
     const template = match.settings.template;
     const problem = templates.problem(template.value, planBoot(match, pins, SAMPLE_SERVER));
-    if (problem && !problems.some(({ file, line }) => file === problem.file && line === problem.line)) {
+    const list = sources.has(template.value) ? problems : missing;
+    if (problem && !list.some(({ file, line }) => file === problem.file && line === problem.line)) {
       const machine = match.node ? `nodes.${match.node.name}` : 'unknown machines';
-      problems.push({ ...problem, message: `${problem.message} (template "${template.value}", for ${machine})` });
+      list.push({ ...problem, message: `${problem.message} (template "${template.value}", for ${machine})` });
     }
   }
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, templates };
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, templates, missing };
 }

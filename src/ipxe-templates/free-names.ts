@@ -1,6 +1,6 @@
-import nunjucks from 'nunjucks';
 import type { Problem } from '../model/config.ts';
 import type { TemplateSource } from './render.ts';
+import { givenNames, isTreeNode, parseTemplate, symbolName, type TreeNode, walk } from './syntax.ts';
 
 /** The members of what a template may print; `true` where any member may be asked for. */
 const KNOWN: Readonly<Record<string, true | readonly string[]>> = {
@@ -24,48 +24,14 @@ const KNOWN: Readonly<Record<string, true | readonly string[]>> = {
   caller: true,
 };
 
-/** The parts of nunjucks' syntax tree that are read here; its types do not describe them. */
-interface TreeNode {
-  readonly typename: string;
-  /** From 0. */
-  readonly lineno: number;
-  readonly colno: number;
-  readonly fields: readonly string[];
-  readonly [field: string]: unknown;
-}
-
-const parser = (nunjucks as unknown as { parser: { parse(text: string): TreeNode } }).parser;
-
-function isTreeNode(value: unknown): value is TreeNode {
-  return typeof value === 'object' && value !== null && 'typename' in value;
-}
-
-/** Every node of a tree, parents first. */
-function* walk(value: unknown): Generator<TreeNode> {
-  if (Array.isArray(value)) for (const item of value) yield* walk(item);
-  if (!isTreeNode(value)) return;
-  yield value;
-  for (const field of value.fields) yield* walk(value[field]);
-}
-
-const symbolName = (value: unknown): string | undefined =>
-  isTreeNode(value) && value.typename === 'Symbol' ? String(value.value) : undefined;
-
 /** The names that a template gives itself: loop variables, `set`, macros and their arguments, imports. */
 function ownNames(tree: TreeNode): ReadonlySet<string> {
   const names = new Set<string>();
-  const add = (value: unknown) => {
-    for (const node of walk(value)) {
-      const name = symbolName(node);
+  for (const node of walk(tree)) {
+    for (const given of givenNames(node)) {
+      const name = symbolName(given);
       if (name !== undefined) names.add(name);
     }
-  };
-  for (const node of walk(tree)) {
-    if (node.typename === 'For' || node.typename === 'AsyncEach' || node.typename === 'AsyncAll') add(node.name);
-    if (node.typename === 'Set') add(node.targets);
-    if (node.typename === 'Macro') add([node.name, node.args]);
-    if (node.typename === 'Import') add(node.target);
-    if (node.typename === 'FromImport') add(node.names);
   }
   return names;
 }
@@ -77,7 +43,7 @@ function ownNames(tree: TreeNode): ReadonlySet<string> {
 export function freeNames({ file, text }: TemplateSource): readonly Problem[] {
   let tree: TreeNode;
   try {
-    tree = parser.parse(text);
+    tree = parseTemplate(text);
   } catch {
     return [];
   }
@@ -98,12 +64,13 @@ export function freeNames({ file, text }: TemplateSource): readonly Problem[] {
     });
   for (const node of walk(tree)) {
     const name = symbolName(node);
-    if (name !== undefined && !labels.has(node) && !own.has(name) && !(name in KNOWN)) {
+    if (name !== undefined && !labels.has(node) && !own.has(name) && !Object.hasOwn(KNOWN, name)) {
       report(node, name, Object.keys(KNOWN).slice(0, -6));
     }
     if (node.typename !== 'LookupVal') continue;
     const target = symbolName(node.target);
-    const members = target !== undefined && !own.has(target) ? KNOWN[target] : undefined;
+    const members =
+      target !== undefined && !own.has(target) && Object.hasOwn(KNOWN, target) ? KNOWN[target] : undefined;
     const member = isTreeNode(node.val) && node.val.typename === 'Literal' ? String(node.val.value) : undefined;
     if (members && members !== true && members.length > 0 && member !== undefined && !members.includes(member)) {
       report(

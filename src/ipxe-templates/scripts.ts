@@ -3,6 +3,7 @@ import { type Build, fileOfBuild, rootOf, withRoot } from '../model/build.ts';
 import { type Config, findNode, type Match } from '../model/config.ts';
 import type { BuildUse, Image } from '../model/image.ts';
 import type { Mac } from '../model/mac.ts';
+import { plainMessage } from '../model/plain-error.ts';
 import type { ScriptResult } from '../model/script.ts';
 import { baseUrl, type ServerIdentity } from '../model/server.ts';
 import type { Templates } from './render.ts';
@@ -27,7 +28,7 @@ export interface Scripts {
   bootstrap(): string;
 }
 
-/** Scripts that are remembered: strangers may send any address. */
+/** Scripts that are remembered: any address may be asked for. */
 const REMEMBERED = 20_000;
 
 /** A script, and the versions of files that it names. */
@@ -66,7 +67,7 @@ async function settleBuild(
     if (!root) return { why: `the image ${name} was built without a root of this kind: build it with another --root` };
     return { match: { ...match, settings: withRoot(match.settings, root) }, build };
   } catch (error) {
-    return { why: `image ${name}: ${(error as Error).message}` };
+    return { why: `image ${name}: ${plainMessage(error)}` };
   }
 }
 
@@ -91,7 +92,7 @@ async function plan(match: Match, sources: ScriptSources): Promise<Planned> {
         try {
           return [needed.path, await pinOf(needed, settled, sources)] as const;
         } catch (error) {
-          missing.push(`${needed.path}: ${(error as Error).message}`);
+          missing.push(`${needed.path}: ${plainMessage(error)}`);
           return [needed.path, { digest: '', size: 0 }] as const;
         }
       }),
@@ -142,7 +143,10 @@ export function createScripts(sources: () => ScriptSources): Scripts {
       if (match.settings.action.value === 'ignore') return { kind: 'ignored', why: match.why };
       const planned = await plan(match, snapshot);
       if ('why' in planned) return { kind: 'unavailable', why: planned.why };
-      const text = snapshot.templates.render(planned.match.settings.template.value, planned.plan);
+      const template = planned.match.settings.template.value;
+      if (!snapshot.templates.names.includes(template))
+        return { kind: 'unavailable', why: `there is no template ${template}` };
+      const text = snapshot.templates.render(template, planned.plan);
       remember(match, snapshot, planned.pins, text);
       return { kind: 'script', text };
     },

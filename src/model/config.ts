@@ -45,6 +45,8 @@ export interface Config {
   readonly kinds: readonly Node[];
   /** What machines get that no node names. */
   readonly unknown: BootSettings;
+  /** Where the file names images that are not there: only their machines do not boot. */
+  readonly missing: readonly Problem[];
 }
 
 /** One thing wrong with a configuration or template: where, what, and what was expected instead. */

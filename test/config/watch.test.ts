@@ -119,7 +119,7 @@ describe('a watched file', { timeout: 60_000 }, () => {
     await writeFile(file, portOf(1));
     const next = await follow();
     await unlink(file);
-    expect(await next()).toBe('1:1: the file does not exist (ENOENT): expected a YAML file that this program may read');
+    expect(await next()).toBe('1:1: file not found: expected a YAML file that this program may read');
     await writeFile(file, portOf(2));
     expect(await next()).toBe(2);
   });
@@ -193,7 +193,7 @@ describe('a file that is loaded', () => {
   });
 
   it('may be missing, a folder, or below no folder', async () => {
-    expect(await problemOf(file)).toEqual(whole(file, `the file does not exist (ENOENT): ${expected}`));
+    expect(await problemOf(file)).toEqual(whole(file, `file not found: ${expected}`));
     expect(await problemOf(folder)).toEqual(whole(folder, `the file is a folder (EISDIR): ${expected}`));
     await writeFile(file, '');
     const below = join(file, 'x');

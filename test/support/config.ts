@@ -104,6 +104,7 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
     byMac: new Map(nodes.flatMap((node) => node.macs.map((each) => [each, node] as const))),
     kinds: nodes,
     unknown,
+    missing: [],
   };
 }
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rename, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
-import type { Finished, Running } from '../support/process.ts';
+import { type Finished, type Running, run } from '../support/process.ts';
 
 const CLI = join(TOP, 'dist/cli.js');
 const MAC = '52:54:00:00:00:01';
@@ -155,6 +155,33 @@ describe('start and stop', () => {
   });
 });
 
+test('with --log json what keeps the server from starting is JSON as well', async () => {
+  await writeFile(lab.configFile, 'servr: {}\nnodes:\n  n1: { mac: 12, action: local }\n');
+  const fatal = async (config: string) => {
+    const args = [CLI, 'serve', '--log', 'json', '--config', config];
+    const { code, stderr } = await lab.network.run('server', process.execPath, args);
+    expect(code).toBe(1);
+    return stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  };
+  expect(await fatal(lab.configFile)).toMatchObject([
+    { event: 'config.problem', level: 'error', file: lab.configFile, line: 1, column: 1 },
+    { event: 'config.problem', level: 'error', line: 3, column: 14 },
+  ]);
+  expect(await fatal(join(lab.folder, 'none.yaml'))).toMatchObject([
+    { message: expect.stringMatching(/^file not found/) },
+  ]);
+  await writeFile(lab.configFile, 'server: { interface: none0 }\n');
+  expect(await fatal(lab.configFile)).toMatchObject([{ event: 'fatal', message: expect.stringContaining('none0') }]);
+});
+
+test('without --config it is ./config.yaml', async () => {
+  const { code, stdout } = await run(process.execPath, [CLI, 'check'], { cwd: lab.folder });
+  expect([code, stdout]).toEqual([0, expect.stringContaining('./config.yaml: valid')]);
+});
+
 describe('what the commands print', () => {
   test('slipway script prints what curl gets', async () => {
     await serve();
@@ -214,8 +241,8 @@ describe('changes while it runs', () => {
       await daemon.until(new RegExp(`(?:"event":"config.loaded"[^]*){${round}}`));
       expect(await curl(`${URL_OF}/ipxe/${MAC}`)).toContain(` round=${round} `);
     }
-    await writeFile(lab.configFile, CONFIG.replace('image: debian }', 'image: debain }'));
-    await daemon.until(/"event":"config.problem".*:\d+:\d+: .*debain/);
+    await writeFile(lab.configFile, CONFIG.replace('image: debian }', 'imgae: debian }'));
+    await daemon.until(/"event":"config.problem".*:\d+:\d+: .*imgae/);
     expect(await curl(`${URL_OF}/ipxe/${MAC}`)).toContain(' round=5 ');
     await writeFile(join(lab.folder, 'stop'), '');
     const { code, stdout } = await client.exit;
@@ -257,6 +284,33 @@ describe('changes while it runs', () => {
     await writeFile(template, '#!ipxe\n{% if vars.x %}\n{{ nod.name }}{% endif %}\n');
     await daemon.until(/bootc-live\.ipxe\.njk:3:\d+: no variable \\"nod\\" exists/);
     expect(await curl(`${URL_OF}/ipxe/${MAC}`)).toBe('#!ipxe\necho mine for n001\n');
+  });
+
+  test('an image or a template that is not there keeps no other node from booting, at a reload or at the start', async () => {
+    const daemon = await serve();
+    const other = '/ipxe/52-54-00-00-00-02';
+    const without = CONFIG.replace('mac: "52:54:00:00:00:01", image: debian', 'mac: "52:54:00:00:00:01", image: debain')
+      .replace('action: local }', 'image: tar, template: mine }')
+      .replace('console=ttyS0', 'console=ttyS1');
+    await writeFile(lab.configFile, without);
+    await daemon.until(/"event":"config.loaded"/);
+    const check = async (running: Running) => {
+      await running.until(/"event":"config.warning".*:16:\d+: nodes.n001.image: there is no image .*did you mean/);
+      await running.until(/"event":"config.warning".*template not found: mine.*nodes.n003/);
+      expect(await curl('-i', `${URL_OF}/ipxe/${MAC}`)).toMatch(
+        /503[\s\S]*there is no such build: .*slipway image build/,
+      );
+      expect(await curl('-i', `${URL_OF}/ipxe/52-54-00-00-00-03`)).toMatch(/503[\s\S]*there is no template mine/);
+      expect(await status(other)).toBe('200');
+    };
+    await check(daemon);
+    await daemon.stop();
+    await rm(join(lab.folder, 'templates'), { recursive: true });
+    await rm(join(lab.folder, 'artifacts/debian/root.oci'));
+    await check(await serve());
+    const { code, stdout } = await slipway('check');
+    expect([code, stdout]).toEqual([1, expect.stringContaining('there is no image "debain"')]);
+    expect((await slipway('script', '52-54-00-00-00-02')).code).toBe(0);
   });
 
   test('another HTTP port is served, and the old one no more', async () => {

@@ -236,15 +236,15 @@ describe('a build that does not exist yet', () => {
     expect(again.stdout).not.toContain('images.any');
   });
 
-  it('by its name alone is refused with its place in the file; the configuration is taken when it is there', async () => {
+  it('by its name alone that is not there is told with its place in the file; its nodes boot as soon as it is', async () => {
     await start(config);
     await writeFile(
       lab.configFile,
       'server: { interface: eth0, http: { workers: 1 }, tftp: false, dhcp: { mode: off } }\nnodes: { n001: { mac: "52:54:00:00:00:01", image: os } }\n',
     );
     await daemon.until(/there is no image \\"os\\"/);
+    expect(await curl('-o', '/dev/null', '-w', '%{http_code}', `${BASE}/ipxe/52-54-00-00-00-01`)).toBe('503');
     await builtImage(artifacts, 'os', layer(), ['oci']);
-    await daemon.until(/"event":"config.loaded"/);
     expect(namedIn(await scriptOf(1)).get('root.oci')).toBe((await manifestOf('os')).roots.oci?.sha256);
   });
 });

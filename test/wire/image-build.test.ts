@@ -10,7 +10,7 @@ import { type Builder, createBuilder } from '../support/image-builder.ts';
 import type { Member } from '../support/image-layers.ts';
 import { BOOT, writeLayout } from '../support/image-source.ts';
 import { TOP } from '../support/lab.ts';
-import { must, start } from '../support/process.ts';
+import { must, run, start } from '../support/process.ts';
 
 const CAPABILITY = '\x01\0\0\x02\0\xfc\x80\0\0\0\0\0\xff\0\0\0\0\0\0\0';
 const file = (name: string, more: Partial<Member> = {}): Member => ({ name, content: name, mtime: 1000, ...more });
@@ -440,7 +440,14 @@ describe('several images', () => {
       name: 'a',
       unpacked: expect.any(Number),
     });
-    expect(await builder.must(['rm', 'a'])).toContain('a is removed');
+    const used = join(builder.artifacts, '../used.yaml');
+    await writeFile(used, `artifacts: ${builder.artifacts}\nnodes: { n7: { mac: "52:54:00:00:00:07", image: a } }\n`);
+    const remove = (...more: string[]) =>
+      run(process.execPath, [join(TOP, 'dist/cli.js'), 'image', 'rm', 'a', '--config', used, ...more]);
+    const refused = await remove();
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/boots these with: n7; .*--force/)]);
+    expect(existsSync(join(builder.artifacts, 'a'))).toBe(true);
+    expect((await remove('--force')).stdout).toContain('a is removed');
     expect((await builder.run(['rm', 'a'])).stderr).toContain('there is no image "a"');
     expect((await builder.run(['show', '../a'])).stderr).toContain('there is no image');
     expect(existsSync(join(builder.artifacts, 'a'))).toBe(false);

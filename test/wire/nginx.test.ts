@@ -68,3 +68,28 @@ test('behind nginx the daemon sends each blob once, however many ask', async () 
   }
   await nginx.stop();
 });
+
+test.each([
+  [CONFIG, '192.0.2.30'],
+  [CONFIG.replace(/http: \{.*?\}, /, ''), 'boot.example.net'],
+])(
+  "Debian's nginx takes it as it is, beside its own site, on a machine without a cache folder",
+  async (config, name) => {
+    await writeFile(lab.configFile, config);
+    const args = [join(TOP, 'dist/cli.js'), 'deploy', 'nginx', '--config', lab.configFile];
+    const site = await lab.network.must('server', process.execPath, args);
+    expect(site).toContain(`server_name ${name};`);
+    const file = join(lab.folder, 'site.conf');
+    await writeFile(file, site);
+    const fresh = `mount -t tmpfs none /var/cache && mount -t tmpfs none /etc/nginx/conf.d &&
+    cp ${file} /etc/nginx/conf.d/slipway.conf && nginx -t`;
+    const { code, stderr } = await lab.network.run('edge', 'unshare', ['--mount', 'sh', '-c', fresh]);
+    expect([code, stderr]).toEqual([0, expect.not.stringMatching(/emerg|warn/)]);
+  },
+);
+
+test('another program is told which there are', async () => {
+  const args = [join(TOP, 'dist/cli.js'), 'deploy', 'apache', '--config', lab.configFile];
+  const { code, stderr } = await lab.network.run('server', process.execPath, args);
+  expect([code, stderr]).toEqual([1, 'slipway: unknown program "apache"; supported: nginx\n']);
+});

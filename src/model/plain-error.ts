@@ -1,0 +1,24 @@
+/** What errors of the file system mean (errno(3)). */
+const CAUSES: Readonly<Record<string, string>> = {
+  ENOENT: 'file not found',
+  ENOTDIR: 'a part of the path is no folder',
+  EACCES: 'no permission',
+  EPERM: 'no permission',
+  EISDIR: 'is a folder',
+  ELOOP: 'a symbolic link leads to itself',
+  ENOSPC: 'the disk is full',
+  EDQUOT: "the disk's quota is used up",
+  EROFS: 'the file system is read-only',
+  EIO: 'the disk has an error',
+  EMFILE: 'too many open files',
+};
+
+/** An error's message; for one of the file system the path and the reason in words: `/a/b: file not found`. */
+export function plainMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code = '', path, message } = error as NodeJS.ErrnoException;
+  const cause = CAUSES[code];
+  // Only where the message is the system's own.
+  if (cause === undefined || !message.startsWith(`${code}: `)) return message;
+  return path === undefined ? cause : `${path}: ${cause}`;
+}
