@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type FileTree, type FlattenOptions, writeTar } from './flatten.ts';
@@ -23,31 +23,8 @@ const OWN = '.slipway-build';
 /** What is not taken out of the image for dracut: it is mounted or made anew, and no link may stand in its place. */
 const MADE_ANEW = new Set(['/proc', '/sys', '/dev', '/run', '/tmp', `/${OWN}`]);
 
-/**
- * Runs dracut inside the tree $1, for kernel $2, with the modules and the initrd in its folder $3, the rest being
- * dracut's arguments. In namespaces of its own: nothing that it mounts is seen outside, and there is no network. Before
- * the chroot, nothing is touched that the image could have made a link.
- */
-const DRACUT_SCRIPT = `
-set -e
-root=$1 kernel=$2 own=$3
-shift 3
-mount --bind "$root" "$root"
-mkdir "$root/proc" "$root/sys" "$root/dev" "$root/run" "$root/tmp"
-mount -t proc proc "$root/proc" 2> /dev/null || mount --rbind /proc "$root/proc"
-mount -t sysfs sysfs "$root/sys" 2> /dev/null || mount --rbind /sys "$root/sys"
-# Not world-writable: in such a directory, opening the devices of others is refused (fs.protected_regular).
-mount -t tmpfs -o mode=0755 dev "$root/dev"
-mount -t tmpfs -o mode=0755 run "$root/run"
-for node in null zero full random urandom tty; do
-    : > "$root/dev/$node"
-    mount --bind "/dev/$node" "$root/dev/$node"
-done
-ln -s /proc/self/fd "$root/dev/fd"
-exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C \\
-    SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" \\
-    sh -e -c "$INSIDE" sh "$own" "$kernel" "$@" --kver "$kernel" "$own/initrd.img"
-`;
+/** The most that dracut may take, seconds, and say, bytes: some minutes of one processor, and ten times that emulated. */
+const LIMITS = { seconds: 3600, mostOutput: 16 * 1024 * 1024 };
 
 /** What runs in the tree: puts in what is in the folder $1, a kernel of version $2 among it, and starts dracut. */
 const INSIDE_SCRIPT = `
@@ -64,18 +41,9 @@ fi
 exec dracut "$@"
 `;
 
-/** What went wrong, told by what the system said of namespaces. */
+/** What went wrong, where the system's words for it say nothing to a person. */
 function explain(error: ToolFailed): Error {
-  const { message } = error;
-  if (/^unshare: /m.test(message)) {
-    return new BadImage(
-      `dracut needs an unprivileged user namespace, which this machine refuses (${message}): allow it with ` +
-        '"sysctl kernel.unprivileged_userns_clone=1" (Debian), "sysctl kernel.apparmor_restrict_unprivileged_userns=0" ' +
-        '(Ubuntu) or "sysctl user.max_user_namespaces=10000", or give an initrd with --initrd',
-      { cause: error },
-    );
-  }
-  if (/Exec format error/.test(message)) {
+  if (/Exec format error/.test(error.message)) {
     return new BadImage(
       "the image's programs do not run on this machine, so dracut cannot: install qemu-user-static, or give an initrd with --initrd",
       { cause: error },
@@ -86,6 +54,14 @@ function explain(error: ToolFailed): Error {
 
 /** What a kernel has beside itself, by where it lies: not taken from a builder, whose kernel is another. */
 const KERNEL_FOLDERS = ['/usr/lib/modules', '/lib/modules', '/usr/lib/firmware', '/lib/firmware', '/boot'];
+
+/** Takes over what the image's programs left as the initrd, if it is a file and no link to another. */
+async function takeInitrd(made: string, target: string): Promise<void> {
+  const stats = await lstat(made).catch(() => undefined);
+  if (!stats?.isFile() || stats.nlink !== 1) throw new BadImage("the image's dracut made no file of the initrd");
+  await rename(made, target);
+  await chmod(target, 0o644);
+}
 
 /** What {@link runDracut} needs. */
 export interface DracutOptions {
@@ -119,7 +95,7 @@ async function unpack(
     }
   };
   const options = ['-p', '--no-same-owner', '--delay-directory-restore', '--warning=no-timestamp'];
-  await tools.run('tar', ['-x', ...options, '-f', '-', '-C', folder], { input: counted() });
+  await tools.run('tar', ['-x', ...options, '-f', '-', '-C', folder], { input: counted(), sees: { writes: [folder] } });
 }
 
 /** Unpacks a folder of `/usr/lib` or `/lib`, which may be one or two, where the tree has it. */
@@ -150,7 +126,8 @@ export async function runDracut(
   await unpack(root, folder, options, (path) => {
     return MADE_ANEW.has(path) || (kernelFrom !== undefined && KERNEL_FOLDERS.includes(path));
   });
-  const own = join(folder, OWN);
+  // Beside the root: nothing of the image stands on the way to the initrd that it hands over.
+  const own = join(scratch, 'dracut-own');
   await mkdir(own);
   if (kernelFrom) {
     await unpackFolder(kernelFrom, `modules/${kernel.version}`, join(own, 'kernel/modules'), options);
@@ -160,23 +137,18 @@ export async function runDracut(
     if (/^\d/.test(name)) await cp(join(MODULES, name), join(own, 'modules', name), { recursive: true });
   }
   const compressor = lookUp(root.tree, 'usr/bin/zstd') ? '--zstd' : '--gzip';
-  const made = join(own, 'initrd.img');
   const args = [
     ...['--force', '--no-hostonly', '--no-hostonly-cmdline', '--no-early-microcode', '--reproducible', compressor],
-    ...['--add', 'slipway'],
+    ...['--add', 'slipway', '--kver', kernel.version, `/${OWN}/initrd.img`],
   ];
   try {
-    const said = await tools.run(
-      'unshare',
-      [
-        ...['--user', '--map-root-user', '--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child', '--'],
-        ...['sh', '-c', DRACUT_SCRIPT, 'sh', folder, kernel.version, `/${OWN}`, ...args],
-      ],
-      { env: { SOURCE_DATE_EPOCH: String(epoch), INSIDE: INSIDE_SCRIPT } },
-    );
-    await chmod(made, 0o644);
-    await rename(made, target);
-    await rm(folder, { recursive: true, force: true });
+    const said = await tools.run('sh', ['-e', '-c', INSIDE_SCRIPT, 'sh', `/${OWN}`, kernel.version, ...args], {
+      sees: { root: folder, shared: [own, `/${OWN}`] },
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LC_ALL: 'C', SOURCE_DATE_EPOCH: String(epoch) },
+      ...LIMITS,
+    });
+    await takeInitrd(join(own, 'initrd.img'), target);
+    await Promise.all([folder, own].map((each) => rm(each, { recursive: true, force: true })));
     return said;
   } catch (error) {
     throw error instanceof ToolFailed ? explain(error) : error;

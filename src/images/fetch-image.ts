@@ -140,7 +140,7 @@ async function keepZstd(plain: string, options: FetchOptions): Promise<Descripto
   const from = await open(plain, 'r');
   const to = await open(layer, 'wx');
   try {
-    await options.tools.run('zstd', ['-q', '-c', '-T0', '-3'], { inputFile: from.fd, output: to.fd });
+    await options.tools.run('zstd', ['-q', '-c', '-T0', '-3'], { inputFile: from.fd, output: to.fd, sees: {} });
   } finally {
     await Promise.all([from.close(), to.close()]);
   }

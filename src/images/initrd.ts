@@ -61,7 +61,11 @@ export async function hasModules(tools: Tools, path: string, scratch: string): P
   const plain = join(scratch, 'initrd.cpio');
   const target = await open(plain, 'w');
   try {
-    await tools.run(how, ['-d', '-c', '-q'], { input: createReadStream(path, { start: rest }), output: target.fd });
+    await tools.run(how, ['-d', '-c', '-q'], {
+      input: createReadStream(path, { start: rest }),
+      output: target.fd,
+      sees: {},
+    });
     return (await findMark(plain)).found;
   } catch (error) {
     if (error instanceof ToolFailed) return false;

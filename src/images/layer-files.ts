@@ -74,7 +74,7 @@ async function decompress(tools: Tools, from: string, to: FileHandle, how: Compr
       progress((chunk as Buffer).length);
     }
   };
-  await tools.run(how, ['-d', '-c', '-q'], { input: counted(), output: to.fd });
+  await tools.run(how, ['-d', '-c', '-q'], { input: counted(), output: to.fd, sees: {} });
 }
 
 /**

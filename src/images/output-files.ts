@@ -62,7 +62,7 @@ async function* counted(
 }
 
 /** By sqfstar, which needs no tree on disk. */
-async function squashfsFromTar(flat: Flat, path: string, { tools, progress }: OutputOptions): Promise<void> {
+async function squashfsFromTar(flat: Flat, path: string, { tools, folder, progress }: OutputOptions): Promise<void> {
   const { tree, layers } = flat;
   const options: FlattenOptions = { ...flat.flatten, holes: 'zeros' };
   const mode = tree.root.attributes.mode.toString(8);
@@ -70,6 +70,7 @@ async function squashfsFromTar(flat: Flat, path: string, { tools, progress }: Ou
   await tools.run('fakeroot', ['--', 'sqfstar', ...SQUASHFS, '-root-mode', mode, path], {
     input: counted(writeTar(layers, tree, options), progress),
     env: { SOURCE_DATE_EPOCH: String(flat.epoch) },
+    sees: { writes: [folder] },
   });
 }
 
@@ -193,8 +194,10 @@ async function fromTree(
   const rest = [root, modes, dump === undefined ? '' : attributes, ...command(root)];
   await tools.run('fakeroot', ['--', 'sh', '-c', TREE_SCRIPT, 'sh', ...rest], {
     input: counted(writeTar(flat.layers, flat.tree, readable), progress),
-    // With it mkfs.erofs keeps every file's own time.
-    env: { SOURCE_DATE_EPOCH: String(flat.epoch) },
+    // With the first mkfs.erofs keeps every file's own time. Without the second fakeroot tries each chown itself, and takes
+    // only EPERM for an answer; in a user namespace it is EINVAL.
+    env: { SOURCE_DATE_EPOCH: String(flat.epoch), FAKEROOTDONTTRYCHOWN: '1' },
+    sees: { writes: [scratch, options.folder] },
   });
   await Promise.all([root, modes, attributes].map((path) => rm(path, { recursive: true, force: true })));
 }
@@ -206,6 +209,7 @@ async function writeTarZst(flat: Flat, path: string, { tools, progress }: Output
     await tools.run('zstd', ['-q', '-c', '-T0', '-9'], {
       input: counted(writeTar(flat.layers, flat.tree, flat.flatten), progress),
       output: target.fd,
+      sees: {},
     });
   } finally {
     await target.close();

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { confined, type Sees } from './confine.ts';
 
 /** Debian's package of each program that building calls, for who lacks one; Fedora's where it has another name. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -16,7 +18,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'mkfs.erofs': 'erofs-utils',
   fakeroot: 'fakeroot',
   setfattr: 'attr',
-  unshare: 'util-linux',
+  bwrap: 'bubblewrap',
   sfdisk: 'fdisk (Fedora: util-linux)',
   'mkfs.vfat': 'dosfstools',
   mmd: 'mtools',
@@ -43,7 +45,12 @@ export interface ToolOptions {
   readonly inputFile?: number | undefined;
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  readonly cwd?: string | undefined;
+  /** Runs it confined, with nothing but this of the caller's files: for all that reads an image's bytes. */
+  readonly sees?: Sees | undefined;
+  /** The most time that it may take. */
+  readonly seconds?: number | undefined;
+  /** The most that it may say, bytes. */
+  readonly mostOutput?: number | undefined;
   /** Ends the program too; the call then rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -80,9 +87,11 @@ export function createTools(env: Readonly<Record<string, string | undefined>>, s
   ) as Record<string, string>;
   // Debian keeps what makes file systems from the PATH of ordinary users.
   inherited.PATH = [inherited.PATH, '/usr/sbin', '/sbin'].filter(Boolean).join(':');
+  // bubblewrap fails at a folder that this user may not enter.
+  const programs = inherited.PATH.split(':').filter((folder) => folder.startsWith('/') && mayEnter(folder));
   const run: Tools['run'] = (tool, args, options = {}) =>
     // No locale of the caller's own, so that every message is the same everywhere.
-    runTool(tool, args, {
+    runTool(tool, args, programs, {
       ...options,
       env: { ...inherited, LC_ALL: 'C.UTF-8', ...options.env },
       signal: AbortSignal.any([signal, options.signal].filter((each) => each !== undefined)),
@@ -90,15 +99,45 @@ export function createTools(env: Readonly<Record<string, string | undefined>>, s
   return { run, version: (tool) => toolVersion(tool, run) };
 }
 
-async function runTool(tool: string, args: readonly string[], options: ToolOptions): Promise<string> {
+function mayEnter(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function runTool(
+  tool: string,
+  args: readonly string[],
+  programs: readonly string[],
+  options: ToolOptions,
+): Promise<string> {
   const { input, output, inputFile, env, signal } = options;
   signal?.throwIfAborted();
-  const child = spawn(tool, args, {
-    cwd: options.cwd,
+  const [program = tool, ...programArgs] = options.sees
+    ? confined(tool, args, options.sees, { env, programs })
+    : [tool, ...args];
+  const child = spawn(program, programArgs, {
     env: { ...env },
     stdio: [input ? 'pipe' : (inputFile ?? 'ignore'), output ?? 'pipe', 'pipe'],
     signal,
   });
+  let exceeded: string | undefined;
+  const end = (why: string) => {
+    exceeded ??= why;
+    child.kill('SIGKILL');
+  };
+  const { seconds, mostOutput = Number.POSITIVE_INFINITY } = options;
+  const timer = seconds && setTimeout(end, seconds * 1000, `it took more than ${seconds} seconds`);
+  let said = 0;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (text: string) => {
+      said += text.length;
+      if (said > mostOutput) end(`it said more than ${mostOutput} bytes`);
+    });
+  }
   const words = { out: '', err: '' };
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     words.out = (words.out + text).slice(-16 * MOST_WORDS);
@@ -110,7 +149,7 @@ async function runTool(tool: string, args: readonly string[], options: ToolOptio
     child.once('error', (error: NodeJS.ErrnoException) => {
       // A folder of the PATH that may not be entered makes EACCES of it.
       if (error.code !== 'ENOENT' && error.code !== 'EACCES') reject(error);
-      else reject(new MissingTool(`${tool} is missing: install Debian's package ${PACKAGES[tool] ?? tool}`));
+      else reject(new MissingTool(`${program} is missing: install Debian's package ${PACKAGES[program] ?? program}`));
     });
     child.once('close', (code, by) => resolve({ code, by }));
   });
@@ -125,16 +164,40 @@ async function runTool(tool: string, args: readonly string[], options: ToolOptio
           },
         )
       : undefined;
-  const { code, by } = await ended;
+  const { code, by } = await ended.finally(() => clearTimeout(timer));
   await feeding;
+  if (exceeded !== undefined) throw new ToolFailed(`${tool} was ended: ${exceeded}`);
   // A program that stops reading has its own reason, which is told below.
   const pipeClosed = (broken as NodeJS.ErrnoException | undefined)?.code === 'EPIPE' || by === 'SIGPIPE';
   if (broken !== undefined && !pipeClosed) throw broken;
   if (code !== 0) {
+    if (options.sees) refusedConfinement(words.err, tool, code);
     const said = (words.err.trim() || words.out.trim()).split('\n').slice(-12).join('\n');
     throw new ToolFailed(`${tool} failed (${code === null ? by : `exit status ${code}`}):\n${said}`);
   }
   return words.out;
+}
+
+/** bubblewrap's own words, and those of what it was to start. */
+const BWRAP = /^bwrap: (.*)$/m;
+const NAMESPACES = /namespace|Operation not permitted|No permissions|uid map|loopback/;
+
+/** Throws where it was not the program that failed, but its confinement. */
+function refusedConfinement(said: string, tool: string, code: number | null): void {
+  if (code === 127 && /^sh: .*bwrap/m.test(said)) {
+    throw new MissingTool(`bwrap is missing: install Debian's package ${PACKAGES.bwrap}`);
+  }
+  const [, why] = BWRAP.exec(said) ?? [];
+  if (why === undefined) return;
+  if (/^execvp [^:]*: No such file/.test(why)) {
+    throw new MissingTool(`${tool} is missing: install Debian's package ${PACKAGES[tool] ?? tool}`);
+  }
+  if (!NAMESPACES.test(why)) return;
+  throw new ToolFailed(
+    `${tool} is run by bubblewrap in user namespaces, which this machine refuses (${why}): allow them with "sysctl ` +
+      'kernel.unprivileged_userns_clone=1" (Debian), "sysctl kernel.apparmor_restrict_unprivileged_userns=0" (Ubuntu) ' +
+      'or "sysctl user.max_user_namespaces=10000"; in a container, let it have namespaces and a /proc of its own',
+  );
 }
 
 async function toolVersion(tool: string, run: Tools['run']): Promise<string> {

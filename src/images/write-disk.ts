@@ -76,7 +76,7 @@ export async function writeDisk(path: string, files: readonly MediaFile[], optio
   const env = { SOURCE_DATE_EPOCH: String(fatTime(epoch)), TZ: 'UTC0', MTOOLSRC: '/dev/null' };
   const run = async (tool: string, args: readonly string[], input?: AsyncIterable<Uint8Array>) => {
     try {
-      await tools.run(tool, args, { env, input });
+      await tools.run(tool, args, { env, input, sees: { writes: [path] } });
     } catch (error) {
       // Each of the programs has its own words for it, or none.
       const { bavail, bsize } = await statfs(path);

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -44,7 +44,7 @@ async function buildIn(name: string, members: readonly Member[]) {
 
 /** busybox of this machine with its libraries, so that a shell script can stand in for dracut. */
 async function busybox(): Promise<readonly Member[]> {
-  const names = ['sh', 'env', 'mkdir', 'cp', 'mv', 'cat'];
+  const names = ['sh', 'env', 'mkdir', 'cp', 'mv', 'cat', 'ls', 'ln', 'grep', 'chroot', 'tail', 'rm'];
   const loaded = (await must('ldd', ['/usr/bin/busybox'])).match(/\/\S+(?= \()/g) ?? [];
   const copy = async (name: string, path: string): Promise<Member> => ({
     name,
@@ -97,6 +97,48 @@ describe('an image without dracut', () => {
     expect(await builder.must(['show', 'a'])).toContain('made by dracut of the builder');
     await builder.must(['gc']);
     expect(await readBlobs()).toEqual(expect.arrayContaining(manifest.initrd.builder.layers));
+  });
+});
+
+describe('a builder that attacks', () => {
+  const attack = async (name: string, ...lines: readonly string[]) =>
+    buildIn(name, [
+      ...(await busybox()),
+      release('12'),
+      { name: 'usr/bin/dracut', mode: 0o755, content: ['#!/bin/sh', 'for last; do :; done', ...lines].join('\n') },
+      { name: 'initrd.cpio', content: said },
+    ]);
+
+  it('sees no file, process, network, terminal or privilege of this machine', async () => {
+    const secret = join(sources, 'secret');
+    await writeFile(secret, 'secret', { mode: 0o644 });
+    const { code, stderr } = await attack(
+      'spy',
+      'cat /initrd.cpio > "$last"',
+      'exec >> "$last" 2> /dev/null',
+      `cat ${secret} /proc/1/root${secret} /../..${secret}`,
+      `mkdir /x; chroot /x/../../.. cat ${secret}`,
+      `mkdir -p ${sources} && echo > ${sources}/written`,
+      'ls -d /proc/[0-9]* | grep -c .; tail -n +3 /proc/net/dev | grep -v " lo:"',
+      'cat < /dev/tty && echo terminal; grep -E "NoNewPrivs|CapEff" /proc/self/status; exit 0',
+    );
+    expect([stderr, code]).toEqual(['', 0]);
+    const seen = (await readFile(join(builder.artifacts, 'a/initrd.img'), 'latin1')).slice(said.length);
+    expect(seen).not.toContain('secret');
+    expect(seen).not.toContain('terminal');
+    expect(seen).toMatch(/^\d\n/);
+    expect(seen).toContain('CapEff:\t0000000000040000\nNoNewPrivs:\t1');
+    expect(await readdir(sources)).not.toContain('written');
+  });
+
+  it('cannot have a link taken for its initrd', async () => {
+    const { code, stderr } = await attack('link', 'ln -s /etc/passwd "$last"');
+    expect([code, stderr]).toEqual([1, expect.stringContaining("the image's dracut made no file of the initrd")]);
+  });
+
+  it('cannot print without end', async () => {
+    const { code, stderr } = await attack('loud', 'while :; do cat /usr/bin/busybox; done');
+    expect([code, stderr]).toEqual([1, expect.stringContaining('it said more than 16777216 bytes')]);
   });
 });
 

@@ -1,0 +1,62 @@
+/** What a confined program sees beside the system's own programs, by absolute path. */
+export interface Sees {
+  /** Files and folders that it may read, each at its own path. */
+  readonly reads?: readonly string[];
+  /** Files and folders that it may write to, each at its own path. */
+  readonly writes?: readonly string[];
+  /** A folder that is its whole root, with its own programs in the place of the system's. */
+  readonly root?: string;
+  /** A folder, and the path in that root where the program may write to it. */
+  readonly shared?: readonly [folder: string, path: string];
+}
+
+/** What a confined program is started with. */
+interface Surroundings {
+  /** All of its environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Folders of programs beside the system's own, absolute. */
+  readonly programs: readonly string[];
+}
+
+/** The programs of the system, and what they need to start. */
+const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc/ld.so.cache', '/etc/alternatives'];
+
+/**
+ * Far more than any image takes: 16 GiB of memory for a process, 256 GiB for a file, and 4096 processes of one user,
+ * which the shells have by different names. A limit that is lower already stays.
+ */
+const LIMITS = `
+for limit in '-v 16777216' '-f 536870912' '-c 0' '-p 4096' '-u 4096'; do ulimit $limit; done 2> /dev/null
+exec "$@"`;
+
+/**
+ * The command that runs a program which reads an image's bytes, or is one of the image's own: in namespaces of its own
+ * (user, mount, process, network, IPC, host name, cgroup), with a new root in which there is what it may see and nothing
+ * else of this machine, without a network, a terminal and new privileges, and with bounds on each process's memory and files.
+ * By bubblewrap, which pivots into the new root and detaches the old one (bwrap(1)).
+ */
+export function confined(
+  tool: string,
+  args: readonly string[],
+  { reads = [], writes = [], root, shared }: Sees,
+  { env = {}, programs }: Surroundings,
+): readonly string[] {
+  const bind = (how: string, paths: readonly string[]) => paths.flatMap((each) => [how, each, each]);
+  const files =
+    root === undefined
+      ? [...bind('--ro-bind-try', [...SYSTEM, ...programs]), ...['--tmpfs', '/tmp']]
+      : ['--bind', root, '/', '--tmpfs', '/run', '--tmpfs', '/tmp', '--dir', '/sys'];
+  return [
+    ...['sh', '-c', LIMITS, 'sh', 'bwrap', '--unshare-all', '--unshare-user', '--disable-userns'],
+    ...['--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv'],
+    ...Object.entries(env).flatMap(([name, value]) => ['--setenv', name, value]),
+    // A root has its own ldconfig, which dracut has change into the initrd. There is nowhere to go from there.
+    ...(root === undefined ? [] : ['--cap-add', 'CAP_SYS_CHROOT', '--uid', '0', '--gid', '0']),
+    ...files,
+    ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
+    ...bind('--ro-bind', reads),
+    ...bind('--bind', writes),
+    ...(shared ? ['--bind', ...shared] : []),
+    ...['--chdir', '/', '--', tool, ...args],
+  ];
+}
