@@ -1,14 +1,7 @@
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
-import {
-  type CutDatagrams,
-  descriptorOfConnection,
-  type ReceiveNow,
-  type SendNow,
-  type WatchArrivals,
-} from '../model/descriptor.ts';
-import { arrivalsOf } from './arrivals.ts';
+import { type CutDatagrams, descriptorOfConnection, type SendNow } from '../model/descriptor.ts';
 
 /** What Linux does with sockets and Node does not offer. */
 export interface Kernel {
@@ -37,8 +30,6 @@ export interface Kernel {
   /** Sends a datagram without waiting: sendto(2). */
   readonly sendNow: SendNow;
   readonly cutDatagrams: CutDatagrams;
-  readonly receiveNow: ReceiveNow;
-  readonly watchArrivals: WatchArrivals;
   /** Brings a part of a file into the page cache, on another thread. Never rejects: who then reads it sees the error. */
   load(file: number, position: number, count: number): Promise<void>;
 }
@@ -97,12 +88,6 @@ function writeAddress(target: Uint8Array, address: string, port: number): void {
   target[at] = octet;
 }
 
-/** Reads what {@link writeAddress} writes. */
-function arrival(length: number, source: Uint8Array): ReturnType<ReceiveNow> {
-  const [, , high = 0, low = 0, a, b, c, d] = source;
-  return { length, address: `${a}.${b}.${c}.${d}`, port: 256 * high + low };
-}
-
 /**
  * The kernel's own means, by way of koffi; or why there are none: another system, or no such package for this processor.
  * `sendfile64` has 64-bit offsets everywhere; a libc without it has them in `sendfile`.
@@ -126,11 +111,6 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
     const sendTo = libc.func(
       'intptr_t sendto(int socket, const void *bytes, size_t count, int flags, const void *to, unsigned int length)',
     );
-    const receiveFrom = libc.func(
-      'intptr_t recvfrom(int socket, void *bytes, size_t count, int flags, void *from, void *length)',
-    );
-    const from = new Uint8Array(ADDRESS_LENGTH);
-    const fromLength = new Uint32Array(1);
     const to = new Uint8Array(ADDRESS_LENGTH);
     new Uint16Array(to.buffer)[0] = AF_INET;
     // Bytes that are sent there go nowhere, and are in the page cache then. Never closed: calls may be under way.
@@ -171,12 +151,6 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
         value[0] = size;
         return setOption(socket, IPPROTO_UDP, UDP_SEGMENT, value, value.byteLength) === 0;
       },
-      receiveNow: (socket, bytes) => {
-        fromLength[0] = ADDRESS_LENGTH;
-        const length: number = receiveFrom(socket, bytes, bytes.length, MSG_DONTWAIT, from, fromLength);
-        return length < 0 ? undefined : arrival(length, from);
-      },
-      watchArrivals: arrivalsOf(libc),
       load: (file, position, count) => {
         const from = new BigInt64Array([BigInt(position)]);
         return new Promise((resolve) => sendfile.async(nowhere, file, from, count, () => resolve()));

@@ -33,24 +33,3 @@ export type SendNow = (socket: number, bytes: Uint8Array, address: string, port:
  * does not know it; where it does not like the size, sending says so.
  */
 export type CutDatagrams = (socket: number, size: number) => boolean;
-
-/**
- * Takes a datagram that has arrived out of a socket, by its descriptor, without waiting: recvfrom(2). What does not fit into
- * `bytes` is cut off. Undefined where there is none, or none can be received.
- */
-export type ReceiveNow = (
-  socket: number,
-  bytes: Uint8Array,
-) => { readonly length: number; readonly address: string; readonly port: number } | undefined;
-
-/** Tells which of many sockets have something to be received, without the event loop: epoll(7). */
-export interface Arrivals {
-  /** Counts a socket in, by its descriptor, until it is closed. */
-  watch(socket: number): void;
-  /** Those that have something now; where they are many, the others are in the next call's answer. */
-  now(): readonly number[];
-  close(): void;
-}
-
-/** Begins to watch sockets. */
-export type WatchArrivals = () => Arrivals;

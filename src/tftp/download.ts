@@ -18,7 +18,7 @@ export interface Peer {
 /** What the way to a file can lead to. */
 export type Opened = TftpFile | 'missing' | 'directory' | 'refused';
 
-/** Takes a datagram; its memory is used again for the next. */
+/** Takes a datagram. */
 export type Receive = (datagram: Uint8Array, from: Peer) => void;
 
 /** A bound UDP port. Sending never throws. */

@@ -1,4 +1,4 @@
-import type { CutDatagrams, ReceiveNow, SendNow, WatchArrivals } from '../model/descriptor.ts';
+import type { CutDatagrams, SendNow } from '../model/descriptor.ts';
 import type { Peer, Port } from './download.ts';
 
 /** What the system can do with datagrams beyond Node's own way; each may be missing. */
@@ -6,9 +6,6 @@ export interface DatagramMeans {
   readonly sendNow?: SendNow;
   /** A way to send many at once with it. */
   readonly cutDatagrams?: CutDatagrams;
-  readonly receiveNow?: ReceiveNow;
-  /** A way to tell when to receive with it. */
-  readonly watchArrivals?: WatchArrivals;
 }
 
 /**

@@ -9,8 +9,6 @@ import { normaliseName } from './path.ts';
 export interface Requests {
   /** Takes a datagram sent to the listening port. */
   receive(datagram: Uint8Array, from: Peer): void;
-  /** Whether any transfer is under way. */
-  busy(): boolean;
   /**
    * Resolves when every download is closed.
    * @param graceMs how long those under way may go on before they are ended
@@ -95,7 +93,6 @@ export function receiveRequests(deps: Omit<DownloadDeps, 'mayRefuse' | 'proven' 
       if (packet.kind !== 'read' && packet.kind !== 'write') return;
       if (budget.take(from.address, now())) answer(packet, from);
     },
-    busy: () => underWay > 0,
     async drain(graceMs) {
       if (graceMs > 0 && underWay > 0) {
         await new Promise<void>((resolve) => {

@@ -8,7 +8,6 @@ import { DEFAULT_LIMITS, type TftpLimits } from './limits.ts';
 import { createSend, type DatagramMeans } from './means.ts';
 import { encodePacket } from './packet.ts';
 import { receiveRequests } from './requests.ts';
-import { createSweep } from './sweep.ts';
 
 export type { Opened, Peer } from './download.ts';
 export type { TftpFile } from './file.ts';
@@ -29,7 +28,7 @@ export interface TftpDeps {
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   readonly limits?: Partial<TftpLimits>;
-  /** Quicker ways to send and to receive, where there are any. */
+  /** Quicker ways to send, where there are any. */
   readonly kernel?: DatagramMeans | undefined;
 }
 
@@ -95,16 +94,11 @@ export async function startTftp({
     throw bindFailure(cause, address, 0);
   });
 
-  const sweep = createSweep(means, now, () => requests.busy());
   const bindPort: DownloadDeps['bindPort'] = async (receive, unsent) => {
     const socket = await bind(address, 0);
     socket.on('error', unsent);
-    listen(socket, (datagram, from) => {
-      receive(datagram, from);
-      sweep.more();
-    });
+    listen(socket, receive);
     let descriptor = descriptorOf(socket);
-    if (descriptor !== undefined) sweep.add(descriptor, receive);
     return {
       send: createSend(
         means,
@@ -112,7 +106,6 @@ export async function startTftp({
         (datagram, peer) => socket.send(datagram, peer.port, peer.address),
       ),
       close() {
-        if (descriptor !== undefined) sweep.remove(descriptor);
         descriptor = undefined;
         socket.close();
       },
@@ -132,7 +125,6 @@ export async function startTftp({
   const stop = async (graceMs: number): Promise<void> => {
     await new Promise<void>((resolve) => listener.close(() => resolve()));
     await requests.drain(graceMs);
-    sweep.close();
     await new Promise<void>((resolve) => refusals.close(() => resolve()));
   };
   let stopped: Promise<void> | undefined;

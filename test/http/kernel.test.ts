@@ -44,33 +44,6 @@ it('says so where the kernel does not take a datagram', async () => {
   expect(kernel.sendNow(1_000_000, Buffer.from('x'), '127.1.2.253', port)).toBe(false);
 });
 
-it('takes a datagram that has arrived, cut to the room there is, and tells where it came from', async () => {
-  const [from, to] = sockets;
-  const bytes = new Uint8Array(4);
-  expect(kernel.receiveNow(descriptor(from), bytes)).toBeUndefined();
-  // On loopback it has arrived when it was sent.
-  kernel.sendNow(descriptor(to), Buffer.from('hello'), '127.0.0.1', from.address().port);
-  const { port } = to.address();
-  expect(kernel.receiveNow(descriptor(from), bytes)).toEqual({ length: 4, address: '127.1.2.253', port });
-  expect(String(Buffer.from(bytes))).toBe('hell');
-});
-
-it('tells which of the watched sockets have something, until they are closed', async () => {
-  const [one, other] = sockets;
-  const arrivals = kernel.watchArrivals();
-  arrivals.watch(descriptor(one));
-  expect(arrivals.now()).toEqual([]);
-  kernel.sendNow(descriptor(other), Buffer.from('x'), '127.0.0.1', one.address().port);
-  kernel.sendNow(descriptor(one), Buffer.from('x'), '127.1.2.253', other.address().port);
-  expect(arrivals.now()).toEqual([descriptor(one)]);
-  arrivals.watch(descriptor(other));
-  expect(new Set(arrivals.now())).toEqual(new Set([descriptor(one), descriptor(other)]));
-  kernel.receiveNow(descriptor(one), new Uint8Array(1));
-  expect(arrivals.now()).toEqual([descriptor(other)]);
-  arrivals.close();
-  expect(arrivals.now()).toEqual([]);
-});
-
 it('knows no descriptor of a socket that is closed', async () => {
   const socket = await bound('127.0.0.1');
   expect(descriptorOf(socket)).toBeGreaterThan(2);

@@ -3,11 +3,10 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openKernel } from '../../src/http/kernel.ts';
-import type { CutDatagrams, ReceiveNow, SendNow, WatchArrivals } from '../../src/model/descriptor.ts';
+import type { CutDatagrams, SendNow } from '../../src/model/descriptor.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { bindFailure } from '../../src/tftp/bind-failure.ts';
 import { toNetascii } from '../../src/tftp/netascii.ts';
-import { encodePacket } from '../../src/tftp/packet.ts';
 import { startTftp, type TftpDeps, type TftpFile, type TftpServer } from '../../src/tftp/server.ts';
 import { Peer } from '../support/tftp-peer.ts';
 
@@ -136,45 +135,6 @@ describe('a read request', () => {
     expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
     // Tried once in a transfer, and undone.
     expect(cuts).toEqual([516, 0]);
-  });
-
-  it.each([1, 2])('that is one of %i is waited for without the event loop; others get their error', async (count) => {
-    const clients = await Promise.all(Array.from({ length: count }, peer));
-    const other = await peer();
-    /** As if a client had sent them; the other one's comes before them. */
-    const arrivals = (client: Peer): [Uint8Array, { port: number }][] => [
-      [encodePacket({ kind: 'ack', block: 9 }), other],
-      // Whom nobody can answer.
-      [encodePacket({ kind: 'ack', block: 9 }), { port: 0 }],
-      // The first ACK of the first of them is the one that the event loop brings.
-      ...(client === clients[0] ? [2, 3] : [1, 2, 3]).map((block): [Uint8Array, Peer] => [
-        encodePacket({ kind: 'ack', block }),
-        client,
-      ]),
-    ];
-    const waiting = new Map<number, ReturnType<typeof arrivals>>();
-    const receiveNow: ReceiveNow = (socket, bytes) => {
-      const [datagram, from] = waiting.get(socket)?.shift() ?? [];
-      if (!datagram || !from) return undefined;
-      bytes.set(datagram);
-      return { length: datagram.length, address: '127.0.0.1', port: from.port };
-    };
-    const watchArrivals: WatchArrivals = () => ({
-      watch: (socket) => waiting.set(socket, arrivals(clients[waiting.size] ?? other)),
-      now: () => [...waiting.keys()],
-      close: () => waiting.clear(),
-    });
-    const { port } = await started({ kernel: { receiveNow, watchArrivals } });
-    const ports: number[] = [];
-    for (const client of clients) {
-      client.ask(port, 'file');
-      ports.push((await client.next()).port);
-    }
-    clients[0]?.send(ports[0] ?? 0, { kind: 'ack', block: 1 });
-    for (const client of clients) {
-      for (const block of [2, 3, 4]) expect((await client.next()).packet).toMatchObject({ kind: 'data', block });
-      expect((await other.next()).packet).toMatchObject({ kind: 'error', code: 5 });
-    }
   });
 
   it('for a large file of mode netascii costs no more than any other before it is acknowledged', async () => {
