@@ -3,6 +3,7 @@ import {
   type Directory,
   emptyDirectory,
   type Inode,
+  LONGEST_PATH,
   type Located,
   pathSteps,
   type Slot,
@@ -16,9 +17,6 @@ const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 /** Notes of the aufs file system in old layers: no part of the image. */
 const NOTES = '.wh..wh.';
-
-/** The longest path that Linux takes, bytes (PATH_MAX, its NUL left out). */
-const LONGEST_PATH = 4095;
 
 /** Removes what this layer did not write, below a directory. */
 function prune(directory: Directory, layer: number): void {
@@ -88,6 +86,9 @@ function linkTarget(tree: Tree, entry: TarEntry): Inode {
 export function applyEntry(tree: Tree, entry: TarEntry, layer: number): void {
   if (entry.name.length > LONGEST_PATH)
     throw new BadArchive(`the name ${printable(entry.name.slice(0, 60))}... is too long`);
+  if (entry.type === 'link' && entry.linkname.length > LONGEST_PATH) {
+    throw new BadArchive(`${printable(entry.name.slice(0, 60))} is a hard link to a name that is too long`);
+  }
   if (entry.name.includes('\0') || entry.linkname.includes('\0')) {
     throw new BadArchive(`the name ${printable(entry.name)} has a NUL in it`);
   }

@@ -108,10 +108,10 @@ async function flattenImage(
   image: FetchedImage,
   layers: readonly LayerFile[],
   { epoch, source }: BuildOptions,
-  progress: Progress,
+  { progress, signal }: BuildMeans,
 ): Promise<Flat & { readonly notes: readonly string[] }> {
   progress.begin('index', 'reading what is in them');
-  const tree = await indexLayers(layers);
+  const tree = await indexLayers(layers, signal);
   progress.end();
   mustBeRoot(tree, source);
   const notes = dropImpossible(tree);
@@ -164,7 +164,7 @@ async function bringInitrd(
     const fetching = { ...options, source, architecture: flat.image.architecture };
     const image = await bringImage(fetching, folder, means);
     layers = await openLayers(image, folder, means);
-    const tree = await indexLayers(layers);
+    const tree = await indexLayers(layers, means.signal);
     mustBeRoot(tree, source);
     dropImpossible(tree);
     progress.begin('initrd', 'making the initrd in the builder');
@@ -252,7 +252,7 @@ async function build(places: Places, work: string, options: BuildOptions, means:
   const layers = await openLayers(image, scratch, means);
   let written: Omit<Built, 'id' | 'same'>;
   try {
-    const flat = await flattenImage(image, layers, options, progress);
+    const flat = await flattenImage(image, layers, options, means);
     written = await writeFiles(flat, out, scratch, options, { ...means, versions });
   } finally {
     await Promise.all(layers.map((layer) => layer.close()));

@@ -1,9 +1,14 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { applyEntry } from './apply-layer.ts';
 import type { ByteSource } from './byte-source.ts';
 import { type Attributes, BadArchive, type Bytes, type Extent, printable, type TarEntry } from './tar-entry.ts';
 import { readTar } from './tar-read.ts';
 import { END_OF_ARCHIVE, encodeMember, padding } from './tar-write.ts';
 import { type Content, type Directory, emptyTree, type Inode, lookUp, type Tree } from './tree.ts';
+
+/** Steps along paths after which all else has its turn, some ten milliseconds; and what a member costs beside them. */
+const TURN = 100_000;
+const STEPS_OF_MEMBER = 20;
 
 /** Bytes of a file that are read at once. */
 const CHUNK = 1024 * 1024;
@@ -12,13 +17,23 @@ const CHUNK = 1024 * 1024;
  * Reads the members of all layers, the lowest first, and puts them over each other. Only what is said of files is kept
  * in memory, not what is in them.
  * @param layers uncompressed tar archives
+ * @param signal ends it, within some milliseconds
  * @throws BadArchive with the layer's number where one cannot be read; the operating system's error where a source fails
  */
-export async function indexLayers(layers: readonly ByteSource[]): Promise<Tree> {
+export async function indexLayers(layers: readonly ByteSource[], signal?: AbortSignal): Promise<Tree> {
   const tree = emptyTree();
+  let work = 0;
   for (const [layer, source] of layers.entries()) {
     try {
-      for await (const entry of readTar(source)) applyEntry(tree, entry, layer);
+      for await (const entry of readTar(source)) {
+        applyEntry(tree, entry, layer);
+        work += STEPS_OF_MEMBER;
+        if (work + (tree.steps ?? 0) < TURN) continue;
+        // A source in memory, or one that is read ahead, never lets a signal through by itself.
+        work = -(tree.steps ?? 0);
+        await nextTurn();
+        signal?.throwIfAborted();
+      }
     } catch (error) {
       if (!(error instanceof BadArchive)) throw error;
       throw new BadArchive(`layer ${layer + 1} of ${layers.length}: ${error.message}`, { cause: error });

@@ -7,6 +7,14 @@ import { layOut, readOldMap, readPaxMap, type SparseMap } from './tar-sparse.ts'
 /** The longest extended header or name that is read, bytes: the limit that GNU tar's and Go's readers are near. */
 const LONGEST_HEADER = 4 * 1024 * 1024;
 
+/** The most keywords that hold for all members that follow: as many as there are, and some. */
+const MOST_GLOBAL = 100;
+
+/** The most that is said of all members of an archive, bytes: names, links, attributes, and what is needed to keep each. */
+const MOST_SAID = 1024 * 1024 * 1024;
+/** What one member takes besides, bytes. */
+const EACH = 500;
+
 const TYPES: Readonly<Record<string, EntryType>> = {
   '\0': 'file',
   '0': 'file',
@@ -130,8 +138,11 @@ async function readMember(
  */
 export async function* readTar(archive: ByteSource): AsyncGenerator<TarEntry> {
   const source = buffered(archive);
-  let global: PaxRecords = [];
+  let global: ReadonlyMap<Bytes, Bytes> = new Map();
   let announced: Announced = { pax: [] };
+  /** Bytes of headers before the member that comes next, and what all members said so far. */
+  let ahead = 0;
+  let saidInAll = 0;
   for (let position = 0; position < source.size; ) {
     const block = await source.read(position, BLOCK);
     if (block.length < BLOCK) throw new BadArchive('the archive ends within a header');
@@ -139,15 +150,19 @@ export async function* readTar(archive: ByteSource): AsyncGenerator<TarEntry> {
     const header = decodeHeader(block);
     position += BLOCK;
     if ('LKxgXV'.includes(header.flag)) {
-      if (header.size > LONGEST_HEADER) throw new BadArchive('an extended header is too long');
+      ahead += header.size;
+      if (ahead > LONGEST_HEADER) throw new BadArchive('an extended header is too long');
       const body = await source.read(position, header.size);
       if (body.length < header.size) throw new BadArchive('the archive ends within an extended header');
       position += wholeBlocks(header.size);
       const text = () => textField(body, 0, body.length);
       if (header.flag === 'L') announced.name = text();
       else if (header.flag === 'K') announced.linkname = text();
-      else if (header.flag === 'g') global = [...global, ...decodePax(body)];
-      else if (header.flag === 'x' || header.flag === 'X') announced.pax = [...announced.pax, ...decodePax(body)];
+      else if (header.flag === 'g') {
+        global = new Map([...global, ...decodePax(body)]);
+        ahead = 0;
+        if (global.size > MOST_GLOBAL) throw new BadArchive(`a global header has more than ${MOST_GLOBAL} keywords`);
+      } else if (header.flag === 'x' || header.flag === 'X') announced.pax = [...announced.pax, ...decodePax(body)];
       // V is a volume's label, of no member.
       continue;
     }
@@ -156,7 +171,18 @@ export async function* readTar(archive: ByteSource): AsyncGenerator<TarEntry> {
       pax: [...global, ...announced.pax],
     });
     announced = { pax: [] };
+    ahead = 0;
     position = next;
+    saidInAll += EACH + saidOf(entry);
+    if (saidInAll > MOST_SAID)
+      throw new BadArchive(`${printable(entry.name)}: the archive says too much of its members`);
     yield entry;
   }
+}
+
+/** How much is said of a member, bytes. */
+function saidOf({ name, linkname, xattrs, acls, extents }: TarEntry): number {
+  let said = name.length + linkname.length + 32 * extents.length;
+  for (const [keyword, value] of [...xattrs, ...acls]) said += keyword.length + value.length;
+  return said;
 }

@@ -29,7 +29,18 @@ export interface Slot {
 /** A file system as its layers make it. */
 export interface Tree {
   readonly root: Directory;
+  /** Steps that were taken so far to follow paths and links in it. */
+  steps?: number;
 }
+
+/** The longest path that Linux takes, bytes (PATH_MAX, its NUL left out). */
+export const LONGEST_PATH = 4095;
+
+/** The most directories in each other: more than a path of that length has names of two letters. */
+const DEEPEST = 1024;
+
+/** The most steps in one tree, links among them; an image of a million files takes some ten million. */
+const MOST_STEPS = 100_000_000;
 
 const NO_ATTRIBUTES: Attributes = {
   ...{ mode: 0o755, uid: 0, gid: 0, mtime: 0n, major: 0, minor: 0 },
@@ -70,12 +81,14 @@ export interface Located {
  * @throws BadArchive where links go in circles, or where a file would have to be a directory for `make`
  */
 export function walk(tree: Tree, steps: readonly Bytes[], make?: () => Slot): Located | undefined {
-  let todo = [...steps];
+  // The next one last: from there it is taken without moving the others.
+  const todo = [...steps].reverse();
   let path: { readonly directory: Directory; readonly slot?: Slot }[] = [{ directory: tree.root }];
   let links = 0;
   while (todo.length > 0) {
-    const [step = '', ...rest] = todo;
-    todo = rest;
+    const step = todo.pop() ?? '';
+    tree.steps = (tree.steps ?? 0) + 1;
+    if (tree.steps > MOST_STEPS) throw new BadArchive('its links are too long and too many to be followed');
     if (step === '' || step === '.') continue;
     if (step === '..') {
       if (path.length > 1) path.pop();
@@ -92,10 +105,15 @@ export function walk(tree: Tree, steps: readonly Bytes[], make?: () => Slot): Lo
     if (inode.type === 'symlink') {
       links += 1;
       if (links > MOST_LINKS) throw new BadArchive(`${printable(steps.join('/'))}: symbolic links lead in circles`);
+      if (inode.target.length > LONGEST_PATH) {
+        throw new BadArchive(`${printable(steps.join('/'))}: the target of a symbolic link is too long`);
+      }
       if (inode.target.startsWith('/')) path = [{ directory: tree.root }];
-      todo = [...inode.target.split('/'), ...todo];
-    } else if (inode.type === 'directory') path.push({ directory: inode, slot });
-    else if (make) throw new BadArchive(`${printable(steps.join('/'))}: ${printable(step)} is no directory`);
+      todo.push(...inode.target.split('/').reverse());
+    } else if (inode.type === 'directory') {
+      path.push({ directory: inode, slot });
+      if (path.length > DEEPEST) throw new BadArchive(`directories lie in each other ${DEEPEST} deep`);
+    } else if (make) throw new BadArchive(`${printable(steps.join('/'))}: ${printable(step)} is no directory`);
     else return undefined;
   }
   return {
