@@ -126,13 +126,14 @@ export async function startServices(world: () => World, means: Means): Promise<S
       return {
         key: JSON.stringify([config.server.dhcp, address, device]),
         start: () => {
-          const { bindToDevice, growReceiveBuffer, sendNow } = kernel ?? {};
+          const { descriptorOf, bindToDevice, growReceiveBuffer, sendNow } = kernel ?? {};
           return startDhcp({
             address,
             device,
             config: () => world().config,
             identity,
             record,
+            descriptorOf,
             bindToDevice,
             watchDevice: watchInterface,
             growReceiveBuffer,

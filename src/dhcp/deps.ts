@@ -1,5 +1,5 @@
 import type { Config } from '../model/config.ts';
-import type { SendNow } from '../model/descriptor.ts';
+import type { DescriptorOf, SendNow } from '../model/datagrams.ts';
 import type { RecordEvent } from '../model/event.ts';
 import type { DhcpIdentity } from './decide.ts';
 
@@ -9,6 +9,8 @@ export interface DhcpDeps {
   readonly address: string;
   /** The network interface whose broadcasts are heard; those of all where it is undefined. */
   readonly device?: string | undefined;
+  /** What the ways below take a socket by. */
+  readonly descriptorOf?: DescriptorOf | undefined;
   /** The way to hear no others, where there is one: by the descriptor of a socket; false where the system refuses. */
   readonly bindToDevice?: ((socket: number, device: string) => boolean) | undefined;
   /** Tells of an interface that was made anew, which no socket is bound to any more. Returns how to end that. */

@@ -1,6 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { boundedRecord } from '../model/bounded-record.ts';
-import { descriptorOf } from '../model/descriptor.ts';
 import { SourceBudget } from '../model/source-budget.ts';
 import { answer, type Outcome } from './answer.ts';
 import { Attempts } from './attempts.ts';
@@ -139,8 +138,11 @@ async function openPort67(address: string): Promise<Port67 | undefined> {
 }
 
 /** Has a socket receive nothing but what comes in on an interface. Returns whether that is so. */
-function hearOnly(socket: Socket, { device, bindToDevice }: Pick<DhcpDeps, 'device' | 'bindToDevice'>): boolean {
-  const descriptor = descriptorOf(socket);
+function hearOnly(
+  socket: Socket,
+  { device, descriptorOf, bindToDevice }: Pick<DhcpDeps, 'device' | 'descriptorOf' | 'bindToDevice'>,
+): boolean {
+  const descriptor = descriptorOf?.(socket);
   return device === undefined || (descriptor !== undefined && bindToDevice?.(descriptor, device) === true);
 }
 
@@ -215,7 +217,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     } catch {
       // The system's own size serves, with less room for bursts.
     }
-    const descriptor = descriptorOf(socket);
+    const descriptor = rest.descriptorOf?.(socket);
     if (descriptor === undefined) return;
     descriptors.set(socket, descriptor);
     rest.growReceiveBuffer?.(descriptor, RECEIVE_BUFFER);

@@ -1,7 +1,8 @@
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
-import { type CutDatagrams, descriptorOfConnection, type SendNow } from '../model/descriptor.ts';
+import type { CutDatagrams, DescriptorOf, SendNow } from '../model/datagrams.ts';
+import { descriptorOf, descriptorOfConnection } from '../model/descriptor.ts';
 
 /** What Linux does with sockets and Node does not offer. */
 export interface Kernel {
@@ -29,6 +30,7 @@ export interface Kernel {
   bindToDevice(socket: number, device: string): boolean;
   /** Sends a datagram without waiting: sendto(2). */
   readonly sendNow: SendNow;
+  readonly descriptorOf: DescriptorOf;
   readonly cutDatagrams: CutDatagrams;
   /** Brings a part of a file into the page cache, on another thread. Never rejects: who then reads it sees the error. */
   load(file: number, position: number, count: number): Promise<void>;
@@ -120,6 +122,7 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
     const info = new BigUint64Array(ACKED.end / 8);
     const infoLength = new Uint32Array(1);
     const kernel: Kernel = {
+      descriptorOf,
       sendfile: (socket, file, position, count) => {
         offset[0] = BigInt(position);
         const sent: number = sendfile(socket, file, offset, count);

@@ -19,17 +19,3 @@ export function descriptorOf(socket: object): number | undefined {
   if (symbol === undefined) return undefined;
   return descriptorIn((socket as Readonly<Record<symbol, { readonly handle?: Handle }>>)[symbol]?.handle);
 }
-
-/**
- * Sends a datagram at once, by the socket's descriptor, to a dotted IPv4 address and a port. False where the kernel did
- * not take it, whatever the reason: the socket's own way then waits, or tells the error. Node's way takes half as long
- * again, as it makes a request of each datagram that is called back.
- */
-export type SendNow = (socket: number, bytes: Uint8Array, address: string, port: number) => boolean;
-
-/**
- * Has the kernel cut what is sent into datagrams of a size, the last of them shorter: one call for many, and one way
- * through the kernel as far as the device allows (UDP_SEGMENT of udp(7), Linux 4.18). 0 ends it. False where the kernel
- * does not know it; where it does not like the size, sending says so.
- */
-export type CutDatagrams = (socket: number, size: number) => boolean;

@@ -1,8 +1,10 @@
-import type { CutDatagrams, SendNow } from '../model/descriptor.ts';
+import type { CutDatagrams, DescriptorOf, SendNow } from '../model/datagrams.ts';
 import type { Peer, Port } from './download.ts';
 
 /** What the system can do with datagrams beyond Node's own way; each may be missing. */
 export interface DatagramMeans {
+  /** What the others take a socket by. */
+  readonly descriptorOf?: DescriptorOf;
   readonly sendNow?: SendNow;
   /** A way to send many at once with it. */
   readonly cutDatagrams?: CutDatagrams;

@@ -1,6 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { boundedRecord } from '../model/bounded-record.ts';
-import { descriptorOf } from '../model/descriptor.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { bindFailure } from './bind-failure.ts';
 import type { DownloadDeps, Opened, Peer, Receive } from './download.ts';
@@ -98,7 +97,7 @@ export async function startTftp({
     const socket = await bind(address, 0);
     socket.on('error', unsent);
     listen(socket, receive);
-    let descriptor = descriptorOf(socket);
+    let descriptor = means.descriptorOf?.(socket);
     return {
       send: createSend(
         means,

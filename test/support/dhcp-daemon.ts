@@ -27,6 +27,7 @@ try {
     identity: () => identity,
     record: print,
     device: flags.find((flag) => flag.startsWith('eth')),
+    descriptorOf: kernel?.descriptorOf,
     bindToDevice: kernel?.bindToDevice,
     watchDevice: watchInterface,
     sendNow: kernel?.sendNow,

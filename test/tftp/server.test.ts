@@ -3,7 +3,8 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openKernel } from '../../src/http/kernel.ts';
-import type { CutDatagrams, SendNow } from '../../src/model/descriptor.ts';
+import type { CutDatagrams, SendNow } from '../../src/model/datagrams.ts';
+import { descriptorOf } from '../../src/model/descriptor.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { bindFailure } from '../../src/tftp/bind-failure.ts';
 import { toNetascii } from '../../src/tftp/netascii.ts';
@@ -113,7 +114,7 @@ describe('a read request', () => {
       sent.push(bytes.length);
       return kernel.sendNow(socket, bytes, address, port);
     };
-    const { port } = await started({ kernel: { sendNow, cutDatagrams: kernel.cutDatagrams } });
+    const { port } = await started({ kernel: { descriptorOf, sendNow, cutDatagrams: kernel.cutDatagrams } });
     const client = await peer();
     client.ask(port, 'file', [['windowsize', '8']]);
     expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
@@ -129,7 +130,7 @@ describe('a read request', () => {
       cuts.push(size);
       return cut();
     };
-    const { port } = await started({ kernel: { sendNow: () => false, cutDatagrams } });
+    const { port } = await started({ kernel: { descriptorOf, sendNow: () => false, cutDatagrams } });
     const client = await peer();
     client.ask(port, 'file', [['windowsize', '2']]);
     expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
