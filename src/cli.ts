@@ -4,12 +4,12 @@ import { Command, Option } from 'commander';
 import type { DeployOptions } from './commands/deploy.ts';
 import { CONFIG_OPTION, findConfig } from './commands/find-config.ts';
 import { addImageCommands } from './commands/image-command.ts';
-import { formatEvent, type LogFormat } from './log.ts';
-import { openLogOutput } from './log-output.ts';
-import { createLogWriter } from './log-writer.ts';
+import { Unusable } from './config/config-error.ts';
+import { formatEvent, type LogFormat } from './daemon/log/format.ts';
+import { openLogOutput } from './daemon/log/output.ts';
+import { createLogWriter } from './daemon/log/writer.ts';
 import type { BootEvent, RecordEvent } from './model/event.ts';
 import { plainMessage } from './model/plain-error.ts';
-import { Unusable } from './unusable.ts';
 
 // What a command needs it imports itself: of all commands together the libraries take half a second.
 
@@ -71,7 +71,7 @@ withConfig('serve', 'run the server until SIGTERM or SIGINT')
   .addOption(new Option('--log <format>', 'how log lines look').choices(['text', 'json']).default('text'))
   .option('--verbose', 'log requests too that get no answer, and why')
   .action(async (options: { config: string; log: LogFormat; verbose?: boolean }) => {
-    const { serve } = await import('./main.ts');
+    const { serve } = await import('./daemon/daemon.ts');
     const daemon = await serve(options.config, {
       record: recorder(options.log, options.verbose ?? false),
       now: Date.now,

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Firmware } from '../model/arch.ts';
-import { bootFileName, parseBootFileName } from '../model/boot-file.ts';
+import { bootFileName, parseBootFileName } from '../model/boot/boot-file.ts';
 import type { RecordEvent } from '../model/event.ts';
-import type { OpenResult } from '../model/open-file.ts';
+import type { OpenResult } from '../model/files/open-file.ts';
 import { openInside } from './open-file.ts';
 
 /** Where Debian's and Fedora's packages put iPXE, in the order in which they are looked into. */

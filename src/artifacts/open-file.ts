@@ -1,8 +1,8 @@
 import { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { NotOpened, OpenFile } from '../model/open-file.ts';
-import { type FileVersion, relate, sameBytes, versionOf, versionTag } from './version.ts';
+import type { NotOpened, OpenFile } from '../model/files/open-file.ts';
+import { type FileVersion, relate, sameBytes, versionOf, versionTag } from './store/version.ts';
 
 /** A file together with the place where it really is. */
 export interface Located {

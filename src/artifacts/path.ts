@@ -1,4 +1,4 @@
-import { pathParts } from '../model/path-parts.ts';
+import { pathParts } from '../model/files/path-parts.ts';
 
 /** A path below the artifacts folder that is safe to join to it, or why it is not. */
 export type SafePath =

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { writeWhole } from './write-whole.ts';
+import { writeWhole } from './store/write-whole.ts';
 
 const seal = (text: string): string => `${text}\n${createHash('sha256').update(text).digest('hex')}\n`;
 

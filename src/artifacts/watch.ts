@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
-import type { Pin } from '../model/boot-plan.ts';
+import type { Pin } from '../model/boot/boot-plan.ts';
 import type { RecordEvent } from '../model/event.ts';
-import type { Store } from './store.ts';
+import type { Store } from './store/store.ts';
 import { foldersTo, type WatchedFolder } from './watched-folders.ts';
 
 /** Milliseconds between two collections of unused versions. */

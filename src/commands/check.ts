@@ -1,14 +1,20 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { placesIn } from '../config/check/place-of.ts';
+import { formatPath } from '../config/check/wording.ts';
 import { describeNodes, formatNodes } from '../config/describe.ts';
-import { placesIn } from '../config/place-of.ts';
-import { formatPath } from '../config/wording.ts';
-import { readBuiltFiles } from '../images/built-files.ts';
-import { rootOf } from '../model/build.ts';
+import { loadSnapshot, type Snapshot } from '../daemon/checked-config.ts';
+import {
+  type FoundBuild,
+  missingTemplates,
+  usedArtifacts,
+  usedBuilds,
+  withFoundRoots,
+} from '../daemon/serving-state.ts';
+import { readBuiltFiles } from '../images/store/built-files.ts';
+import { rootOf } from '../model/boot/build.ts';
 import type { Config } from '../model/config.ts';
 import { formatProblem } from '../model/config.ts';
-import { loadSnapshot, type Snapshot } from '../snapshot.ts';
-import { type FoundBuild, missingTemplates, usedArtifacts, usedBuilds, withFoundRoots } from '../world.ts';
 import { doubtfulFiles } from './doubtful-files.ts';
 import { doubtfulSettings } from './doubts.ts';
 

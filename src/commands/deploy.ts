@@ -1,8 +1,8 @@
-import { loadConfig } from '../config/load.ts';
-import { resolveIdentity } from '../identity.ts';
+import { Unusable } from '../config/config-error.ts';
+import { loadConfig } from '../config/load/load.ts';
+import { resolveIdentity } from '../daemon/identity.ts';
 import type { Config } from '../model/config.ts';
 import type { ServerIdentity } from '../model/server.ts';
-import { Unusable } from '../unusable.ts';
 
 /** Where the cache lies unless something else is asked for. nginx makes this folder, but none above it. */
 const CACHE_FOLDER = '/var/cache/slipway-nginx';

@@ -1,8 +1,8 @@
 import { realpath } from 'node:fs/promises';
 import { openInside } from '../artifacts/open-file.ts';
-import { type FileKind, KIND_BYTES, kindOf, noKernel } from '../images/file-kind.ts';
+import { type FileKind, KIND_BYTES, kindOf, noKernel } from '../images/tools/file-kind.ts';
+import type { Image, Root, Source } from '../model/boot/image.ts';
 import type { Config } from '../model/config.ts';
-import type { Image, Root, Source } from '../model/image.ts';
 import type { Doubt } from './doubts.ts';
 
 const COMPRESSED: readonly FileKind[] = ['gzip', 'bzip2', 'xz', 'zstd', 'lz4', 'lzip', 'lzop', 'lzma'];

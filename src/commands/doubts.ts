@@ -1,7 +1,7 @@
-import { pathOfArgument } from '../config/place-of.ts';
-import type { Path } from '../config/wording.ts';
-import type { Templates } from '../ipxe-templates/render.ts';
-import { neededArtifacts, type Pin, planBoot } from '../model/boot-plan.ts';
+import { pathOfArgument } from '../config/check/place-of.ts';
+import type { Path } from '../config/check/wording.ts';
+import type { Templates } from '../ipxe-templates/nunjucks/render.ts';
+import { neededArtifacts, type Pin, planBoot } from '../model/boot/boot-plan.ts';
 import { type Config, findNode, type Match } from '../model/config.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Sourced } from '../model/node.ts';

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import { type BuildMeans, type BuildOptions, buildImage } from '../images/build-image.ts';
-import { type Built, formatImage } from '../images/image-text.ts';
-import { type ImageSource, parseSource, SOURCE_EXPECTED } from '../images/source.ts';
-import { isBuildName } from '../model/build.ts';
-import { ROOT_KINDS, type RootKind } from '../model/root-kind.ts';
+import { type BuildMeans, type BuildOptions, buildImage } from '../images/builder/build-image.ts';
+import { type Built, formatImage } from '../images/builder/image-text.ts';
+import { type ImageSource, parseSource, SOURCE_EXPECTED } from '../images/store/source.ts';
+import { isBuildName } from '../model/boot/build.ts';
+import { ROOT_KINDS, type RootKind } from '../model/boot/root-kind.ts';
 import { imageConfig, rootsInUse } from './image-config.ts';
 
 /** What `slipway image build` is told. */

@@ -59,8 +59,8 @@ export function addImageCommands(program: Command, means: ImageCommandMeans): vo
     .option('--quiet', 'show no progress')
     .option('--json', 'print JSON')
     .action(async (source: string, { insecure, quiet, json, ...flags }: BuildFlags) => {
-      const { NO_PROGRESS, showProgress } = await import('../images/progress.ts');
-      const { createTools } = await import('../images/tool-run.ts');
+      const { NO_PROGRESS, showProgress } = await import('../images/tools/progress.ts');
+      const { createTools } = await import('../images/tools/tool-run.ts');
       const { imageBuild } = await import('./image-build.ts');
       const ending = new AbortController();
       onEnd((signal) => ending.abort(new Error(`ended by ${signal}; no image was changed`)));

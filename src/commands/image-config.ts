@@ -1,9 +1,9 @@
-import { loadConfig } from '../config/load.ts';
+import { Unusable } from '../config/config-error.ts';
+import { loadConfig } from '../config/load/load.ts';
+import { usedArtifacts, usedBuilds } from '../daemon/serving-state.ts';
+import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../model/boot/root-kind.ts';
 import type { Config } from '../model/config.ts';
 import type { BootSettings } from '../model/node.ts';
-import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../model/root-kind.ts';
-import { Unusable } from '../unusable.ts';
-import { usedArtifacts, usedBuilds } from '../world.ts';
 
 /**
  * Reads the configuration, of which the commands on images need the artifacts folder. A name of no image may be that of

@@ -1,8 +1,8 @@
-import { placesOf, unpublish } from '../images/atomic-folder.ts';
-import { collectGarbage, listImages, readImage } from '../images/image-list.ts';
-import { formatImage, formatImages } from '../images/image-text.ts';
-import { formatBytes } from '../images/progress.ts';
-import { isBuildName } from '../model/build.ts';
+import { formatImage, formatImages } from '../images/builder/image-text.ts';
+import { collectGarbage, listImages, readImage } from '../images/store/image-list.ts';
+import { placesOf, unpublish } from '../images/store/publish.ts';
+import { formatBytes } from '../images/tools/progress.ts';
+import { isBuildName } from '../model/boot/build.ts';
 import { imageConfig, machinesUsing } from './image-config.ts';
 
 const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

@@ -1,7 +1,7 @@
+import { Unusable } from '../config/config-error.ts';
+import { loadSnapshot } from '../daemon/checked-config.ts';
+import { makeWorld, worldScripts } from '../daemon/serving-state.ts';
 import { parseMac } from '../model/mac.ts';
-import { loadSnapshot } from '../snapshot.ts';
-import { Unusable } from '../unusable.ts';
-import { makeWorld, worldScripts } from '../world.ts';
 
 /**
  * The script that the machine with this address would get over HTTP, digests included.

@@ -1,7 +1,7 @@
-import { isBuildName } from '../model/build.ts';
-import { ROOT_FILES } from '../model/root-kind.ts';
-import type { Finding } from './issues.ts';
-import { formatPath, type Path } from './wording.ts';
+import { isBuildName } from '../model/boot/build.ts';
+import { ROOT_FILES } from '../model/boot/root-kind.ts';
+import type { Finding } from './check/issues.ts';
+import { formatPath, type Path } from './check/wording.ts';
 
 /**
  * Images made by `slipway image build` are configured by their name alone: `build: NAME`, or no entry in `images:` at

@@ -1,5 +1,5 @@
+import type { Root } from '../model/boot/image.ts';
 import type { Config } from '../model/config.ts';
-import type { Root } from '../model/image.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Action, BootSettings, Variable } from '../model/node.ts';
 

@@ -1,7 +1,7 @@
 import { resolve as resolvePath } from 'node:path';
-import type { EfiBinary } from '../model/boot-file.ts';
+import type { EfiBinary } from '../model/boot/boot-file.ts';
+import type { Image, Root, Source } from '../model/boot/image.ts';
 import type { Config } from '../model/config.ts';
-import type { Image, Root, Source } from '../model/image.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
 import type {
   Action,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isBuildName } from '../model/build.ts';
+import { isBuildName } from '../model/boot/build.ts';
 import { parseMac } from '../model/mac.ts';
 
 /**

@@ -2,7 +2,7 @@ import { readlink, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import type { Config, Problem } from '../model/config.ts';
-import { type Loaded, loadConfig } from './load.ts';
+import { type Loaded, loadConfig } from './load/load.ts';
 
 /** Milliseconds for which the file must stay as it is before it is read: programs write in several steps. */
 const SETTLED = 50;

@@ -1,9 +1,9 @@
 import { type Config, findNode } from '../model/config.ts';
 import type { BootEvent } from '../model/event.ts';
-import type { SourceBudget } from '../model/source-budget.ts';
+import type { SourceBudget } from '../model/limits/source-budget.ts';
 import type { Attempts } from './attempts.ts';
+import { decodePacket } from './codec/packet.ts';
 import { type DhcpIdentity, decide, type Recognised, type Reply } from './decide.ts';
-import { decodePacket } from './packet.ts';
 import { buildReply, type Datagram, type Sender } from './reply.ts';
 import { type PxeRequest, readPxeRequest, type ServerPort, withFirmware } from './request.ts';
 import { type Silence, silence } from './silence.ts';

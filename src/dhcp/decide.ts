@@ -1,9 +1,9 @@
-import { bootFileName } from '../model/boot-file.ts';
+import { bootFileName } from '../model/boot/boot-file.ts';
 import { hyphenated, type Mac } from '../model/mac.ts';
 import type { BootSettings } from '../model/node.ts';
 import { baseUrl, type ServerIdentity } from '../model/server.ts';
-import { encodeOptions, Option, type Options, PxeOption } from './options.ts';
-import { addressBytes } from './packet.ts';
+import { encodeOptions, Option, type Options, PxeOption } from './codec/options.ts';
+import { addressBytes } from './codec/packet.ts';
 import type { PxeRequest, VendorClass } from './request.ts';
 import { type Silence, silence } from './silence.ts';
 

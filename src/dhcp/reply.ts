@@ -1,6 +1,6 @@
+import { MessageType, Option } from './codec/options.ts';
+import { addressBytes, BROADCAST, encodePacket, Op, type Packet } from './codec/packet.ts';
 import type { DhcpIdentity, Reply } from './decide.ts';
-import { MessageType, Option } from './options.ts';
-import { addressBytes, BROADCAST, encodePacket, Op, type Packet } from './packet.ts';
 import type { PxeRequest, ServerPort } from './request.ts';
 import { type Silence, silence } from './silence.ts';
 

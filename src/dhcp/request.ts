@@ -1,9 +1,9 @@
 import { clientArch, type Firmware } from '../model/arch.ts';
 import type { Mac } from '../model/mac.ts';
 import type { BootSettings } from '../model/node.ts';
-import { hardwareAddresses } from './hardware.ts';
-import { decodeOptions, MessageType, Option, PxeOption } from './options.ts';
-import { Op, type Packet } from './packet.ts';
+import { hardwareAddresses } from './codec/hardware.ts';
+import { decodeOptions, MessageType, Option, PxeOption } from './codec/options.ts';
+import { Op, type Packet } from './codec/packet.ts';
 import { type Silence, silence } from './silence.ts';
 
 /** The port of DHCP servers, and that of PXE boot servers (PXE 2.1 section 2.2). */

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { boundedRecord } from '../model/bounded-record.ts';
-import { SourceBudget } from '../model/source-budget.ts';
+import { boundedRecord } from '../model/limits/rate-limited-log.ts';
+import { SourceBudget } from '../model/limits/source-budget.ts';
 import { answer, type Outcome } from './answer.ts';
 import { Attempts } from './attempts.ts';
 import { bindFailure, PORT_67_HELD, PORT_67_TAKEN } from './bind-failure.ts';

@@ -1,17 +1,17 @@
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
-import { artifactsRoute } from './artifacts.ts';
-import { blobsRoute } from './blobs.ts';
-import { bootRoute } from './boot.ts';
 import type { HttpDeps } from './deps.ts';
-import { healthRoute } from './health.ts';
-import { ipxeRoute } from './ipxe.ts';
 import { type MessageClasses, messageClasses } from './messages.ts';
-import { registryRoute } from './registry.ts';
-import { malformed, requestDetails, sendText } from './respond.ts';
-import type { SendRange } from './send.ts';
-import { createServeFile } from './serve-file.ts';
+import { artifactsRoute } from './routes/artifacts.ts';
+import { blobsRoute } from './routes/blobs.ts';
+import { bootRoute } from './routes/boot.ts';
+import { healthRoute } from './routes/health.ts';
+import { ipxeRoute } from './routes/ipxe.ts';
+import { registryRoute } from './routes/registry.ts';
+import { malformed, requestDetails, sendText } from './routes/respond.ts';
+import { createServeFile } from './routes/serve-file.ts';
+import type { SendRange } from './send/send.ts';
 import { normaliseTarget } from './target.ts';
 
 /** Errors of the operating system that say that it is only too much just now. */

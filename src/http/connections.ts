@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
-import type { Kernel } from './kernel.ts';
-import { plainDescriptor } from './kernel.ts';
+import type { Kernel } from './linux/syscalls.ts';
+import { plainDescriptor } from './linux/syscalls.ts';
 
 /** Requests that one connection may have open: more than any client pipelines. */
 const PIPELINE = 64;

@@ -1,7 +1,7 @@
+import type { ScriptResult } from '../model/boot/script.ts';
 import type { RecordEvent } from '../model/event.ts';
+import type { OpenResult } from '../model/files/open-file.ts';
 import type { Mac } from '../model/mac.ts';
-import type { OpenResult } from '../model/open-file.ts';
-import type { ScriptResult } from '../model/script.ts';
 
 /** The manifest of an image, as a registry gives it. */
 export interface RegistryManifest {

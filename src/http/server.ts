@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
 import { trackConnections } from './connections.ts';
-import type { Kernel } from './kernel.ts';
+import type { Kernel } from './linux/syscalls.ts';
 import type { MessageClasses } from './messages.ts';
 import { refuseRaw } from './refuse-raw.ts';
 

@@ -1,12 +1,12 @@
-import { type BootPlan, type Needed, neededArtifacts, type Pin, type Pins, planBoot } from '../model/boot-plan.ts';
-import { type Build, fileOfBuild, rootOf, withRoot } from '../model/build.ts';
+import { type BootPlan, type Needed, neededArtifacts, type Pin, type Pins, planBoot } from '../model/boot/boot-plan.ts';
+import { type Build, fileOfBuild, rootOf, withRoot } from '../model/boot/build.ts';
+import type { BuildUse, Image } from '../model/boot/image.ts';
+import type { ScriptResult } from '../model/boot/script.ts';
 import { type Config, findNode, type Match } from '../model/config.ts';
-import type { BuildUse, Image } from '../model/image.ts';
 import type { Mac } from '../model/mac.ts';
 import { plainMessage } from '../model/plain-error.ts';
-import type { ScriptResult } from '../model/script.ts';
 import { baseUrl, type ServerIdentity } from '../model/server.ts';
-import type { Templates } from './render.ts';
+import type { Templates } from './nunjucks/render.ts';
 
 /** A consistent view of all that scripts are made from. */
 export interface ScriptSources {

@@ -1,5 +1,5 @@
-import type { EfiBinary } from './boot-file.ts';
-import type { Image } from './image.ts';
+import type { EfiBinary } from './boot/boot-file.ts';
+import type { Image } from './boot/image.ts';
 import type { Mac } from './mac.ts';
 
 /** A setting together with the place in the configuration that it came from, such as `profiles.compute.args[0]`. */

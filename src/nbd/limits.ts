@@ -1,4 +1,4 @@
-import type { BudgetLimits } from '../model/source-budget.ts';
+import type { BudgetLimits } from '../model/limits/source-budget.ts';
 
 /** What clients may take. */
 export interface NbdLimits {

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { boundedRecord } from '../model/bounded-record.ts';
 import type { RecordEvent } from '../model/event.ts';
-import { SourceBudget } from '../model/source-budget.ts';
+import { boundedRecord } from '../model/limits/rate-limited-log.ts';
+import { SourceBudget } from '../model/limits/source-budget.ts';
 import type { Exports } from './export.ts';
 import { DEFAULT_LIMITS, type NbdLimits } from './limits.ts';
 import { Ended, negotiate, transmit } from './serve.ts';

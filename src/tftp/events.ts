@@ -1,6 +1,6 @@
 import type { BootEvent } from '../model/event.ts';
 import type { Negotiated } from './options.ts';
-import type { Outcome } from './session.ts';
+import type { Outcome } from './transfer/session.ts';
 
 /** Whom an event is about. */
 export interface Subject {

@@ -1,4 +1,4 @@
-import type { BudgetLimits } from '../model/source-budget.ts';
+import type { BudgetLimits } from '../model/limits/source-budget.ts';
 
 /** What the server grants and bears. */
 export interface TftpLimits {

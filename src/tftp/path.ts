@@ -1,4 +1,4 @@
-import { pathParts } from '../model/path-parts.ts';
+import { pathParts } from '../model/files/path-parts.ts';
 
 /** A requested name made safe, or why it cannot be. */
 export type NormalName =

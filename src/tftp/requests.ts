@@ -1,9 +1,9 @@
-import { SourceBudget } from '../model/source-budget.ts';
-import { type Download, type DownloadDeps, type Peer, startDownload } from './download.ts';
+import { SourceBudget } from '../model/limits/source-budget.ts';
 import { limitedEvent, refusedEvent, requestEvent, type Subject, subject } from './events.ts';
 import { makeRoom } from './limits.ts';
 import { decodePacket, ERROR, type Request } from './packet.ts';
 import { normaliseName } from './path.ts';
+import { type Download, type DownloadDeps, type Peer, startDownload } from './transfer/download.ts';
 
 /** Where requests arrive: tells new ones from repeated ones and keeps the number of downloads within bounds. */
 export interface Requests {

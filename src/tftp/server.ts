@@ -1,16 +1,16 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { boundedRecord } from '../model/bounded-record.ts';
 import type { RecordEvent } from '../model/event.ts';
+import { boundedRecord } from '../model/limits/rate-limited-log.ts';
 import { bindFailure } from './bind-failure.ts';
-import type { DownloadDeps, Opened, Peer, Receive } from './download.ts';
+import { createSend, type DatagramMeans } from './datagram-sender.ts';
 import { DEFAULT_LIMITS, type TftpLimits } from './limits.ts';
-import { createSend, type DatagramMeans } from './means.ts';
 import { encodePacket } from './packet.ts';
 import { receiveRequests } from './requests.ts';
+import type { DownloadDeps, Opened, Peer, Receive } from './transfer/download.ts';
 
-export type { Opened, Peer } from './download.ts';
-export type { TftpFile } from './file.ts';
 export type { TftpLimits } from './limits.ts';
+export type { Opened, Peer } from './transfer/download.ts';
+export type { TftpFile } from './transfer/file.ts';
 
 /** What the TFTP server needs from outside. */
 export interface TftpDeps {

@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utime
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openStore, type Store } from '../../src/artifacts/store.ts';
+import { openStore, type Store } from '../../src/artifacts/store/store.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 
 const IMAGE = randomBytes(200 * 4096 + 7);

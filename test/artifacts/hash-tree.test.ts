@@ -8,7 +8,7 @@ import {
   emptyLeaves,
   hashBlocks,
   treeLength,
-} from '../../src/artifacts/hash-tree.ts';
+} from '../../src/artifacts/composed/hash-tree.ts';
 
 const VECTORS: readonly [number, string, string][] = [
   [

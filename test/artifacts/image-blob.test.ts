@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { openImageBlob } from '../../src/archives.ts';
-import { openStore } from '../../src/artifacts/store.ts';
+import { openStore } from '../../src/artifacts/store/store.ts';
+import { openImageBlob } from '../../src/daemon/versions/archives.ts';
 
 it("a registry's blob is opened only while its bytes are those of its name", async () => {
   const root = await mkdtemp(join(tmpdir(), 'slipway-blob-'));

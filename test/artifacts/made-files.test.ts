@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { joinParts } from '../../src/artifacts/parts.ts';
-import { openStore, type Store } from '../../src/artifacts/store.ts';
-import type { FilePart, OpenFile, OpenResult } from '../../src/model/open-file.ts';
+import { joinParts } from '../../src/artifacts/composed/concatenation.ts';
+import { openStore, type Store } from '../../src/artifacts/store/store.ts';
+import type { FilePart, OpenFile, OpenResult } from '../../src/model/files/open-file.ts';
 
 const sha256 = (content: string) => createHash('sha256').update(content).digest('hex');
 const HOUR = 3_600_000;

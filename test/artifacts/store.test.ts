@@ -20,11 +20,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openStore, type Store, type StoreOptions } from '../../src/artifacts/store.ts';
+import { openStore, type Store, type StoreOptions } from '../../src/artifacts/store/store.ts';
 import { watchStore } from '../../src/artifacts/watch.ts';
 import { foldersTo } from '../../src/artifacts/watched-folders.ts';
 import type { BootEvent } from '../../src/model/event.ts';
-import { type OpenResult, readWhole } from '../../src/model/open-file.ts';
+import { type OpenResult, readWhole } from '../../src/model/files/open-file.ts';
 import { asNobody } from '../support/nobody.ts';
 
 const sha256 = (content: string) => createHash('sha256').update(content).digest('hex');

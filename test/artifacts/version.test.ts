@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { relate, sameBytes, tickLeft, versionFromJson, versionToJson } from '../../src/artifacts/version.ts';
+import { relate, sameBytes, tickLeft, versionFromJson, versionToJson } from '../../src/artifacts/store/version.ts';
 
 const version = { dev: 1n, ino: 2n, size: 3, mtimeNs: 1_795_252_500_950_797_386n, ctimeNs: 5n, nlink: 1n };
 

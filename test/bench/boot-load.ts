@@ -9,7 +9,7 @@ import { get } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { decodePacket, encodePacket, type Packet } from '../../src/dhcp/packet.ts';
+import { decodePacket, encodePacket, type Packet } from '../../src/dhcp/codec/packet.ts';
 import { decodePacket as decodeTftp, encodePacket as encodeTftp, type Packet as Tftp } from '../../src/tftp/packet.ts';
 import { aPacket, ascii } from '../support/dhcp.ts';
 

@@ -4,8 +4,8 @@
  */
 import { createSocket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
-import { encodePacket } from '../../src/dhcp/packet.ts';
-import { openKernel } from '../../src/http/kernel.ts';
+import { encodePacket } from '../../src/dhcp/codec/packet.ts';
+import { openKernel } from '../../src/http/linux/syscalls.ts';
 import { aPacket, ascii } from '../support/dhcp.ts';
 
 /** Machines that were answered, and milliseconds from the last question to the last answer. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createLogWriter } from '../../src/log-writer.ts';
+import { createLogWriter } from '../../src/daemon/log/writer.ts';
 
 /** A reader that takes what there is room for. */
 function reader() {

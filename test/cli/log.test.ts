@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatEvent } from '../../src/log.ts';
+import { formatEvent } from '../../src/daemon/log/format.ts';
 
 const TIME = new Date('2026-01-02T03:04:05.678Z');
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { listUnknown } from '../../src/daemon/unknown-machines.ts';
 import type { BootEvent } from '../../src/model/event.ts';
-import { listUnknown } from '../../src/unknown-machines.ts';
 import { aConfig } from '../support/config.ts';
 
 const asked = (mac: string): BootEvent => ({ event: 'dhcp.silent', level: 'debug', message: 'no answer', mac });

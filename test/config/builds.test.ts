@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config/parse.ts';
-import type { Image, Root } from '../../src/model/image.ts';
+import { parseConfig } from '../../src/config/yaml/parse.ts';
+import type { Image, Root } from '../../src/model/boot/image.ts';
 import { problemsOf } from './read.ts';
 
 const NODE = 'nodes: { n001: { mac: 52:54:00:00:00:01, image: IMAGE } }';

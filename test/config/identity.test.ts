@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { choosePlace, type OwnAddress } from '../../src/identity.ts';
+import { choosePlace, type OwnAddress } from '../../src/daemon/identity.ts';
 import type { ServerSettings } from '../../src/model/config.ts';
 import { aConfig } from '../support/config.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readSimpleYaml } from '../../src/config/read-simple-yaml.ts';
+import { readSimpleYaml } from '../../src/config/yaml/read-simple-yaml.ts';
 import { configOf, problemsOf } from './read.ts';
 
 const IMAGES = 'images: { debian: { kernel: vmlinuz } }';

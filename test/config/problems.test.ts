@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config/parse.ts';
+import { parseConfig } from '../../src/config/yaml/parse.ts';
 import { formatProblem } from '../../src/model/config.ts';
 import { FIRST_FILE, problemsOf, withNodes } from './read.ts';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readSimpleYaml } from '../../src/config/read-simple-yaml.ts';
-import { readYaml } from '../../src/config/read-yaml.ts';
+import { readSimpleYaml } from '../../src/config/yaml/read-simple-yaml.ts';
+import { readYaml } from '../../src/config/yaml/read-yaml.ts';
 import { FIRST_FILE } from './read.ts';
 
 const EXAMPLE = readFileSync(new URL('../../config.example.yaml', import.meta.url), 'utf8');

@@ -1,4 +1,4 @@
-import { parseConfig } from '../../src/config/parse.ts';
+import { parseConfig } from '../../src/config/yaml/parse.ts';
 import type { Config } from '../../src/model/config.ts';
 import type { BootSettings } from '../../src/model/node.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { answer } from '../../src/dhcp/answer.ts';
-import { decodePacket } from '../../src/dhcp/packet.ts';
+import { decodePacket } from '../../src/dhcp/codec/packet.ts';
 import type { ServerPort } from '../../src/dhcp/request.ts';
 import { settings, sourced } from '../support/config.ts';
 import { aContext, anIdentity, capturedRequests, hex } from '../support/dhcp.ts';

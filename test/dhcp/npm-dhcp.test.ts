@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { decodePacket, encodePacket } from '../../src/dhcp/packet.ts';
+import { decodePacket, encodePacket } from '../../src/dhcp/codec/packet.ts';
 import { aPacket, ascii, hex } from '../support/dhcp.ts';
 
 interface Protocol {

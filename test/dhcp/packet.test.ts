@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeOptions, encodeOptions } from '../../src/dhcp/options.ts';
-import { decodePacket, encodePacket, type Packet } from '../../src/dhcp/packet.ts';
+import { decodeOptions, encodeOptions } from '../../src/dhcp/codec/options.ts';
+import { decodePacket, encodePacket, type Packet } from '../../src/dhcp/codec/packet.ts';
 import { aPacket, ascii, capturedRequests, hex } from '../support/dhcp.ts';
 
 /** A header of zeros, the cookie and these options. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodePacket, type Packet } from '../../src/dhcp/packet.ts';
+import { decodePacket, type Packet } from '../../src/dhcp/codec/packet.ts';
 import { buildReply, type Datagram, type Sender } from '../../src/dhcp/reply.ts';
 import { readPxeRequest, type ServerPort } from '../../src/dhcp/request.ts';
 import type { Silence } from '../../src/dhcp/silence.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Packet } from '../../src/dhcp/packet.ts';
+import type { Packet } from '../../src/dhcp/codec/packet.ts';
 import { type PxeRequest, readPxeRequest, type ServerPort, withFirmware } from '../../src/dhcp/request.ts';
 import { settings } from '../support/config.ts';
 import { aPacket, ascii, hex } from '../support/dhcp.ts';

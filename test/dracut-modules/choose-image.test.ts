@@ -2,8 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { chooseImage } from '../../src/images/choose-image.ts';
-import { readIndexes } from '../../src/images/oci-image.ts';
+import { chooseImage } from '../../src/images/oci/choose-image.ts';
+import { readIndexes } from '../../src/images/oci/oci-image.ts';
 import { runLibrary, SHELLS, scratch } from './shell.ts';
 
 const cleanups: (() => Promise<void>)[] = [];

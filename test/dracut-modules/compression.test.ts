@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Compression, detectCompression, nodesUndo } from '../../src/images/compression.ts';
+import { type Compression, detectCompression, nodesUndo } from '../../src/images/tools/compression.ts';
 import { must } from '../support/process.ts';
 import { tar } from './archives.ts';
 import { MODULES, runLibrary, SHELLS, scratch } from './shell.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluatePreconditions, rangeApplies } from '../../src/http/conditional.ts';
+import { evaluatePreconditions, rangeApplies } from '../../src/http/routes/conditional.ts';
 
 const DATE = 'Tue, 15 Nov 1994 12:45:26 GMT';
 const LATER = 'Tue, 15 Nov 1994 12:45:27 GMT';

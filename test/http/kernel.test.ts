@@ -1,8 +1,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Kernel, openKernel } from '../../src/http/kernel.ts';
-import { descriptorOf } from '../../src/model/descriptor.ts';
+import { descriptorOf } from '../../src/http/linux/socket-fd.ts';
+import { type Kernel, openKernel } from '../../src/http/linux/syscalls.ts';
 
 let kernel: Kernel;
 let sockets: readonly [Socket, Socket];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PageCache, REGION } from '../../src/http/page-cache.ts';
-import type { OpenFile } from '../../src/model/open-file.ts';
+import { PageCache, REGION } from '../../src/http/send/page-cache.ts';
+import type { OpenFile } from '../../src/model/files/open-file.ts';
 
 const file = { fd: 5, size: 2.5 * REGION, stamp: 'v1' } as OpenFile;
 

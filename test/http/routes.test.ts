@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { HttpDeps } from '../../src/http/deps.ts';
-import type { ScriptResult } from '../../src/model/script.ts';
+import type { ScriptResult } from '../../src/model/boot/script.ts';
 import { Serving } from './serving.ts';
 
 let serving: Serving;

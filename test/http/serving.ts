@@ -2,11 +2,11 @@ import { mkdtemp, readdir, readlink, rm, utimes, writeFile } from 'node:fs/promi
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openStore, type Store } from '../../src/artifacts/store.ts';
+import { openStore, type Store } from '../../src/artifacts/store/store.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
-import { type Kernel, openKernel } from '../../src/http/kernel.ts';
-import { createSender } from '../../src/http/send.ts';
+import { type Kernel, openKernel } from '../../src/http/linux/syscalls.ts';
+import { createSender } from '../../src/http/send/send.ts';
 import { type HttpServer, startHttp } from '../../src/http/server.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 

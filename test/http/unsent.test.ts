@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
-import { shareUnsent } from '../../src/http/unsent.ts';
+import { shareUnsent } from '../../src/http/send/unsent-limit.ts';
 
 const MiB = 1024 * 1024;
 const socket = { _handle: { fd: 7 } } as unknown as Socket;

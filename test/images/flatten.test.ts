@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { memorySource } from '../../src/images/byte-source.ts';
-import { flatEntries, indexLayers } from '../../src/images/flatten.ts';
-import { lookUp } from '../../src/images/tree.ts';
+import { flatEntries, indexLayers } from '../../src/images/rootfs/flatten.ts';
+import { lookUp } from '../../src/images/rootfs/tree.ts';
+import { memorySource } from '../../src/images/tar/byte-source.ts';
 import type { Member } from '../support/image-layers.ts';
 import { archiveOf, flattened, makeLayers } from '../support/image-tree.ts';
 

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { flatEntries, indexLayers } from '../../src/images/flatten.ts';
-import { dropImpossible, FAKEROOT_LIMITS, FILESYSTEM_LIMITS, fitFormat } from '../../src/images/format-limits.ts';
+import {
+  dropImpossible,
+  FAKEROOT_LIMITS,
+  FILESYSTEM_LIMITS,
+  fitFormat,
+} from '../../src/images/output/format-limits.ts';
+import { flatEntries, indexLayers } from '../../src/images/rootfs/flatten.ts';
 import type { Member } from '../support/image-layers.ts';
 import { makeLayers } from '../support/image-tree.ts';
 

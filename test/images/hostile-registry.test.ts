@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { fetchImage } from '../../src/images/fetch-image.ts';
-import { createTools } from '../../src/images/tool-run.ts';
+import { fetchImage } from '../../src/images/store/fetch-image.ts';
+import { createTools } from '../../src/images/tools/tool-run.ts';
 import { MISDEEDS, type Misbehave, startHostileRegistry } from '../support/hostile-registry.ts';
 
 const cleanups: (() => Promise<void>)[] = [];

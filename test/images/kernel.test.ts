@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { memorySource } from '../../src/images/byte-source.ts';
-import { detectCompression } from '../../src/images/compression.ts';
-import { scanCpio } from '../../src/images/cpio.ts';
-import { indexLayers } from '../../src/images/flatten.ts';
-import { pickKernel } from '../../src/images/kernel.ts';
-import { compareVersions } from '../../src/images/kernel-version.ts';
+import { scanCpio } from '../../src/images/output/cpio.ts';
+import { indexLayers } from '../../src/images/rootfs/flatten.ts';
+import { pickKernel } from '../../src/images/rootfs/kernel.ts';
+import { compareVersions } from '../../src/images/rootfs/kernel-version.ts';
+import { memorySource } from '../../src/images/tar/byte-source.ts';
+import { detectCompression } from '../../src/images/tools/compression.ts';
 import type { Member } from '../support/image-layers.ts';
 import { makeCpio } from '../support/image-source.ts';
 import { makeLayers } from '../support/image-tree.ts';

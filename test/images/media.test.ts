@@ -2,14 +2,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type BootLoader, grubPrefix } from '../../src/images/boot-loader.ts';
-import { memorySource } from '../../src/images/byte-source.ts';
-import { scanCpio } from '../../src/images/cpio.ts';
-import { checkArguments, checkRootSize, foldersOf, layOutMedia } from '../../src/images/media-layout.ts';
-import { isSigned } from '../../src/images/pe.ts';
-import { piecesSize } from '../../src/images/pieces.ts';
-import { fatSize } from '../../src/images/write-disk.ts';
-import { readPieces, writePieces } from '../../src/images/write-pieces.ts';
+import { type BootLoader, grubPrefix } from '../../src/images/media/boot-loader.ts';
+import { checkArguments, checkRootSize, foldersOf, layOutMedia } from '../../src/images/media/media-layout.ts';
+import { isSigned } from '../../src/images/media/pe.ts';
+import { fatSize } from '../../src/images/media/write-disk.ts';
+import { scanCpio } from '../../src/images/output/cpio.ts';
+import { piecesSize } from '../../src/images/output/pieces.ts';
+import { readPieces, writePieces } from '../../src/images/output/write-pieces.ts';
+import { memorySource } from '../../src/images/tar/byte-source.ts';
 import { makePe } from '../support/pe.ts';
 
 const GRUB: BootLoader = {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { memorySource } from '../../src/images/byte-source.ts';
-import { ociArchive } from '../../src/images/oci-archive.ts';
-import { type Descriptor, digestHex, type OciImage, readImage, readIndex } from '../../src/images/oci-image.ts';
-import { parseSource } from '../../src/images/source.ts';
-import { readTar } from '../../src/images/tar-read.ts';
-import { isBuildName } from '../../src/model/build.ts';
+import { ociArchive } from '../../src/images/oci/oci-archive.ts';
+import { type Descriptor, digestHex, type OciImage, readImage, readIndex } from '../../src/images/oci/oci-image.ts';
+import { parseSource } from '../../src/images/store/source.ts';
+import { memorySource } from '../../src/images/tar/byte-source.ts';
+import { readTar } from '../../src/images/tar/tar-read.ts';
+import { isBuildName } from '../../src/model/boot/build.ts';
 
 const blob = (letter: string, size: number, mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip'): Descriptor => ({
   mediaType,

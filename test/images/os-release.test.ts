@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { howToMakeBuilder, parseOsRelease } from '../../src/images/os-release.ts';
+import { howToMakeBuilder, parseOsRelease } from '../../src/images/rootfs/os-release.ts';
 
 const DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12"\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nID=debian\nID_LIKE=x\n';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { memoryNeeded } from '../../src/images/manifest.ts';
-import { formatBytes, showProgress } from '../../src/images/progress.ts';
+import { memoryNeeded } from '../../src/images/store/manifest.ts';
+import { formatBytes, showProgress } from '../../src/images/tools/progress.ts';
 
 function watched(terminal: boolean) {
   let now = 0;

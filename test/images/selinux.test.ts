@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLabeller } from '../../src/images/selinux.ts';
+import { createLabeller } from '../../src/images/rootfs/selinux.ts';
 
 const CONTEXTS = `
 # a comment

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createTools } from '../../src/images/tool-run.ts';
+import { createTools } from '../../src/images/tools/tool-run.ts';
 
 describe('a program with bounds', () => {
   const tools = createTools(process.env);

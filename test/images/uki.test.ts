@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { memorySource } from '../../src/images/byte-source.ts';
-import { cpioFrame, scanCpio } from '../../src/images/cpio.ts';
-import { layOutUki } from '../../src/images/uki-layout.ts';
+import { layOutUki } from '../../src/images/media/uki-layout.ts';
+import { cpioFrame, scanCpio } from '../../src/images/output/cpio.ts';
+import { memorySource } from '../../src/images/tar/byte-source.ts';
 import { makePe } from '../support/pe.ts';
 
 describe('a unified kernel image', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { checkTemplates } from '../../src/ipxe-templates/check.ts';
-import { freeNames } from '../../src/ipxe-templates/free-names.ts';
-import { loadTemplates } from '../../src/ipxe-templates/load.ts';
+import { checkTemplates } from '../../src/ipxe-templates/nunjucks/check.ts';
+import { freeNames } from '../../src/ipxe-templates/nunjucks/free-names.ts';
+import { loadTemplates } from '../../src/ipxe-templates/nunjucks/load.ts';
 import { aConfig, aNode, settings, sourced } from '../support/config.ts';
 
 const at = (text: string) => freeNames({ file: 't.ipxe.njk', text }).map((p) => `${p.line}:${p.column} ${p.message}`);

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { Templates } from '../../src/ipxe-templates/render.ts';
+import { Templates } from '../../src/ipxe-templates/nunjucks/render.ts';
 
 /** What a template gets as if it were a boot plan. */
 const VARIABLES = { mac: '52:54:00:00:00:01', args: ['quiet'], vars: { rack: 7, big: 'x'.repeat(1000) } };

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { checkTemplates } from '../../src/ipxe-templates/check.ts';
-import { loadTemplates } from '../../src/ipxe-templates/load.ts';
+import { checkTemplates } from '../../src/ipxe-templates/nunjucks/check.ts';
+import { loadTemplates } from '../../src/ipxe-templates/nunjucks/load.ts';
 import { createScripts } from '../../src/ipxe-templates/scripts.ts';
+import type { Root } from '../../src/model/boot/image.ts';
 import type { Config } from '../../src/model/config.ts';
-import type { Root } from '../../src/model/image.ts';
 import { aBootcRoot, aConfig, aNode, anImage, ignored, mac, settings, sourced } from '../support/config.ts';
 
 const MAC = mac('52:54:00:00:00:01');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { neededArtifacts, planBoot } from '../../src/model/boot-plan.ts';
+import { neededArtifacts, planBoot } from '../../src/model/boot/boot-plan.ts';
 import { findNode } from '../../src/model/config.ts';
 import { aBootcRoot, aConfig, aNode, anImage, mac, settings, sourced } from '../support/config.ts';
 

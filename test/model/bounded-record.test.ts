@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { boundedRecord } from '../../src/model/bounded-record.ts';
 import type { BootEvent } from '../../src/model/event.ts';
+import { boundedRecord } from '../../src/model/limits/rate-limited-log.ts';
 
 it('a flood of packets is no flood of events, and nothing is left out in silence', () => {
   const recorded: BootEvent[] = [];

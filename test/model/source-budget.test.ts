@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SourceBudget } from '../../src/model/source-budget.ts';
+import { SourceBudget } from '../../src/model/limits/source-budget.ts';
 
 function budget(burst: number, perSecond: number) {
   const told: string[] = [];

@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openStore, type Store } from '../../src/artifacts/store.ts';
+import { openStore, type Store } from '../../src/artifacts/store/store.ts';
+import { nbdExports } from '../../src/daemon/nbd-exports.ts';
+import type { World } from '../../src/daemon/serving-state.ts';
 import type { BootEvent } from '../../src/model/event.ts';
-import { nbdExports } from '../../src/nbd-source.ts';
-import type { World } from '../../src/world.ts';
 import { aConfig, aNode, anImage, settings, sourced } from '../support/config.ts';
 import { asNobody } from '../support/nobody.ts';
 import { must, run } from '../support/process.ts';

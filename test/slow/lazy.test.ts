@@ -3,7 +3,7 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openStore } from '../../src/artifacts/store.ts';
+import { openStore } from '../../src/artifacts/store/store.ts';
 import { buildImage, IMAGES, LAB_ARGS, type Suite } from '../support/images.ts';
 import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
 import { buildReader } from '../support/lazy-image.ts';

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildImage } from '../../src/images/build-image.ts';
-import { NO_PROGRESS } from '../../src/images/progress.ts';
-import { createTools } from '../../src/images/tool-run.ts';
-import type { RootKind } from '../../src/model/root-kind.ts';
+import { buildImage } from '../../src/images/builder/build-image.ts';
+import { NO_PROGRESS } from '../../src/images/tools/progress.ts';
+import { createTools } from '../../src/images/tools/tool-run.ts';
+import type { RootKind } from '../../src/model/boot/root-kind.ts';
 import type { Member } from './image-layers.ts';
 import { BOOT, writeLayout } from './image-source.ts';
 

@@ -1,5 +1,5 @@
+import type { BootcLiveRoot, Image, Root } from '../../src/model/boot/image.ts';
 import type { Config } from '../../src/model/config.ts';
-import type { BootcLiveRoot, Image, Root } from '../../src/model/image.ts';
 import { type Mac, parseMac } from '../../src/model/mac.ts';
 import type { BootSettings, Node, Sourced } from '../../src/model/node.ts';
 

@@ -5,9 +5,9 @@
  * UEFI machines their boot file in the OFFER; `eth0` has it hear that interface alone, and `no-kernel` without koffi.
  */
 import { performance } from 'node:perf_hooks';
+import { watchInterface } from '../../src/daemon/identity.ts';
 import { startDhcp } from '../../src/dhcp/server.ts';
-import { openKernel } from '../../src/http/kernel.ts';
-import { watchInterface } from '../../src/identity.ts';
+import { openKernel } from '../../src/http/linux/syscalls.ts';
 import { aConfig, aNode, ignored, mac, settings, sourced } from './config.ts';
 import { anIdentity } from './dhcp.ts';
 

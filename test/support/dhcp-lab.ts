@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { decodePacket, encodePacket, type Packet } from '../../src/dhcp/packet.ts';
+import { decodePacket, encodePacket, type Packet } from '../../src/dhcp/codec/packet.ts';
 import { TOP } from './lab.ts';
 import { Network } from './network.ts';
 import type { Running } from './process.ts';

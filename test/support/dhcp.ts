@@ -1,10 +1,10 @@
 import { answer, type Context, type Outcome } from '../../src/dhcp/answer.ts';
 import { Attempts } from '../../src/dhcp/attempts.ts';
+import { encodePacket, type Packet } from '../../src/dhcp/codec/packet.ts';
 import type { DhcpIdentity } from '../../src/dhcp/decide.ts';
-import { encodePacket, type Packet } from '../../src/dhcp/packet.ts';
 import type { ServerPort } from '../../src/dhcp/request.ts';
+import { SourceBudget } from '../../src/model/limits/source-budget.ts';
 import type { BootSettings } from '../../src/model/node.ts';
-import { SourceBudget } from '../../src/model/source-budget.ts';
 import { aConfig, settings } from './config.ts';
 import { type CapturedDatagram, readPcap } from './pcap.ts';
 

@@ -1,5 +1,5 @@
-import type { EntryType, TarEntry } from '../../src/images/tar-entry.ts';
-import { END_OF_ARCHIVE, encodeMember, padding } from '../../src/images/tar-write.ts';
+import type { EntryType, TarEntry } from '../../src/images/tar/tar-entry.ts';
+import { END_OF_ARCHIVE, encodeMember, padding } from '../../src/images/tar/tar-write.ts';
 
 /** A member for a test: what is left out is 0, root's, and plain. */
 export interface Member {

@@ -5,7 +5,7 @@
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { openKernel } from '../../src/http/kernel.ts';
+import { openKernel } from '../../src/http/linux/syscalls.ts';
 import { type Opened, startTftp } from '../../src/tftp/server.ts';
 
 const [address = '127.0.0.1', port = '69', folder = '.'] = process.argv.slice(2);

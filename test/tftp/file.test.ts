@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FileShrunk, readBlocks, type TftpFile } from '../../src/tftp/file.ts';
+import { FileShrunk, readBlocks, type TftpFile } from '../../src/tftp/transfer/file.ts';
 
 /** A file of counted octets that takes note of each read. */
 function fileOf(size: number, length = size): TftpFile & { readonly reads: number[] } {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { asNetascii, toNetascii } from '../../src/tftp/netascii.ts';
+import { asNetascii, toNetascii } from '../../src/tftp/transfer/netascii.ts';
 
 const file = (bytes: Uint8Array) => ({
   size: bytes.length,

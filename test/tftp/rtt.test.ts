@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { heard, patience, type Rtt, unheard, unmeasured } from '../../src/tftp/rtt.ts';
+import { heard, patience, type Rtt, unheard, unmeasured } from '../../src/tftp/transfer/rtt.ts';
 
 /** A peer that has answered in these times. */
 const sampled = (...samples: number[]): Rtt =>

@@ -2,13 +2,13 @@ import { createSocket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { openKernel } from '../../src/http/kernel.ts';
+import { descriptorOf } from '../../src/http/linux/socket-fd.ts';
+import { openKernel } from '../../src/http/linux/syscalls.ts';
 import type { CutDatagrams, SendNow } from '../../src/model/datagrams.ts';
-import { descriptorOf } from '../../src/model/descriptor.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { bindFailure } from '../../src/tftp/bind-failure.ts';
-import { toNetascii } from '../../src/tftp/netascii.ts';
 import { startTftp, type TftpDeps, type TftpFile, type TftpServer } from '../../src/tftp/server.ts';
+import { toNetascii } from '../../src/tftp/transfer/netascii.ts';
 import { Peer } from '../support/tftp-peer.ts';
 
 const CONTENT = Buffer.alloc(2000, 'slipway ');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type Input, newTransfer, step } from '../../src/tftp/transfer.ts';
+import { type Input, newTransfer, step } from '../../src/tftp/transfer/transfer.ts';
 
 /** What may happen to one packet. */
 type Fate = 'arrives' | 'is lost' | 'arrives twice' | 'is overtaken';

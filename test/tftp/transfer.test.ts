@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { endAt, type Input, newTransfer, type Output, step, type Transfer } from '../../src/tftp/transfer.ts';
+import { endAt, type Input, newTransfer, type Output, step, type Transfer } from '../../src/tftp/transfer/transfer.ts';
 
 /** Plays events in order; gives the machine and the outputs of the last one. */
 function play(transfer: Transfer, ...inputs: Input[]): { transfer: Transfer; outputs: readonly Output[] } {

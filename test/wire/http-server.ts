@@ -1,8 +1,8 @@
 /** A program for the wire tests: serves a folder by HTTP until it is told to end. Arguments: folder, address, port. */
-import { openStore } from '../../src/artifacts/store.ts';
+import { openStore } from '../../src/artifacts/store/store.ts';
 import { createApp } from '../../src/http/app.ts';
-import { openKernel } from '../../src/http/kernel.ts';
-import { createSender } from '../../src/http/send.ts';
+import { openKernel } from '../../src/http/linux/syscalls.ts';
+import { createSender } from '../../src/http/send/send.ts';
 import { startHttp } from '../../src/http/server.ts';
 
 const [root = '', host = '', port = ''] = process.argv.slice(2);

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, stat, utimes, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openStore } from '../../src/artifacts/store.ts';
+import { openStore } from '../../src/artifacts/store/store.ts';
 import type { VanishResult } from '../bench/vanish.ts';
 import { TOP } from '../support/lab.ts';
 import { Network } from '../support/network.ts';

@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, utimes
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { BuildManifest } from '../../src/images/manifest.ts';
+import type { BuildManifest } from '../../src/images/store/manifest.ts';
 import { type Builder, createBuilder } from '../support/image-builder.ts';
 import type { Member } from '../support/image-layers.ts';
 import { BOOT, writeLayout } from '../support/image-source.ts';

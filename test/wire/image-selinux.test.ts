@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { createLabeller } from '../../src/images/selinux.ts';
+import { createLabeller } from '../../src/images/rootfs/selinux.ts';
 
 /** Debian's package selinux-utils. */
 const MATCHPATHCON = ['/usr/sbin/matchpathcon', '/usr/bin/matchpathcon'].find(existsSync);

@@ -1,0 +1,192 @@
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Pin } from '../../model/boot/boot-plan.ts';
+import type { RecordEvent } from '../../model/event.ts';
+import type { FilePart, OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { isSha256 } from '../../model/files/sha256.ts';
+import { makeFolders, removeUnneeded } from '../folders.ts';
+import { readSealed, writeSealed } from '../sealed-json.ts';
+import { shareRunning } from '../single-flight.ts';
+import type { Hasher } from '../store/hash.ts';
+import { joinParts } from './concatenation.ts';
+
+/** A piece of a made file: bytes, or a part of a version that the store has. */
+export type Piece =
+  | { readonly bytes: Uint8Array }
+  | { readonly digest: string; readonly first: number; readonly length: number };
+
+/** How a file is made. */
+interface Recipe {
+  /** What it was made from and how, for who wants the same again. */
+  readonly origin: string;
+  readonly pieces: readonly Piece[];
+  readonly size: number;
+}
+
+/** Files that are put together from others while they are read. Their recipes are kept, never their bytes. */
+export interface MadeFiles {
+  /**
+   * The version of a made file, hashed once however many ask.
+   * @param origin decides the pieces
+   * @param pieces asked for where the origin is new; undefined if there is nothing to make
+   * @throws what it throws, and the operating system's error
+   */
+  pin(origin: string, pieces: () => Promise<readonly Piece[] | undefined>): Promise<Pin | undefined>;
+  /** Opens one by its digest; undefined where no such file was made. */
+  open(digest: string): Promise<OpenResult | undefined>;
+  /** The versions that a made file is of; none for other digests. */
+  sources(digest: string): readonly string[];
+  /** Forgets those of which something is gone. */
+  collect(): Promise<void>;
+}
+
+const FORMAT = 1;
+
+const sourcesOf = ({ pieces }: Recipe): readonly string[] => [
+  ...new Set(pieces.flatMap((piece) => ('digest' in piece ? [piece.digest] : []))),
+];
+
+function toJson({ origin, size, pieces }: Recipe): unknown {
+  const list = pieces.map((piece) =>
+    'bytes' in piece ? Buffer.from(piece.bytes).toString('base64') : [piece.digest, piece.first, piece.length],
+  );
+  return { format: FORMAT, origin, size, pieces: list };
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function fromJson(read: unknown): Recipe | undefined {
+  const json = read as { format?: unknown; origin?: unknown; size?: unknown; pieces?: unknown } | null;
+  const { format, origin, size, pieces: list } = json ?? {};
+  if (format !== FORMAT || typeof origin !== 'string' || !isCount(size) || !Array.isArray(list)) return undefined;
+  const pieces: Piece[] = [];
+  for (const item of list) {
+    const [digest, first, length] = Array.isArray(item) ? item : [];
+    if (typeof item === 'string') pieces.push({ bytes: Buffer.from(item, 'base64') });
+    else if (typeof digest === 'string' && isSha256(digest) && isCount(first) && isCount(length)) {
+      pieces.push({ digest, first, length });
+    } else return undefined;
+  }
+  return { origin, size, pieces };
+}
+
+/** Reads what an earlier run wrote; what is not whole is made again when it is asked for. */
+async function readRecipes(folder: string, record: RecordEvent): Promise<Map<string, Recipe>> {
+  const recipes = new Map<string, Recipe>();
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    const digest = name.replace(/\.json$/, '');
+    if (!isSha256(digest)) continue;
+    try {
+      const recipe = fromJson(await readSealed(join(folder, name)));
+      if (!recipe) throw new Error('it is of another version of Slipway');
+      recipes.set(digest, recipe);
+    } catch (error) {
+      const message = `dropped ${join(folder, name)}: ${(error as Error).message}`;
+      record({ event: 'artifact.dropped', level: 'warn', message });
+    }
+  }
+  return recipes;
+}
+
+/**
+ * @param folder of the recipes, absolute; it and the one that holds it need not exist
+ */
+export async function openMadeFiles(
+  folder: string,
+  deps: {
+    readonly hash: Hasher;
+    /** Opens a version that is made of nothing else. */
+    readonly openBlob: (digest: string) => Promise<OpenResult>;
+    readonly has: (digest: string) => boolean;
+    readonly record: RecordEvent;
+  },
+): Promise<MadeFiles> {
+  const { hash, openBlob, has, record } = deps;
+  const recipes = await readRecipes(folder, record);
+  const byOrigin = new Map([...recipes].map(([digest, { origin }]) => [origin, digest]));
+  const asTheyAre = new Set<string>();
+  const making = new Map<string, Promise<Pin | undefined>>();
+
+  const compose = async (recipe: Recipe, digest: string | undefined): Promise<OpenResult> => {
+    const files = new Map<string, OpenFile>();
+    for (const source of sourcesOf(recipe)) {
+      const opened = await openBlob(source).catch(async (error: Error) => {
+        await Promise.all([...files.values()].map((file) => file.close()));
+        throw error;
+      });
+      if (!opened.ok) {
+        await Promise.all([...files.values()].map((file) => file.close()));
+        return opened;
+      }
+      files.set(source, opened.file);
+    }
+    const parts = recipe.pieces.flatMap((piece): FilePart[] => {
+      if ('bytes' in piece) return [piece];
+      const file = files.get(piece.digest);
+      return file ? [{ file, first: piece.first, length: piece.length }] : [];
+    });
+    return { ok: true, file: joinParts(parts, digest) };
+  };
+
+  const write = async (digest: string, recipe: Recipe): Promise<void> => {
+    try {
+      await makeFolders(dirname(folder), folder);
+      await writeSealed(join(folder, `${digest}.json`), toJson(recipe));
+    } catch (error) {
+      const message = `cannot keep under ${folder} how a file is made (${(error as Error).message}): it is made again after the next start`;
+      record({ event: 'artifact.unkept', level: 'warn', message, digest });
+    }
+  };
+
+  const make = async (origin: string, plan: () => Promise<readonly Piece[] | undefined>): Promise<Pin | undefined> => {
+    const pieces = await plan();
+    if (!pieces) {
+      asTheyAre.add(origin);
+      return undefined;
+    }
+    const size = pieces.reduce((sum, piece) => sum + ('bytes' in piece ? piece.bytes.length : piece.length), 0);
+    const recipe: Recipe = { origin, pieces, size };
+    const opened = await compose(recipe, undefined);
+    if (!opened.ok) throw new Error(opened.why);
+    try {
+      const { file } = opened;
+      // A source may have got another name meanwhile, and be the same.
+      const digest = (await hash(file)) ?? ((await file.renew()) ? await hash(file) : undefined);
+      if (digest === undefined) throw new Error('what it is made of was changed meanwhile');
+      recipes.set(digest, recipe);
+      byOrigin.set(origin, digest);
+      await write(digest, recipe);
+      return { digest, size };
+    } finally {
+      await opened.file.close();
+    }
+  };
+
+  return {
+    pin: async (origin, plan) => {
+      const digest = byOrigin.get(origin);
+      const recipe = digest === undefined ? undefined : recipes.get(digest);
+      if (digest !== undefined && recipe && sourcesOf(recipe).every(has)) return { digest, size: recipe.size };
+      if (asTheyAre.has(origin)) return undefined;
+      return shareRunning(making, origin, () => make(origin, plan));
+    },
+    open: async (digest) => {
+      const recipe = recipes.get(digest);
+      return recipe && compose(recipe, digest);
+    },
+    sources: (digest) => {
+      const recipe = recipes.get(digest);
+      return recipe ? sourcesOf(recipe) : [];
+    },
+    collect: async () => {
+      asTheyAre.clear();
+      for (const [digest, recipe] of recipes) {
+        if (sourcesOf(recipe).every(has)) continue;
+        recipes.delete(digest);
+        byOrigin.delete(recipe.origin);
+        await removeUnneeded(join(folder, `${digest}.json`));
+      }
+    },
+  };
+}

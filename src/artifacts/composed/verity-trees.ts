@@ -1,0 +1,178 @@
+import { constants } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { RecordEvent } from '../../model/event.ts';
+import type { NotOpened, OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { isSha256 } from '../../model/files/sha256.ts';
+import { BLOCK, type Verity } from '../../model/files/verity.ts';
+import { makeFolders, removeUnneeded } from '../folders.ts';
+import { shareRunning } from '../single-flight.ts';
+import { writeWhole } from '../store/write-whole.ts';
+import { buildTree, checkTree, dataBlocks, emptyLeaves, hashBlocks } from './hash-tree.ts';
+
+/** Bytes hashed at a time: the event loop is free again after about a millisecond. */
+const STEP = 64 * BLOCK;
+/** Bytes of a root hash: SHA-256. */
+const ROOT = 32;
+
+/** The hash tree of one version of an image. */
+export interface Tree extends Verity {
+  readonly ok: true;
+  readonly bytes: Buffer;
+}
+
+/** What came of asking for a tree. `small`: an image of one block or none, which no file system is. */
+export type TreeResult =
+  | Tree
+  | { readonly ok: false; readonly reason: NotOpened['reason'] | 'small'; readonly why: string };
+
+/** The hash trees of images, by the images' digests. */
+export interface Trees {
+  /**
+   * The tree of an image, computed once and kept.
+   * @throws the operating system's error where the store fails
+   */
+  get(digest: string): Promise<TreeResult>;
+  /**
+   * The tree that was computed before; undefined where that would mean to hash the image.
+   * @param size of the image, bytes
+   */
+  stored(digest: string, size: number): Promise<Tree | undefined>;
+  /** The same without the tree's bytes, which are not read again. */
+  verity(digest: string): Promise<Verity | Exclude<TreeResult, Tree>>;
+  /** Removes the trees of images that are not there any more. */
+  collect(exists: (digest: string) => boolean): Promise<void>;
+}
+
+/**
+ * @param folder where trees are kept across restarts; need not exist
+ */
+export function openTrees(
+  folder: string,
+  { open, record }: { readonly open: (digest: string) => Promise<OpenResult>; readonly record: RecordEvent },
+): Trees {
+  const known = new Map<string, Verity>();
+  const running = new Map<string, Promise<TreeResult>>();
+  // One at a time: what else the daemon does goes first.
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** Trees that cannot be written down. */
+  const unkept = new Map<string, Tree>();
+
+  const keep = async (digest: string, tree: Tree): Promise<void> => {
+    try {
+      await makeFolders(dirname(folder), folder);
+      await writeWhole(join(folder, digest), withRoot(tree));
+    } catch (error) {
+      unkept.set(digest, tree);
+      const message = `cannot keep a hash tree under ${folder} (${(error as Error).message}): it stays in memory`;
+      record({ event: 'artifact.tree', level: 'warn', message, digest });
+    }
+  };
+
+  /** The tree that was kept of an image of so many blocks, if it is whole. */
+  const read = async (digest: string, blocks: number): Promise<Tree | undefined> => {
+    try {
+      return await readTree(join(folder, digest), blocks);
+    } catch (error) {
+      const { code, message: why } = error as NodeJS.ErrnoException;
+      const message = `dropped the hash tree ${join(folder, digest)}: ${why}`;
+      if (code !== 'ENOENT') record({ event: 'artifact.dropped', level: 'warn', message, digest });
+      return undefined;
+    }
+  };
+
+  const make = async (digest: string): Promise<TreeResult> => {
+    const present = unkept.get(digest);
+    if (present) return present;
+    const opened = await open(digest);
+    if (!opened.ok) return opened;
+    const { file } = opened;
+    try {
+      const blocks = dataBlocks(file.size);
+      if (blocks < 2) return { ok: false, reason: 'small', why: `an image of ${file.size} bytes has no file system` };
+      const kept = await read(digest, blocks);
+      if (kept) return kept;
+      // It may have got another name meanwhile, and be the same.
+      const leaves = (await hashFile(file)) ?? ((await file.renew()) ? await hashFile(file) : undefined);
+      if (!leaves) return { ok: false, reason: 'gone', why: 'the image was overwritten while it was hashed' };
+      const { rootHash, tree: bytes } = buildTree(leaves);
+      const tree: Tree = { ok: true, rootHash, blocks, bytes };
+      await keep(digest, tree);
+      record({
+        event: 'artifact.tree',
+        level: 'info',
+        message: `hash tree of ${digest}: root hash ${rootHash}, ${blocks} blocks`,
+        digest,
+      });
+      return tree;
+    } finally {
+      await file.close();
+    }
+  };
+
+  const get = (digest: string): Promise<TreeResult> =>
+    shareRunning(running, digest, () => {
+      const result = turn.then(() => make(digest));
+      turn = result.catch(() => {});
+      return result;
+    });
+
+  return {
+    get,
+    stored: async (digest, size) => unkept.get(digest) ?? (await read(digest, dataBlocks(size))),
+    async verity(digest) {
+      const before = known.get(digest);
+      if (before) return before;
+      const tree = await get(digest);
+      if (!tree.ok) return tree;
+      const { rootHash, blocks } = tree;
+      known.set(digest, { rootHash, blocks });
+      return { rootHash, blocks };
+    },
+    async collect(exists) {
+      for (const digest of [...known.keys(), ...unkept.keys()]) {
+        if (exists(digest)) continue;
+        known.delete(digest);
+        unkept.delete(digest);
+      }
+      for (const name of await readdir(folder).catch(() => [])) {
+        if (isSha256(name) && exists(name)) continue;
+        if (name.endsWith('.new') && running.has(name.slice(0, 64))) continue;
+        await removeUnneeded(join(folder, name));
+      }
+    },
+  };
+}
+
+/** A tree as it is kept: its root hash is behind it, as nothing else tells a damaged top block. */
+const withRoot = ({ bytes, rootHash }: Tree): Buffer => Buffer.concat([bytes, Buffer.from(rootHash, 'hex')]);
+
+/**
+ * Reads a kept tree.
+ * @throws Error that says why where it is not whole; the operating system's error
+ */
+async function readTree(file: string, blocks: number): Promise<Tree> {
+  // Without a wait: a FIFO would keep a thread of the pool for ever.
+  const kept = await readFile(file, { flag: constants.O_NONBLOCK });
+  const bytes = kept.subarray(0, -ROOT);
+  const rootHash = checkTree(bytes, blocks);
+  if (rootHash === undefined || rootHash !== kept.subarray(-ROOT).toString('hex')) {
+    throw new Error('it is cut short, damaged, or of another version of Slipway');
+  }
+  return { ok: true, rootHash, blocks, bytes };
+}
+
+/** The digests of a file's blocks; undefined if it changed meanwhile. */
+async function hashFile(file: OpenFile): Promise<Buffer | undefined> {
+  const leaves = emptyLeaves(dataBlocks(file.size));
+  const buffer = Buffer.allocUnsafe(STEP);
+  let at = 0;
+  for (let position = 0; position < file.size; ) {
+    const length = await file.read(buffer.subarray(0, file.size - position), position);
+    if (length === 0) return undefined;
+    at += hashBlocks(buffer.subarray(0, length), leaves, at);
+    position += length;
+  }
+  return (await file.intact()) ? leaves : undefined;
+}

@@ -1,0 +1,63 @@
+import type { Pin } from '../../model/boot/boot-plan.ts';
+import { isSha256 } from '../../model/files/sha256.ts';
+import { readSealed, writeSealed } from '../sealed-json.ts';
+import { type FileVersion, versionFromJson, versionToJson } from './version.ts';
+
+/** A pin and the file version that it was computed from. */
+export interface Pinned {
+  readonly pin: Pin;
+  readonly version: FileVersion;
+}
+
+/** What the store remembers across restarts, so that no image is hashed twice. */
+export interface Index {
+  /** By path below the artifacts folder. */
+  readonly paths: ReadonlyMap<string, Pinned>;
+  /** The kept files, by digest. */
+  readonly blobs: ReadonlyMap<string, Pinned>;
+}
+
+/** 1 also had stamps that had moved without the bytes being hashed again. */
+const FORMAT = 2;
+
+function toJson(entries: ReadonlyMap<string, Pinned>): unknown {
+  return [...entries].map(([name, { pin, version }]) => [name, pin.digest, versionToJson(version)]);
+}
+
+function fromJson(json: unknown): Map<string, Pinned> | undefined {
+  if (!Array.isArray(json)) return undefined;
+  const entries = new Map<string, Pinned>();
+  for (const row of json) {
+    const [name, digest, numbers] = Array.isArray(row) ? row : [];
+    const version = versionFromJson(numbers);
+    if (typeof name !== 'string' || typeof digest !== 'string' || !isSha256(digest) || !version) return undefined;
+    entries.set(name, { pin: { digest, size: version.size }, version });
+  }
+  return entries;
+}
+
+/**
+ * Reads the index; undefined where there is none. It is a cache: nothing is lost but time.
+ * @throws Error that says why where it is not whole, or cannot be read
+ */
+export async function readIndex(file: string): Promise<Index | undefined> {
+  try {
+    const json = await readSealed(file);
+    const known = typeof json === 'object' && json !== null && 'format' in json && json.format === FORMAT;
+    const paths = fromJson(known && 'paths' in json ? json.paths : undefined);
+    const blobs = fromJson(known && 'blobs' in json ? json.blobs : undefined);
+    if (!paths || !blobs) throw new Error('it is of another version of Slipway');
+    return { paths, blobs };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Writes the index, whole or not at all.
+ * @throws the operating system's error
+ */
+export async function writeIndex(file: string, index: Index): Promise<void> {
+  await writeSealed(file, { format: FORMAT, paths: toJson(index.paths), blobs: toJson(index.blobs) });
+}

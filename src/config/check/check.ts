@@ -1,0 +1,107 @@
+import { type Mac, parseMac } from '../../model/mac.ts';
+import { checkBuild } from '../builds.ts';
+import { HOSTNAME_EXPECTED, isHostname } from '../schema.ts';
+import { checkRoot } from './check-roots.ts';
+import type { Finding } from './issues.ts';
+import { formatPath, type Path, quote, suggest } from './wording.ts';
+
+type Section = Readonly<Record<string, unknown>>;
+
+const isSection = (value: unknown): value is Section =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const section = (value: unknown): Section => (isSection(value) ? value : {});
+const own = (object: Section, key: string): unknown => (Object.hasOwn(object, key) ? object[key] : undefined);
+
+interface Reference {
+  readonly path: Path;
+  readonly name: string;
+}
+
+/** The names or addresses of a value that is one of them or a list, without what is neither text nor a number. */
+function references(value: unknown, path: Path): Reference[] {
+  if (Array.isArray(value)) return value.flatMap((item, i) => references(item, [...path, i]));
+  return typeof value === 'string' || typeof value === 'number' ? [{ path, name: String(value) }] : [];
+}
+
+/**
+ * What the schema cannot see: whether names exist, addresses are unique, and what boots has something to boot.
+ * It reads the raw document, so that it finds these also where the schema has found faults.
+ *
+ * @param written the document as it is in the file, where `document` has images of builds written out
+ * @param where names a place for a message: `slipway.yaml:12:10`
+ */
+export function checkReferences(document: unknown, written: unknown, where: (path: Path) => string): Finding[] {
+  const root = section(document);
+  const images = section(root.images);
+  const profiles = section(root.profiles);
+  const findings: Finding[] = [];
+
+  const requireName = (kind: string, known: Section, { path, name }: Reference): boolean => {
+    if (Object.hasOwn(known, name)) return true;
+    const message = `${formatPath(path)}: there is no ${kind} ${quote(name)}: ${suggest(name, Object.keys(known))}`;
+    findings.push({ path, target: 'value', message });
+    return false;
+  };
+  const requireImage = (holder: Section, path: Path): void => {
+    for (const reference of references(holder.image, [...path, 'image'])) requireName('image', images, reference);
+  };
+  /** The profiles of a node or of the rule for unknown machines; undefined where one of them does not exist. */
+  const profilesOf = (holder: Section, path: Path): Section[] | undefined => {
+    const names = references(holder.profile, [...path, 'profile']);
+    const exist = names.map((reference) => requireName('profile', profiles, reference));
+    return exist.includes(false) ? undefined : names.map(({ name }) => section(profiles[name]));
+  };
+
+  for (const [name, image] of Object.entries(section(section(written).images))) {
+    findings.push(...checkBuild(image, ['images', name]));
+    findings.push(...checkRoot(section(section(image).root), ['images', name, 'root']));
+  }
+  for (const [name, profile] of Object.entries(profiles)) requireImage(section(profile), ['profiles', name]);
+
+  const addresses = new Map<Mac, { readonly node: string; readonly path: Path }>();
+  for (const [name, value] of Object.entries(section(root.nodes))) {
+    const path = ['nodes', name];
+    const node = section(value);
+    requireImage(node, path);
+    for (const { path: at, name: spelling } of references(node.mac, [...path, 'mac'])) {
+      const mac = parseMac(spelling);
+      const other = mac && addresses.get(mac);
+      if (other) {
+        const whose = other.node === name ? 'this node has it' : `node ${quote(other.node)} has it`;
+        const message = `${formatPath(at)}: duplicate MAC address ${mac}: ${whose} already, at ${where(other.path)}`;
+        findings.push({ path: at, target: 'value', message });
+      } else if (mac) addresses.set(mac, { node: name, path: at });
+    }
+    if (own(node, 'hostname') === undefined && !isHostname(name)) {
+      const message = `the name ${quote(name)} cannot be the host name too: expected "hostname:" with ${HOSTNAME_EXPECTED}`;
+      findings.push({ path, target: 'key', message });
+    }
+    const layers = profilesOf(node, path);
+    if (!isSection(value) || !layers) continue;
+    layers.push(node);
+    const action = layers.findLast((layer) => layer.action !== undefined)?.action ?? 'boot';
+    if (action === 'boot' && layers.every((layer) => layer.image === undefined)) {
+      const message = `node ${quote(name)} boots but has no image: expected "image:" here or in one of its profiles, or "action:" with local or ignore`;
+      findings.push({ path, target: 'key', message });
+    }
+  }
+
+  if (section(root.server).nbd === false) {
+    for (const [name, image] of Object.entries(images)) {
+      if (section(section(image).root).method !== 'lazy') continue;
+      const path = ['images', name, 'root', 'method'];
+      const message = `${formatPath(path)}: roots of method lazy are read over NBD, which ${where(['server', 'nbd'])} turns off`;
+      findings.push({ path, target: 'value', message });
+    }
+  }
+
+  const unknown = section(root.unknown);
+  requireImage(unknown, ['unknown']);
+  const layers = profilesOf(unknown, ['unknown']);
+  if (unknown.action === 'boot' && layers?.concat(unknown).every((layer) => layer.image === undefined)) {
+    const message =
+      'unknown.action is boot, but there is no image: expected "image:" beside it, or "profile:" with one';
+    findings.push({ path: ['unknown', 'action'], target: 'value', message });
+  }
+  return findings;
+}

@@ -1,0 +1,11 @@
+import { formatProblem, type Problem } from '../model/config.ts';
+
+/** A configuration that cannot be used; the message has all its problems, a line each. */
+export class Unusable extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join('\n'));
+    this.problems = problems;
+  }
+}

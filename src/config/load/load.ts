@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Problem } from '../../model/config.ts';
+import { resolveConfig } from '../resolve.ts';
+import { type Parsed, parseServable } from '../yaml/parse.ts';
+
+/** What was read, and the file's text: undefined where it could not be read. */
+export type Loaded = Parsed & { readonly text: string | undefined };
+
+const CAUSES: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'does not exist: a part of its path is no folder',
+  EACCES: 'may not be read by this user',
+  EPERM: 'may not be read by this user',
+  EISDIR: 'is a folder',
+  ELOOP: 'is a symbolic link that leads to itself',
+};
+
+/** A fault of the file as a whole. */
+export function fileProblem(file: string, message: string): Problem {
+  return { file, line: 1, column: 1, message };
+}
+
+/** Why a system call failed, in words, with its code. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === undefined ? String(message ?? error) : `${CAUSES[code] ?? 'cannot be read'} (${code})`;
+}
+
+/** A file's text, or why it cannot be had. */
+type FileText = { readonly text: string } | { readonly problem: Problem };
+
+/** Reads the text of a configuration file. Never rejects. */
+export async function readText(file: string): Promise<FileText> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const message = `${missing ? 'file not found' : `the file ${reasonOf(error)}`}: expected a YAML file that this program may read`;
+    return { problem: fileProblem(file, message) };
+  }
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch {
+    return { problem: fileProblem(file, 'the file is no UTF-8 text') };
+  }
+}
+
+/** What relative folders in a configuration file are relative to. */
+export function folderOf(file: string): string {
+  return dirname(resolve(file));
+}
+
+/** Whether a build of a name is in a folder of artifacts. */
+export function isBuild(artifacts: string, name: string): boolean {
+  return existsSync(join(artifacts, name, 'manifest.json'));
+}
+
+/**
+ * Reads a configuration file. Never rejects: a file that is missing, may not be read or is no UTF-8 is a problem like
+ * any other, at the first line. Images that are not there are no problem: see `Config.missing`.
+ */
+export async function loadConfig(file: string): Promise<Loaded> {
+  const read = await readText(file);
+  if ('problem' in read) return { ok: false, problems: [read.problem], text: undefined };
+  const { text } = read;
+  const checked = parseServable(text, file, folderOf(file), isBuild);
+  if (!checked.ok) return { ok: false, problems: checked.problems, text };
+  return { ok: true, config: { ...resolveConfig(checked.sections, folderOf(file)), missing: checked.missing }, text };
+}

@@ -1,0 +1,80 @@
+import { isAlias, isMap, isSeq, type Node, type Pair, type YAMLMap } from 'yaml';
+import type { Path } from '../check/wording.ts';
+import { isMergeKey, keyText, offsetOf, type YamlTree } from './read-yaml.ts';
+
+/** A place in a text; both count from 1. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Whether a problem is with a value, or with the key that it stands under. */
+export type Target = 'key' | 'value';
+
+/** Finds values in the text of the document that they come from. */
+export interface Locator {
+  /**
+   * Where the value, or its key, stands. What is not written in the document (a missing key, an empty value) stands at
+   * the nearest thing that is: its own key, or else what should hold it.
+   */
+  locate(path: Path, target: Target): Position;
+}
+
+/** Makes a locator; it indexes a mapping when it first looks into it. */
+export function makeLocator({ contents, aliases, lines }: YamlTree): Locator {
+  const indices = new WeakMap<YAMLMap, Map<string, Pair<unknown, Node | null>>>();
+  const resolve = (node: unknown): unknown => (isAlias(node) ? aliases.get(node) : node);
+
+  function find(map: YAMLMap, step: string): Pair<unknown, Node | null> | undefined {
+    let index = indices.get(map);
+    if (!index) {
+      index = new Map();
+      for (const pair of map.items as Pair<unknown, Node | null>[]) {
+        const text = keyText(resolve(pair.key));
+        if (text !== undefined && !index.has(text)) index.set(text, pair);
+      }
+      indices.set(map, index);
+    }
+    return index.get(step) ?? findMerged(map, step);
+  }
+
+  /** Looks for what a mapping has from others. */
+  function findMerged(map: YAMLMap, step: string): Pair<unknown, Node | null> | undefined {
+    for (const { key, value } of map.items) {
+      if (!isMergeKey(key)) continue;
+      const merged = resolve(value);
+      for (const each of isSeq(merged) ? merged.items.map(resolve) : [merged]) {
+        const found = isMap(each) ? find(each, step) : undefined;
+        if (found) return found;
+      }
+    }
+    return undefined;
+  }
+
+  function locate(path: Path, target: Target): Position {
+    let node: unknown = contents;
+    let offset = offsetOf(node);
+    for (const [depth, step] of path.entries()) {
+      const holder = resolve(node);
+      const last = depth === path.length - 1;
+      if (isMap(holder)) {
+        const pair = find(holder, String(step));
+        if (!pair) break;
+        node = pair.value;
+        const value = pair.value?.range;
+        const empty = !value || value[0] === value[1];
+        // A mapping or list that lacks something is best found by its key, as is a value that is not there.
+        const byKey = empty || (last ? target === 'key' : true);
+        offset = offsetOf(byKey ? pair.key : pair.value);
+      } else if (isSeq(holder)) {
+        const item = holder.items[Number(step)];
+        if (item === undefined) break;
+        node = item;
+        offset = offsetOf(node);
+      } else break;
+    }
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+  return { locate };
+}

@@ -1,0 +1,121 @@
+import { resolve } from 'node:path';
+import type { Config, Problem } from '../../model/config.ts';
+import { withBuilds } from '../builds.ts';
+import { checkReferences } from '../check/check.ts';
+import { explainIssues } from '../check/issues.ts';
+import { resolveConfig } from '../resolve.ts';
+import { type ConfigFile, configSchema } from '../schema.ts';
+import { makeLocator, type Position } from './locate.ts';
+import { readSimpleYaml } from './read-simple-yaml.ts';
+import { readYaml } from './read-yaml.ts';
+
+/** A configuration, or all that is wrong with it, in the order of the file. */
+export type Parsed =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** A file without faults as it is written, or its problems. */
+export type Checked =
+  | { readonly ok: true; readonly sections: ConfigFile }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Sorts by place; the same fault found on two ways is told once. */
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  const seen = new Set<string>();
+  return sorted.filter(({ line, column, message }) => {
+    const key = `${line}:${column}:${message}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+/** Whose keys are names of the user's own. */
+const NAMED = ['images', 'profiles', 'nodes', 'vars'];
+
+/** The document without `x-…` keys, which are for the user alone: places to put anchors, notes of other programs. */
+function withoutExtensions(value: unknown, holder?: string): unknown {
+  if (Array.isArray(value) || typeof value !== 'object' || value === null) return value;
+  const named = holder !== undefined && NAMED.includes(holder);
+  const entries = Object.entries(value).filter(([key]) => named || !key.startsWith('x-'));
+  return Object.fromEntries(entries.map(([key, each]) => [key, withoutExtensions(each, named ? undefined : key)]));
+}
+
+const withoutExtensionsIn = (yaml: string, document: unknown): unknown =>
+  yaml.includes('x-') ? withoutExtensions(document) : document;
+
+type IsBuild = (artifacts: string, name: string) => boolean;
+
+/** The document with the images that are builds written out. */
+function withImages(written: unknown, baseDir: string, isBuild: IsBuild): unknown {
+  const { artifacts } = written as { readonly artifacts?: unknown };
+  const folder = resolve(baseDir, typeof artifacts === 'string' ? artifacts : './artifacts');
+  return withBuilds(written, (name) => isBuild(folder, name));
+}
+
+/** The sections of a text that is simple and has no fault. */
+function quickly(yaml: string, baseDir: string, isBuild: IsBuild): ConfigFile | undefined {
+  const simple = readSimpleYaml(yaml);
+  if (simple === undefined) return undefined;
+  const written = withoutExtensionsIn(yaml, simple);
+  const document = withImages(written, baseDir, isBuild);
+  const parsed = configSchema.safeParse(document);
+  return parsed.success && checkReferences(document, written, () => '').length === 0 ? parsed.data : undefined;
+}
+
+/**
+ * Reads a configuration as far as its sections. Never throws: whatever is wrong with the text is a problem, and all
+ * problems are found at once, except that a text that is no YAML is looked at no further.
+ *
+ * @param yaml the file's text
+ * @param file its name, for problems only
+ * @param baseDir what relative folders in it are relative to: the folder of the file
+ * @param isBuild whether a build of a name is among the artifacts, in the folder that is given: none is unless told
+ */
+export function parseSections(yaml: string, file: string, baseDir: string, isBuild: IsBuild = () => false): Checked {
+  const sections = quickly(yaml, baseDir, isBuild);
+  if (sections) return { ok: true, sections };
+  const { tree, flaws, lines } = readYaml(yaml.replace(/^\uFEFF/, ''));
+  const problem = ({ line, column }: Position, message: string): Problem => ({ file, line, column, message });
+  const problems = flaws.map(({ offset, message }) => {
+    const { line, col } = lines.linePos(offset);
+    return problem({ line: Math.max(line, 1), column: Math.max(col, 1) }, message);
+  });
+  if (!tree) return { ok: false, problems: inOrder(problems) };
+
+  const locator = makeLocator(tree);
+  const written = withoutExtensionsIn(yaml, tree.value ?? {});
+  const document = withImages(written, baseDir, isBuild);
+  const parsed = configSchema.safeParse(document);
+  const findings = checkReferences(document, written, (path) => {
+    const { line, column } = locator.locate(path, 'value');
+    return `${file}:${line}:${column}`;
+  });
+  if (!parsed.success) findings.push(...explainIssues(document, parsed.error.issues));
+  problems.push(...findings.map(({ path, target, message }) => problem(locator.locate(path, target), message)));
+  return parsed.success && problems.length === 0
+    ? { ok: true, sections: parsed.data }
+    : { ok: false, problems: inOrder(problems) };
+}
+
+/**
+ * Reads a configuration that names images which are not there, too: an image that was removed must not keep the machines
+ * of all others from booting. Its problems are those of {@link parseSections} otherwise.
+ * @returns with `missing`, where it names such images
+ */
+export function parseServable(
+  yaml: string,
+  file: string,
+  baseDir: string,
+  isBuild: IsBuild,
+): Checked & { readonly missing: readonly Problem[] } {
+  const strict = parseSections(yaml, file, baseDir, isBuild);
+  if (strict.ok) return { ...strict, missing: [] };
+  const lenient = parseSections(yaml, file, baseDir, () => true);
+  return lenient.ok ? { ...lenient, missing: strict.problems } : { ...strict, missing: [] };
+}
+
+/** Reads a configuration; see {@link parseSections}. */
+export function parseConfig(yaml: string, file: string, baseDir: string, isBuild?: IsBuild): Parsed {
+  const checked = parseSections(yaml, file, baseDir, isBuild);
+  return checked.ok ? { ok: true, config: resolveConfig(checked.sections, baseDir) } : checked;
+}

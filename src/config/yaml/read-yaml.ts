@@ -1,0 +1,243 @@
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  type Scalar,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
+import { escapeText, quote } from '../check/wording.ts';
+
+/** Something wrong at an offset into the text. */
+interface Flaw {
+  readonly offset: number;
+  readonly message: string;
+}
+
+/** A YAML document as plain values, with what is needed to find them in the text again. */
+export interface YamlTree {
+  /** Objects, arrays, strings, numbers, booleans and null; undefined for an empty document. */
+  readonly value: unknown;
+  readonly contents: Node | null;
+  /** What each alias stands for. */
+  readonly aliases: ReadonlyMap<Alias, Node>;
+  readonly lines: LineCounter;
+}
+
+const TAGS = new Set(['map', 'seq', 'str', 'int', 'float', 'bool', 'null'].map((t) => `tag:yaml.org,2002:${t}`));
+
+/** Deeper than any configuration, and shallow enough for every recursion. */
+const MAX_DEPTH = 50;
+
+/** How many values aliases may add: a file of ten lines can otherwise stand for billions. */
+const MAX_ALIASED = 1_000_000;
+
+const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Surrogate}]/u;
+
+/** Names the first character that no value may have: a control character, or half a surrogate pair. */
+function forbidden(text: string): string | undefined {
+  const code = FORBIDDEN.exec(text)?.[0]?.charCodeAt(0);
+  if (code === undefined) return undefined;
+  const kind =
+    code === 10 || code === 13 || code === 0x2028 || code === 0x2029 ? 'a line break' : 'a control character';
+  return `${code >= 0xd800 ? 'half a surrogate pair' : kind} (U+${code.toString(16).toUpperCase().padStart(4, '0')})`;
+}
+
+/** The text of a mapping's key as it is written, so that `007` is not `7`; undefined for a key that is no text. */
+export function keyText(key: unknown): string | undefined {
+  if (!isScalar(key)) return undefined;
+  return typeof key.value === 'string' ? key.value : (key.source ?? String(key.value ?? ''));
+}
+
+/** Whether a key says that other mappings are merged into its own (YAML's merge key: yaml.org/type/merge). */
+export function isMergeKey(key: unknown): boolean {
+  return isScalar(key) && key.value === '<<' && key.type === 'PLAIN';
+}
+
+/**
+ * A scalar's value. What YAML takes for a number or a boolean but would print otherwise than it is written stays text:
+ * `0123`, `1.10`, `1e1234567890` and YAML 1.1's `off` and `52:54:00:00:00:01`.
+ */
+function scalarValue({ value, source }: Scalar): unknown {
+  if (typeof value === 'number') return source === undefined || String(value) === source ? value : source;
+  if (typeof value === 'boolean') return source === undefined || /^(?:true|false)$/i.test(source) ? value : source;
+  return value;
+}
+
+interface Anchored {
+  readonly node: Node;
+  readonly value: unknown;
+  /** How many values it stands for, with the aliases inside it. */
+  readonly size: number;
+}
+
+/** Makes plain values of the library's nodes, one pass over the document in its order. */
+class Reader {
+  readonly aliases = new Map<Alias, Node>();
+  /** What makes the values unreliable: nothing else can be said about them. */
+  readonly fatal: Flaw[] = [];
+  /** What is wrong with single keys and values. */
+  readonly flaws: Flaw[] = [];
+  private readonly lines: LineCounter;
+  private readonly anchors = new Map<string, Anchored | 'open'>();
+  private size = 0;
+  private aliased = 0;
+
+  constructor(lines: LineCounter) {
+    this.lines = lines;
+  }
+
+  read(node: Node | null | undefined, depth: number): unknown {
+    if (!node) return null;
+    this.size++;
+    if (isAlias(node)) return this.alias(node);
+    const { anchor, tag } = node as Scalar | YAMLMap | YAMLSeq;
+    if (tag !== undefined && !TAGS.has(tag)) {
+      this.fatal.push({ offset: offsetOf(node), message: `unknown tag ${quote(tag)}: expected a value without a tag` });
+      return undefined;
+    }
+    if (depth > MAX_DEPTH) {
+      this.fatal.push({ offset: offsetOf(node), message: `nested more than ${MAX_DEPTH} levels deep` });
+      return undefined;
+    }
+    if (anchor === undefined) return this.content(node, depth);
+    this.anchors.set(anchor, 'open');
+    const before = this.size;
+    const value = this.content(node, depth);
+    this.anchors.set(anchor, { node, value, size: this.size - before + 1 });
+    return value;
+  }
+
+  private alias(node: Alias): unknown {
+    const target = this.anchors.get(node.source);
+    const message =
+      target === undefined
+        ? `the alias ${quote(node.source)} has no anchor before it`
+        : target === 'open'
+          ? `the alias ${quote(node.source)} stands inside what it stands for`
+          : undefined;
+    if (message !== undefined || target === undefined || target === 'open') {
+      this.fatal.push({ offset: offsetOf(node), message: message ?? '' });
+      return undefined;
+    }
+    const within = this.aliased <= MAX_ALIASED;
+    this.aliased += target.size;
+    this.size += target.size;
+    if (within && this.aliased > MAX_ALIASED) {
+      this.fatal.push({ offset: offsetOf(node), message: `aliases stand for more than ${MAX_ALIASED} values` });
+    }
+    this.aliases.set(node, target.node);
+    return target.value;
+  }
+
+  private content(node: Node, depth: number): unknown {
+    if (isMap(node)) return this.map(node, depth);
+    if (isSeq(node)) return node.items.map((item) => this.read(item as Node | null, depth + 1));
+    const value = scalarValue(node as Scalar);
+    if (typeof value === 'string') this.checkText(value, offsetOf(node));
+    return value;
+  }
+
+  private checkText(text: string, offset: number): void {
+    const what = forbidden(text);
+    if (what !== undefined) this.flaws.push({ offset, message: `${quote(text)} has ${what}: expected plain text` });
+  }
+
+  private map(node: YAMLMap, depth: number): unknown {
+    const object: Record<string, unknown> = {};
+    const merged: Readonly<Record<string, unknown>>[] = [];
+    const seen = new Map<string, number>();
+    for (const { key, value } of node.items as Pair<unknown, Node | null>[]) {
+      const offset = offsetOf(key ?? node);
+      const name = this.key(key, offset, depth);
+      const content = this.read(value, depth + 1);
+      if (name === undefined) continue;
+      const first = seen.get(name);
+      if (first === undefined) {
+        seen.set(name, offset);
+        if (isMergeKey(key)) merged.push(...this.mappings(content, offset));
+        else object[name] = content;
+      } else {
+        const { line, col } = this.lines.linePos(first);
+        const message = `duplicate key ${quote(name)}: it stands already at line ${line}, column ${col}`;
+        this.flaws.push({ offset, message });
+      }
+    }
+    for (const each of merged) {
+      for (const [name, content] of Object.entries(each)) if (!Object.hasOwn(object, name)) object[name] = content;
+    }
+    return object;
+  }
+
+  /** What a merge key stands before: a mapping, or a list of them, of which the first wins. */
+  private mappings(content: unknown, offset: number): readonly Readonly<Record<string, unknown>>[] {
+    const all: readonly unknown[] = Array.isArray(content) ? content : [content];
+    const isMapping = (value: unknown): value is Record<string, unknown> =>
+      typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (!all.every(isMapping)) this.flaws.push({ offset, message: '"<<" expects a mapping or a list of them' });
+    return all.filter(isMapping);
+  }
+
+  /** A key's text; undefined where it can be none. */
+  private key(key: unknown, offset: number, depth: number): string | undefined {
+    if (isAlias(key)) {
+      const value = this.alias(key);
+      if (typeof value === 'string') return value;
+    } else if (isScalar(key)) {
+      // An anchor on a key can be used further down.
+      this.read(key, depth);
+    }
+    const name = keyText(key);
+    if (name === undefined || name === '__proto__') {
+      this.flaws.push({ offset, message: `a key must be text${name === undefined ? '' : `, and not ${name}`}` });
+      return undefined;
+    }
+    return name;
+  }
+}
+
+/** Where a node begins; 0 for one that the library did not read. */
+export function offsetOf(node: unknown): number {
+  return (node as Node | null)?.range?.[0] ?? 0;
+}
+
+/** The result of {@link readYaml}: a tree, perhaps with flaws, or flaws alone where no tree can be had. */
+export interface YamlReading {
+  readonly lines: LineCounter;
+  readonly tree: YamlTree | undefined;
+  readonly flaws: readonly Flaw[];
+}
+
+/**
+ * Reads one YAML 1.2 document. Never throws.
+ *
+ * The library's own check for duplicate keys compares each key with all before it, which takes seconds for ten thousand
+ * nodes, and its aliases search the whole document each: both are done here instead.
+ */
+export function readYaml(text: string): YamlReading {
+  const lines = new LineCounter();
+  const fail = (...flaws: Flaw[]): YamlReading => ({ lines, tree: undefined, flaws });
+  // The library recurses: some thousands of brackets exhaust the stack, which it tells as a fault of the text or throws.
+  const explain = (message: string) =>
+    `YAML: ${message.startsWith('Maximum call stack') ? 'nested too deeply' : escapeText(message)}`;
+  let document: Document.Parsed;
+  try {
+    document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
+  } catch (error) {
+    return fail({ offset: 0, message: explain(error instanceof Error ? error.message : String(error)) });
+  }
+  const { contents, errors } = document;
+  if (errors.length > 0)
+    return fail(...errors.map(({ pos, message }) => ({ offset: pos[0], message: explain(message) })));
+  const reader = new Reader(lines);
+  const value = contents === null ? undefined : reader.read(contents, 0);
+  if (reader.fatal.length > 0) return fail(...reader.fatal, ...reader.flaws);
+  return { lines, tree: { value, contents, aliases: reader.aliases, lines }, flaws: reader.flaws };
+}

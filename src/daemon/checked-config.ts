@@ -1,0 +1,43 @@
+import { loadConfig } from '../config/load/load.ts';
+import { checkTemplates } from '../ipxe-templates/nunjucks/check.ts';
+import { loadTemplates } from '../ipxe-templates/nunjucks/load.ts';
+import type { Templates } from '../ipxe-templates/nunjucks/render.ts';
+import type { Config, Problem } from '../model/config.ts';
+import { plainMessage } from '../model/plain-error.ts';
+
+/** A configuration and the templates that go with it, checked against each other. */
+export interface Snapshot {
+  readonly config: Config;
+  readonly templates: Templates;
+  /** Images and templates that are named and not there: only their machines do not boot. */
+  readonly missing: readonly Problem[];
+}
+
+/** What may be put in force, or all that was wrong. */
+export type SnapshotResult =
+  | { readonly ok: true; readonly snapshot: Snapshot }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Reads the templates for a valid configuration and tries them on its nodes. */
+export async function withTemplates(config: Config): Promise<SnapshotResult> {
+  try {
+    const checked = checkTemplates(config, await loadTemplates(config.templates));
+    if (!checked.ok) return checked;
+    const { templates, missing } = checked;
+    return { ok: true, snapshot: { config, templates, missing: [...config.missing, ...missing] } };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = plainMessage(error);
+    if (code === undefined || config.templates === undefined) throw error;
+    return { ok: false, problems: [{ file: config.templates, line: 1, column: 1, message: `templates: ${message}` }] };
+  }
+}
+
+/**
+ * Reads everything that the configuration file names and depends on, artifacts apart.
+ * @returns with `text`, the file as it was read, for whoever watches it from then on
+ */
+export async function loadSnapshot(file: string): Promise<SnapshotResult & { readonly text: string | undefined }> {
+  const { text, ...loaded } = await loadConfig(file);
+  return { ...(loaded.ok ? await withTemplates(loaded.config) : loaded), text };
+}

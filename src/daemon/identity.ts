@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { ServerSettings } from '../model/config.ts';
+import type { ServerIdentity } from '../model/server.ts';
+
+/** An IPv4 address of this machine. */
+export interface OwnAddress {
+  readonly address: string;
+  /** The interface that has it, or the address's label such as `eth0:1`. */
+  readonly interface: string;
+  /** Whether it is loopback's. */
+  readonly internal: boolean;
+}
+
+function ownAddresses(): readonly OwnAddress[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, list]) =>
+    (list ?? [])
+      .filter(({ family }) => family === 'IPv4')
+      .map(({ address, internal }) => ({ interface: name, address, internal })),
+  );
+}
+
+/** The interface of the default route with the lowest metric, from the kernel's IPv4 routing table. */
+export function defaultRouteInterface(table: string): string | undefined {
+  return table
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, destination, , , , , , mask]) => destination === '00000000' && mask === '00000000')
+    .sort((a, b) => Number(a[6]) - Number(b[6]))[0]?.[0];
+}
+
+function routingTable(): string {
+  try {
+    return readFileSync('/proc/net/route', 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** An interface without the label of one of its addresses: labels are no devices. */
+const deviceOf = (name: string): string => name.replace(/:.*/, '');
+
+/** The place of the address that is configured; no interface where this machine need not have the address. */
+function configuredPlace(
+  { address, interface: name, ...settings }: ServerSettings & { readonly address: string },
+  own: readonly OwnAddress[],
+): Pick<ServerIdentity, 'address' | 'interface'> {
+  const loopback = address.startsWith('127.');
+  const found = own.filter((each) => (loopback ? each.internal : each.address === address));
+  const here = found.map((each) => deviceOf(each.interface));
+  const bound = settings.dhcp.mode !== 'off' || settings.listen === 'served';
+  if (bound && here.length === 0 && !loopback) {
+    const known = own.filter(({ internal }) => !internal).map((each) => `${each.address} (${each.interface})`);
+    throw new Error(
+      `server.address ${address} is on no interface of this machine; it has ${known.join(', ') || 'none'}` +
+        (settings.dhcp.mode === 'off' ? '; set server.listen to any where nodes reach it by way of another' : ''),
+    );
+  }
+  if (name === undefined || here.length === 0 || here.includes(deviceOf(name))) {
+    return { address, interface: name === undefined ? here[0] : deviceOf(name) };
+  }
+  throw new Error(`server.address ${address} is on ${here.join(', ')}, not on server.interface ${name}`);
+}
+
+/**
+ * Finds out which address nodes are told, and the interface that is served: the configured address, else the first of
+ * the configured interface, else the first of the default route's, else that of the only interface there is.
+ * @param table the kernel's IPv4 routing table
+ * @throws Error with the remedy where that leaves none, or where the address is not on this machine
+ */
+export function choosePlace(
+  settings: ServerSettings,
+  own: readonly OwnAddress[],
+  table: string,
+): Pick<ServerIdentity, 'address' | 'interface'> {
+  const { address, interface: wanted } = settings;
+  if (address !== undefined) return configuredPlace({ ...settings, address }, own);
+  const name = wanted ?? defaultRouteInterface(table);
+  const candidates = own.filter((each) =>
+    name === undefined ? !each.internal : each.interface === name || deviceOf(each.interface) === name,
+  );
+  const several = name === undefined && new Set(candidates.map((each) => each.interface)).size !== 1;
+  const [first] = candidates;
+  if (first && !several) return { address: first.address, interface: deviceOf(first.interface) };
+  if (wanted !== undefined) throw new Error(`server.interface ${wanted} does not exist or has no IPv4 address`);
+  throw new Error(
+    `cannot tell which address to serve on: ${name === undefined ? 'there is no default route' : `${name} has no IPv4 address`}; set server.interface or server.address`,
+  );
+}
+
+/**
+ * Who this server is by its configuration and by the machine.
+ * @throws Error with the remedy; see {@link choosePlace}
+ */
+export function resolveIdentity(settings: ServerSettings): ServerIdentity {
+  const { port: httpPort, url } = settings.http === false ? { port: 0, url: undefined } : settings.http;
+  const nbdPort = settings.nbd === false ? undefined : settings.nbd.port;
+  return { ...choosePlace(settings, ownAddresses(), routingTable()), httpPort, nbdPort, url };
+}
+
+/** Milliseconds between two looks whether an interface is still the same. */
+const LOOK_EVERY = 2000;
+
+/** The kernel's number of an interface: another one of the same name has another. Undefined where there is none. */
+function interfaceIndex(name: string): string | undefined {
+  try {
+    return readFileSync(`/sys/class/net/${name}/ifindex`, 'latin1').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Tells of an interface that was removed and made again, as VLANs and bridges are: a socket bound to the one before hears
+ * nothing any more.
+ * @returns how to end that
+ */
+export function watchInterface(name: string, renewed: () => void): () => void {
+  let known = interfaceIndex(name);
+  const timer = setInterval(() => {
+    const present = interfaceIndex(name);
+    if (present === undefined || present === known) return;
+    known = present;
+    renewed();
+  }, LOOK_EVERY).unref();
+  return () => clearInterval(timer);
+}

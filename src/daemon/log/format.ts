@@ -1,0 +1,30 @@
+import type { BootEvent } from '../../model/event.ts';
+
+/** How log lines look: for people, or one JSON object a line. */
+export type LogFormat = 'text' | 'json';
+
+/** Control characters, line separators and bidirectional overrides: what could forge a line or hide part of one. */
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+function escapeUnsafe(text: string): string {
+  return text.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function formatText(time: Date, { event, level, message, ...details }: BootEvent): string {
+  const pairs = Object.entries(details)
+    .filter(([, value]) => value !== undefined)
+    .map(
+      ([name, value]) =>
+        ` ${name}=${typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`,
+    );
+  return escapeUnsafe(`${time.toISOString()} ${level.padEnd(5)} ${event}: ${message}${pairs.join('')}`);
+}
+
+/**
+ * One event as one line without its line feed, whatever the network put into it.
+ * @param time when it happened
+ */
+export function formatEvent(format: LogFormat, time: Date, event: BootEvent): string {
+  if (format === 'text') return formatText(time, event);
+  return escapeUnsafe(JSON.stringify({ time: time.toISOString(), ...event }));
+}

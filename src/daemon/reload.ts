@@ -1,0 +1,109 @@
+import { watch } from 'chokidar';
+import { loadConfigAside } from '../config/load/load-in-thread.ts';
+import { watchConfig } from '../config/watch.ts';
+import { templatesSettled } from '../ipxe-templates/nunjucks/load.ts';
+import type { Config } from '../model/config.ts';
+import { formatProblem, type Problem } from '../model/config.ts';
+import type { RecordEvent } from '../model/event.ts';
+import { plainMessage } from '../model/plain-error.ts';
+import { type Snapshot, withTemplates } from './checked-config.ts';
+
+/** How long templates must stay as they are before they are read, milliseconds. */
+const SETTLED_MS = 50;
+
+/** Settings and means of {@link watchAll}. */
+export interface ReloadOptions {
+  readonly file: string;
+  /** What is in force at the beginning, and the file's text that it came from. */
+  readonly config: Config;
+  readonly text: string | undefined;
+  readonly record: RecordEvent;
+  /** Puts a snapshot in force; rejects where the machine does not allow it, and leaves all as it was. */
+  readonly adopt: (snapshot: Snapshot) => Promise<void>;
+}
+
+/** A watch over the configuration. */
+export interface Reload {
+  stop(): Promise<void>;
+}
+
+/**
+ * Watches the configuration file and the folder of templates. Changes are tried one after the other; a wrong one is
+ * recorded, and the last good configuration stays in force.
+ */
+export async function watchAll(options: ReloadOptions): Promise<Reload> {
+  const { file, record, adopt } = options;
+  let wanted = options.config;
+  let queue = Promise.resolve();
+  const templates = watch(wanted.templates ?? [], {
+    ignoreInitial: true,
+    // Templates lie in the folder itself; a folder or link in it may lead to the whole disk.
+    depth: 0,
+    ignored: (path, stats) => path !== wanted.templates && (!path.endsWith('.njk') || stats?.isDirectory() === true),
+  });
+  // What is saved before the watch is on would be missed.
+  const watching =
+    wanted.templates === undefined
+      ? undefined
+      : // Not events.once, which would make a failure of what cannot be watched.
+        new Promise((resolve) => templates.once('ready', () => resolve(undefined)));
+
+  const refuse = (problems: readonly Problem[]) => {
+    for (const problem of problems) {
+      const { file: place, line, column } = problem;
+      record({ event: 'config.problem', level: 'error', message: formatProblem(problem), file: place, line, column });
+    }
+    const message = `${file}: ${problems.length} problem(s); the last good configuration stays in force`;
+    record({ event: 'config.refused', level: 'error', message });
+  };
+
+  const attempt = async () => {
+    const config = wanted;
+    try {
+      if (config.templates !== undefined) await templatesSettled(config.templates, SETTLED_MS);
+      const checked = await withTemplates(config);
+      if (!checked.ok) return refuse(checked.problems);
+      await adopt(checked.snapshot);
+      const message = `${file}: a new configuration with ${config.nodes.length} node(s) is in force`;
+      record({ event: 'config.loaded', level: 'info', message, nodes: config.nodes.length });
+    } catch (error) {
+      const message = `${plainMessage(error)}; the last good configuration stays in force`;
+      record({ event: 'config.refused', level: 'error', message });
+    }
+  };
+  const enqueue = () => {
+    queue = queue.then(attempt);
+  };
+
+  templates.on('all', (_event, path) => {
+    if (path.endsWith('.njk')) enqueue();
+  });
+  templates.on('error', (error) => {
+    const message = `templates: ${plainMessage(error)}; a change there is seen after a restart, or with the next change of ${file}`;
+    record({ event: 'config.watch', level: 'warn', message });
+  });
+  await watching;
+  const config = await watchConfig({
+    file,
+    text: options.text,
+    load: loadConfigAside,
+    onConfig: (next) => {
+      const before = wanted.templates;
+      wanted = next;
+      if (next.templates !== before) {
+        templates.unwatch(before ?? []);
+        templates.add(next.templates ?? []);
+      }
+      enqueue();
+    },
+    onProblems: refuse,
+    onUnwatched: (message) => record({ event: 'config.watch', level: 'warn', message }),
+  });
+
+  return {
+    async stop() {
+      await Promise.all([config.stop(), templates.close()]);
+      await queue;
+    },
+  };
+}

@@ -1,0 +1,203 @@
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { type BootFiles, findBootFiles, PACKAGE_FOLDERS } from '../artifacts/boot-files.ts';
+import { openStore, type Store } from '../artifacts/store/store.ts';
+import { type StoreWatch, watchStore } from '../artifacts/watch.ts';
+import { createServedImages, type ServedImages } from '../images/store/served-images.ts';
+import { createScripts, type Scripts } from '../ipxe-templates/scripts.ts';
+import { type Needed, neededArtifacts, type Pin } from '../model/boot/boot-plan.ts';
+import { type Build, fileOfBuild, rootOf, withRoot } from '../model/boot/build.ts';
+import type { Image } from '../model/boot/image.ts';
+import { type Config, findNode, type Match } from '../model/config.ts';
+import type { RecordEvent } from '../model/event.ts';
+import { boundedRecord } from '../model/limits/rate-limited-log.ts';
+import type { BootSettings } from '../model/node.ts';
+import { plainMessage } from '../model/plain-error.ts';
+import type { ServerIdentity } from '../model/server.ts';
+import type { Snapshot } from './checked-config.ts';
+import { resolveIdentity } from './identity.ts';
+import { openImageBlob } from './versions/archives.ts';
+import { type Builds, createBuilds } from './versions/builds.ts';
+import { versionsOf } from './versions/current.ts';
+
+/** A file whose last write is younger than this may still be being written, milliseconds. */
+const SETTLE_MS = 1000;
+
+/** All that requests are answered from; replaced whole when something of it changes. */
+export interface World extends Snapshot {
+  readonly server: ServerIdentity;
+  readonly store: Store;
+  readonly builds: Builds;
+  readonly bootFiles: BootFiles;
+}
+
+/** What the daemon takes from outside. */
+export interface Means {
+  readonly record: RecordEvent;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
+}
+
+async function openArtifacts({ artifacts: root }: Config, { record, now, monotonic }: Means): Promise<Store> {
+  try {
+    if ((await mkdir(root, { recursive: true })) !== undefined) {
+      record({ event: 'artifact.folder', level: 'warn', message: `artifacts: made ${root}, which did not exist` });
+    }
+    // Names that lead nowhere good come from the network.
+    return await openStore({ root, record: boundedRecord(record, monotonic), now, monotonic, settleMs: SETTLE_MS });
+  } catch (cause) {
+    throw new Error(`artifacts: ${plainMessage(cause)}; make the folder, or name another with artifacts:`, { cause });
+  }
+}
+
+/**
+ * Opens what a configuration names, and takes over from the world before what is still the same.
+ * @throws Error with the remedy where the machine has no such address or folder
+ */
+export async function makeWorld(snapshot: Snapshot, means: Means, before?: World): Promise<World> {
+  const { config } = snapshot;
+  const own = config.server.ipxe;
+  const sameStore = before?.config.artifacts === config.artifacts;
+  const sameBootFiles = before !== undefined && before.config.server.ipxe === own;
+  const store = sameStore ? before.store : await openArtifacts(config, means);
+  return {
+    ...snapshot,
+    server: resolveIdentity(config.server),
+    bootFiles: sameBootFiles
+      ? before.bootFiles
+      : await findBootFiles(own === undefined ? PACKAGE_FOLDERS : [own, ...PACKAGE_FOLDERS], means.record),
+    store,
+    builds: sameStore ? before.builds : createBuilds({ store, ...means }),
+  };
+}
+
+/**
+ * Watches the artifacts that the world in force uses, in the folder that it has now.
+ * @param onName told when a name in the folder has come to mean something else
+ */
+export function watchWorld(world: () => World, { record }: Means, onName: () => void): Promise<StoreWatch> {
+  return watchStore({
+    store: world().store,
+    paths: () => usedArtifacts(world().config).flatMap(({ form, path }) => (form === 'image' ? [] : [path])),
+    record,
+    onName,
+    settleMs: SETTLE_MS,
+    onChange: (path) =>
+      record({
+        event: 'artifact.changed',
+        level: 'info',
+        message: `${path} has a new version; nodes get it from now on`,
+      }),
+  });
+}
+
+/** The scripts of the world in force. */
+export function worldScripts(world: () => World, { monotonic }: Pick<Means, 'monotonic'>): Scripts {
+  const versions = new WeakMap<Store, (needed: Needed) => Promise<Pin>>();
+  return createScripts(() => {
+    const { config, templates, server, store, builds } = world();
+    const pin = versions.get(store) ?? versionsOf(store, builds, monotonic);
+    versions.set(store, pin);
+    return { config, templates, server, pin, build: builds.inForce };
+  });
+}
+
+type Registry = Omit<ServedImages, 'names'> & { names(): Promise<readonly string[] | undefined> };
+
+/** The images of the world in force as a registry; none while the configuration does not say to offer them. */
+export function worldRegistry(world: () => World): Registry {
+  const images = () => {
+    const { store } = world();
+    return createServedImages(store.root, (digest) => openImageBlob(store, digest));
+  };
+  return {
+    names: async () => (world().config.server.registry ? await images().names() : undefined),
+    manifest: (name, digest) => images().manifest(name, digest),
+    blob: (digest) => images().blob(digest),
+  };
+}
+
+/** A folder of templates that is named and does not exist: no mistake, but perhaps not what was meant. */
+export function missingTemplates({ templates }: Config): readonly string[] {
+  return templates === undefined || existsSync(templates) ? [] : [`templates: ${templates} does not exist`];
+}
+
+/** The iPXE binaries that PCs would be told to fetch and that this server does not have, each with the remedy. */
+export function missingBinaries({ config, bootFiles }: World): readonly string[] {
+  const { server, kinds, unknown } = config;
+  if (server.dhcp.mode === 'off' && server.tftp === false) return [];
+  const chosen = [unknown, ...kinds.map(({ settings }) => settings)].map(({ ipxe }) => ipxe.value);
+  return [...new Set(['undionly.kpxe', ...chosen])]
+    .filter((name) => !bootFiles.has(name))
+    .map(
+      (name) =>
+        `there is no ${name} (iPXE) in ${[...(server.ipxe === undefined ? [] : [server.ipxe]), ...PACKAGE_FOLDERS].join(', ')}: ` +
+        `install Debian's package ipxe or Fedora's ipxe-bootimgs-x86, or name a folder with server.ipxe`,
+    );
+}
+
+/** Something that machines need, with one place of the configuration that names it. */
+export interface Used extends Needed {
+  readonly from: string;
+}
+
+/** What came of looking for the build of an image. */
+export type FoundBuild = Pick<Build, 'files'> | 'missing';
+
+/**
+ * The artifacts that a configuration's machines need, each once.
+ * @param builds what is known of the builds that images are of, by the image's name: the files of those are left out
+ */
+export function usedArtifacts(config: Config, builds: ReadonlyMap<string, FoundBuild> = new Map()): readonly Used[] {
+  const used = new Map<string, Used>();
+  for (const match of bootingMatches(config)) {
+    const image = match.settings.image?.value;
+    const build = image && builds.get(image.name);
+    if (!image || build === 'missing') continue;
+    const root = build && rootOf(image, build);
+    const settled = root ? { ...match, settings: withRoot(match.settings, root) } : match;
+    for (const needed of neededArtifacts(settled)) {
+      const key = `${needed.form} ${needed.path} ${needed.label}`;
+      if (build && fileOfBuild(image.build?.name ?? '', needed.path) !== undefined) continue;
+      if (!used.has(key)) used.set(key, { ...needed, from: `images.${image.name}` });
+    }
+  }
+  return [...used.values()];
+}
+
+const knownLazyRoots = new WeakMap<Config, readonly string[]>();
+
+/** The artifacts that a configuration's machines read on demand; found once, as any client may ask for them. */
+export function lazyRoots(config: Config): readonly string[] {
+  const known = knownLazyRoots.get(config);
+  if (known) return known;
+  const found = usedArtifacts(config).flatMap(({ form, path }) => (form === 'tree' ? [path] : []));
+  knownLazyRoots.set(config, found);
+  return found;
+}
+
+/** The configuration with the roots that builds have in place of those that they may have. */
+export function withFoundRoots(config: Config, builds: ReadonlyMap<string, FoundBuild>): Config {
+  const settle = (settings: BootSettings): BootSettings => {
+    const image = settings.image?.value;
+    const build = image && builds.get(image.name);
+    const root = image && build && build !== 'missing' ? rootOf(image, build) : undefined;
+    return root ? withRoot(settings, root) : settings;
+  };
+  const nodes = config.nodes.map((node) => ({ ...node, settings: settle(node.settings) }));
+  return { ...config, nodes, unknown: settle(config.unknown) };
+}
+
+/** The images that machines boot and that are builds. */
+export function usedBuilds(config: Config): readonly Image[] {
+  const images = bootingMatches(config).map(({ settings }) => settings.image?.value);
+  return [...new Map(images.flatMap((image) => (image?.build ? [[image.name, image] as const] : []))).values()];
+}
+
+function bootingMatches(config: Config): readonly Match[] {
+  const unknown: Match = { mac: '' as never, settings: config.unknown, why: '' };
+  const named = config.kinds.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
+  return [...named, unknown].filter(({ settings }) => settings.action.value === 'boot');
+}

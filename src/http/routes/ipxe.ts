@@ -1,0 +1,58 @@
+import type { RequestHandler } from 'express';
+import type { ScriptResult } from '../../model/boot/script.ts';
+import { type Mac, parseMac } from '../../model/mac.ts';
+import type { HttpDeps } from '../deps.ts';
+import { ipxeMessage } from './ipxe-text.ts';
+import { decodedPath, isRead, requestDetails, sendText } from './respond.ts';
+
+/** Seconds after which a client may ask again for what was not available. */
+const RETRY_AFTER = 5;
+
+/** `/ipxe`: the bootstrap; `/ipxe/<mac>`: one machine's script; with `?explain` where all of it comes from. */
+export function ipxeRoute(deps: HttpDeps): RequestHandler {
+  return async (request, response) => {
+    if (!isRead(request, response)) return;
+    const text = decodedPath(request);
+    if (text === '') return sendText(response, 200, await deps.scripts.bootstrap());
+    const mac = text === undefined ? undefined : parseMac(text);
+    if (!mac) {
+      deps.record({
+        event: 'http.script',
+        level: 'info',
+        message: '400: no MAC address',
+        status: 400,
+        ...requestDetails(request),
+      });
+      const seen = `this is no MAC address: ${(text ?? request.path).slice(0, 60)}`;
+      return sendText(response, 400, ipxeMessage(seen, 'expected /ipxe/52-54-00-00-00-01'));
+    }
+    if (request.url.includes('?') && new URLSearchParams(request.url.replace(/^[^?]*/, '')).has('explain')) {
+      const json = `${JSON.stringify(await deps.scripts.explain(mac), null, 2)}\n`;
+      response.setHeader('Content-Type', 'application/json; charset=utf-8');
+      response.setHeader('Cache-Control', 'no-store');
+      response.setHeader('Content-Length', Buffer.byteLength(json));
+      response.end(json);
+      return;
+    }
+    const result = await deps.scripts.forMac(mac);
+    const { status, body } = answer(mac, result);
+    const why = result.kind === 'script' ? 'script sent' : result.why;
+    deps.record({
+      event: 'http.script',
+      level: result.kind === 'unavailable' ? 'warn' : 'info',
+      message: `${mac}: ${why}`,
+      mac,
+      status,
+      ...requestDetails(request),
+    });
+    if (status === 503) response.setHeader('Retry-After', String(RETRY_AFTER));
+    sendText(response, status, body);
+  };
+}
+
+function answer(mac: Mac, result: ScriptResult): { status: number; body: string } {
+  if (result.kind === 'script') return { status: 200, body: result.text };
+  if (result.kind === 'ignored')
+    return { status: 404, body: ipxeMessage(`${mac} is not to boot from here: ${result.why}`) };
+  return { status: 503, body: ipxeMessage(`${mac} cannot boot just now: ${result.why}`) };
+}

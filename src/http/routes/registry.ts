@@ -1,0 +1,83 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { hexOfDigest } from '../../model/files/sha256.ts';
+import type { HttpDeps, RegistryManifest } from '../deps.ts';
+import { decodedPath, requestDetails } from './respond.ts';
+import type { ServeFile } from './serve-file.ts';
+
+/** The only tag: what an image's name stands for now. */
+const TAG = 'latest';
+
+/** The error codes of the OCI distribution specification 1.1, "Error Codes", that apply here. */
+type Code = 'BLOB_UNKNOWN' | 'MANIFEST_UNKNOWN' | 'NAME_UNKNOWN' | 'UNSUPPORTED';
+
+function sendJson(response: Response, status: number, value: unknown): void {
+  const text = JSON.stringify(value);
+  response.statusCode = status;
+  response.setHeader('Content-Type', 'application/json');
+  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(text);
+}
+
+function sendManifest(response: Response, { digest, mediaType, text }: RegistryManifest): void {
+  response.setHeader('Content-Type', mediaType);
+  response.setHeader('Docker-Content-Digest', `sha256:${digest}`);
+  response.setHeader('ETag', `"sha256:${digest}"`);
+  response.setHeader('Cache-Control', 'no-cache');
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(text);
+}
+
+/**
+ * `/v2/`: the images that were built, read-only, as a registry (OCI distribution specification 1.1, "Pull"), for
+ * skopeo, podman, and nodes that boot from one. Names are single words, and the only tag is `latest`.
+ */
+export function registryRoute(deps: HttpDeps, serve: ServeFile): RequestHandler {
+  const { registry } = deps;
+  const refuse = (request: Request, response: Response, status: number, code: Code, message: string) => {
+    deps.record({
+      event: 'http.refused',
+      level: 'info',
+      message: `${status}: ${message}`,
+      status,
+      ...requestDetails(request),
+    });
+    sendJson(response, status, { errors: [{ code, message }] });
+  };
+
+  return async (request, response, next) => {
+    const names = await registry.names();
+    if (!names) return next();
+    response.setHeader('Docker-Distribution-API-Version', 'registry/2.0');
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD');
+      return refuse(request, response, 405, 'UNSUPPORTED', 'this registry is read-only');
+    }
+    const path = decodedPath(request);
+    if (path === '') return sendJson(response, 200, {});
+    if (path === '_catalog') return sendJson(response, 200, { repositories: names });
+    const [, name = '', what, reference = ''] =
+      /^([^/]{1,255})\/(manifests|blobs|tags)\/([^/]{1,255})$/.exec(path ?? '') ?? [];
+    if (!names.includes(name)) {
+      const code = what === 'manifests' ? 'MANIFEST_UNKNOWN' : 'NAME_UNKNOWN';
+      return refuse(request, response, 404, code, 'no such image');
+    }
+    if (what === 'tags' && reference === 'list') return sendJson(response, 200, { name, tags: [TAG] });
+    if (what === 'manifests') {
+      const manifest = await registry.manifest(name, reference === TAG ? undefined : reference);
+      if (manifest) return sendManifest(response, manifest);
+      return refuse(request, response, 404, 'MANIFEST_UNKNOWN', 'no such image, or not of that tag or digest');
+    }
+    if (what !== 'blobs') return refuse(request, response, 404, 'NAME_UNKNOWN', 'no such image');
+    const digest = hexOfDigest(reference);
+    const opened = digest === undefined ? undefined : await registry.blob(digest);
+    if (digest === undefined || !opened?.ok) return refuse(request, response, 404, 'BLOB_UNKNOWN', 'no such blob');
+    await serve(request, response, opened.file, {
+      validators: { etag: `"sha256:${digest}"` },
+      cacheControl: 'public, max-age=31536000, immutable',
+      name: '',
+      headers: { 'Docker-Content-Digest': `sha256:${digest}`, 'X-Content-Type-Options': 'nosniff' },
+    });
+  };
+}

@@ -1,0 +1,62 @@
+import type { ServerResponse } from 'node:http';
+import type { Request, Response } from 'express';
+import type { NotOpened } from '../../model/files/open-file.ts';
+import type { HttpDeps } from '../deps.ts';
+
+const STATUS: Readonly<Record<NotOpened['reason'], number>> = { missing: 404, directory: 404, refused: 403, gone: 410 };
+
+/** Answers with plain text that is never cached. */
+export function sendText(response: ServerResponse, status: number, text: string): void {
+  response.statusCode = status;
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+  if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(text);
+}
+
+/** Answers 405 and returns false unless the method is GET or HEAD. */
+export function isRead({ method }: Request, response: Response): boolean {
+  if (method === 'GET' || method === 'HEAD') return true;
+  response.setHeader('Allow', 'GET, HEAD');
+  sendText(response, 405, 'only GET and HEAD are served here\n');
+  return false;
+}
+
+/** The path below the route's prefix, percent-decoded once; undefined where that is not possible. */
+export function decodedPath(request: Request): string | undefined {
+  try {
+    return decodeURIComponent(request.path.slice(1));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Who asks, and for what, for an event. Long requests are cut. */
+export function requestDetails(request: Request): { client: string; method: string; path: string } {
+  return {
+    client: request.socket.remoteAddress ?? '',
+    method: request.method,
+    path: request.originalUrl.slice(0, 500),
+  };
+}
+
+/** Answers a request for a file that is not to be had, without repeating its name. */
+export function refuse(deps: HttpDeps, request: Request, response: Response, { reason, why }: NotOpened): void {
+  const status = STATUS[reason];
+  const message = `${status}: ${why}`;
+  deps.record({ event: 'http.refused', level: 'info', message, status, ...requestDetails(request) });
+  // What a link points to is nobody's business outside.
+  sendText(response, status, `${reason === 'refused' ? 'refused' : why}\n`);
+}
+
+/** The same for what cannot be decoded. */
+export function malformed(deps: HttpDeps, request: Request, response: ServerResponse): void {
+  deps.record({
+    event: 'http.refused',
+    level: 'info',
+    message: '400: malformed path',
+    status: 400,
+    ...requestDetails(request),
+  });
+  sendText(response, 400, 'malformed path\n');
+}

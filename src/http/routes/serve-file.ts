@@ -1,0 +1,105 @@
+import type { Request, Response } from 'express';
+import type { OpenFile } from '../../model/files/open-file.ts';
+import type { HttpDeps } from '../deps.ts';
+import type { SendRange, Sent } from '../send/send.ts';
+import { evaluatePreconditions, rangeApplies, type Validators } from './conditional.ts';
+import { parseRange } from './range.ts';
+import { requestDetails, sendText } from './respond.ts';
+
+/** How a file is presented. */
+export interface Presentation {
+  readonly validators: Validators;
+  readonly cacheControl: string;
+  /** For the Content-Type; never sent. */
+  readonly name: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A function that answers GET and HEAD with an open file, which it closes. */
+export type ServeFile = (request: Request, response: Response, file: OpenFile, as: Presentation) => Promise<void>;
+
+/** UEFI HTTP boot takes a program only as `application/efi` or by the ending of its path. */
+function contentType(name: string): string {
+  if (/\.efi$/i.test(name)) return 'application/efi';
+  return /\.ipxe$/i.test(name) ? 'text/plain; charset=utf-8' : 'application/octet-stream';
+}
+
+/** Makes the one way in which files are answered with: conditions, ranges, and a record of each download. */
+export function createServeFile(deps: HttpDeps, send: SendRange): ServeFile {
+  const record = (request: Request, status: number, seconds: number, length: number, sent: Sent | undefined) => {
+    const details = { status, bytes: sent?.bytes ?? 0, length, complete: sent?.outcome === 'complete', seconds };
+    deps.record({
+      event: 'http.download',
+      level: sent ? 'info' : 'debug',
+      message: sent ? `${status}: ${sent.bytes} of ${length} bytes sent, ${sent.outcome}` : `${status}: no body`,
+      ...details,
+      ...requestDetails(request),
+    });
+  };
+
+  const body = async (request: Request, response: Response, file: OpenFile, first: number, length: number) => {
+    const started = deps.monotonic();
+    const sent = await send(file, first, length, response);
+    record(request, response.statusCode, Math.round(deps.monotonic() - started) / 1000, length, sent);
+    if (sent.outcome === 'failed') {
+      deps.record({
+        event: 'http.error',
+        level: 'error',
+        message: `cannot read: ${sent.error?.message}`,
+        code: (sent.error as NodeJS.ErrnoException).code,
+        ...requestDetails(request),
+      });
+    }
+    if (sent.begun || response.destroyed) return;
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    if (sent.outcome === 'changed') {
+      response.setHeader('Retry-After', '2');
+      sendText(response, 503, 'the file is being changed\n');
+    } else sendText(response, 500, 'the file cannot be read\n');
+  };
+
+  return async (request, response, file, { validators, cacheControl, name, headers = {} }) => {
+    try {
+      response.setHeader('ETag', validators.etag);
+      if (validators.lastModified !== undefined) {
+        response.setHeader('Last-Modified', new Date(validators.lastModified).toUTCString());
+      }
+      response.setHeader('Cache-Control', cacheControl);
+      for (const [header, value] of Object.entries(headers)) response.setHeader(header, value);
+
+      const condition = evaluatePreconditions(request.headers, validators);
+      if (condition === 'not-modified') {
+        response.statusCode = 304;
+        response.end();
+        return record(request, 304, 0, 0, undefined);
+      }
+      if (condition === 'failed') return sendText(response, 412, 'the file is not the version asked for\n');
+
+      response.setHeader('Accept-Ranges', 'bytes');
+      response.setHeader('Content-Type', contentType(name));
+      // Ranges are defined for GET only: RFC 9110 section 14.2.
+      const header = request.method === 'GET' ? request.headers.range : undefined;
+      const applies = rangeApplies(request.headers['if-range'] as string | undefined, validators);
+      const range = parseRange(applies ? header : undefined, file.size);
+      if (range === 'unsatisfiable') {
+        response.setHeader('Content-Range', `bytes */${file.size}`);
+        sendText(response, 416, 'the range is not in the file\n');
+        return record(request, 416, 0, 0, undefined);
+      }
+      const { first, last } = range === 'whole' ? { first: 0, last: file.size - 1 } : range;
+      const length = last - first + 1;
+      if (range !== 'whole') {
+        response.statusCode = 206;
+        response.setHeader('Content-Range', `bytes ${first}-${last}/${file.size}`);
+      }
+      response.setHeader('Content-Length', length);
+      if (request.method === 'HEAD' || length === 0) {
+        response.end();
+        return record(request, response.statusCode, 0, length, undefined);
+      }
+      await body(request, response, file, first, length);
+    } finally {
+      await file.close();
+    }
+  };
+}

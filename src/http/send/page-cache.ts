@@ -1,0 +1,56 @@
+import type { OpenFile } from '../../model/files/open-file.ts';
+import type { Kernel } from '../linux/syscalls.ts';
+
+/** Bytes that are loaded, and remembered, together. */
+export const REGION = 4 * 1024 * 1024;
+/** For how long what was read is taken to be still in the page cache, milliseconds. */
+const FRESH = 30_000;
+/** Files that are remembered. */
+const FILES = 64;
+
+/**
+ * Remembers which parts of files were read lately, so that sendfile(2), which would stop the whole program until the
+ * disk has answered, is called only for what is in the page cache. A part that was not is read on another thread, once
+ * for all who want it.
+ */
+export class PageCache {
+  private readonly kernel: Pick<Kernel, 'load'>;
+  private readonly now: () => number;
+  /** When each region of a file was last loaded, by the file's stamp. */
+  private readonly files = new Map<string, Float64Array>();
+  private readonly loading = new Map<string, Promise<void>>();
+
+  /** @param now milliseconds */
+  constructor(kernel: Pick<Kernel, 'load'>, now: () => number) {
+    this.kernel = kernel;
+    this.now = now;
+  }
+
+  /** Resolves when the region that holds a position was read; gives undefined where it was lately. */
+  want(file: OpenFile, position: number): Promise<void> | undefined {
+    const region = Math.floor(position / REGION);
+    const times = this.timesOf(file);
+    if (this.now() - (times[region] ?? 0) < FRESH) return undefined;
+    const key = `${file.stamp} ${region}`;
+    let running = this.loading.get(key);
+    if (!running) {
+      const count = Math.min(REGION, file.size - region * REGION);
+      running = this.kernel.load(file.fd, region * REGION, count).then(() => {
+        this.loading.delete(key);
+        times[region] = this.now();
+      });
+      this.loading.set(key, running);
+    }
+    return running;
+  }
+
+  private timesOf({ stamp, size }: OpenFile): Float64Array {
+    const known = this.files.get(stamp);
+    if (known) return known;
+    const times = new Float64Array(Math.ceil(size / REGION)).fill(Number.NEGATIVE_INFINITY);
+    this.files.set(stamp, times);
+    const [oldest] = this.files.keys();
+    if (this.files.size > FILES && oldest !== undefined) this.files.delete(oldest);
+    return times;
+  }
+}

@@ -1,0 +1,117 @@
+import { readSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { type OpenFile, readWhole } from '../../model/files/open-file.ts';
+import { FULL, failure, GONE, type Kernel, plainDescriptor, UNSUPPORTED } from '../linux/syscalls.ts';
+import { placesIn } from '../routes/part-cursor.ts';
+import { type PageCache, REGION } from './page-cache.ts';
+import { Progress } from './progress.ts';
+import type { SendRange, Sent } from './send.ts';
+import { fill } from './send-chunks.ts';
+import type { UnsentShare } from './unsent-limit.ts';
+
+/** Bytes at the beginning that go with the response's head, and at the end that are held back. */
+const EDGE = 16 * 1024;
+/** Below this length it is not worth the trouble. */
+const WORTHWHILE = 256 * 1024;
+/** Bytes that go through a buffer when the socket is full: their call-back tells when there is room again. */
+const PROBE = 4 * 1024;
+/** Bytes given to the kernel in one call: it takes some half a millisecond, in which nobody else is served. */
+const PIECE = 2 * 1024 * 1024;
+/** Milliseconds between two looks whether the client has everything, at first and at most. */
+const LOOK = { first: 1, most: 200 } as const;
+
+/** Whether the kernel can send a body of this many bytes on this response's connection. */
+export function canSendByKernel({ socket }: ServerResponse, length: number): boolean {
+  return length >= WORTHWHILE && socket !== null && plainDescriptor(socket) !== undefined;
+}
+
+/**
+ * Makes a sender that has the kernel copy from its page cache to the socket: no byte passes through this process, and a
+ * download pins no memory of it.
+ *
+ * What the kernel was given and the client has not acknowledged is still part of the file: were the file overwritten in
+ * place, these bytes would change. So the last ones are held back until the client has all others and the file is seen
+ * to be what it was: whatever a change spoils, the response is not complete.
+ * @param unsent counts a download, and bounds what waits in its socket
+ */
+export function createKernelSender(kernel: Kernel, unsent: () => UnsentShare, cache: PageCache): SendRange {
+  return async (file, first, length, response) => {
+    const progress = new Progress(response);
+    const copy = async (buffer: Uint8Array): Promise<Sent['outcome'] | undefined> => {
+      if (!(await fill(buffer, file, first + progress.bytes))) return 'changed';
+      return (await progress.write(buffer)) ? undefined : 'aborted';
+    };
+    const share = unsent();
+    try {
+      const outcome =
+        (await copy(Buffer.allocUnsafe(EDGE))) ??
+        (await pour(file, first, length - EDGE, response, progress, share)) ??
+        (await acknowledged(response, progress)) ??
+        (await copy(Buffer.allocUnsafe(length - progress.bytes)));
+      return progress.end(outcome ?? 'complete');
+    } catch (error) {
+      return progress.end('failed', error as Error);
+    } finally {
+      share.end();
+    }
+  };
+
+  /** Sends up to a position of the body, a piece at a time and in turn with the other downloads. */
+  async function pour(
+    file: OpenFile,
+    first: number,
+    until: number,
+    { socket }: ServerResponse,
+    progress: Progress,
+    share: UnsentShare,
+  ): Promise<Sent['outcome'] | undefined> {
+    const probe = Buffer.allocUnsafeSlow(PROBE);
+    const find = placesIn(file);
+    while (progress.bytes < until) {
+      const place = find(first + progress.bytes);
+      if ('bytes' in place) {
+        if (!(await progress.write(place.bytes.subarray(0, until - progress.bytes)))) return 'aborted';
+        continue;
+      }
+      const { file: source, position, left } = place;
+      await cache.want(source, position);
+      const descriptor = socket && plainDescriptor(socket);
+      if (descriptor === undefined || descriptor === null) return 'aborted';
+      if (!source.intactNow() && !(await source.renew())) return 'changed';
+      share.apply(socket);
+      const count = Math.min(PIECE, REGION - (position % REGION), until - progress.bytes, left);
+      const sent = kernel.sendfile(descriptor, source.fd, position, count);
+      if (sent > 0) progress.bytes += sent;
+      if (sent === 0) return 'changed';
+      if (GONE.has(sent)) return 'aborted';
+      if (sent < 0 && sent !== FULL && sent !== UNSUPPORTED) throw failure(sent);
+      const taken = Math.max(0, sent);
+      if (sent === count) await nextTurn();
+      else {
+        // The region was just loaded, so that this read does not wait for the disk either.
+        const piece = probe.subarray(0, Math.min(PROBE, count - taken));
+        const size = readSync(source.fd, piece, 0, piece.length, position + taken);
+        const good = size === piece.length && source.intactNow();
+        if (!good && !(await readWhole(source, piece, position + taken))) return 'changed';
+        if (!(await progress.write(piece))) return 'aborted';
+      }
+    }
+    return undefined;
+  }
+
+  /** Waits until the client has everything that it was sent. */
+  async function acknowledged({ socket }: ServerResponse, progress: Progress): Promise<Sent['outcome'] | undefined> {
+    let before = Number.POSITIVE_INFINITY;
+    for (let wait: number = LOOK.first; ; wait = Math.min(2 * wait, LOOK.most)) {
+      const descriptor = socket && plainDescriptor(socket);
+      if (descriptor === undefined || descriptor === null || progress.isOver) return 'aborted';
+      const left = kernel.unacknowledged(descriptor);
+      if (left === 0) return undefined;
+      // The time after which a stalled connection is given up begins anew with each byte that arrives.
+      if (left < before) socket?.setTimeout(socket.timeout ?? 0);
+      before = left;
+      await delay(wait);
+    }
+  }
+}

@@ -1,0 +1,124 @@
+/** The program of an HTTP worker: see http/workers.ts. */
+
+import { joinParts } from '../../artifacts/composed/concatenation.ts';
+import { lease, openInside, verified } from '../../artifacts/open-file.ts';
+import type { ScriptResult } from '../../model/boot/script.ts';
+import type { FilePart, OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { createApp } from '../app.ts';
+import type { HttpDeps } from '../deps.ts';
+import { openKernel } from '../linux/syscalls.ts';
+import { createSender } from '../send/send.ts';
+import { type HttpServer, startHttp } from '../server.ts';
+import type { FromWorker, Lent, Question, ToWorker, WorkerSettings } from './worker-messages.ts';
+
+/** How often a file is asked for again that was replaced, or got another link, before it was opened here. */
+const ATTEMPTS = 5;
+
+const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+let last = 0;
+let server: HttpServer | undefined;
+
+const send = (message: FromWorker) => void process.send?.(message, undefined, undefined, () => {});
+
+function ask<T>(question: Question, argument = ''): Promise<T> {
+  last += 1;
+  const id = last;
+  return new Promise((resolve, reject) => {
+    waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+    send({ kind: 'ask', id, question, argument });
+  });
+}
+
+/** Opens what was lent; undefined where one of the files is another by now. */
+async function openLent({ loan, digest, files, parts }: Extract<Lent, { ok: true }>): Promise<OpenFile | undefined> {
+  const opened: OpenFile[] = [];
+  const closeAll = () => Promise.all(opened.map((file) => file.close()));
+  try {
+    for (const { path, stamp } of files) {
+      const found = await openInside('/', path);
+      if (found.ok) opened.push(verified(found, digest, () => ask<boolean>('renewed', String(loan))));
+      if (found.ok && found.file.stamp === stamp) continue;
+      await closeAll();
+      return undefined;
+    }
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  if (!parts) return opened[0];
+  const pieces = parts.flatMap((part): FilePart[] => {
+    if (typeof part === 'string') return [{ bytes: Buffer.from(part, 'base64') }];
+    const file = opened[part.file];
+    return file ? [{ file, first: part.first, length: part.length }] : [];
+  });
+  return joinParts(pieces, digest);
+}
+
+async function borrow(question: Question, name: string): Promise<OpenResult> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const lent = await ask<Lent>(question, name);
+    if (!lent.ok) return lent;
+    const giveBack = () => send({ kind: 'return', loan: lent.loan });
+    const file = await openLent(lent).catch((error: Error) => {
+      giveBack();
+      throw error;
+    });
+    if (file) return { ok: true, file: lease(file, lent.digest, giveBack) };
+    giveBack();
+  }
+  throw Object.assign(new Error(`${name} changes all the time`), { code: 'EAGAIN' });
+}
+
+const deps: HttpDeps = {
+  scripts: {
+    forMac: (mac) => ask<ScriptResult>('script', mac),
+    explain: (mac) => ask('explain', mac),
+    bootstrap: () => ask<string>('bootstrap'),
+  },
+  artifacts: { open: (path) => borrow('artifact', path), openBlob: (digest) => borrow('blob', digest) },
+  bootFiles: { open: (name) => borrow('bootFile', name) },
+  registry: {
+    names: () => ask<readonly string[] | undefined>('imageNames'),
+    manifest: (name, digest) => ask('imageManifest', digest === undefined ? name : `${name} ${digest}`),
+    blob: (digest) => borrow('imageBlob', digest),
+  },
+  record: (event) => send({ kind: 'event', event }),
+  now: Date.now,
+  monotonic: () => performance.now(),
+};
+
+async function start({ host, port, sendfile, bufferMemory, perAddress }: WorkerSettings): Promise<void> {
+  const { kernel } = await openKernel();
+  const now = () => performance.now();
+  const app = createApp(deps, createSender({ kernel, sendfile, bufferMemory, now }));
+  try {
+    server = await startHttp({ host, port, app, perAddress, kernel, record: deps.record, now });
+    send({ kind: 'listening', listening: server.listening, port: server.port });
+  } catch (error) {
+    const { message, code } = error as NodeJS.ErrnoException;
+    send({ kind: 'failed', message, code });
+  }
+}
+
+process.on('message', async (message: ToWorker) => {
+  switch (message.kind) {
+    case 'start':
+      return start(message.settings);
+    case 'answer':
+      waiting.get(message.id)?.resolve(message.value);
+      break;
+    case 'trouble':
+      waiting.get(message.id)?.reject(Object.assign(new Error(message.message), { code: message.code }));
+      break;
+    case 'stop':
+      await server?.stop(message.graceMs);
+      // Through the channel, so that what was sent before gets there.
+      process.disconnect();
+      return;
+  }
+  waiting.delete(message.id);
+});
+// The control process says when to end, and without it there is nothing to do. Signals to the group are for it alone.
+process.on('disconnect', () => process.exit());
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {});
+send({ kind: 'hello' });

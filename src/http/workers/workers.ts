@@ -1,0 +1,121 @@
+import cluster, { type Worker } from 'node:cluster';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { HttpDeps } from '../deps.ts';
+import type { HttpServer } from '../server.ts';
+import { Lending } from './file-grants.ts';
+import type { FromWorker, ToWorker, WorkerSettings } from './worker-messages.ts';
+
+/** A worker that ends sooner than this after its start is not replaced at once, milliseconds. */
+const SHORT_LIFE = 2000;
+/** How much longer than its downloads a worker may take to end, milliseconds. */
+const PATIENCE = 2000;
+
+/** Settings and means of {@link startHttpWorkers}. */
+export interface WorkersOptions {
+  readonly count: number;
+  /** The worker's program. */
+  readonly program: string;
+  readonly settings: WorkerSettings;
+  readonly deps: HttpDeps;
+}
+
+interface Member {
+  readonly worker: Worker;
+  /** Resolves when it listens; rejects if it cannot. */
+  readonly ready: Promise<{ readonly listening: readonly string[]; readonly port: number }>;
+}
+
+/**
+ * Serves HTTP by several processes: this one accepts connections and hands them out in turn, and answers what the
+ * workers cannot know by themselves. A worker that dies takes its own connections with it, and is replaced.
+ * @throws an error with `code`, whose message names the port and the remedy, if they cannot listen
+ */
+export async function startHttpWorkers({ count, program, settings, deps }: WorkersOptions): Promise<HttpServer> {
+  const members = new Set<Member>();
+  let stopping = false;
+
+  const add = (): Member => {
+    cluster.setupPrimary({ exec: program, args: [] });
+    const worker = cluster.fork();
+    const started = deps.monotonic();
+    const ready = listenTo(worker, deps, settings);
+    const member = { worker, ready };
+    members.add(member);
+    worker.once('exit', async (code, signal) => {
+      members.delete(member);
+      if (stopping) return;
+      const message = `an HTTP worker ended with ${signal ?? code}: its connections are lost, and another takes its place`;
+      deps.record({ event: 'http.worker', level: 'error', message, pid: worker.process.pid });
+      if (deps.monotonic() - started < SHORT_LIFE) await delay(SHORT_LIFE);
+      if (!stopping) add().ready.catch(() => {});
+    });
+    return member;
+  };
+
+  const stop = async (graceMs: number) => {
+    stopping = true;
+    await Promise.all(
+      [...members].map(async ({ worker }) => {
+        if (worker.isDead()) return;
+        // Not events.once: it would give up at the first message that does not get there.
+        const ended = new Promise((resolve) => worker.once('exit', resolve));
+        tell(worker, { kind: 'stop', graceMs });
+        const timer = setTimeout(() => worker.process.kill('SIGKILL'), graceMs + PATIENCE);
+        await ended;
+        clearTimeout(timer);
+      }),
+    );
+  };
+
+  try {
+    const [first] = await Promise.all(Array.from({ length: count }, () => add().ready));
+    if (!first) throw new Error('no worker');
+    return { ...first, stop };
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+}
+
+function tell(worker: Worker, message: ToWorker): void {
+  // A worker that is just going hears nothing any more.
+  if (worker.isConnected()) worker.send(message, () => {});
+}
+
+/** Starts a worker and answers it from then on. */
+function listenTo(worker: Worker, deps: HttpDeps, settings: WorkerSettings): Member['ready'] {
+  const lending = new Lending(deps);
+  worker.once('exit', () => {
+    lending.end().catch(() => {});
+  });
+  worker.on('error', () => {});
+  const ready = new Promise<Awaited<Member['ready']>>((resolve, reject) => {
+    worker.once('exit', (code, signal) =>
+      reject(new Error(`HTTP: a worker ended with ${signal ?? code} at its start`)),
+    );
+    worker.on('message', async (message: FromWorker) => {
+      switch (message.kind) {
+        case 'hello':
+          return tell(worker, { kind: 'start', settings });
+        case 'listening':
+          return resolve({ listening: message.listening, port: message.port });
+        case 'failed':
+          return reject(Object.assign(new Error(message.message), { code: message.code }));
+        case 'event':
+          return deps.record(message.event);
+        case 'return':
+          return lending.giveBack(message.loan).catch(() => {});
+        case 'ask': {
+          const { id, question, argument } = message;
+          try {
+            tell(worker, { kind: 'answer', id, value: await lending.answer(question, argument) });
+          } catch (error) {
+            const { message: text, code } = error as NodeJS.ErrnoException;
+            tell(worker, { kind: 'trouble', id, message: text, code });
+          }
+        }
+      }
+    });
+  });
+  return ready;
+}

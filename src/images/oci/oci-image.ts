@@ -1,0 +1,129 @@
+import { hexOfDigest } from '../../model/files/sha256.ts';
+import type { Listed } from './choose-image.ts';
+
+/** A blob as an image's manifest names it. */
+export interface Descriptor {
+  readonly mediaType: string;
+  /** `sha256:` and 64 hex digits. */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What of an image's manifest and configuration matters (OCI image specification 1.1, manifest.md and config.md). */
+export interface OciImage {
+  readonly manifest: Descriptor;
+  readonly config: Descriptor;
+  /** The lowest first. */
+  readonly layers: readonly Descriptor[];
+  /** As Go spells it: `amd64`, `arm64`. */
+  readonly architecture: string;
+  readonly created: string | undefined;
+}
+
+/** An image that is not one, or that holds no file system. */
+export class BadImage extends Error {
+  override readonly name = 'BadImage';
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function parse(text: string, what: string): Readonly<Record<string, unknown>> {
+  try {
+    const json: unknown = JSON.parse(text);
+    if (isObject(json)) return json;
+  } catch {
+    // Told below.
+  }
+  throw new BadImage(`the image's ${what} is no JSON object`);
+}
+
+/** The hex digits of a SHA-256 digest: the name of a blob's file. */
+export function digestHex(digest: string): string {
+  const hex = hexOfDigest(digest);
+  if (hex === undefined)
+    throw new BadImage(`the image names a blob by ${JSON.stringify(digest)}, which is no SHA-256 digest`);
+  return hex;
+}
+
+function descriptor(value: unknown): Descriptor {
+  if (!isObject(value) || typeof value.digest !== 'string') throw new BadImage('the image has a malformed descriptor');
+  digestHex(value.digest);
+  const { size, mediaType } = value;
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
+    throw new BadImage('the image has a descriptor without a size');
+  }
+  return { mediaType: typeof mediaType === 'string' ? mediaType : '', digest: value.digest, size };
+}
+
+/** The one image of a layout that skopeo wrote. */
+export function readIndex(text: string): Descriptor {
+  const { manifests } = parse(text, 'index');
+  if (!Array.isArray(manifests) || manifests.length !== 1) throw new BadImage('the layout has not just one image');
+  return descriptor(manifests[0]);
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/**
+ * What an index lists; undefined for a document that is no index.
+ * @throws BadImage for a malformed one
+ */
+export function readIndexes(text: string): readonly Listed[] | undefined {
+  const { manifests } = parse(text, 'index');
+  if (!Array.isArray(manifests)) return undefined;
+  return manifests.map((value: unknown) => {
+    const annotations = isObject(value) && isObject(value.annotations) ? value.annotations : {};
+    const platform = isObject(value) && isObject(value.platform) ? value.platform : undefined;
+    return {
+      ...descriptor(value),
+      label: textOf(annotations['org.opencontainers.image.ref.name']),
+      platform: platform && {
+        os: textOf(platform.os),
+        architecture: textOf(platform.architecture),
+        variant: textOf(platform.variant),
+      },
+    };
+  });
+}
+
+/**
+ * The configuration and the layers that a manifest names.
+ * @throws BadImage for what is no manifest
+ */
+export function imageOf(manifest: string): Pick<OciImage, 'config' | 'layers'> {
+  const { layers, config } = parse(manifest, 'manifest');
+  if (!Array.isArray(layers) || layers.length === 0) throw new BadImage('the image has no layers');
+  return { config: descriptor(config), layers: layers.map(descriptor) };
+}
+
+/** The configuration's descriptor of a manifest, for who has to read it next. */
+export function configOf(manifest: string): Descriptor {
+  return descriptor(parse(manifest, 'manifest').config);
+}
+
+/**
+ * Reads a manifest with its configuration.
+ * @throws BadImage for what is no image of a Linux file system
+ */
+export function readImage(manifest: Descriptor, manifestText: string, configText: string): OciImage {
+  const { layers, config } = imageOf(manifestText);
+  for (const { mediaType } of layers) {
+    if (mediaType.includes('encrypted'))
+      throw new BadImage('a layer of the image is encrypted: decrypt it with skopeo');
+    if (!mediaType.includes('tar')) {
+      throw new BadImage(`a layer is ${JSON.stringify(mediaType)}: this is some other artifact, no container image`);
+    }
+  }
+  const { architecture, os, created } = parse(configText, 'configuration');
+  if (typeof os === 'string' && os !== '' && os !== 'linux')
+    throw new BadImage(`the image is for ${os}, not for Linux`);
+  return {
+    manifest,
+    config,
+    layers,
+    architecture: typeof architecture === 'string' ? architecture : '',
+    created: typeof created === 'string' && !Number.isNaN(Date.parse(created)) ? created : undefined,
+  };
+}

@@ -1,0 +1,56 @@
+import { BadImage } from '../oci/oci-image.ts';
+import type { ByteSource } from '../tar/byte-source.ts';
+
+/** The format that the kernel unpacks (Documentation/driver-api/early-userspace/buffer-format.rst), as text. */
+const MAGICS = ['070701', '070702'];
+const HEADER = 110;
+
+/** What {@link scanCpio} found. */
+export interface CpioNames {
+  readonly names: ReadonlySet<string>;
+  /** Where something follows that is no cpio archive, such as a compressed one; undefined at the end. */
+  readonly rest: number | undefined;
+}
+
+const align = (position: number): number => Math.ceil(position / 4) * 4;
+
+/**
+ * Lists the names in the uncompressed archives at a file's start: an initrd may have several, microcode first.
+ * Damaged ones end the list.
+ */
+export async function scanCpio(source: ByteSource, start = 0): Promise<CpioNames> {
+  const names = new Set<string>();
+  for (let position = start; position < source.size; ) {
+    const header = (await source.read(position, HEADER)).toString('latin1');
+    if (!MAGICS.includes(header.slice(0, 6))) {
+      // Zeros fill the room between archives.
+      if (header.slice(0, 4) !== '\0\0\0\0') return { names, rest: position };
+      position += 4;
+      continue;
+    }
+    const field = (index: number) => Number.parseInt(header.slice(6 + 8 * index, 14 + 8 * index), 16);
+    const [size, length] = [field(6), field(11)];
+    if (!(size >= 0) || !(length > 0 && length <= 4096)) return { names, rest: undefined };
+    const name = (await source.read(position + HEADER, length - 1)).toString('latin1');
+    names.add(name.replace(/^\.?\//, ''));
+    position = align(align(position + HEADER + length) + size);
+  }
+  return { names, rest: undefined };
+}
+
+/**
+ * The bytes before a file's content in a cpio archive (newc), and those after it, the archive's end included.
+ * @throws BadImage for a file that the format has no room for
+ */
+export function cpioFrame(name: string, size: number): { readonly before: Buffer; readonly after: Buffer } {
+  if (size > 0xffff_ffff) throw new BadImage(`${name} is too large for an initrd, which can hold files up to 4 GiB`);
+  const member = (path: string, mode: number, length: number): Buffer => {
+    const fields = [1, mode, 0, 0, 1, 0, length, 0, 0, 0, 0, path.length + 1, 0];
+    const text = `070701${fields.map((field) => field.toString(16).padStart(8, '0').toUpperCase()).join('')}${path}\0`;
+    return Buffer.concat([Buffer.from(text, 'latin1'), Buffer.alloc(align(text.length) - text.length)]);
+  };
+  return {
+    before: member(name, 0o100644, size),
+    after: Buffer.concat([Buffer.alloc(align(size) - size), member('TRAILER!!!', 0, 0)]),
+  };
+}

@@ -1,0 +1,127 @@
+import { type FileTree, type FlattenOptions, flatEntries } from '../rootfs/flatten.ts';
+import type { Directory, Inode, Tree } from '../rootfs/tree.ts';
+import { type Attributes, type Bytes, printable } from '../tar/tar-entry.ts';
+
+/** What a form of root file systems can hold of what archives can say. */
+export interface FormatLimits {
+  /** Nanoseconds since 1970. */
+  readonly earliest?: bigint;
+  readonly latest?: bigint;
+  /** Whether an extended attribute can be kept. */
+  readonly xattr?: (name: Bytes, value: Bytes) => boolean;
+  /** Whether access control lists are lost. */
+  readonly noAcls?: boolean;
+}
+
+const SECOND = 1_000_000_000n;
+const namespaced = (name: Bytes) => /^(?:user|trusted|security)\./.test(name);
+
+/**
+ * Of squashfs: unsigned 32 bits of seconds, three kinds of attributes (Linux's fs/squashfs/squashfs_fs.h). EROFS could
+ * hold later times, but mkfs.erofs takes one before 1970, and any after SOURCE_DATE_EPOCH, for that.
+ */
+export const FILESYSTEM_LIMITS: FormatLimits = {
+  ...{ earliest: 0n, latest: 0xffff_ffffn * SECOND, xattr: namespaced, noAcls: true },
+};
+
+/** fakeroot keeps no attribute whose name and value have more bytes (MAX_IPC_BUFFER_SIZE of its communicate.h). */
+export const FAKEROOT_LIMITS: FormatLimits = { xattr: (name, value) => name.length + 1 + value.length <= 1024 };
+
+/** Counts files by what is lost of them, and makes a line of each. */
+class Losses {
+  private readonly found = new Map<string, { count: number; readonly first: Bytes }>();
+
+  add(what: string, path: Bytes): void {
+    const known = this.found.get(what);
+    if (known) known.count += 1;
+    else this.found.set(what, { count: 1, first: path });
+  }
+
+  lines(where: string): readonly string[] {
+    return [...this.found].map(([what, { count, first }]) => {
+      const more = count > 1 ? ` and ${count - 1} more` : '';
+      return `${where}: ${what}: ${printable(first).slice(0, 120)}${more}`;
+    });
+  }
+}
+
+function fitAttributes(attributes: Attributes, limits: FormatLimits, lose: (what: string) => void): Attributes {
+  const { earliest, latest, xattr, noAcls } = limits;
+  let { mtime, xattrs, acls } = attributes;
+  if (earliest !== undefined && mtime < earliest) {
+    lose('a time before 1970 is set to 1970-01-01');
+    mtime = earliest;
+  } else if (latest !== undefined && mtime > latest) {
+    lose(`a time after ${new Date(Number(latest / 1_000_000n)).getUTCFullYear()} is set to the last that it can hold`);
+    mtime = latest;
+  }
+  if (xattr && [...xattrs].some(([name, value]) => !xattr(name, value))) {
+    lose('an extended attribute is left out, as its kind or size cannot be held');
+    xattrs = new Map([...xattrs].filter(([name, value]) => xattr(name, value)));
+  }
+  if (noAcls && acls.size > 0) {
+    lose('an access control list is left out');
+    acls = new Map();
+  }
+  return { ...attributes, mtime, xattrs, acls };
+}
+
+/**
+ * Makes all files of a tree fit for a form.
+ * @param where what the lines begin with: the file that is made
+ * @returns options that write it so, and lines for people that say what is not as it was
+ */
+export function fitFormat(
+  { tree, flatten }: Pick<FileTree, 'tree'> & { readonly flatten: FlattenOptions },
+  limits: FormatLimits,
+  where: string,
+): { readonly flatten: FlattenOptions; readonly lines: readonly string[] } {
+  const losses = new Losses();
+  // Files newer than what the caller wants are not lost: see FlattenOptions.latest.
+  const before = (path: Bytes, inode: Inode): Attributes => flatten.adorn?.(path, inode) ?? inode.attributes;
+  const cap = (attributes: Attributes): Attributes =>
+    flatten.latest !== undefined && attributes.mtime > flatten.latest
+      ? { ...attributes, mtime: flatten.latest }
+      : attributes;
+  const adorn = (path: Bytes, inode: Inode, lose: (what: string) => void = () => {}) =>
+    fitAttributes(cap(before(path, inode)), limits, lose);
+  const counting = (path: Bytes, inode: Inode) => adorn(path, inode, (what) => losses.add(what, path));
+  for (const _ of flatEntries(tree, { ...flatten, adorn: counting }));
+  const lines = losses.lines(where);
+  return { flatten: lines.length === 0 ? flatten : { ...flatten, adorn: (path, inode) => adorn(path, inode) }, lines };
+}
+
+/** Linux's limits: bytes of a name and of a link's target (limits.h), of an attribute's name and value (xattr(7)). */
+const NAME_MAX = 255;
+const TARGET_MAX = 4095;
+const XATTR_SIZE_MAX = 65_536;
+const held: FormatLimits = {
+  xattr: (name, value) =>
+    /^(?:user|trusted|security|system)\../.test(name) && name.length <= NAME_MAX && value.length <= XATTR_SIZE_MAX,
+};
+
+/**
+ * Takes out of a tree what no file system of Linux can hold.
+ * @returns lines for people that say what was
+ */
+export function dropImpossible(tree: Tree): readonly string[] {
+  const losses = new Losses();
+  const done = new Set<Inode>();
+  const descend = (directory: Directory, prefix: Bytes) => {
+    for (const [name, { inode }] of [...directory.children]) {
+      const path = `${prefix}/${name}`;
+      const long = name.length > NAME_MAX;
+      if (long || (inode.type === 'symlink' && inode.target.length > TARGET_MAX)) {
+        losses.add(`a ${long ? 'name' : "link's target"} that is too long for Linux is left out`, path);
+        directory.children.delete(name);
+        continue;
+      }
+      if (done.has(inode)) continue;
+      done.add(inode);
+      inode.attributes = fitAttributes(inode.attributes, held, (what) => losses.add(what, path));
+      if (inode.type === 'directory') descend(inode, path);
+    }
+  };
+  descend(tree.root, '');
+  return losses.lines('the image');
+}

@@ -1,0 +1,310 @@
+import { createHash } from 'node:crypto';
+import { copyFile, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { arch, homedir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { platformsOf } from '../oci/choose-image.ts';
+import {
+  BadImage,
+  configOf,
+  type Descriptor,
+  digestHex,
+  type OciImage,
+  readImage,
+  readIndex,
+  readIndexes,
+} from '../oci/oci-image.ts';
+import { nodesUndo } from '../tools/compression.ts';
+import { compressionOf, hashFile, innerCompressionOf, openLayer } from '../tools/layer-files.ts';
+import { ToolFailed, type Tools } from '../tools/tool-run.ts';
+import { chooseLayout } from './choose-layout.ts';
+import { layersSize } from './declared-size.ts';
+import { type FetchWatch, watchFetch } from './fetch-watch.ts';
+import type { ImageSource } from './source.ts';
+
+/** What {@link fetchImage} needs. */
+export interface FetchOptions {
+  readonly source: ImageSource;
+  /** Blobs by digest are kept here, below `sha256/`, for the next build. */
+  readonly blobs: string;
+  /** An empty folder on the same file system, the caller's own. */
+  readonly work: string;
+  /** As Go spells it, with a variant or not (`arm/v7`); undefined for that of this machine. */
+  readonly architecture: string | undefined;
+  /** Whether a registry may speak plain HTTP, or have a certificate that nothing vouches for. */
+  readonly insecure: boolean;
+  readonly tools: Tools;
+  /** Told of bytes that arrived. */
+  readonly progress: (bytes: number) => void;
+  /** How long a registry may send nothing, milliseconds: skopeo itself waits for ever. */
+  readonly patienceMs?: number;
+}
+
+const PATIENCE_MS = 60_000;
+
+const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
+const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** skopeo refuses to run without a policy on signatures; where the machine has none, what Debian's says applies. */
+async function policy(): Promise<readonly string[]> {
+  for (const file of [join(homedir(), '.config/containers/policy.json'), '/etc/containers/policy.json'])
+    if (await exists(file)) return [];
+  return ['--insecure-policy'];
+}
+
+/** What is here now, with what still can be told of its coming. */
+interface Arrived {
+  readonly descriptor: Descriptor;
+  readonly watch?: FetchWatch;
+}
+
+/** Says of an index that has nothing for a platform what it has: skopeo does not. */
+async function explain(error: unknown, reference: string, platform: string, tools: Tools, args: readonly string[]) {
+  if (!(error instanceof ToolFailed) || !/no image found in \S* ?(?:image index|manifest list)/.test(error.message))
+    return error;
+  const index = await tools.run('skopeo', [...(await policy()), 'inspect', '--raw', ...args, reference]);
+  const there = platformsOf(readIndexes(index) ?? []);
+  return new BadImage(`the image is not for linux/${platform}, but for ${there}`, { cause: error });
+}
+
+async function bySkopeo(reference: string, options: FetchOptions): Promise<Arrived> {
+  const { blobs, work, architecture, insecure, tools, progress } = options;
+  const layout = join(work, 'layout');
+  const chosen = join(work, 'chosen');
+  const kept = join(blobs, 'sha256');
+  for (const folder of [layout, chosen]) {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder);
+  }
+  const platform = architecture ?? hostArchitecture();
+  const from = await chooseLayout(reference, { work: chosen, platform, tools });
+  const [name = '', variant] = platform.split('/');
+  // What is read from a disk may take its time to be unpacked.
+  const remote = reference.startsWith('docker://');
+  const patience = remote ? (options.patienceMs ?? PATIENCE_MS) : Number.POSITIVE_INFINITY;
+  const watch = await watchFetch(layout, kept, progress, patience);
+  try {
+    const signal = watch.givenUp;
+    const general = [
+      ...(await policy()),
+      ...['--override-os', 'linux', ...(architecture === undefined ? [] : ['--override-arch', name])],
+      ...(variant === undefined ? [] : ['--override-variant', variant]),
+    ];
+    if (remote) {
+      const tls = insecure ? ['--tls-verify=false'] : [];
+      const inspect = (each: string) => tools.run('skopeo', [...general, 'inspect', '--raw', ...tls, each], { signal });
+      watch.expect(await layersSize(from, platform, inspect));
+    }
+    const shared = ['--dest-shared-blob-dir', blobs, ...(insecure ? ['--src-tls-verify=false'] : [])];
+    await tools.run('skopeo', [...general, 'copy', '--quiet', ...shared, from, `oci:${layout}:image`], { signal });
+  } catch (error) {
+    watch.givenUp.throwIfAborted();
+    throw await explain(error, from, platform, tools, insecure ? ['--tls-verify=false'] : []);
+  } finally {
+    watch.stop();
+    await rm(chosen, { recursive: true });
+  }
+  return { descriptor: readIndex(await readFile(join(layout, 'index.json'), 'utf8')), watch };
+}
+
+/** Puts a file of the caller's own among the blobs. */
+async function keepFile(
+  path: string,
+  options: FetchOptions,
+): Promise<{ readonly digest: string; readonly size: number }> {
+  const { digest, size } = await hashFile(path);
+  await rename(path, join(options.blobs, 'sha256', digest));
+  return { digest: `sha256:${digest}`, size };
+}
+
+async function keepJson(
+  value: unknown,
+  options: FetchOptions,
+): Promise<{ readonly digest: string; readonly size: number }> {
+  const path = join(options.work, 'document.json');
+  await writeFile(path, JSON.stringify(value));
+  return keepFile(path, options);
+}
+
+/** Compresses an uncompressed file among the blobs, as layers are. */
+async function keepZstd(plain: string, options: FetchOptions): Promise<Descriptor> {
+  const layer = join(options.work, 'layer.zst');
+  const from = await open(plain, 'r');
+  const to = await open(layer, 'wx');
+  try {
+    await options.tools.run('zstd', ['-q', '-c', '-T0', '-3'], { inputFile: from.fd, output: to.fd, sees: {} });
+  } finally {
+    await Promise.all([from.close(), to.close()]);
+  }
+  return { mediaType: `${LAYER_TYPE}+zstd`, ...(await keepFile(layer, options)) };
+}
+
+/** Makes an image with one layer of a tar archive: its own bytes where images may be compressed so, else zstd's. */
+async function byTar(path: string, options: FetchOptions): Promise<Arrived> {
+  const { work, tools } = options;
+  const how = await compressionOf(path);
+  const copy = join(work, 'archive');
+  const plain = join(work, 'plain.tar');
+  await copyFile(path, copy);
+  const opened = await openLayer(tools, copy, plain, options.progress);
+  await opened.close();
+  const uncompressed = how === 'none' ? copy : plain;
+  const diffId = `sha256:${(await hashFile(uncompressed)).digest}`;
+  const keeps = how === 'gzip' || how === 'zstd';
+  const layers = [
+    keeps
+      ? { mediaType: `${LAYER_TYPE}+${how}`, ...(await keepFile(copy, options)) }
+      : await keepZstd(uncompressed, options),
+  ];
+  await Promise.all([rm(copy, { force: true }), rm(plain, { force: true })]);
+  const [architecture, variant] = (options.architecture ?? hostArchitecture()).split('/');
+  const rootfs = { type: 'layers', diff_ids: [diffId] };
+  const config = {
+    mediaType: CONFIG_TYPE,
+    ...(await keepJson({ architecture, variant, os: 'linux', config: {}, rootfs }, options)),
+  };
+  const manifest = { schemaVersion: 2, mediaType: MANIFEST_TYPE, config, layers };
+  return { descriptor: { mediaType: MANIFEST_TYPE, ...(await keepJson(manifest, options)) } };
+}
+
+/** This machine's architecture as Go spells it. */
+export function hostArchitecture(): string {
+  const names: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+  return names[arch()] ?? arch();
+}
+
+/** Links a blob into the caller's own folder, where nobody else removes it, and checks it. */
+async function take(digest: string, options: FetchOptions): Promise<void> {
+  const hex = digestHex(digest);
+  const own = join(options.work, 'blobs', hex);
+  const kept = join(options.blobs, 'sha256', hex);
+  try {
+    await link(kept, own);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const found = await hashFile(own);
+  if (found.digest !== hex) throw await damaged(digest, kept);
+}
+
+/** How often a document is read that somebody else may be writing, and how long is waited in between, milliseconds. */
+const TRIES = 10;
+const PAUSE_MS = 50;
+
+/**
+ * Copies a manifest or configuration into the caller's own folder, and reads it. No link: skopeo writes a manifest in
+ * its place, so that for a moment another build's would be empty.
+ */
+async function takeDocument(digest: string, options: FetchOptions): Promise<string> {
+  const hex = digestHex(digest);
+  const own = join(options.work, 'blobs', hex);
+  const kept = join(options.blobs, 'sha256', hex);
+  for (let tries = 1; ; tries++) {
+    await copyFile(kept, own);
+    if ((await hashFile(own)).digest === hex) return readFile(own, 'utf8');
+    if (tries === TRIES) throw await damaged(digest, kept);
+    await setTimeout(PAUSE_MS);
+  }
+}
+
+/** The next build fetches it anew. */
+async function damaged(digest: string, kept: string): Promise<BadImage> {
+  await rm(kept, { force: true });
+  return new BadImage(`blob ${digest} was damaged on disk and is removed: build again`);
+}
+
+/** An image whose blobs are at hand. */
+export interface FetchedImage extends OciImage {
+  /** The file of a blob, in the caller's folder. */
+  file(digest: string): string;
+}
+
+/**
+ * Compresses anew the layers that nodes cannot read as they are, so that the image's OCI archive is one for them.
+ * @param manifestText the image's manifest
+ */
+async function convertLayers(image: FetchedImage, manifestText: string, options: FetchOptions): Promise<OciImage> {
+  const { work, tools } = options;
+  const layers: Descriptor[] = [];
+  for (const layer of image.layers) {
+    const file = image.file(layer.digest);
+    const isTwice = (await innerCompressionOf(file)) !== 'none';
+    if (!isTwice && nodesUndo(await compressionOf(file))) {
+      layers.push(layer);
+      continue;
+    }
+    const [once, plain] = [join(work, 'once.tar'), join(work, 'plain.tar')];
+    await (await openLayer(tools, file, once, () => {})).close();
+    if (isTwice) await (await openLayer(tools, once, plain, () => {})).close();
+    const converted = await keepZstd(isTwice ? plain : once, options);
+    await Promise.all([rm(once), rm(plain, { force: true })]);
+    await take(converted.digest, options);
+    layers.push(converted);
+  }
+  if (layers.every((layer, i) => layer === image.layers[i])) return image;
+  const kept = await keepJson({ ...(JSON.parse(manifestText) as object), layers }, options);
+  await takeDocument(kept.digest, options);
+  return { ...image, layers, manifest: { ...image.manifest, ...kept } };
+}
+
+async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
+  const { source, work, architecture } = options;
+  await mkdir(join(work, 'blobs'), { recursive: true });
+  const { descriptor, watch } =
+    source.kind === 'tar' ? await byTar(source.path, options) : await bySkopeo(source.reference, options);
+  const manifest = await takeDocument(descriptor.digest, options);
+  const config = await takeDocument(configOf(manifest).digest, options);
+  const image = readImage(descriptor, manifest, config);
+  // An index is searched for the architecture; a single image comes whatever it is for.
+  if (architecture !== undefined && image.architecture !== architecture.split('/')[0]) {
+    throw new BadImage(`the image is for ${image.architecture || 'an unknown architecture'}, not for ${architecture}`);
+  }
+  watch?.finish(image.layers);
+  for (const { digest, mediaType } of image.layers) {
+    // skopeo leaves such layers out, without a word.
+    if (!/nondistributable|foreign/.test(mediaType) || (await exists(join(options.blobs, 'sha256', digestHex(digest)))))
+      continue;
+    throw new BadImage(
+      `layer ${digest} is elsewhere, not with the image (${mediaType}): build the image with all layers`,
+    );
+  }
+  for (const { digest } of image.layers) await take(digest, options);
+  const file = (digest: string) => join(work, 'blobs', digestHex(digest));
+  return { ...(await convertLayers({ ...image, file }, manifest, options)), file };
+}
+
+/**
+ * Brings an image here: blobs that are here already are not fetched again.
+ * @throws BadImage, ToolFailed and MissingTool; the operating system's error
+ */
+export async function fetchImage(options: FetchOptions): Promise<FetchedImage> {
+  await mkdir(join(options.blobs, 'sha256'), { recursive: true });
+  try {
+    return await fetchOnce(options);
+  } catch (error) {
+    // A blob that was found here may have been removed in between, by somebody who did not know of this build yet.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return await fetchOnce(options);
+  }
+}
+
+/** A UUID that only a text decides, for file systems that need one (RFC 9562 section 5.8). */
+export function uuidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  const variant = ((Number.parseInt(hex[16] ?? '0', 16) & 3) | 8).toString(16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    variant + hex.slice(17, 20),
+    hex.slice(20, 32),
+  ].join('-');
+}

@@ -1,0 +1,94 @@
+import { isBuildName } from '../../model/boot/build.ts';
+import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { hexOfDigest } from '../../model/files/sha256.ts';
+import { listImages, readImage } from './image-list.ts';
+import { NameTaken, placesOf } from './publish.ts';
+
+/** The manifest of an image, as a registry gives it. */
+export interface ServedManifest {
+  /** 64 hex digits. */
+  readonly digest: string;
+  readonly mediaType: string;
+  /** The bytes, which are UTF-8. */
+  readonly text: string;
+}
+
+/** Images as a registry offers them. */
+export interface ServedImages {
+  /** All names. */
+  names(): Promise<readonly string[]>;
+  /**
+   * A manifest by its digest (`sha256:` and 64 hex digits), or the one that the name stands for; undefined where there
+   * is none.
+   * @throws the operating system's error
+   */
+  manifest(name: string, digest: string | undefined): Promise<ServedManifest | undefined>;
+  /** Opens a blob by its 64 hex digits; whoever gets it closes it. */
+  blob(digest: string): Promise<OpenResult>;
+}
+
+/** The most bytes of a manifest (OCI distribution specification 1.1, "Pushing Manifests", has 4 MB). */
+const LARGEST = 4 * 1024 * 1024;
+
+/** Reads a document; undefined for what is too long, or no text. */
+async function readText(file: OpenFile): Promise<string | undefined> {
+  try {
+    if (file.size > LARGEST) return undefined;
+    const buffer = Buffer.alloc(file.size);
+    const whole = (await file.read(buffer, 0)) === file.size;
+    return whole ? new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(buffer) : undefined;
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The media type of a manifest; undefined for a blob that is none. */
+function mediaTypeOf(text: string): string | undefined {
+  try {
+    const json = JSON.parse(text) as {
+      mediaType?: unknown;
+      config?: unknown;
+      layers?: unknown;
+    } | null;
+    if (!json?.config || !Array.isArray(json.layers)) return undefined;
+    const plain = typeof json.mediaType === 'string' && /^[\w.+/-]{1,200}$/.test(json.mediaType);
+    return plain ? (json.mediaType as string) : 'application/vnd.oci.image.manifest.v1+json';
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Offers the images that were built, from the blobs that they were built of.
+ * @param artifacts the folder, absolute and without symbolic links
+ * @param blob opens a blob of theirs by its 64 hex digits
+ */
+export function createServedImages(artifacts: string, blob: (digest: string) => Promise<OpenResult>): ServedImages {
+  const places = placesOf(artifacts);
+
+  const current = async (name: string) => {
+    if (!isBuildName(name)) return undefined;
+    try {
+      return (await readImage(places, name))?.manifest.source.digest;
+    } catch (error) {
+      if (error instanceof NameTaken) return undefined;
+      throw error;
+    }
+  };
+
+  return {
+    names: async () => (await listImages(places)).map(({ name }) => name),
+    manifest: async (name, wanted) => {
+      const digest = hexOfDigest(wanted ?? (await current(name)) ?? '');
+      if (digest === undefined) return undefined;
+      const opened = await blob(digest);
+      const text = opened.ok ? await readText(opened.file) : undefined;
+      const mediaType = text === undefined ? undefined : mediaTypeOf(text);
+      return text !== undefined && mediaType !== undefined ? { digest, mediaType, text } : undefined;
+    },
+    blob,
+  };
+}

@@ -1,0 +1,54 @@
+import { neededArtifacts, type Pin, planBoot } from '../../model/boot/boot-plan.ts';
+import { possibleMatches } from '../../model/boot/build.ts';
+import { type Config, findNode, type Match, type Problem } from '../../model/config.ts';
+import type { Mac } from '../../model/mac.ts';
+import type { ServerIdentity } from '../../model/server.ts';
+import { freeNames } from './free-names.ts';
+import { type TemplateSources, Templates } from './render.ts';
+
+const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '0'.repeat(64), blocks: 1 } };
+const SAMPLE_SERVER: ServerIdentity = { address: '192.0.2.1', httpPort: 8080 };
+const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
+
+/** Every kind of machine that gets a script, and what unknown machines get. */
+function matches(config: Config): readonly Match[] {
+  const named = config.kinds.flatMap((node) => node.macs.slice(0, 1).map((mac) => findNode(config, mac)));
+  return [...named, { mac: SAMPLE_MAC, settings: config.unknown, why: 'unknown' }].flatMap(possibleMatches);
+}
+
+/** Two machines with the same key take the same branches of a template, values of variables apart. */
+function shape({ settings, node }: Match): string {
+  const vars = Object.entries(settings.vars).map(([name, { value }]) => (value === false ? `!${name}` : name));
+  const image = settings.image?.value;
+  const { template, onFailure } = settings;
+  return [template.value, image?.name, image?.root.method, onFailure.value.action, !node, ...vars].join('\n');
+}
+
+/**
+ * Compiles templates and renders every kind of script that the configuration can ask for, so that a mistake shows now
+ * and not when a machine boots.
+ * @returns with `missing`, the templates that are named and not there: only their machines do not boot
+ */
+export function checkTemplates(
+  config: Config,
+  sources: TemplateSources,
+): { ok: true; templates: Templates; missing: readonly Problem[] } | { ok: false; problems: readonly Problem[] } {
+  const templates = new Templates(sources);
+  const problems: Problem[] = [...sources.values()].flatMap(freeNames);
+  const missing: Problem[] = [];
+  const seen = new Set<string>();
+  for (const match of matches(config)) {
+    const key = shape(match);
+    if (match.settings.action.value === 'ignore' || seen.has(key)) continue;
+    seen.add(key);
+    const pins = new Map(neededArtifacts(match).map(({ path }) => [path, SAMPLE_PIN]));
+    const template = match.settings.template;
+    const problem = templates.problem(template.value, planBoot(match, pins, SAMPLE_SERVER));
+    const list = sources.has(template.value) ? problems : missing;
+    if (problem && !list.some(({ file, line }) => file === problem.file && line === problem.line)) {
+      const machine = match.node ? `nodes.${match.node.name}` : 'unknown machines';
+      list.push({ ...problem, message: `${problem.message} (template "${template.value}", for ${machine})` });
+    }
+  }
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, templates, missing };
+}

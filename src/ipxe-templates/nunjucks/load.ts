@@ -1,0 +1,56 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { TemplateSource, TemplateSources } from './render.ts';
+
+const BUILT_IN = fileURLToPath(new URL('..', import.meta.url));
+const SUFFIX = '.ipxe.njk';
+
+async function readFolder(folder: string): Promise<readonly (readonly [string, TemplateSource])[]> {
+  const files = (await readdir(folder)).filter((file) => file.endsWith(SUFFIX)).sort();
+  return Promise.all(
+    files.map(async (name) => {
+      const file = join(folder, name);
+      return [name.slice(0, -SUFFIX.length), { file, text: await readFile(file, 'utf8') }] as const;
+    }),
+  );
+}
+
+function noneIfMissing(error: NodeJS.ErrnoException): readonly [] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
+}
+
+/**
+ * Reads the built-in templates and the user's own, which win where the names are equal.
+ * @param folder the user's folder, or undefined for none; one that does not exist has no templates
+ * @throws the file system's error where the folder or a file cannot be read
+ */
+export async function loadTemplates(folder: string | undefined): Promise<TemplateSources> {
+  const own = folder === undefined ? [] : await readFolder(folder).catch(noneIfMissing);
+  return new Map([...(await readFolder(BUILT_IN)), ...own]);
+}
+
+/** What tells one state of a folder's templates from the next. */
+async function stateOf(folder: string): Promise<string> {
+  const files = (await readdir(folder).catch(noneIfMissing)).filter((file) => file.endsWith(SUFFIX)).sort();
+  const versions = files.map(async (name) => {
+    const found = await stat(join(folder, name), { bigint: true }).catch(() => undefined);
+    return [name, found?.ino, found?.size, found?.mtimeNs].join();
+  });
+  return (await Promise.all(versions)).join('\n');
+}
+
+/**
+ * Waits until the templates of a folder stay as they are: programs write in several steps, and a watch may tell of the
+ * first of them alone.
+ * @param pauseMs how long they must stay the same, milliseconds
+ */
+export async function templatesSettled(folder: string, pauseMs: number): Promise<void> {
+  for (let state = await stateOf(folder), before: string | undefined; state !== before; ) {
+    before = state;
+    await delay(pauseMs);
+    state = await stateOf(folder);
+  }
+}

@@ -1,0 +1,140 @@
+import type { Match } from '../config.ts';
+import type { Verity } from '../files/verity.ts';
+import { hyphenated, type Mac } from '../mac.ts';
+import type { OnFailure, Variable } from '../node.ts';
+import { baseUrl, type ServerIdentity } from '../server.ts';
+import type { Image, Root, Source } from './image.ts';
+import { ROOT_FILES } from './root-kind.ts';
+
+/** One version of a file, named by its content. */
+export interface Pin {
+  /** SHA-256, 64 lower-case hex digits. */
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+  /** What nodes check its blocks with, where they read it on demand. */
+  readonly verity?: Verity;
+}
+
+/** The versions in force of the artifacts that a plan names, by the path of what is {@link Needed}. */
+export type Pins = ReadonlyMap<string, Pin>;
+
+/** A file that a node fetches. Digest and length are known for artifacts only. */
+export interface Download {
+  readonly url: string;
+  readonly name: string;
+  readonly sha256: string | null;
+  /** Length of the file. */
+  readonly bytes: number | null;
+}
+
+/** The root method with its source replaced by what the node fetches. */
+export type PlannedRoot =
+  | { readonly method: 'none' }
+  | ({ readonly [key: string]: unknown; readonly method: Exclude<Root['method'], 'none'> } & Download);
+
+/** Everything that a script template may print. Nothing is undefined: what is absent is null. */
+export interface BootPlan {
+  readonly server: { readonly address: string; readonly url: string };
+  readonly mac: Mac;
+  readonly node: { readonly name: string | null; readonly hostname: string | null };
+  readonly image: string | null;
+  readonly kernel: Download | null;
+  readonly initrds: readonly Download[];
+  readonly root: PlannedRoot;
+  readonly args: readonly string[];
+  readonly vars: Readonly<Record<string, Variable>>;
+  readonly on_failure: OnFailure;
+  /** Where this very script is fetched again. */
+  readonly script_url: string;
+}
+
+/**
+ * A file whose version a plan needs, and in which form: as it is; with the hash `tree` of its blocks; as an `archive`
+ * whose members come in the order in which they are unpacked; or the archive of the built `image` of that name.
+ */
+export interface Needed {
+  /** Below the artifacts folder; for an image `oci:NAME`. */
+  readonly path: string;
+  readonly form: 'file' | 'tree' | 'archive' | 'image';
+  /** Of an archive: what it calls the image to run. */
+  readonly label?: string;
+}
+
+const keyOf = (source: Exclude<Source, { readonly kind: 'url' }>): string =>
+  source.kind === 'image' ? `oci:${source.name}` : source.path;
+
+function needed(source: Source, root?: Root): readonly Needed[] {
+  if (source.kind === 'url') return [];
+  const path = keyOf(source);
+  if (source.kind === 'image') return [{ path, form: 'image' }];
+  if (root?.method === 'bootc-live') return [{ path, form: 'archive', label: root.label }];
+  // It may be one.
+  if (root?.method === 'container-root') return [{ path, form: 'archive', label: 'latest' }];
+  return [{ path, form: root?.method === 'lazy' ? 'tree' : 'file' }];
+}
+
+/** The artifacts whose pins {@link planBoot} needs, each once. */
+export function neededArtifacts(match: Match): readonly Needed[] {
+  const image = match.settings.image?.value;
+  if (!image) return [];
+  const { kernel, initrd, root } = image;
+  const all = [kernel, ...initrd].flatMap((source) => needed(source));
+  if (root.method !== 'none') all.push(...needed(root.source, root));
+  return [...new Map(all.map((each) => [each.path, each])).values()];
+}
+
+/** Percent-encodes what a blank, a quote or a `#` would break on a kernel command line and in an iPXE script. */
+function encodeName(name: string): string {
+  return encodeURIComponent(name).replace(/['()*!]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function download(source: Source, pins: Pins, base: string): Download {
+  if (source.kind === 'url') {
+    const name = source.url.replace(/[?#].*$/, '').replace(/.*\//, '');
+    return { url: source.url, name, sha256: null, bytes: null };
+  }
+  const path = keyOf(source);
+  const pin = pins.get(path);
+  if (!pin) throw new Error(`no pin for artifact ${path}`);
+  const name = source.kind === 'image' ? ROOT_FILES.oci : path.replace(/.*\//, '');
+  return { url: `${base}/blobs/sha256/${pin.digest}/${encodeName(name)}`, name, sha256: pin.digest, bytes: pin.size };
+}
+
+/** What a root that is read on demand adds: where its blocks are, and what they are checked with. */
+function onDemand(source: Source, pins: Pins, { address, nbdPort = 10809 }: ServerIdentity) {
+  const pin = source.kind === 'artifact' ? pins.get(source.path) : undefined;
+  if (!pin?.verity) throw new Error('no hash tree for the root');
+  const { rootHash, blocks } = pin.verity;
+  return { nbd: `${address}:${nbdPort}/${pin.digest}`, verity: `${rootHash}:${blocks}` };
+}
+
+function plannedRoot(image: Image | undefined, pins: Pins, server: ServerIdentity): PlannedRoot {
+  if (!image || image.root.method === 'none') return { method: 'none' };
+  const { source, ...rest } = image.root;
+  const more = rest.method === 'lazy' ? onDemand(source, pins, server) : {};
+  return { ...rest, ...download(source, pins, baseUrl(server)), ...more };
+}
+
+/**
+ * Resolves what one machine boots into URLs, digests and arguments.
+ * @throws if a pin is missing for one of {@link neededArtifacts}
+ */
+export function planBoot(match: Match, pins: Pins, server: ServerIdentity): BootPlan {
+  const { settings, node, mac } = match;
+  const base = baseUrl(server);
+  const image = settings.image?.value;
+  return {
+    server: { address: server.address, url: base },
+    mac,
+    node: { name: node?.name ?? null, hostname: node?.hostname.value ?? null },
+    image: image?.name ?? null,
+    kernel: image ? download(image.kernel, pins, base) : null,
+    initrds: image ? image.initrd.map((source) => download(source, pins, base)) : [],
+    root: plannedRoot(image, pins, server),
+    args: settings.args.map(({ value }) => value),
+    vars: Object.fromEntries(Object.entries(settings.vars).map(([name, { value }]) => [name, value])),
+    on_failure: settings.onFailure.value,
+    script_url: `${base}/ipxe/${hyphenated(mac)}`,
+  };
+}

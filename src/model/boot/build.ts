@@ -1,0 +1,52 @@
+import type { Match } from '../config.ts';
+import type { BootSettings } from '../node.ts';
+import type { Pin } from './boot-plan.ts';
+import type { Image, Root } from './image.ts';
+
+/** What `slipway image build` made, of one version: its files by name (`vmlinuz`), all of them those of its manifest. */
+export interface Build {
+  /** Differs between versions. */
+  readonly id: string;
+  readonly files: ReadonlyMap<string, Pin>;
+}
+
+/** Whether a text can be an image's name: it becomes a folder and part of URLs. */
+export function isBuildName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
+}
+
+/** The file of a build that an artifact's path names: `vmlinuz` of `debian/vmlinuz`. */
+export function fileOfBuild(name: string, path: string): string | undefined {
+  return path.startsWith(`${name}/`) ? path.slice(name.length + 1) : undefined;
+}
+
+function isThere(root: Root, name: string, { files }: Pick<Build, 'files'>): boolean {
+  if (root.method === 'none' || root.source.kind !== 'artifact') return true;
+  const file = fileOfBuild(name, root.source.path);
+  return file === undefined || files.has(file);
+}
+
+/** The settings with one of the roots that a build may have; the template with it, where the root's method names it. */
+export function withRoot(settings: BootSettings, root: Root): BootSettings {
+  const { image, template } = settings;
+  if (!image) return settings;
+  const named = template.from === `images.${image.value.name}.root.method`;
+  return {
+    ...settings,
+    image: { ...image, value: { ...image.value, root } },
+    template: named ? { ...template, value: root.method } : template,
+  };
+}
+
+/** The best root that a build has for an image; undefined where it has none of them. */
+export function rootOf({ build: use }: Pick<Image, 'build'>, build: Pick<Build, 'files'>): Root | undefined {
+  return use?.roots.find((root) => isThere(root, use.name, build));
+}
+
+/** The machine with each kind of root that its image may turn out to have: a single one, unless it is a build. */
+export function possibleMatches(match: Match): readonly Match[] {
+  const roots = match.settings.image?.value.build?.roots ?? [];
+  const kinds = new Map(roots.map((root) => [root.method, root]));
+  if (kinds.size < 2) return [match];
+  return [...kinds.values()].map((root) => ({ ...match, settings: withRoot(match.settings, root) }));
+}

@@ -1,0 +1,27 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { floorPlan, linterOverrides, ROOMS } from '../../scripts/rooms.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const SRC = new URL('../../src', import.meta.url);
+
+it('the linter and the page on the architecture have the rooms as they are listed', () => {
+  expect(JSON.parse(read('biome.json')).overrides, 'run "npm run rooms"').toEqual(linterOverrides());
+  expect(read('docs/architecture.md'), 'run "npm run rooms"').toContain(floorPlan());
+});
+
+it('every folder of src is a room, or lies in one', () => {
+  const folders = readdirSync(SRC, { withFileTypes: true }).map(({ name }) => name);
+  const rooms = new Set(ROOMS.map(({ name }) => name.replace(/\/.*/, '')));
+  expect(folders.filter((name) => !rooms.has(name))).toEqual(['cli.ts']);
+  const inImages = readdirSync(new URL('src/images', new URL('../../', import.meta.url)));
+  expect(inImages.filter((name) => !ROOMS.some((room) => room.name === `images/${name}`))).toEqual([]);
+});
+
+it('no folder of src has more than twelve entries', () => {
+  const counts = new Map<string, number>();
+  for (const { parentPath } of readdirSync(SRC, { withFileTypes: true, recursive: true })) {
+    counts.set(parentPath, (counts.get(parentPath) ?? 0) + 1);
+  }
+  expect([...counts].filter(([, count]) => count > 12)).toEqual([]);
+});
