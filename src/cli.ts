@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import type { DeployOptions } from './commands/deploy.ts';
 import { CONFIG_OPTION, findConfig } from './commands/find-config.ts';
 import { addImageCommands } from './commands/image-command.ts';
-import { Unusable } from './config/config-error.ts';
+import { ConfigError } from './config/config-error.ts';
 import { formatEvent, type LogFormat } from './daemon/log/format.ts';
 import { openLogOutput } from './daemon/log/output.ts';
 import { createLogWriter } from './daemon/log/writer.ts';
@@ -31,11 +31,11 @@ function fail(error: unknown): void {
   const message = plainMessage(error);
   if (failures === 'json') {
     const events: BootEvent[] =
-      error instanceof Unusable
+      error instanceof ConfigError
         ? error.problems.map((problem) => ({ event: 'config.problem', level: 'error', ...problem }))
         : [{ event: 'fatal', level: 'error', message }];
     for (const event of events) process.stderr.write(`${formatEvent('json', new Date(), event)}\n`);
-  } else process.stderr.write(error instanceof Unusable ? `${message}\n` : `slipway: ${message}\n`);
+  } else process.stderr.write(error instanceof ConfigError ? `${message}\n` : `slipway: ${message}\n`);
   process.exitCode = 1;
 }
 

@@ -143,7 +143,7 @@ export function verified(
 }
 
 /** The same file with its digest, and a call-back for its end. */
-export function lease(file: OpenFile, digest: string | undefined, closed: () => void): OpenFile {
+export function withOnClose(file: OpenFile, digest: string | undefined, closed: () => void): OpenFile {
   let open = true;
   return {
     ...file,

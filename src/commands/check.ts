@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { placesIn } from '../config/check/place-of.ts';
 import { formatPath } from '../config/check/wording.ts';
 import { describeNodes, formatNodes } from '../config/describe.ts';
-import { loadSnapshot, type Snapshot } from '../daemon/checked-config.ts';
+import { type CheckedConfig, loadCheckedConfig } from '../daemon/checked-config.ts';
 import {
   type FoundBuild,
   missingTemplates,
@@ -44,7 +44,11 @@ async function missingFiles(config: Config, builds: ReadonlyMap<string, FoundBui
 }
 
 /** What is valid and hardly meant, each with its place in the file. */
-async function doubtsAbout(file: string, text: string, { config, templates }: Snapshot): Promise<readonly string[]> {
+async function doubtsAbout(
+  file: string,
+  text: string,
+  { config, templates }: CheckedConfig,
+): Promise<readonly string[]> {
   const doubts = [...doubtfulSettings(config, templates), ...(await doubtfulFiles(config))];
   if (doubts.length === 0) return [];
   const placeOf = placesIn(text);
@@ -65,7 +69,7 @@ export async function checkConfig(
   file: string,
   json: boolean,
 ): Promise<{ readonly text: string; readonly ok: boolean }> {
-  const loaded = await loadSnapshot(file);
+  const loaded = await loadCheckedConfig(file);
   const problems = loaded.ok ? loaded.snapshot.missing : loaded.problems;
   const ok = problems.length === 0;
   const read = loaded.ok ? loaded.snapshot.config : undefined;

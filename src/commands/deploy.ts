@@ -1,4 +1,4 @@
-import { Unusable } from '../config/config-error.ts';
+import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load/load.ts';
 import { resolveIdentity } from '../daemon/identity.ts';
 import type { Config } from '../model/config.ts';
@@ -20,12 +20,12 @@ export interface DeployOptions {
 
 /**
  * `slipway deploy PROGRAM`: the configuration of a program in front of the server.
- * @throws Unusable for a configuration with problems; Error for a program that is not known, or where HTTP is off
+ * @throws ConfigError for a configuration with problems; Error for a program that is not known, or where HTTP is off
  */
 export async function deployment(configFile: string, program: string, options: DeployOptions): Promise<string> {
   if (program !== 'nginx') throw new Error(`unknown program ${JSON.stringify(program)}; supported: nginx`);
   const loaded = await loadConfig(configFile);
-  if (!loaded.ok) throw new Unusable(loaded.problems);
+  if (!loaded.ok) throw new ConfigError(loaded.problems);
   return nginxConfig(loaded.config, resolveIdentity(loaded.config.server), options);
 }
 

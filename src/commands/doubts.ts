@@ -1,7 +1,7 @@
 import { pathOfArgument } from '../config/check/place-of.ts';
 import type { Path } from '../config/check/wording.ts';
 import type { Templates } from '../ipxe-templates/nunjucks/render.ts';
-import { neededArtifacts, type Pin, planBoot } from '../model/boot/boot-plan.ts';
+import { type Pin, planBoot, requiredFiles } from '../model/boot/boot-plan.ts';
 import { type Config, findNode, type Match } from '../model/config.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Sourced } from '../model/node.ts';
@@ -70,7 +70,7 @@ function tooLong(config: Config, match: Match, templates: Templates): readonly D
   const { address = '192.168.100.100', http } = config.server;
   const settings = http || { port: 8080, url: undefined };
   const server = { address, httpPort: settings.port, ...(settings.url !== undefined && { url: settings.url }) };
-  const pins = new Map(neededArtifacts(match).map(({ path }) => [path, SAMPLE_PIN]));
+  const pins = new Map(requiredFiles(match).map(({ path }) => [path, SAMPLE_PIN]));
   const length = argumentsIn(templates.render(template.value, planBoot(match, pins, server)));
   if (length <= MOST_ARGUMENTS) return [];
   const who = match.node ? `nodes.${match.node.name}` : 'unknown machines';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type BuildMeans, type BuildOptions, buildImage } from '../images/builder/build-image.ts';
+import { type BuildOptions, type BuildRunOptions, buildImage } from '../images/builder/build-image.ts';
 import { type Built, formatImage } from '../images/builder/image-text.ts';
 import { type ImageSource, parseSource, SOURCE_EXPECTED } from '../images/store/source.ts';
 import { isBuildName } from '../model/boot/build.ts';
@@ -54,9 +54,9 @@ function readSource(text: string): ImageSource {
 /**
  * Builds an image from a container image.
  * @returns the text to print
- * @throws Unusable, Error with the remedy
+ * @throws ConfigError, Error with the remedy
  */
-export async function imageBuild(given: ImageBuildArguments, means: BuildMeans): Promise<string> {
+export async function imageBuild(given: ImageBuildArguments, run: BuildRunOptions): Promise<string> {
   const source = readSource(given.source);
   if (!isBuildName(given.name)) {
     throw new Error(`--name ${JSON.stringify(given.name)}: expected letters, digits, ".", "_" and "-", up to 63`);
@@ -75,7 +75,7 @@ export async function imageBuild(given: ImageBuildArguments, means: BuildMeans):
     media: { uki: at(given.uki), esp: at(given.esp), disk: at(given.disk), args: given.append ?? '' },
     epoch: parseEpoch(given.epoch),
   };
-  const built = await buildImage(options, means);
+  const built = await buildImage(options, run);
   return given.json ? `${JSON.stringify(toJson(given.name, built), null, 2)}\n` : formatImage(given.name, built);
 }
 

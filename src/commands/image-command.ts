@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { CONFIG_OPTION } from './find-config.ts';
 
 /** What the commands on images take from outside. */
-export interface ImageCommandMeans {
+export interface ImageCommandOptions {
   readonly print: (text: string) => void;
   /** Writes to standard error, where progress is shown. */
   readonly note: (text: string) => void;
@@ -35,8 +35,8 @@ interface BuildFlags {
 }
 
 /** Adds `slipway image build | ls | show | rm | gc`. */
-export function addImageCommands(program: Command, means: ImageCommandMeans): void {
-  const { print, note, terminal, env, now, monotonic, onEnd } = means;
+export function addImageCommands(program: Command, options: ImageCommandOptions): void {
+  const { print, note, terminal, env, now, monotonic, onEnd } = options;
   /** The commands on images that were built, with what they need. */
   const list = () => import('./image-list.ts');
   const image = program.command('image').description('make what nodes boot from container images');

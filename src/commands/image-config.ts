@@ -1,4 +1,4 @@
-import { Unusable } from '../config/config-error.ts';
+import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load/load.ts';
 import { usedArtifacts, usedBuilds } from '../daemon/serving-state.ts';
 import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../model/boot/root-kind.ts';
@@ -8,11 +8,11 @@ import type { BootSettings } from '../model/node.ts';
 /**
  * Reads the configuration, of which the commands on images need the artifacts folder. A name of no image may be that of
  * the one that is going to be built.
- * @throws Unusable where it has problems
+ * @throws ConfigError where it has problems
  */
 export async function imageConfig(file: string): Promise<Config> {
   const loaded = await loadConfig(file);
-  if (!loaded.ok) throw new Unusable(loaded.problems);
+  if (!loaded.ok) throw new ConfigError(loaded.problems);
   return loaded.config;
 }
 

@@ -1,6 +1,6 @@
 import { formatImage, formatImages } from '../images/builder/image-text.ts';
 import { collectGarbage, listImages, readImage } from '../images/store/image-list.ts';
-import { placesOf, unpublish } from '../images/store/publish.ts';
+import { storePaths, unpublish } from '../images/store/publish.ts';
 import { formatBytes } from '../images/tools/progress.ts';
 import { isBuildName } from '../model/boot/build.ts';
 import { imageConfig, machinesUsing } from './image-config.ts';
@@ -10,7 +10,7 @@ const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 /** `slipway image ls`: the images that were built. */
 export async function imageLs(configFile: string, json: boolean): Promise<string> {
   const { artifacts } = await imageConfig(configFile);
-  const images = await listImages(placesOf(artifacts));
+  const images = await listImages(storePaths(artifacts));
   return json
     ? asJson(
         images.map(({ name, id, built, manifest }) => ({
@@ -29,7 +29,7 @@ export async function imageLs(configFile: string, json: boolean): Promise<string
  */
 export async function imageShow(configFile: string, name: string, json: boolean): Promise<string> {
   const { artifacts } = await imageConfig(configFile);
-  const image = isBuildName(name) ? await readImage(placesOf(artifacts), name) : undefined;
+  const image = isBuildName(name) ? await readImage(storePaths(artifacts), name) : undefined;
   if (!image) throw new Error(`there is no image ${JSON.stringify(name)}; "slipway image ls" lists them`);
   const { id, manifest, built } = image;
   return json ? asJson({ name, id, built: new Date(built).toISOString(), ...manifest }) : formatImage(name, image);
@@ -48,14 +48,14 @@ export async function imageRm(configFile: string, name: string, force: boolean, 
   const config = await imageConfig(configFile);
   const { artifacts } = config;
   const users = machinesUsing(config, name);
-  if (!force && users.length > 0 && isBuildName(name) && (await readImage(placesOf(artifacts), name))) {
+  if (!force && users.length > 0 && isBuildName(name) && (await readImage(storePaths(artifacts), name))) {
     const more = users.length > SHOWN ? ` and ${users.length - SHOWN} more` : '';
     const who = `${users.slice(0, SHOWN).join(', ')}${more}`;
     throw new Error(
       `${name} is what ${configFile} boots these with: ${who}; without it they get none: --force removes it`,
     );
   }
-  if (!isBuildName(name) || !(await unpublish(placesOf(artifacts), name, now))) {
+  if (!isBuildName(name) || !(await unpublish(storePaths(artifacts), name, now))) {
     throw new Error(`there is no image ${JSON.stringify(name)}; "slipway image ls" lists them`);
   }
   return `${name} is removed; "slipway image gc" frees its space, an hour from now\n`;
@@ -67,7 +67,7 @@ export async function imageRm(configFile: string, name: string, force: boolean, 
  */
 export async function imageGc(configFile: string, json: boolean, now: number): Promise<string> {
   const { artifacts } = await imageConfig(configFile);
-  const collected = await collectGarbage(placesOf(artifacts), now);
+  const collected = await collectGarbage(storePaths(artifacts), now);
   if (json) return asJson(collected);
   const { builds, blobs, bytes, running } = collected;
   const waiting = running > 0 ? `; blobs stay while ${running === 1 ? 'a build runs' : `${running} builds run`}` : '';

@@ -1,7 +1,7 @@
 import { formatProblem, type Problem } from '../model/config.ts';
 
 /** A configuration that cannot be used; the message has all its problems, a line each. */
-export class Unusable extends Error {
+export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {

@@ -86,7 +86,7 @@ export async function watchConfig({
   let looking: NodeJS.Timeout | undefined;
   let version: string | undefined;
   /** The text in force; undefined when something else has been read since. */
-  let inForce = text;
+  let current = text;
   let asked = false;
   let checking: Promise<void> | undefined;
 
@@ -129,7 +129,7 @@ export async function watchConfig({
     if (stopped || next === version) return;
     version = next;
     await follow();
-    const loaded = await load(file, inForce);
+    const loaded = await load(file, current);
     if (stopped) return;
     if ((await versionOf(file)) !== version) {
       // Written meanwhile: what was read may be the half of it.
@@ -137,8 +137,8 @@ export async function watchConfig({
       return;
     }
     if (!loaded) return;
-    const changed = loaded.text !== inForce;
-    inForce = loaded.ok ? loaded.text : undefined;
+    const changed = loaded.text !== current;
+    current = loaded.ok ? loaded.text : undefined;
     if (!loaded.ok) onProblems(loaded.problems);
     else if (changed) onConfig(loaded.config);
   }

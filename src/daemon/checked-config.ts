@@ -6,7 +6,7 @@ import type { Config, Problem } from '../model/config.ts';
 import { plainMessage } from '../model/plain-error.ts';
 
 /** A configuration and the templates that go with it, checked against each other. */
-export interface Snapshot {
+export interface CheckedConfig {
   readonly config: Config;
   readonly templates: Templates;
   /** Images and templates that are named and not there: only their machines do not boot. */
@@ -14,12 +14,12 @@ export interface Snapshot {
 }
 
 /** What may be put in force, or all that was wrong. */
-export type SnapshotResult =
-  | { readonly ok: true; readonly snapshot: Snapshot }
+export type CheckedConfigResult =
+  | { readonly ok: true; readonly snapshot: CheckedConfig }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** Reads the templates for a valid configuration and tries them on its nodes. */
-export async function withTemplates(config: Config): Promise<SnapshotResult> {
+export async function withTemplates(config: Config): Promise<CheckedConfigResult> {
   try {
     const checked = checkTemplates(config, await loadTemplates(config.templates));
     if (!checked.ok) return checked;
@@ -37,7 +37,9 @@ export async function withTemplates(config: Config): Promise<SnapshotResult> {
  * Reads everything that the configuration file names and depends on, artifacts apart.
  * @returns with `text`, the file as it was read, for whoever watches it from then on
  */
-export async function loadSnapshot(file: string): Promise<SnapshotResult & { readonly text: string | undefined }> {
+export async function loadCheckedConfig(
+  file: string,
+): Promise<CheckedConfigResult & { readonly text: string | undefined }> {
   const { text, ...loaded } = await loadConfig(file);
   return { ...(loaded.ok ? await withTemplates(loaded.config) : loaded), text };
 }

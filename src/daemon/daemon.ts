@@ -1,22 +1,22 @@
-import { Unusable } from '../config/config-error.ts';
+import { ConfigError } from '../config/config-error.ts';
 import { formatProblem } from '../model/config.ts';
 import { plainMessage } from '../model/plain-error.ts';
-import { loadSnapshot, type Snapshot } from './checked-config.ts';
+import { type CheckedConfig, loadCheckedConfig } from './checked-config.ts';
 import { watchAll } from './reload.ts';
 import { startServices } from './services.ts';
 import {
+  type DaemonOptions,
   type FoundBuild,
-  type Means,
-  makeWorld,
   missingBinaries,
   missingTemplates,
+  openServingState,
+  type ServingState,
   usedArtifacts,
   usedBuilds,
-  type World,
-  watchWorld,
+  watchArtifacts,
 } from './serving-state.ts';
 import { listUnknown } from './unknown-machines.ts';
-import { versionInForce } from './versions/current.ts';
+import { currentVersion } from './versions/current.ts';
 
 /** The daemon at work. */
 export interface Daemon {
@@ -25,16 +25,16 @@ export interface Daemon {
 }
 
 /** Looks at what nodes will ask for, so that what is missing shows before they do, and digests are ready. */
-async function prepare(world: World, { record }: Means): Promise<void> {
-  for (const message of missingBinaries(world)) record({ event: 'bootfile.missing', level: 'warn', message });
-  const missing = world.missing.map((problem) => `${formatProblem(problem)}; its machines do not boot`);
-  for (const message of [...missing, ...missingTemplates(world.config)]) {
+async function prepare(state: ServingState, { record }: DaemonOptions): Promise<void> {
+  for (const message of missingBinaries(state)) record({ event: 'bootfile.missing', level: 'warn', message });
+  const missing = state.missing.map((problem) => `${formatProblem(problem)}; its machines do not boot`);
+  for (const message of [...missing, ...missingTemplates(state.config)]) {
     record({ event: 'config.warning', level: 'warn', message });
   }
   const builds = new Map<string, FoundBuild>();
   await Promise.all(
-    usedBuilds(world.config).map(async (image) => {
-      const build = await world.builds.inForce(image).catch((error: NodeJS.ErrnoException) => {
+    usedBuilds(state.config).map(async (image) => {
+      const build = await state.builds.current(image).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== undefined) throw error;
         const message = `images.${image.name} is the build ${image.build?.name}, which cannot be served: ${error.message}`;
         record({ event: 'artifact.missing', level: 'warn', message, path: image.build?.name });
@@ -44,8 +44,8 @@ async function prepare(world: World, { record }: Means): Promise<void> {
     }),
   );
   await Promise.all(
-    usedArtifacts(world.config, builds).map(async (needed) => {
-      await versionInForce(world.store, world.builds, needed).catch((error: NodeJS.ErrnoException) => {
+    usedArtifacts(state.config, builds).map(async (needed) => {
+      await currentVersion(state.store, state.builds, needed).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== undefined) throw error;
         const message = `${needed.from} names ${needed.path}, which cannot be served: ${error.message}`;
         record({ event: 'artifact.missing', level: 'warn', message, path: needed.path });
@@ -56,57 +56,57 @@ async function prepare(world: World, { record }: Means): Promise<void> {
 
 /**
  * Runs the server with a configuration file, which is watched: a good change takes effect at once.
- * @throws Unusable for a configuration with problems at the start; Error with the remedy where a socket, a folder or
+ * @throws ConfigError for a configuration with problems at the start; Error with the remedy where a socket, a folder or
  * an address is not to be had
  */
-export async function serve(configFile: string, outer: Means): Promise<Daemon> {
-  const record = listUnknown(outer.record, () => world.config);
-  const means = { ...outer, record };
-  const loaded = await loadSnapshot(configFile);
-  if (!loaded.ok) throw new Unusable(loaded.problems);
-  let world: World = await makeWorld(loaded.snapshot, outer);
-  const services = await startServices(() => world, means);
+export async function serve(configFile: string, outer: DaemonOptions): Promise<Daemon> {
+  const record = listUnknown(outer.record, () => state.config);
+  const options = { ...outer, record };
+  const loaded = await loadCheckedConfig(configFile);
+  if (!loaded.ok) throw new ConfigError(loaded.problems);
+  let state: ServingState = await openServingState(loaded.snapshot, outer);
+  const services = await startServices(() => state, options);
   /** Has new builds made ready before a machine asks; what is missing was told before. */
   const onName = () => {
-    world.builds.expire();
-    for (const image of usedBuilds(world.config)) world.builds.inForce(image).catch(() => {});
+    state.builds.expire();
+    for (const image of usedBuilds(state.config)) state.builds.current(image).catch(() => {});
   };
-  let artifacts = await watchWorld(() => world, means, onName);
+  let artifacts = await watchArtifacts(() => state, options, onName);
 
   const prepareInBackground = () => {
-    prepare(world, means).catch((error: Error) => {
+    prepare(state, options).catch((error: Error) => {
       record({ event: 'artifact.error', level: 'error', message: `artifacts: ${plainMessage(error)}` });
     });
   };
 
-  const adopt = async (snapshot: Snapshot) => {
-    const before = world;
-    world = await makeWorld(snapshot, means, before);
+  const adopt = async (snapshot: CheckedConfig) => {
+    const before = state;
+    state = await openServingState(snapshot, options, before);
     try {
       await services.update();
     } catch (error) {
-      if (world.store !== before.store) await world.store.close();
-      world = before;
+      if (state.store !== before.store) await state.store.close();
+      state = before;
       await services.update();
       throw error;
     }
-    if (world.store !== before.store) {
+    if (state.store !== before.store) {
       await artifacts.stop();
       await before.store.close();
-      artifacts = await watchWorld(() => world, means, onName);
+      artifacts = await watchArtifacts(() => state, options, onName);
     } else await artifacts.refresh();
     prepareInBackground();
   };
 
-  const { config } = world;
+  const { config } = state;
   const reload = await watchAll({ file: configFile, config, text: loaded.text, record, adopt });
   record({
     event: 'ready',
     level: 'info',
     message: `serving ${config.nodes.length} node(s); ${services.listening().join(', ')}`,
     nodes: config.nodes.length,
-    address: world.server.address,
-    http: world.server.httpPort,
+    address: state.server.address,
+    http: state.server.httpPort,
   });
   prepareInBackground();
 
@@ -116,7 +116,7 @@ export async function serve(configFile: string, outer: Means): Promise<Daemon> {
       await reload.stop();
       await artifacts.stop();
       await services.stop();
-      await world.store.close();
+      await state.store.close();
       record({ event: 'stopped', level: 'info', message: 'stopped' });
     },
   };

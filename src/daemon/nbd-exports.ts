@@ -1,10 +1,10 @@
 import type { Tree } from '../artifacts/composed/verity-trees.ts';
-import { shareRunning } from '../artifacts/single-flight.ts';
+import { singleFlight } from '../artifacts/single-flight.ts';
 import { readWhole } from '../model/files/open-file.ts';
 import { isSha256 } from '../model/files/sha256.ts';
 import { BLOCK } from '../model/files/verity.ts';
 import type { Export, Exports } from '../nbd/export.ts';
-import { lazyRoots, type World } from './serving-state.ts';
+import { lazyRoots, type ServingState } from './serving-state.ts';
 
 /** Trees that stay in memory though nobody reads their versions, which are not in force any more. */
 const MOST_IDLE = 4;
@@ -14,31 +14,31 @@ const MOST_IDLE = 4;
  * behind it. Versions that were replaced stay for the nodes that run from them. Trees are read and checked once, however
  * often clients ask; an image is hashed for none of them, only where the configuration says that nodes read it so.
  */
-export function nbdExports(world: () => World): Exports {
+export function nbdExports(state: () => ServingState): Exports {
   const trees = new Map<string, { readonly tree: Tree; users: number }>();
   const loading = new Map<string, Promise<Tree | undefined>>();
 
   const names = () => {
-    const { config, store } = world();
+    const { config, store } = state();
     return lazyRoots(config).flatMap((path) => store.pinned(path)?.digest ?? []);
   };
   const load = (name: string, size: number): Promise<Tree | undefined> =>
-    shareRunning(loading, name, async () => {
-      const { store } = world();
+    singleFlight(loading, name, async () => {
+      const { store } = state();
       if (!names().includes(name)) return await store.trees.stored(name, size);
       const tree = await store.trees.get(name).catch(() => undefined);
       return tree?.ok ? tree : undefined;
     });
   const forgetIdle = () => {
-    const inForce = names();
-    const idle = [...trees].filter(([name, { users }]) => users === 0 && !inForce.includes(name));
+    const current = names();
+    const idle = [...trees].filter(([name, { users }]) => users === 0 && !current.includes(name));
     for (const [name] of idle.slice(0, -MOST_IDLE)) trees.delete(name);
   };
 
   return {
     open: async (name) => {
       if (!isSha256(name)) return undefined;
-      const opened = await world().store.openBlob(name);
+      const opened = await state().store.openBlob(name);
       if (!opened.ok) return undefined;
       const { file } = opened;
       const tree = trees.get(name)?.tree ?? (await load(name, file.size));

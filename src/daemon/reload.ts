@@ -6,7 +6,7 @@ import type { Config } from '../model/config.ts';
 import { formatProblem, type Problem } from '../model/config.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { plainMessage } from '../model/plain-error.ts';
-import { type Snapshot, withTemplates } from './checked-config.ts';
+import { type CheckedConfig, withTemplates } from './checked-config.ts';
 
 /** How long templates must stay as they are before they are read, milliseconds. */
 const SETTLED_MS = 50;
@@ -19,7 +19,7 @@ export interface ReloadOptions {
   readonly text: string | undefined;
   readonly record: RecordEvent;
   /** Puts a snapshot in force; rejects where the machine does not allow it, and leaves all as it was. */
-  readonly adopt: (snapshot: Snapshot) => Promise<void>;
+  readonly adopt: (snapshot: CheckedConfig) => Promise<void>;
 }
 
 /** A watch over the configuration. */

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { DhcpIdentity } from '../dhcp/decide.ts';
 import { startDhcp } from '../dhcp/server.ts';
 import { createApp } from '../http/app.ts';
-import type { HttpDeps } from '../http/deps.ts';
-import { openKernel } from '../http/linux/syscalls.ts';
+import type { AppOptions } from '../http/deps.ts';
+import { openSyscalls } from '../http/linux/syscalls.ts';
 import { withMacs } from '../http/macs.ts';
 import { createSender } from '../http/send/send.ts';
 import { startHttp } from '../http/server.ts';
@@ -16,7 +16,7 @@ import { startTftp } from '../tftp/server.ts';
 import { watchInterface } from './identity.ts';
 import { nbdExports } from './nbd-exports.ts';
 import { type Plan, ServiceSlot } from './service-slot.ts';
-import { lazyRoots, type Means, type World, worldRegistry, worldScripts } from './serving-state.ts';
+import { type DaemonOptions, lazyRoots, registryOf, type ServingState, scriptsOf } from './serving-state.ts';
 import { tftpSource } from './tftp-files.ts';
 
 /** How long running downloads may go on after the server was told to stop, milliseconds. */
@@ -30,14 +30,14 @@ const MOST_WORKERS = 8;
 const WORKER = fileURLToPath(new URL(`../http/workers/worker${extname(import.meta.url)}`, import.meta.url));
 
 /** Where HTTP, TFTP and NBD listen. */
-const listenAddress = ({ config, server }: World): string =>
+const listenAddress = ({ config, server }: ServingState): string =>
   config.server.listen === 'any' ? '0.0.0.0' : server.address;
 
 /** The network services of the daemon. */
 export interface Services {
   /** Where each listens, for people. */
   listening(): readonly string[];
-  /** Starts anew what the world's `server:` section says otherwise by now. */
+  /** Starts anew what the serving state's `server:` section says otherwise by now. */
   update(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -46,22 +46,22 @@ export interface Services {
  * Starts HTTP, TFTP, NBD and proxyDHCP, in this order: a node is not told of what does not answer yet.
  * @throws Error with the remedy for a port that is not to be had; then none of them runs
  */
-export async function startServices(world: () => World, means: Means): Promise<Services> {
-  const { record, now, monotonic } = means;
-  const scripts = worldScripts(world, means);
-  const httpDeps: HttpDeps = {
+export async function startServices(state: () => ServingState, options: DaemonOptions): Promise<Services> {
+  const { record, now, monotonic } = options;
+  const scripts = scriptsOf(state, options);
+  const httpDeps: AppOptions = {
     scripts,
     artifacts: {
-      open: (path) => world().store.open(path),
-      openBlob: (digest) => world().store.openBlob(digest),
+      open: (path) => state().store.open(path),
+      openBlob: (digest) => state().store.openBlob(digest),
     },
-    bootFiles: { open: (name) => world().bootFiles.open(name) },
-    registry: worldRegistry(world),
+    bootFiles: { open: (name) => state().bootFiles.open(name) },
+    registry: registryOf(state),
     record: withMacs(record, monotonic),
     now,
     monotonic,
   };
-  const { kernel, why } = await openKernel();
+  const { syscalls, why } = await openSyscalls();
   if (why !== undefined) {
     const message = `files are sent through buffers, which takes more processor time: ${why}`;
     record({ event: 'http.no-sendfile', level: 'info', message });
@@ -74,15 +74,15 @@ export async function startServices(world: () => World, means: Means): Promise<S
       const settings = { host, port, sendfile, bufferMemory: bytes, perAddress };
       return startHttpWorkers({ count, program: WORKER, settings, deps: httpDeps });
     }
-    const send = createSender({ kernel, sendfile, bufferMemory: bytes, now: monotonic });
+    const send = createSender({ syscalls, sendfile, bufferMemory: bytes, now: monotonic });
     const app = createApp(httpDeps, send);
-    return startHttp({ host, port, app, perAddress, kernel, record: httpDeps.record, now: monotonic });
+    return startHttp({ host, port, app, perAddress, syscalls, record: httpDeps.record, now: monotonic });
   };
 
-  const identities = new WeakMap<World, DhcpIdentity>();
+  const identities = new WeakMap<ServingState, DhcpIdentity>();
   /** Asked for each packet. */
   const identity = (): DhcpIdentity => {
-    const current = world();
+    const current = state();
     const known = identities.get(current);
     if (known) return known;
     const { server, config, bootFiles } = current;
@@ -96,7 +96,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
     return made;
   };
 
-  const plans: Readonly<Record<string, (world: World) => Plan | undefined>> = {
+  const plans: Readonly<Record<string, (state: ServingState) => Plan | undefined>> = {
     http: (current) => {
       const { http } = current.config.server;
       const host = listenAddress(current);
@@ -106,10 +106,10 @@ export async function startServices(world: () => World, means: Means): Promise<S
       const { tftp } = current.config.server;
       const address = listenAddress(current);
       if (tftp === false) return undefined;
-      const open = tftpSource(world, scripts);
+      const open = tftpSource(state, scripts);
       return {
         key: JSON.stringify([tftp, address]),
-        start: () => startTftp({ address, port: tftp.port, open, record, kernel, now: monotonic }),
+        start: () => startTftp({ address, port: tftp.port, open, record, syscalls, now: monotonic }),
       };
     },
     nbd: (current) => {
@@ -118,7 +118,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
       if (nbd === false || lazyRoots(current.config).length === 0) return undefined;
       return {
         key: JSON.stringify([nbd, address]),
-        start: () => startNbd({ address, port: nbd.port, exports: nbdExports(world), record, now: monotonic }),
+        start: () => startNbd({ address, port: nbd.port, exports: nbdExports(state), record, now: monotonic }),
       };
     },
     dhcp: ({ config, server: { address, interface: device } }) => {
@@ -126,11 +126,11 @@ export async function startServices(world: () => World, means: Means): Promise<S
       return {
         key: JSON.stringify([config.server.dhcp, address, device]),
         start: () => {
-          const { descriptorOf, bindToDevice, growReceiveBuffer, sendNow } = kernel ?? {};
+          const { descriptorOf, bindToDevice, growReceiveBuffer, sendNow } = syscalls ?? {};
           return startDhcp({
             address,
             device,
-            config: () => world().config,
+            config: () => state().config,
             identity,
             record,
             descriptorOf,
@@ -149,7 +149,7 @@ export async function startServices(world: () => World, means: Means): Promise<S
   const update = async () => {
     for (const { name, plan, slot } of slots) {
       const before = slot.listening.join();
-      await slot.put(plan(world()));
+      await slot.put(plan(state()));
       if (slot.listening.join() === before) continue;
       const message = slot.listening.length > 0 ? `${name} listens on ${slot.listening.join(', ')}` : `${name} is off`;
       record({ event: 'listening', level: 'info', message, service: name });

@@ -5,16 +5,16 @@ import { openStore, type Store } from '../artifacts/store/store.ts';
 import { type StoreWatch, watchStore } from '../artifacts/watch.ts';
 import { createServedImages, type ServedImages } from '../images/store/served-images.ts';
 import { createScripts, type Scripts } from '../ipxe-templates/scripts.ts';
-import { type Needed, neededArtifacts, type Pin } from '../model/boot/boot-plan.ts';
+import { type Pin, type RequiredFile, requiredFiles } from '../model/boot/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from '../model/boot/build.ts';
 import type { Image } from '../model/boot/image.ts';
 import { type Config, findNode, type Match } from '../model/config.ts';
 import type { RecordEvent } from '../model/event.ts';
-import { boundedRecord } from '../model/limits/rate-limited-log.ts';
+import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import type { BootSettings } from '../model/node.ts';
 import { plainMessage } from '../model/plain-error.ts';
 import type { ServerIdentity } from '../model/server.ts';
-import type { Snapshot } from './checked-config.ts';
+import type { CheckedConfig } from './checked-config.ts';
 import { resolveIdentity } from './identity.ts';
 import { openImageBlob } from './versions/archives.ts';
 import { type Builds, createBuilds } from './versions/builds.ts';
@@ -24,7 +24,7 @@ import { versionsOf } from './versions/current.ts';
 const SETTLE_MS = 1000;
 
 /** All that requests are answered from; replaced whole when something of it changes. */
-export interface World extends Snapshot {
+export interface ServingState extends CheckedConfig {
   readonly server: ServerIdentity;
   readonly store: Store;
   readonly builds: Builds;
@@ -32,7 +32,7 @@ export interface World extends Snapshot {
 }
 
 /** What the daemon takes from outside. */
-export interface Means {
+export interface DaemonOptions {
   readonly record: RecordEvent;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -40,47 +40,55 @@ export interface Means {
   readonly monotonic: () => number;
 }
 
-async function openArtifacts({ artifacts: root }: Config, { record, now, monotonic }: Means): Promise<Store> {
+async function openArtifacts({ artifacts: root }: Config, { record, now, monotonic }: DaemonOptions): Promise<Store> {
   try {
     if ((await mkdir(root, { recursive: true })) !== undefined) {
       record({ event: 'artifact.folder', level: 'warn', message: `artifacts: made ${root}, which did not exist` });
     }
     // Names that lead nowhere good come from the network.
-    return await openStore({ root, record: boundedRecord(record, monotonic), now, monotonic, settleMs: SETTLE_MS });
+    return await openStore({ root, record: rateLimitedLog(record, monotonic), now, monotonic, settleMs: SETTLE_MS });
   } catch (cause) {
     throw new Error(`artifacts: ${plainMessage(cause)}; make the folder, or name another with artifacts:`, { cause });
   }
 }
 
 /**
- * Opens what a configuration names, and takes over from the world before what is still the same.
+ * Opens what a configuration names, and takes over from the serving state before what is still the same.
  * @throws Error with the remedy where the machine has no such address or folder
  */
-export async function makeWorld(snapshot: Snapshot, means: Means, before?: World): Promise<World> {
+export async function openServingState(
+  snapshot: CheckedConfig,
+  options: DaemonOptions,
+  before?: ServingState,
+): Promise<ServingState> {
   const { config } = snapshot;
   const own = config.server.ipxe;
   const sameStore = before?.config.artifacts === config.artifacts;
   const sameBootFiles = before !== undefined && before.config.server.ipxe === own;
-  const store = sameStore ? before.store : await openArtifacts(config, means);
+  const store = sameStore ? before.store : await openArtifacts(config, options);
   return {
     ...snapshot,
     server: resolveIdentity(config.server),
     bootFiles: sameBootFiles
       ? before.bootFiles
-      : await findBootFiles(own === undefined ? PACKAGE_FOLDERS : [own, ...PACKAGE_FOLDERS], means.record),
+      : await findBootFiles(own === undefined ? PACKAGE_FOLDERS : [own, ...PACKAGE_FOLDERS], options.record),
     store,
-    builds: sameStore ? before.builds : createBuilds({ store, ...means }),
+    builds: sameStore ? before.builds : createBuilds({ store, ...options }),
   };
 }
 
 /**
- * Watches the artifacts that the world in force uses, in the folder that it has now.
+ * Watches the artifacts that the state in force uses, in the folder that it has now.
  * @param onName told when a name in the folder has come to mean something else
  */
-export function watchWorld(world: () => World, { record }: Means, onName: () => void): Promise<StoreWatch> {
+export function watchArtifacts(
+  state: () => ServingState,
+  { record }: DaemonOptions,
+  onName: () => void,
+): Promise<StoreWatch> {
   return watchStore({
-    store: world().store,
-    paths: () => usedArtifacts(world().config).flatMap(({ form, path }) => (form === 'image' ? [] : [path])),
+    store: state().store,
+    paths: () => usedArtifacts(state().config).flatMap(({ form, path }) => (form === 'image' ? [] : [path])),
     record,
     onName,
     settleMs: SETTLE_MS,
@@ -93,27 +101,27 @@ export function watchWorld(world: () => World, { record }: Means, onName: () => 
   });
 }
 
-/** The scripts of the world in force. */
-export function worldScripts(world: () => World, { monotonic }: Pick<Means, 'monotonic'>): Scripts {
-  const versions = new WeakMap<Store, (needed: Needed) => Promise<Pin>>();
+/** The scripts of the state in force. */
+export function scriptsOf(state: () => ServingState, { monotonic }: Pick<DaemonOptions, 'monotonic'>): Scripts {
+  const versions = new WeakMap<Store, (needed: RequiredFile) => Promise<Pin>>();
   return createScripts(() => {
-    const { config, templates, server, store, builds } = world();
+    const { config, templates, server, store, builds } = state();
     const pin = versions.get(store) ?? versionsOf(store, builds, monotonic);
     versions.set(store, pin);
-    return { config, templates, server, pin, build: builds.inForce };
+    return { config, templates, server, pin, build: builds.current };
   });
 }
 
 type Registry = Omit<ServedImages, 'names'> & { names(): Promise<readonly string[] | undefined> };
 
-/** The images of the world in force as a registry; none while the configuration does not say to offer them. */
-export function worldRegistry(world: () => World): Registry {
+/** The images of the state in force as a registry; none while the configuration does not say to offer them. */
+export function registryOf(state: () => ServingState): Registry {
   const images = () => {
-    const { store } = world();
+    const { store } = state();
     return createServedImages(store.root, (digest) => openImageBlob(store, digest));
   };
   return {
-    names: async () => (world().config.server.registry ? await images().names() : undefined),
+    names: async () => (state().config.server.registry ? await images().names() : undefined),
     manifest: (name, digest) => images().manifest(name, digest),
     blob: (digest) => images().blob(digest),
   };
@@ -125,7 +133,7 @@ export function missingTemplates({ templates }: Config): readonly string[] {
 }
 
 /** The iPXE binaries that PCs would be told to fetch and that this server does not have, each with the remedy. */
-export function missingBinaries({ config, bootFiles }: World): readonly string[] {
+export function missingBinaries({ config, bootFiles }: ServingState): readonly string[] {
   const { server, kinds, unknown } = config;
   if (server.dhcp.mode === 'off' && server.tftp === false) return [];
   const chosen = [unknown, ...kinds.map(({ settings }) => settings)].map(({ ipxe }) => ipxe.value);
@@ -139,7 +147,7 @@ export function missingBinaries({ config, bootFiles }: World): readonly string[]
 }
 
 /** Something that machines need, with one place of the configuration that names it. */
-export interface Used extends Needed {
+export interface Used extends RequiredFile {
   readonly from: string;
 }
 
@@ -158,7 +166,7 @@ export function usedArtifacts(config: Config, builds: ReadonlyMap<string, FoundB
     if (!image || build === 'missing') continue;
     const root = build && rootOf(image, build);
     const settled = root ? { ...match, settings: withRoot(match.settings, root) } : match;
-    for (const needed of neededArtifacts(settled)) {
+    for (const needed of requiredFiles(settled)) {
       const key = `${needed.form} ${needed.path} ${needed.label}`;
       if (build && fileOfBuild(image.build?.name ?? '', needed.path) !== undefined) continue;
       if (!used.has(key)) used.set(key, { ...needed, from: `images.${image.name}` });

@@ -2,7 +2,7 @@ import type { Scripts } from '../ipxe-templates/scripts.ts';
 import { isAutoexec, parseBootFileName } from '../model/boot/boot-file.ts';
 import { type OpenResult, readWhole } from '../model/files/open-file.ts';
 import type { TftpFile } from '../tftp/transfer/file.ts';
-import type { World } from './serving-state.ts';
+import type { ServingState } from './serving-state.ts';
 
 function fromText(text: string): TftpFile {
   const bytes = Buffer.from(text);
@@ -30,9 +30,9 @@ function fromStore(opened: OpenResult): TftpFile | 'missing' | 'directory' | 're
 /**
  * What TFTP serves by name: the iPXE binaries, a script beside each that leads iPXE here, and all artifacts by path.
  */
-export function tftpSource(world: () => World, scripts: Scripts) {
+export function tftpSource(state: () => ServingState, scripts: Scripts) {
   return async (name: string): Promise<TftpFile | 'missing' | 'directory' | 'refused'> => {
-    const { store, bootFiles } = world();
+    const { store, bootFiles } = state();
     if (isAutoexec(name)) return fromText(scripts.bootstrap());
     if (parseBootFileName(name)) {
       const binary = fromStore(await bootFiles.open(name));

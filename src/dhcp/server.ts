@@ -1,10 +1,10 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { boundedRecord } from '../model/limits/rate-limited-log.ts';
+import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { SourceBudget } from '../model/limits/source-budget.ts';
 import { answer, type Outcome } from './answer.ts';
 import { Attempts } from './attempts.ts';
 import { bindFailure, PORT_67_HELD, PORT_67_TAKEN } from './bind-failure.ts';
-import type { DhcpDeps, DhcpServer } from './deps.ts';
+import type { DhcpServer, DhcpServerOptions } from './deps.ts';
 import { missingOnce } from './missing.ts';
 import type { Datagram } from './reply.ts';
 import type { ServerPort } from './request.ts';
@@ -63,7 +63,7 @@ async function hasNeighbour(): Promise<boolean> {
  * - `unicasts`, bound to the address, gets what relays send, whichever way they come. It also sends, as only a socket
  *   with the address of an interface broadcasts there, whatever the routes are.
  *
- * Beside a DHCP server of this host `unicasts` would be handed the lease renewals that are meant for that server. So
+ * Beside a DHCP server of this host `unicasts` would be handed the withOnClose renewals that are meant for that server. So
  * there it is connected to the broadcast address: it still sends, and receives nothing.
  */
 class Port67 {
@@ -140,7 +140,7 @@ async function openPort67(address: string): Promise<Port67 | undefined> {
 /** Has a socket receive nothing but what comes in on an interface. Returns whether that is so. */
 function hearOnly(
   socket: Socket,
-  { device, descriptorOf, bindToDevice }: Pick<DhcpDeps, 'device' | 'descriptorOf' | 'bindToDevice'>,
+  { device, descriptorOf, bindToDevice }: Pick<DhcpServerOptions, 'device' | 'descriptorOf' | 'bindToDevice'>,
 ): boolean {
   const descriptor = descriptorOf?.(socket);
   return device === undefined || (descriptor !== undefined && bindToDevice?.(descriptor, device) === true);
@@ -153,9 +153,9 @@ const isRelayed = (bytes: Uint8Array) => bytes.subarray(24, 28).some((octet) => 
  * Starts a proxyDHCP server (PXE 2.1 section 2.2): OFFERs to DISCOVERs on port 67, ACKs on port 4011; no leases.
  * @throws Error with `code` and `cause` if port 4011 is taken or a port cannot be had; its message names the remedy
  */
-export async function startDhcp({ address, config, identity, now, ...rest }: DhcpDeps): Promise<DhcpServer> {
+export async function startDhcp({ address, config, identity, now, ...rest }: DhcpServerOptions): Promise<DhcpServer> {
   const attempts = new Attempts();
-  const record = boundedRecord(rest.record, now);
+  const record = rateLimitedLog(rest.record, now);
   const noteMissing = missingOnce(record);
   const budget = new SourceBudget(PER_MACHINE, (source) => {
     const message = `${source} asks too often: most of its requests are dropped`;
@@ -239,7 +239,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
   const hearBroadcasts = (port67: Port67) => {
     if (!hearOnly(port67.broadcasts, rest)) {
       const message =
-        `broadcasts of every interface are heard, not of ${rest.device} alone, and answered on ${rest.device}: ` +
+        `broadcasts of every interface are onAck, not of ${rest.device} alone, and answered on ${rest.device}: ` +
         (rest.bindToDevice ? 'the system refuses to bind a socket to it' : 'that needs the package koffi, on Linux');
       record({ event: 'dhcp.every-interface', level: 'warn', message });
     }
@@ -264,7 +264,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     if (!shared) record({ event: 'dhcp.port', level: 'info', message: PORT_67_HELD });
     hearBroadcasts(port67);
     serve(port67.unicasts, 67, isRelayed);
-    // A client that renews its lease here takes this host for its DHCP server: one must have been started since.
+    // A client that renews its withOnClose here takes this host for its DHCP server: one must have been started since.
     port67.unicasts.on('message', (bytes) => {
       if (isRelayed(bytes) || now() - lookedAt < LOOK_AGAIN_AFTER) return;
       lookedAt = now();

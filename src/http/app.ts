@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
-import type { HttpDeps } from './deps.ts';
+import type { AppOptions } from './deps.ts';
 import { type MessageClasses, messageClasses } from './messages.ts';
 import { artifactsRoute } from './routes/artifacts.ts';
 import { blobsRoute } from './routes/blobs.ts';
@@ -24,7 +24,7 @@ export interface App {
 }
 
 /** Every route of the HTTP server. Nothing in it buffers a response or reads a request's body. */
-export function createApp(deps: HttpDeps, send: SendRange): App {
+export function createApp(deps: AppOptions, send: SendRange): App {
   const serve = createServeFile(deps, send);
   const app = express();
   app.disable('x-powered-by');
@@ -70,7 +70,7 @@ const inTurn: RequestHandler = async (_request, response, next) => {
 };
 
 /** A store or a script that fails is the server's fault, and says so: never 404. */
-function failure(deps: HttpDeps): ErrorRequestHandler {
+function failure(deps: AppOptions): ErrorRequestHandler {
   return (error: NodeJS.ErrnoException, request, response, _next) => {
     const status = PASSING.has(error.code ?? '') ? 503 : 500;
     deps.record({

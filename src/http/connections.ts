@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
-import type { Kernel } from './linux/syscalls.ts';
+import type { Syscalls } from './linux/syscalls.ts';
 import { plainDescriptor } from './linux/syscalls.ts';
 
 /** Requests that one connection may have open: more than any client pipelines. */
@@ -18,7 +18,7 @@ export interface ConnectionOptions {
   /** For how long a client may take less than {@link LEAST}, milliseconds. */
   readonly slowMs: number;
   /** Undefined where the system does not tell what arrived: then what it took counts. */
-  readonly kernel: Pick<Kernel, 'acknowledged'> | undefined;
+  readonly syscalls: Pick<Syscalls, 'acknowledged'> | undefined;
   readonly record: RecordEvent;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
@@ -35,7 +35,7 @@ interface Connection {
 
 /** Knows which connections have a request being answered, and ends those that take too much of what all share. */
 export function trackConnections(server: Server, options: ConnectionOptions): { drain(): void } {
-  const { slowMs, kernel, record, now } = options;
+  const { slowMs, syscalls, record, now } = options;
   const open = new Map<Socket, Connection>();
   const admit = limitAddresses(options);
   let draining = false;
@@ -61,9 +61,9 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
   });
 
   const arrived = (socket: Socket): number => {
-    const descriptor = kernel && plainDescriptor(socket);
-    return kernel && descriptor !== undefined
-      ? kernel.acknowledged(descriptor)
+    const descriptor = syscalls && plainDescriptor(socket);
+    return syscalls && descriptor !== undefined
+      ? syscalls.acknowledged(descriptor)
       : socket.bytesWritten - socket.writableLength;
   };
   const sweep = () => {

@@ -13,7 +13,7 @@ export interface RegistryManifest {
 }
 
 /** What the HTTP server serves, and what it needs for that. */
-export interface HttpDeps {
+export interface AppOptions {
   readonly scripts: {
     /** The script of one machine. */
     forMac(mac: Mac): Promise<ScriptResult>;

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
 import { trackConnections } from './connections.ts';
-import type { Kernel } from './linux/syscalls.ts';
+import type { Syscalls } from './linux/syscalls.ts';
 import type { MessageClasses } from './messages.ts';
 import { refuseRaw } from './refuse-raw.ts';
 
@@ -20,7 +20,7 @@ export interface HttpOptions {
   /** Connections that one address may have. */
   readonly perAddress?: number | undefined;
   /** Tells what of a response has arrived. */
-  readonly kernel?: Pick<Kernel, 'acknowledged'> | undefined;
+  readonly syscalls?: Pick<Syscalls, 'acknowledged'> | undefined;
   readonly record: RecordEvent;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
@@ -55,7 +55,7 @@ const KEEP_ALIVE = 30_000;
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { port, host, app, stallMs = STALL, maxConnections = CONNECTIONS } = options;
-  const { perAddress = PER_ADDRESS, kernel, record, now } = options;
+  const { perAddress = PER_ADDRESS, syscalls, record, now } = options;
   const server = createServer(
     {
       maxHeaderSize: HEAD_SIZE,
@@ -69,7 +69,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   // Counts from the last byte that moved in either direction.
   server.timeout = stallMs;
   server.maxConnections = maxConnections;
-  const connections = trackConnections(server, { perAddress, slowMs: stallMs, kernel, record, now });
+  const connections = trackConnections(server, { perAddress, slowMs: stallMs, syscalls, record, now });
   refuseRaw(server, record);
   await listen(server, port, host);
   // A connection that the system could not hand over (ENOBUFS, EMFILE) is lost, and nothing else.

@@ -1,4 +1,11 @@
-import { type BootPlan, type Needed, neededArtifacts, type Pin, type Pins, planBoot } from '../model/boot/boot-plan.ts';
+import {
+  type BootPlan,
+  type Pin,
+  type Pins,
+  planBoot,
+  type RequiredFile,
+  requiredFiles,
+} from '../model/boot/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from '../model/boot/build.ts';
 import type { BuildUse, Image } from '../model/boot/image.ts';
 import type { ScriptResult } from '../model/boot/script.ts';
@@ -14,7 +21,7 @@ export interface ScriptSources {
   readonly templates: Templates;
   readonly server: ServerIdentity;
   /** The version in force of an artifact; rejects where there is none. */
-  readonly pin: (needed: Needed) => Promise<Pin>;
+  readonly pin: (needed: RequiredFile) => Promise<Pin>;
   /** The version in force of the build that an image is of; rejects where there is none. */
   readonly build: (image: Image) => Promise<Build>;
 }
@@ -72,7 +79,7 @@ async function settleBuild(
 }
 
 /** The version of something that a machine needs: of a build, always that of the same one. */
-async function pinOf(needed: Needed, { match, build }: Settled, { pin }: ScriptSources): Promise<Pin> {
+async function pinOf(needed: RequiredFile, { match, build }: Settled, { pin }: ScriptSources): Promise<Pin> {
   const name = match.settings.image?.value.build?.name ?? '';
   const file = needed.form === 'image' ? undefined : fileOfBuild(name, needed.path);
   const built = file === undefined ? undefined : build?.files.get(file);
@@ -88,7 +95,7 @@ async function plan(match: Match, sources: ScriptSources): Promise<Planned> {
   const missing: string[] = [];
   const pins: Pins = new Map(
     await Promise.all(
-      neededArtifacts(settled.match).map(async (needed) => {
+      requiredFiles(settled.match).map(async (needed) => {
         try {
           return [needed.path, await pinOf(needed, settled, sources)] as const;
         } catch (error) {
@@ -117,7 +124,7 @@ export function createScripts(sources: () => ScriptSources): Scripts {
     const settled = await settle(known.match, sources);
     if ('why' in settled) return undefined;
     try {
-      for (const [index, needed] of neededArtifacts(settled.match).entries()) {
+      for (const [index, needed] of requiredFiles(settled.match).entries()) {
         const { digest } = await pinOf(needed, settled, sources);
         if (digest !== known.pins[index]?.digest) return undefined;
       }

@@ -13,4 +13,4 @@ export type SendNow = (socket: number, bytes: Uint8Array, address: string, port:
  * through the kernel as far as the device allows (UDP_SEGMENT of udp(7), Linux 4.18). 0 ends it. False where the kernel
  * does not know it; where it does not like the size, sending says so.
  */
-export type CutDatagrams = (socket: number, size: number) => boolean;
+export type SetUdpSegment = (socket: number, size: number) => boolean;

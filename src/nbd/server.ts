@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
-import { boundedRecord } from '../model/limits/rate-limited-log.ts';
+import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { SourceBudget } from '../model/limits/source-budget.ts';
 import type { Exports } from './export.ts';
 import { DEFAULT_LIMITS, type NbdLimits } from './limits.ts';
@@ -8,7 +8,7 @@ import { Ended, negotiate, transmit } from './serve.ts';
 import { wireOf } from './wire.ts';
 
 /** What the NBD server needs from outside. */
-export interface NbdDeps {
+export interface NbdOptions {
   /** The IPv4 address to listen on. */
   readonly address: string;
   /** 10809 as a rule; 0 takes a free one. */
@@ -45,9 +45,9 @@ function bindFailure(cause: NodeJS.ErrnoException, address: string, port: number
  * connection. What clients may take is bounded; one that exceeds a bound is disconnected, with a line in the log.
  * @throws Error with `code` and `cause` if the port cannot be bound; its message names the remedy
  */
-export async function startNbd({ address, port, exports, now, ...rest }: NbdDeps): Promise<NbdServer> {
+export async function startNbd({ address, port, exports, now, ...rest }: NbdOptions): Promise<NbdServer> {
   const limits: NbdLimits = { ...DEFAULT_LIMITS, ...rest.limits };
-  const record = boundedRecord(rest.record, now);
+  const record = rateLimitedLog(rest.record, now);
   const open = new Map<Socket, string>();
   const attending = new Set<Promise<void>>();
   const budget = new SourceBudget(limits.opening, (peer) => {

@@ -1,13 +1,13 @@
-import type { CutDatagrams, DescriptorOf, SendNow } from '../model/datagrams.ts';
+import type { DescriptorOf, SendNow, SetUdpSegment } from '../model/datagrams.ts';
 import type { Peer, Port } from './transfer/download.ts';
 
 /** What the system can do with datagrams beyond Node's own way; each may be missing. */
-export interface DatagramMeans {
+export interface DatagramCalls {
   /** What the others take a socket by. */
   readonly descriptorOf?: DescriptorOf;
   readonly sendNow?: SendNow;
   /** A way to send many at once with it. */
-  readonly cutDatagrams?: CutDatagrams;
+  readonly setUdpSegment?: SetUdpSegment;
 }
 
 /**
@@ -16,7 +16,7 @@ export interface DatagramMeans {
  * @param queue Node's own way, for one datagram
  */
 export function createSend(
-  { sendNow, cutDatagrams }: DatagramMeans,
+  { sendNow, setUdpSegment }: DatagramCalls,
   descriptor: () => number | undefined,
   queue: (datagram: Uint8Array, peer: Peer) => void,
 ): Port['send'] {
@@ -31,10 +31,10 @@ export function createSend(
   const sendMany = (datagrams: Uint8Array, peer: Peer, size: number): boolean => {
     const open = descriptor();
     if (open === undefined || cutBy === undefined) return false;
-    if (cutBy !== size) cutBy = cutDatagrams?.(open, size) ? size : undefined;
+    if (cutBy !== size) cutBy = setUdpSegment?.(open, size) ? size : undefined;
     if (cutBy !== undefined && sendNow?.(open, datagrams, peer.address, peer.port)) return true;
     // A size that the kernel does not like would stop single datagrams too.
-    cutDatagrams?.(open, 0);
+    setUdpSegment?.(open, 0);
     cutBy = undefined;
     return false;
   };

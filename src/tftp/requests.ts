@@ -3,7 +3,7 @@ import { limitedEvent, refusedEvent, requestEvent, type Subject, subject } from 
 import { makeRoom } from './limits.ts';
 import { decodePacket, ERROR, type Request } from './packet.ts';
 import { normaliseName } from './path.ts';
-import { type Download, type DownloadDeps, type Peer, startDownload } from './transfer/download.ts';
+import { type Download, type DownloadOptions, type Peer, startDownload } from './transfer/download.ts';
 
 /** Where requests arrive: tells new ones from repeated ones and keeps the number of downloads within bounds. */
 export interface Requests {
@@ -17,7 +17,7 @@ export interface Requests {
 }
 
 /** Begins to answer requests; see {@link Requests}. */
-export function receiveRequests(deps: Omit<DownloadDeps, 'mayRefuse' | 'proven' | 'over' | 'closed'>): Requests {
+export function receiveRequests(deps: Omit<DownloadOptions, 'mayRefuse' | 'proven' | 'over' | 'closed'>): Requests {
   const { refuse, record, limits, now } = deps;
   const budget = new SourceBudget(limits.unproven, (address) => record(limitedEvent(address)));
   /** By the client's address and port, oldest first. */

@@ -1,19 +1,19 @@
 import { createSocket, type Socket } from 'node:dgram';
 import type { RecordEvent } from '../model/event.ts';
-import { boundedRecord } from '../model/limits/rate-limited-log.ts';
+import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { bindFailure } from './bind-failure.ts';
-import { createSend, type DatagramMeans } from './datagram-sender.ts';
+import { createSend, type DatagramCalls } from './datagram-sender.ts';
 import { DEFAULT_LIMITS, type TftpLimits } from './limits.ts';
 import { encodePacket } from './packet.ts';
 import { receiveRequests } from './requests.ts';
-import type { DownloadDeps, Opened, Peer, Receive } from './transfer/download.ts';
+import type { DownloadOptions, Opened, Peer, Receive } from './transfer/download.ts';
 
 export type { TftpLimits } from './limits.ts';
 export type { Opened, Peer } from './transfer/download.ts';
 export type { TftpFile } from './transfer/file.ts';
 
 /** What the TFTP server needs from outside. */
-export interface TftpDeps {
+export interface TftpOptions {
   /** The IPv4 address to listen on and to send from. */
   readonly address: string;
   /** 69 as a rule; 0 takes a free one. */
@@ -28,7 +28,7 @@ export interface TftpDeps {
   readonly now: () => number;
   readonly limits?: Partial<TftpLimits>;
   /** Quicker ways to send, where there are any. */
-  readonly kernel?: DatagramMeans | undefined;
+  readonly syscalls?: DatagramCalls | undefined;
 }
 
 /** A TFTP server at work. */
@@ -80,9 +80,9 @@ export async function startTftp({
   open,
   record,
   now,
-  kernel: means = {},
+  syscalls: calls = {},
   ...rest
-}: TftpDeps): Promise<TftpServer> {
+}: TftpOptions): Promise<TftpServer> {
   const limits: TftpLimits = { ...DEFAULT_LIMITS, ...rest.limits };
   const listener = await bind(address, port).catch((cause) => {
     throw bindFailure(cause, address, port);
@@ -93,14 +93,14 @@ export async function startTftp({
     throw bindFailure(cause, address, 0);
   });
 
-  const bindPort: DownloadDeps['bindPort'] = async (receive, unsent) => {
+  const bindPort: DownloadOptions['bindPort'] = async (receive, unsent) => {
     const socket = await bind(address, 0);
     socket.on('error', unsent);
     listen(socket, receive);
-    let descriptor = means.descriptorOf?.(socket);
+    let descriptor = calls.descriptorOf?.(socket);
     return {
       send: createSend(
-        means,
+        calls,
         () => descriptor,
         (datagram, peer) => socket.send(datagram, peer.port, peer.address),
       ),
@@ -113,7 +113,7 @@ export async function startTftp({
   const refuse = (peer: Peer, code: number, message: string): void => {
     refusals.send(encodePacket({ kind: 'error', code, message }), peer.port, peer.address);
   };
-  const requests = receiveRequests({ open, bindPort, refuse, record: boundedRecord(record, now), now, limits });
+  const requests = receiveRequests({ open, bindPort, refuse, record: rateLimitedLog(record, now), now, limits });
   listen(listener, requests.receive);
   try {
     listener.setRecvBufferSize(RECEIVE_BUFFER);

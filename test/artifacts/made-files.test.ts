@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { joinParts } from '../../src/artifacts/composed/concatenation.ts';
+import { concatenate } from '../../src/artifacts/composed/concatenation.ts';
 import { openStore, type Store } from '../../src/artifacts/store/store.ts';
 import type { FilePart, OpenFile, OpenResult } from '../../src/model/files/open-file.ts';
 
@@ -176,7 +176,7 @@ describe('parts that are joined', () => {
             parts.push(bytes ? { bytes: part } : { file: fileOf(source), first: from, length: part.length });
           }
           const expected = Buffer.concat(all);
-          const joined = joinParts(parts, undefined);
+          const joined = concatenate(parts, undefined);
           expect(joined.size).toBe(expected.length);
           const buffer = Buffer.alloc(length);
           const count = await joined.read(buffer, position);
@@ -194,7 +194,7 @@ describe('parts that are joined', () => {
       intactNow: () => false,
       renew: async () => false,
     };
-    const joined = joinParts(
+    const joined = concatenate(
       [{ file: good, first: 0, length: 4 }, { file: bad, first: 0, length: 9 }, { bytes: Buffer.from('!') }],
       undefined,
     );
@@ -205,7 +205,7 @@ describe('parts that are joined', () => {
 
   it('are closed once each, however often a file is among them', async () => {
     const one = fileOf(Buffer.from('one'));
-    const joined = joinParts(
+    const joined = concatenate(
       [
         { file: one, first: 0, length: 1 },
         { file: one, first: 1, length: 1 },

@@ -31,8 +31,8 @@ export async function benchConfig(print: (row: Row) => void): Promise<void> {
       }
     };
     const program = `
-      import { loadSnapshot } from '${join(TOP, 'dist/snapshot.js')}';
-      await loadSnapshot('${join(lab.folder, 'config.yaml')}');
+      import { loadCheckedConfig } from '${join(TOP, 'dist/snapshot.js')}';
+      await loadCheckedConfig('${join(lab.folder, 'config.yaml')}');
       console.log(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6, performance.now() / 1000);`;
     const empty =
       'console.log(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6, performance.now() / 1000)';

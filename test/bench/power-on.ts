@@ -5,7 +5,7 @@
 import { createSocket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
 import { encodePacket } from '../../src/dhcp/codec/packet.ts';
-import { openKernel } from '../../src/http/linux/syscalls.ts';
+import { openSyscalls } from '../../src/http/linux/syscalls.ts';
 import { aPacket, ascii } from '../support/dhcp.ts';
 
 /** Machines that were answered, and milliseconds from the last question to the last answer. */
@@ -36,7 +36,7 @@ await new Promise<void>((resolve) => socket.bind(68, resolve));
 socket.setBroadcast(true);
 // What this program misses would count as not answered.
 const { _handle: handle } = socket as unknown as { readonly _handle: { readonly fd: number } };
-(await openKernel()).kernel?.growReceiveBuffer(handle.fd, 1 << 26);
+(await openSyscalls()).syscalls?.growReceiveBuffer(handle.fd, 1 << 26);
 
 const started = performance.now();
 let sent = 0;

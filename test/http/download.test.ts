@@ -121,7 +121,7 @@ describe.each([
 
   it('a client that takes a few bytes now and then is given up', async () => {
     await serving.stop();
-    serving = await Serving.start({}, { stallMs: 8000, sendfile, kernel: sendfile });
+    serving = await Serving.start({}, { stallMs: 8000, sendfile, syscalls: sendfile });
     await serving.file('a', Buffer.alloc(SIZE, 'o'));
     const client = spawn('python3', ['-c', DRIP, String(serving.server.port)]);
     const [slow] = await serving.until('http.slow');

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { HttpDeps } from '../../src/http/deps.ts';
+import type { AppOptions } from '../../src/http/deps.ts';
 import { Serving } from './serving.ts';
 
 let serving: Serving;
@@ -226,7 +226,7 @@ describe('/blobs', () => {
 });
 
 describe('a failing store', () => {
-  const failing = (code: string): HttpDeps['artifacts'] => {
+  const failing = (code: string): AppOptions['artifacts'] => {
     const fail = () => Promise.reject(Object.assign(new Error(`${code}: inner`), { code }));
     return { open: fail, openBlob: fail };
   };
@@ -249,7 +249,7 @@ describe('a failing store', () => {
   it('whose read fails at the first byte answers 500 and lets go of the file', async () => {
     await serving.stop();
     let closed = 0;
-    const broken: HttpDeps['artifacts']['open'] = async () => ({
+    const broken: AppOptions['artifacts']['open'] = async () => ({
       ok: true,
       file: {
         fd: -1,

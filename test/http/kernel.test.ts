@@ -2,9 +2,9 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { descriptorOf } from '../../src/http/linux/socket-fd.ts';
-import { type Kernel, openKernel } from '../../src/http/linux/syscalls.ts';
+import { openSyscalls, type Syscalls } from '../../src/http/linux/syscalls.ts';
 
-let kernel: Kernel;
+let syscalls: Syscalls;
 let sockets: readonly [Socket, Socket];
 
 const bound = async (address: string): Promise<Socket> => {
@@ -15,9 +15,9 @@ const bound = async (address: string): Promise<Socket> => {
 };
 
 beforeEach(async () => {
-  const opened = await openKernel();
-  if (!opened.kernel) throw new Error(opened.why);
-  kernel = opened.kernel;
+  const opened = await openSyscalls();
+  if (!opened.syscalls) throw new Error(opened.why);
+  syscalls = opened.syscalls;
   sockets = [await bound('127.0.0.1'), await bound('127.1.2.253')];
 });
 afterEach(() => {
@@ -29,7 +29,7 @@ const descriptor = (socket: Socket): number => descriptorOf(socket) ?? Number.Na
 it('sends a datagram at once to an address and a port', async () => {
   const [from, to] = sockets;
   const arrived = once(to, 'message');
-  expect(kernel.sendNow(descriptor(from), Buffer.from('hello'), '127.1.2.253', to.address().port)).toBe(true);
+  expect(syscalls.sendNow(descriptor(from), Buffer.from('hello'), '127.1.2.253', to.address().port)).toBe(true);
   const [bytes, sender] = await arrived;
   expect(String(bytes)).toBe('hello');
   expect(sender).toMatchObject({ address: '127.0.0.1', port: from.address().port });
@@ -39,9 +39,9 @@ it('says so where the kernel does not take a datagram', async () => {
   const [from, to] = sockets;
   const { port } = to.address();
   // Without permission to broadcast, too long for UDP, no socket.
-  expect(kernel.sendNow(descriptor(from), Buffer.from('x'), '255.255.255.255', port)).toBe(false);
-  expect(kernel.sendNow(descriptor(from), Buffer.alloc(70_000), '127.1.2.253', port)).toBe(false);
-  expect(kernel.sendNow(1_000_000, Buffer.from('x'), '127.1.2.253', port)).toBe(false);
+  expect(syscalls.sendNow(descriptor(from), Buffer.from('x'), '255.255.255.255', port)).toBe(false);
+  expect(syscalls.sendNow(descriptor(from), Buffer.alloc(70_000), '127.1.2.253', port)).toBe(false);
+  expect(syscalls.sendNow(1_000_000, Buffer.from('x'), '127.1.2.253', port)).toBe(false);
 });
 
 it('knows no descriptor of a socket that is closed', async () => {

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { HttpDeps } from '../../src/http/deps.ts';
+import type { AppOptions } from '../../src/http/deps.ts';
 import type { ScriptResult } from '../../src/model/boot/script.ts';
 import { Serving } from './serving.ts';
 
 let serving: Serving;
 afterEach(() => serving.stop());
 
-const scripts = (result: ScriptResult): Pick<HttpDeps, 'scripts'> => ({
+const scripts = (result: ScriptResult): Pick<AppOptions, 'scripts'> => ({
   scripts: {
     forMac: async () => result,
     explain: async (mac) => ({ mac, why: 'because' }),

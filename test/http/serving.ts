@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStore, type Store } from '../../src/artifacts/store/store.ts';
 import { createApp } from '../../src/http/app.ts';
-import type { HttpDeps } from '../../src/http/deps.ts';
-import { type Kernel, openKernel } from '../../src/http/linux/syscalls.ts';
+import type { AppOptions } from '../../src/http/deps.ts';
+import { openSyscalls, type Syscalls } from '../../src/http/linux/syscalls.ts';
 import { createSender } from '../../src/http/send/send.ts';
 import { type HttpServer, startHttp } from '../../src/http/server.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 
-async function kernelOrThrow(): Promise<Kernel> {
-  const { kernel, why } = await openKernel();
-  if (!kernel) throw new Error(why);
-  return kernel;
+async function kernelOrThrow(): Promise<Syscalls> {
+  const { syscalls, why } = await openSyscalls();
+  if (!syscalls) throw new Error(why);
+  return syscalls;
 }
 
 /** A server on a loopback port over a folder of its own, with everything that it recorded. */
@@ -31,8 +31,8 @@ export class Serving {
 
   /** Starts it; what is given replaces parts of what it serves. */
   static async start(
-    parts: Partial<HttpDeps> = {},
-    options: { stallMs?: number; sendfile?: boolean; perAddress?: number; kernel?: boolean } = {},
+    parts: Partial<AppOptions> = {},
+    options: { stallMs?: number; sendfile?: boolean; perAddress?: number; syscalls?: boolean } = {},
   ): Promise<Serving> {
     const serving = new Serving(await mkdtemp(join(tmpdir(), 'slipway-http-')));
     const record = (event: BootEvent) => {
@@ -46,7 +46,7 @@ export class Serving {
       monotonic: () => performance.now(),
       settleMs: 20,
     });
-    const deps: HttpDeps = {
+    const deps: AppOptions = {
       scripts: {
         forMac: async (mac) => ({ kind: 'script', text: `#!ipxe\necho ${mac}\n` }),
         explain: async (mac) => ({ mac }),
@@ -60,10 +60,10 @@ export class Serving {
       monotonic: () => performance.now(),
       ...parts,
     };
-    const { sendfile = true, kernel: asked = true, ...more } = options;
-    const kernel = asked ? await kernelOrThrow() : undefined;
+    const { sendfile = true, syscalls: asked = true, ...more } = options;
+    const syscalls = asked ? await kernelOrThrow() : undefined;
     const send = createSender({
-      kernel,
+      syscalls,
       sendfile,
       bufferMemory: 1 << 26,
       now: () => performance.now(),
@@ -73,7 +73,7 @@ export class Serving {
       port: 0,
       host: '127.0.0.1',
       app,
-      kernel,
+      syscalls,
       record,
       now: () => performance.now(),
       ...more,

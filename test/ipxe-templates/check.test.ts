@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import { checkTemplates } from '../../src/ipxe-templates/nunjucks/check.ts';
-import { freeNames } from '../../src/ipxe-templates/nunjucks/free-names.ts';
+import { unknownVariables } from '../../src/ipxe-templates/nunjucks/free-names.ts';
 import { loadTemplates } from '../../src/ipxe-templates/nunjucks/load.ts';
 import { aConfig, aNode, settings, sourced } from '../support/config.ts';
 
-const at = (text: string) => freeNames({ file: 't.ipxe.njk', text }).map((p) => `${p.line}:${p.column} ${p.message}`);
+const at = (text: string) =>
+  unknownVariables({ file: 't.ipxe.njk', text }).map((p) => `${p.line}:${p.column} ${p.message}`);
 
 test('the built-in templates name only variables that exist', async () => {
-  expect([...(await loadTemplates(undefined)).values()].flatMap(freeNames)).toEqual([]);
+  expect([...(await loadTemplates(undefined)).values()].flatMap(unknownVariables)).toEqual([]);
 });
 
 test('an unknown variable is found in a branch that nobody takes', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { neededArtifacts, planBoot } from '../../src/model/boot/boot-plan.ts';
+import { planBoot, requiredFiles } from '../../src/model/boot/boot-plan.ts';
 import { findNode } from '../../src/model/config.ts';
 import { aBootcRoot, aConfig, aNode, anImage, mac, settings, sourced } from '../support/config.ts';
 
@@ -17,7 +17,7 @@ test('files are named by digest, with their own name at the end, safe on a comma
   const image = anImage(aBootcRoot({ source: { kind: 'artifact', path: 'debian/my root #1.oci' } }));
   const config = aConfig([aNode({ settings: settings({ image: sourced(image) }) })]);
   const match = findNode(config, mac('52:54:00:00:00:01'));
-  expect(neededArtifacts(match)).toEqual([
+  expect(requiredFiles(match)).toEqual([
     { path: 'debian/vmlinuz', form: 'file' },
     { path: 'debian/initrd.img', form: 'file' },
     { path: 'debian/my root #1.oci', form: 'archive', label: 'latest' },
@@ -38,7 +38,7 @@ test('files are named by digest, with their own name at the end, safe on a comma
 test('a source elsewhere is named as it is, with no digest', () => {
   const image = { ...anImage(), kernel: { kind: 'url', url: 'https://example.org/k/vmlinuz?x=1' } as const };
   const match = findNode(aConfig([aNode({ settings: settings({ image: sourced(image) }) })]), mac('525400000001'));
-  expect(neededArtifacts(match)).toEqual([{ path: 'debian/initrd.img', form: 'file' }]);
+  expect(requiredFiles(match)).toEqual([{ path: 'debian/initrd.img', form: 'file' }]);
   const plan = planBoot(match, PINS, { address: '192.0.2.10', httpPort: 80 });
   expect(plan.kernel).toEqual({
     url: 'https://example.org/k/vmlinuz?x=1',

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import type { BootEvent } from '../../src/model/event.ts';
-import { boundedRecord } from '../../src/model/limits/rate-limited-log.ts';
+import { rateLimitedLog } from '../../src/model/limits/rate-limited-log.ts';
 
 it('a flood of packets is no flood of events, and nothing is left out in silence', () => {
   const recorded: BootEvent[] = [];
   let now = 0;
-  const record = boundedRecord(
+  const record = rateLimitedLog(
     (event) => recorded.push(event),
     () => now,
   );

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore, type Store } from '../../src/artifacts/store/store.ts';
 import { nbdExports } from '../../src/daemon/nbd-exports.ts';
-import type { World } from '../../src/daemon/serving-state.ts';
+import type { ServingState } from '../../src/daemon/serving-state.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { aConfig, aNode, anImage, settings, sourced } from '../support/config.ts';
 import { asNobody } from '../support/nobody.ts';
@@ -33,7 +33,7 @@ const start = async () => {
 };
 const source = { kind: 'artifact', path: 'root.squashfs' } as const;
 const config = aConfig([aNode({ settings: settings({ image: sourced(anImage({ method: 'lazy', source })) }) })]);
-const exports = () => nbdExports(() => ({ config, store }) as unknown as World);
+const exports = () => nbdExports(() => ({ config, store }) as unknown as ServingState);
 const computed = () => events.filter(({ event }) => event === 'artifact.tree').length;
 
 beforeEach(async () => {
@@ -134,7 +134,7 @@ describe('an export', () => {
         stored: (name: string, size: number) => asked.push(`stored ${name}`) && trees.stored(name, size),
       },
     };
-    const own = nbdExports(() => ({ config, store: watched }) as unknown as World);
+    const own = nbdExports(() => ({ config, store: watched }) as unknown as ServingState);
     for (let i = 0; i < 5; i++) {
       const opened = await Promise.all([own.open(digest), own.open(digest)]);
       for (const each of opened) await each?.close();

@@ -7,7 +7,7 @@
 import { performance } from 'node:perf_hooks';
 import { watchInterface } from '../../src/daemon/identity.ts';
 import { startDhcp } from '../../src/dhcp/server.ts';
-import { openKernel } from '../../src/http/linux/syscalls.ts';
+import { openSyscalls } from '../../src/http/linux/syscalls.ts';
 import { aConfig, aNode, ignored, mac, settings, sourced } from './config.ts';
 import { anIdentity } from './dhcp.ts';
 
@@ -17,7 +17,7 @@ const config = aConfig(
   settings({ discovery: sourced(flags.includes('bypass') ? 'bypass' : 'binl') }),
 );
 const identity = anIdentity({ address });
-const kernel = flags.includes('no-kernel') ? undefined : (await openKernel()).kernel;
+const syscalls = flags.includes('no-kernel') ? undefined : (await openSyscalls()).syscalls;
 const print = (event: object): void => console.log(JSON.stringify(event));
 
 try {
@@ -27,10 +27,10 @@ try {
     identity: () => identity,
     record: print,
     device: flags.find((flag) => flag.startsWith('eth')),
-    descriptorOf: kernel?.descriptorOf,
-    bindToDevice: kernel?.bindToDevice,
+    descriptorOf: syscalls?.descriptorOf,
+    bindToDevice: syscalls?.bindToDevice,
     watchDevice: watchInterface,
-    sendNow: kernel?.sendNow,
+    sendNow: syscalls?.sendNow,
     now: () => performance.now(),
   });
   process.on('SIGUSR2', () => print({ event: 'memory', rss: process.memoryUsage().rss }));

@@ -5,7 +5,7 @@
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { openKernel } from '../../src/http/linux/syscalls.ts';
+import { openSyscalls } from '../../src/http/linux/syscalls.ts';
 import { type Opened, startTftp } from '../../src/tftp/server.ts';
 
 const [address = '127.0.0.1', port = '69', folder = '.'] = process.argv.slice(2);
@@ -33,13 +33,13 @@ async function open(name: string): Promise<Opened> {
 }
 
 const print = (event: object): void => console.log(JSON.stringify(event));
-const { kernel } = await openKernel();
+const { syscalls } = await openSyscalls();
 const server = await startTftp({
   address,
   port: Number(port),
   open,
   record: print,
-  kernel,
+  syscalls,
   now: () => performance.now(),
 });
 print({ event: 'ready', listening: server.listening });

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { heard, patience, type Rtt, unheard, unmeasured } from '../../src/tftp/transfer/rtt.ts';
+import { onAck, onTimeout, patience, type Rtt, unmeasured } from '../../src/tftp/transfer/rtt.ts';
 
 /** A peer that has answered in these times. */
 const sampled = (...samples: number[]): Rtt =>
-  samples.reduce((rtt, sample) => heard(rtt, true, sample, sample), unmeasured(undefined));
+  samples.reduce((rtt, sample) => onAck(rtt, true, sample, sample), unmeasured(undefined));
 
 /** A peer after some timeouts in a row. */
 function silent(rtt: Rtt, timeouts: number): Rtt {
-  return Array.from({ length: timeouts }).reduce<Rtt>((current) => unheard(current, patience(current)), rtt);
+  return Array.from({ length: timeouts }).reduce<Rtt>((current) => onTimeout(current, patience(current)), rtt);
 }
 
 /** The waits of a peer that has fallen silent, one after the other. */
@@ -36,7 +36,7 @@ describe('the retransmission timeout', () => {
   });
 
   it('outlasts the timer that the client names', () => {
-    const named = (seconds: number) => waits(heard(unmeasured(seconds), true, 0.1, 0.1), 6);
+    const named = (seconds: number) => waits(onAck(unmeasured(seconds), true, 0.1, 0.1), 6);
     expect(named(1)).toEqual([5, 10, 20, 40, 1500, 1500]);
     expect(named(255)).toEqual([5, 10, 20, 40, 30_500, 30_500]);
   });
@@ -47,32 +47,32 @@ describe('the retransmission timeout', () => {
 
   it('stays low on a network that loses much: a quick answer is one to the last copy', () => {
     let rtt = sampled(0.2, 0.2, 0.2, 0.2);
-    for (let n = 0; n < 100; n++) rtt = heard(silent(rtt, 2), false, 0.2, 15.2);
+    for (let n = 0; n < 100; n++) rtt = onAck(silent(rtt, 2), false, 0.2, 15.2);
     expect(patience(rtt)).toBe(5);
   });
 
   it('learns a client that has become slow: a late answer is one to the first copy', () => {
     let rtt = sampled(0.2, 0.2, 0.2, 0.2);
     // Sent after 0, 5, 15, 35 and 75 ms, answered after 200.
-    rtt = heard(silent(rtt, 4), false, 125, 200);
+    rtt = onAck(silent(rtt, 4), false, 125, 200);
     expect(patience(rtt)).toBeGreaterThan(200);
   });
 
   it('is not spoilt by one long pause', () => {
-    let rtt = heard(silent(sampled(0.2, 0.2, 0.2, 0.2), 5), false, 4000, 9575);
+    let rtt = onAck(silent(sampled(0.2, 0.2, 0.2, 0.2), 5), false, 4000, 9575);
     expect(patience(rtt)).toBeLessThan(400);
-    for (let n = 0; n < 30; n++) rtt = heard(rtt, true, 0.2, 0.2);
+    for (let n = 0; n < 30; n++) rtt = onAck(rtt, true, 0.2, 0.2);
     expect(patience(rtt)).toBeLessThan(10);
   });
 
   it('learns nothing from the first answer where it is doubtful, nor from a report of a gap', () => {
-    expect(heard(silent(unmeasured(undefined), 2), false, 1, 151)).toEqual(unmeasured(undefined));
-    expect(heard(sampled(3), false, 1, 1)).toEqual(sampled(3));
+    expect(onAck(silent(unmeasured(undefined), 2), false, 1, 151)).toEqual(unmeasured(undefined));
+    expect(onAck(sampled(3), false, 1, 1)).toEqual(sampled(3));
   });
 
   it('adds up the silence until it is broken', () => {
     const rtt = silent(sampled(0.1), 3);
     expect(rtt).toMatchObject({ tries: 3, silence: 35 });
-    expect(heard(rtt, false, 0.1, 35.1)).toMatchObject({ tries: 0, silence: 0 });
+    expect(onAck(rtt, false, 0.1, 35.1)).toMatchObject({ tries: 0, silence: 0 });
   });
 });

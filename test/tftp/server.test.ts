@@ -3,11 +3,11 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { descriptorOf } from '../../src/http/linux/socket-fd.ts';
-import { openKernel } from '../../src/http/linux/syscalls.ts';
-import type { CutDatagrams, SendNow } from '../../src/model/datagrams.ts';
+import { openSyscalls } from '../../src/http/linux/syscalls.ts';
+import type { SendNow, SetUdpSegment } from '../../src/model/datagrams.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { bindFailure } from '../../src/tftp/bind-failure.ts';
-import { startTftp, type TftpDeps, type TftpFile, type TftpServer } from '../../src/tftp/server.ts';
+import { startTftp, type TftpFile, type TftpOptions, type TftpServer } from '../../src/tftp/server.ts';
 import { toNetascii } from '../../src/tftp/transfer/netascii.ts';
 import { Peer } from '../support/tftp-peer.ts';
 
@@ -47,7 +47,7 @@ const inMemory = (content: Uint8Array, closed = () => {}): TftpFile => ({
   close: async () => closed(),
 });
 
-async function started(deps: Partial<TftpDeps> = {}): Promise<{ server: TftpServer; port: number; events: Events }> {
+async function started(deps: Partial<TftpOptions> = {}): Promise<{ server: TftpServer; port: number; events: Events }> {
   const events = new Events();
   const server = await startTftp({
     address: '127.0.0.1',
@@ -107,14 +107,14 @@ describe('a read request', () => {
   });
 
   it('with a window is answered in one go, where the kernel cuts it', async () => {
-    const { kernel } = await openKernel();
-    if (!kernel) throw new Error('no koffi here');
+    const { syscalls } = await openSyscalls();
+    if (!syscalls) throw new Error('no koffi here');
     const sent: number[] = [];
     const sendNow: SendNow = (socket, bytes, address, port) => {
       sent.push(bytes.length);
-      return kernel.sendNow(socket, bytes, address, port);
+      return syscalls.sendNow(socket, bytes, address, port);
     };
-    const { port } = await started({ kernel: { descriptorOf, sendNow, cutDatagrams: kernel.cutDatagrams } });
+    const { port } = await started({ syscalls: { descriptorOf, sendNow, setUdpSegment: syscalls.setUdpSegment } });
     const client = await peer();
     client.ask(port, 'file', [['windowsize', '8']]);
     expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
@@ -126,11 +126,11 @@ describe('a read request', () => {
     ['does not like the size', () => true],
   ])('with a window is answered one by one, where the kernel %s', async (_, cut) => {
     const cuts: number[] = [];
-    const cutDatagrams: CutDatagrams = (_, size) => {
+    const setUdpSegment: SetUdpSegment = (_, size) => {
       cuts.push(size);
       return cut();
     };
-    const { port } = await started({ kernel: { descriptorOf, sendNow: () => false, cutDatagrams } });
+    const { port } = await started({ syscalls: { descriptorOf, sendNow: () => false, setUdpSegment } });
     const client = await peer();
     client.ask(port, 'file', [['windowsize', '2']]);
     expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);

@@ -24,12 +24,15 @@ describe('proxyDHCP beside an ordinary DHCP server on the same network', () => {
   });
   afterAll(() => network?.destroy());
 
-  test('offers a boot file while the other server offers a lease', async () => {
+  test('offers a boot file while the other server offers a withOnClose', async () => {
     const client = shoot(network, 'client', 68, [{ packet: aPacket({}, { flags: 0x8000 }) }]);
-    const [proxy, lease] = await Promise.all([replyFrom(client, `${SERVER}:67`), replyFrom(client, '192.0.2.1:67')]);
+    const [proxy, withOnClose] = await Promise.all([
+      replyFrom(client, `${SERVER}:67`),
+      replyFrom(client, '192.0.2.1:67'),
+    ]);
     expect(proxy).toMatchObject({ yiaddr: '0.0.0.0', siaddr: SERVER, file: ascii('snponly.efi') });
-    expect(lease.options.get(60)).toBeUndefined();
-    expect(lease.yiaddr).toMatch(/^192\.0\.2\.1/);
+    expect(withOnClose.options.get(60)).toBeUndefined();
+    expect(withOnClose.yiaddr).toMatch(/^192\.0\.2\.1/);
     await client.stop();
   });
 
@@ -170,7 +173,7 @@ describe('proxyDHCP on the host of a DHCP server', () => {
   afterAll(() => network?.destroy());
 
   const discover = aPacket({}, { flags: 0x8000 });
-  /** A lease that is renewed: an ordinary client asks the server that it has it from. */
+  /** A withOnClose that is renewed: an ordinary client asks the server that it has it from. */
   const renewal = (xid: number) =>
     aPacket({ 53: hex('03'), 60: undefined, 93: undefined }, { xid, ciaddr: '192.0.2.20' });
 

@@ -1,7 +1,7 @@
 /** A program for the wire tests: serves a folder by HTTP until it is told to end. Arguments: folder, address, port. */
 import { openStore } from '../../src/artifacts/store/store.ts';
 import { createApp } from '../../src/http/app.ts';
-import { openKernel } from '../../src/http/linux/syscalls.ts';
+import { openSyscalls } from '../../src/http/linux/syscalls.ts';
 import { createSender } from '../../src/http/send/send.ts';
 import { startHttp } from '../../src/http/server.ts';
 
@@ -14,8 +14,8 @@ const scripts = {
   explain: async () => ({}),
   bootstrap: () => '#!ipxe\n',
 };
-const { kernel } = await openKernel();
-const send = createSender({ kernel, sendfile: true, bufferMemory: 1 << 26, now: () => performance.now() });
+const { syscalls } = await openSyscalls();
+const send = createSender({ syscalls, sendfile: true, bufferMemory: 1 << 26, now: () => performance.now() });
 const registry = { names: async () => undefined, manifest: async () => undefined, blob: store.openBlob };
 const app = createApp(
   { scripts, artifacts: store, bootFiles, registry, record, now: Date.now, monotonic: () => performance.now() },

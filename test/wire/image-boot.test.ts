@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { collectGarbage } from '../../src/images/store/image-list.ts';
 import type { BuildManifest } from '../../src/images/store/manifest.ts';
-import { placesOf } from '../../src/images/store/publish.ts';
+import { storePaths } from '../../src/images/store/publish.ts';
 import { builtImage } from '../support/built-image.ts';
 import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
 import { blobsFirst, makeLayout } from '../support/oci-archive.ts';
@@ -193,7 +193,7 @@ describe('while machines boot', () => {
     await builtImage(artifacts, 'os', layer(), []);
     await nextScript(1, script);
     // Two hours on, no name has stood for the first build for long enough.
-    const collected = await collectGarbage(placesOf(artifacts), Date.now() + 2 * 3_600_000);
+    const collected = await collectGarbage(storePaths(artifacts), Date.now() + 2 * 3_600_000);
     expect(collected).toMatchObject({ builds: 1, blobs: 3, running: 0 });
     for (const file of ['vmlinuz', 'initrd.img', 'root.oci']) {
       expect(sha256(await fetched(script, file))).toBe(namedIn(script).get(file));

@@ -6,9 +6,9 @@ import type { FilePart, OpenFile, OpenResult } from '../../model/files/open-file
 import { isSha256 } from '../../model/files/sha256.ts';
 import { makeFolders, removeUnneeded } from '../folders.ts';
 import { readSealed, writeSealed } from '../sealed-json.ts';
-import { shareRunning } from '../single-flight.ts';
+import { singleFlight } from '../single-flight.ts';
 import type { Hasher } from '../store/hash.ts';
-import { joinParts } from './concatenation.ts';
+import { concatenate } from './concatenation.ts';
 
 /** A piece of a made file: bytes, or a part of a version that the store has. */
 export type Piece =
@@ -126,7 +126,7 @@ export async function openMadeFiles(
       const file = files.get(piece.digest);
       return file ? [{ file, first: piece.first, length: piece.length }] : [];
     });
-    return { ok: true, file: joinParts(parts, digest) };
+    return { ok: true, file: concatenate(parts, digest) };
   };
 
   const write = async (digest: string, recipe: Recipe): Promise<void> => {
@@ -169,7 +169,7 @@ export async function openMadeFiles(
       const recipe = digest === undefined ? undefined : recipes.get(digest);
       if (digest !== undefined && recipe && sourcesOf(recipe).every(has)) return { digest, size: recipe.size };
       if (asTheyAre.has(origin)) return undefined;
-      return shareRunning(making, origin, () => make(origin, plan));
+      return singleFlight(making, origin, () => make(origin, plan));
     },
     open: async (digest) => {
       const recipe = recipes.get(digest);

@@ -6,7 +6,7 @@ const lengthOf = (part: FilePart): number => ('bytes' in part ? part.bytes.lengt
  * Puts files together to one that can be read at any position and is nowhere as a whole. Closing it closes those that
  * it is made of, each once.
  */
-export function joinParts(parts: readonly FilePart[], digest: string | undefined): OpenFile {
+export function concatenate(parts: readonly FilePart[], digest: string | undefined): OpenFile {
   const files = [...new Set(parts.flatMap((part) => ('file' in part ? [part.file] : [])))];
   const ends: number[] = [];
   let size = 0;

@@ -6,7 +6,7 @@ import type { NotOpened, OpenFile, OpenResult } from '../../model/files/open-fil
 import { isSha256 } from '../../model/files/sha256.ts';
 import { BLOCK, type Verity } from '../../model/files/verity.ts';
 import { makeFolders, removeUnneeded } from '../folders.ts';
-import { shareRunning } from '../single-flight.ts';
+import { singleFlight } from '../single-flight.ts';
 import { writeWhole } from '../store/write-whole.ts';
 import { buildTree, checkTree, dataBlocks, emptyLeaves, hashBlocks } from './hash-tree.ts';
 
@@ -112,7 +112,7 @@ export function openTrees(
   };
 
   const get = (digest: string): Promise<TreeResult> =>
-    shareRunning(running, digest, () => {
+    singleFlight(running, digest, () => {
       const result = turn.then(() => make(digest));
       turn = result.catch(() => {});
       return result;

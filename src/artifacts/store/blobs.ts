@@ -7,8 +7,8 @@ import type { RecordEvent } from '../../model/event.ts';
 import type { OpenFile } from '../../model/files/open-file.ts';
 import { isSha256 } from '../../model/files/sha256.ts';
 import { isInability, makeFolders, removeUnneeded } from '../folders.ts';
-import { type Located, lease, openInside, verified } from '../open-file.ts';
-import { shareRunning } from '../single-flight.ts';
+import { type Located, openInside, verified, withOnClose } from '../open-file.ts';
+import { singleFlight } from '../single-flight.ts';
 import type { Hasher } from './hash.ts';
 import type { Pinned } from './index-file.ts';
 import { versionAt, versionAtNow } from './stat.ts';
@@ -81,7 +81,7 @@ export async function openBlobs(
     const blob = blobs.get(digest) ?? add(digest, found.file.size);
     blob.readers += 1;
     const check = (version: FileVersion) => whole(digest, found.version, found, version);
-    return lease(verified(found, digest, check), digest, () => {
+    return withOnClose(verified(found, digest, check), digest, () => {
       blob.readers -= 1;
       blob.lastUsed = monotonic();
     });
@@ -95,7 +95,7 @@ export async function openBlobs(
 
   /** Reads a file whose content is in doubt, once for all who wait. */
   const verify = (digest: string, file: OpenFile, version: FileVersion): Promise<boolean> =>
-    shareRunning(verifying, `${digest} ${versionTag(version)}`, async () => {
+    singleFlight(verifying, `${digest} ${versionTag(version)}`, async () => {
       await delay(tickLeft(version, now()));
       return (await hash(file)) === digest;
     });

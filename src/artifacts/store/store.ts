@@ -9,7 +9,7 @@ import { openTrees, type Trees } from '../composed/verity-trees.ts';
 import { isInability, makeFolders } from '../folders.ts';
 import { type Located, openInside } from '../open-file.ts';
 import { safePath } from '../path.ts';
-import { shareRunning } from '../single-flight.ts';
+import { singleFlight } from '../single-flight.ts';
 import { tidy } from '../tidy.ts';
 import { openBlobs } from './blobs.ts';
 import { createHasher } from './hash.ts';
@@ -229,7 +229,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
 
   /** The version before, while the present one is being written. */
-  const standIn = async (path: string): Promise<Pin | undefined> => {
+  const previousVersion = async (path: string): Promise<Pin | undefined> => {
     const known = current.get(path);
     const kept = known && (await blobs.open(known.pin.digest));
     await kept?.close();
@@ -243,7 +243,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       if (!found.ok) return found;
       const unsettled = remaining(found.version, now(), settleMs);
       try {
-        const pin = unsettled === 0 ? await take(path, found) : await standIn(path);
+        const pin = unsettled === 0 ? await take(path, found) : await previousVersion(path);
         if (pin) return handOut(pin);
       } finally {
         await found.file.close();
@@ -258,7 +258,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const pin = async (path: string): Promise<PinResult> => {
     const known = await unchanged(path);
     if (known) return handOut(known);
-    return shareRunning(pinning, path, () => pinAnew(path));
+    return singleFlight(pinning, path, () => pinAnew(path));
   };
 
   return {

@@ -25,7 +25,7 @@ export interface Builds {
    * of it is ready.
    * @throws Error that says what to do, where there is none or it is damaged
    */
-  inForce(image: Image): Promise<Build>;
+  current(image: Image): Promise<Build>;
   /** The version of the OCI archive of a built image. */
   archive(name: string): Promise<Pin>;
   /** Has builds looked at anew when they are next asked for, however lately they were. */
@@ -54,7 +54,7 @@ const serves = ({ build, ready }: State, needs: Needs): Build | undefined =>
   build && needs(build).every((file) => ready.has(file)) ? build : undefined;
 
 /** What {@link createBuilds} needs. */
-export interface BuildsMeans {
+export interface BuildsOptions {
   readonly store: Store;
   readonly record: RecordEvent;
   /** Milliseconds of a clock that never goes back. */
@@ -64,7 +64,7 @@ export interface BuildsMeans {
 }
 
 /** Watches over the builds in a store's folder. */
-export function createBuilds({ store, record, monotonic, pauseMs = PAUSE }: BuildsMeans): Builds {
+export function createBuilds({ store, record, monotonic, pauseMs = PAUSE }: BuildsOptions): Builds {
   const states = new Map<string, State>();
   const stateOf = (name: string): State => {
     const known = states.get(name);
@@ -177,7 +177,7 @@ export function createBuilds({ store, record, monotonic, pauseMs = PAUSE }: Buil
     expire: () => {
       for (const state of states.values()) state.at = Number.NEGATIVE_INFINITY;
     },
-    inForce: (image) => {
+    current: (image) => {
       const name = image.build?.name ?? image.name;
       return get(name, image.name, (build) => needsOf(image, name, build));
     },

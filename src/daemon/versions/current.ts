@@ -1,5 +1,5 @@
 import type { Store } from '../../artifacts/store/store.ts';
-import type { Needed, Pin } from '../../model/boot/boot-plan.ts';
+import type { Pin, RequiredFile } from '../../model/boot/boot-plan.ts';
 import { pinArchive } from './archives.ts';
 import type { Builds } from './builds.ts';
 
@@ -10,7 +10,7 @@ const LOOK_EVERY = 500;
  * The version of something that machines need, in the form in which they need it.
  * @throws Error that says why there is none
  */
-export async function versionInForce(store: Store, builds: Builds, needed: Needed): Promise<Pin> {
+export async function currentVersion(store: Store, builds: Builds, needed: RequiredFile): Promise<Pin> {
   const { path, form, label = 'latest' } = needed;
   if (form === 'image') return await builds.archive(path.slice('oci:'.length));
   const result = form === 'archive' ? await pinArchive(store, path, label) : await store.pin(path);
@@ -28,20 +28,24 @@ async function withTree(store: Store, pin: Pin): Promise<Pin> {
  * The versions in force for scripts. A file is looked at twice a second at most, however many ask; a version that the
  * store has put in force meanwhile counts at once.
  */
-export function versionsOf(store: Store, builds: Builds, monotonic: () => number): (needed: Needed) => Promise<Pin> {
+export function versionsOf(
+  store: Store,
+  builds: Builds,
+  monotonic: () => number,
+): (needed: RequiredFile) => Promise<Pin> {
   const looked = new Map<
     string,
-    { readonly at: number; readonly pin: Promise<Pin>; readonly inForce: Pin | undefined }
+    { readonly at: number; readonly pin: Promise<Pin>; readonly current: Pin | undefined }
   >();
-  const look = async (key: string, needed: Needed) => {
-    const pin = await versionInForce(store, builds, needed);
-    looked.set(key, { at: monotonic(), pin: Promise.resolve(pin), inForce: store.pinned(needed.path) });
+  const look = async (key: string, needed: RequiredFile) => {
+    const pin = await currentVersion(store, builds, needed);
+    looked.set(key, { at: monotonic(), pin: Promise.resolve(pin), current: store.pinned(needed.path) });
     return pin;
   };
   return (needed) => {
     const key = needed.form === 'file' ? needed.path : `${needed.form} ${needed.path} ${needed.label}`;
     const last = looked.get(key);
-    if (last && last.inForce === store.pinned(needed.path) && monotonic() - last.at < LOOK_EVERY) return last.pin;
+    if (last && last.current === store.pinned(needed.path) && monotonic() - last.at < LOOK_EVERY) return last.pin;
     return look(key, needed);
   };
 }

@@ -1,11 +1,11 @@
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
-import type { CutDatagrams, DescriptorOf, SendNow } from '../../model/datagrams.ts';
+import type { DescriptorOf, SendNow, SetUdpSegment } from '../../model/datagrams.ts';
 import { descriptorOf, descriptorOfConnection } from './socket-fd.ts';
 
 /** What Linux does with sockets and Node does not offer. */
-export interface Kernel {
+export interface Syscalls {
   /**
    * Copies a part of a file to a socket without the bytes passing through this process: sendfile(2). Waits for the
    * disk where they are not in the page cache.
@@ -31,7 +31,7 @@ export interface Kernel {
   /** Sends a datagram without waiting: sendto(2). */
   readonly sendNow: SendNow;
   readonly descriptorOf: DescriptorOf;
-  readonly cutDatagrams: CutDatagrams;
+  readonly setUdpSegment: SetUdpSegment;
   /** Brings a part of a file into the page cache, on another thread. Never rejects: who then reads it sees the error. */
   load(file: number, position: number, count: number): Promise<void>;
 }
@@ -94,7 +94,7 @@ function writeAddress(target: Uint8Array, address: string, port: number): void {
  * The kernel's own means, by way of koffi; or why there are none: another system, or no such package for this processor.
  * `sendfile64` has 64-bit offsets everywhere; a libc without it has them in `sendfile`.
  */
-export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly why?: string }> {
+export async function openSyscalls(): Promise<{ readonly syscalls?: Syscalls; readonly why?: string }> {
   if (platform() !== 'linux') return { why: `${platform()} is not Linux` };
   try {
     const { default: koffi } = await import('koffi');
@@ -121,7 +121,7 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
     const value = new Int32Array(1);
     const info = new BigUint64Array(ACKED.end / 8);
     const infoLength = new Uint32Array(1);
-    const kernel: Kernel = {
+    const syscalls: Syscalls = {
       descriptorOf,
       sendfile: (socket, file, position, count) => {
         offset[0] = BigInt(position);
@@ -150,7 +150,7 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
         writeAddress(to, address, port);
         return sendTo(socket, bytes, bytes.length, MSG_DONTWAIT, to, ADDRESS_LENGTH) === bytes.length;
       },
-      cutDatagrams: (socket, size) => {
+      setUdpSegment: (socket, size) => {
         value[0] = size;
         return setOption(socket, IPPROTO_UDP, UDP_SEGMENT, value, value.byteLength) === 0;
       },
@@ -159,7 +159,7 @@ export async function openKernel(): Promise<{ readonly kernel?: Kernel; readonly
         return new Promise((resolve) => sendfile.async(nowhere, file, from, count, () => resolve()));
       },
     };
-    return { kernel };
+    return { syscalls };
   } catch (error) {
     return { why: (error as Error).message };
   }

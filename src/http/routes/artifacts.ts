@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import type { OpenFile } from '../../model/files/open-file.ts';
-import type { HttpDeps } from '../deps.ts';
+import type { AppOptions } from '../deps.ts';
 import type { Validators } from './conditional.ts';
 import { decodedPath, isRead, malformed, refuse } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
@@ -20,7 +20,7 @@ export function fileValidators({ stamp, modified, digest }: OpenFile, now: numbe
 }
 
 /** `/artifacts/<path>`: files by path, as they are now. */
-export function artifactsRoute(deps: HttpDeps, serve: ServeFile): RequestHandler {
+export function artifactsRoute(deps: AppOptions, serve: ServeFile): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;
     const path = decodedPath(request);

@@ -1,10 +1,10 @@
 import type { RequestHandler } from 'express';
-import type { HttpDeps } from '../deps.ts';
+import type { AppOptions } from '../deps.ts';
 import { decodedPath, isRead, malformed, refuse } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 
 /** `/blobs/sha256/<digest>/<name>`: versions by content, which never change. The name is for people and firmware. */
-export function blobsRoute(deps: HttpDeps, serve: ServeFile): RequestHandler {
+export function blobsRoute(deps: AppOptions, serve: ServeFile): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;
     const path = decodedPath(request);

@@ -1,12 +1,12 @@
 import type { RequestHandler } from 'express';
 import { isAutoexec } from '../../model/boot/boot-file.ts';
-import type { HttpDeps } from '../deps.ts';
+import type { AppOptions } from '../deps.ts';
 import { fileValidators } from './artifacts.ts';
 import { decodedPath, isRead, malformed, refuse, sendText } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 
 /** `/boot/<name>`: iPXE binaries, and beside each the script that iPXE of any origin looks for. */
-export function bootRoute(deps: HttpDeps, serve: ServeFile): RequestHandler {
+export function bootRoute(deps: AppOptions, serve: ServeFile): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;
     const name = decodedPath(request);

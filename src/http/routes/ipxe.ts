@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { ScriptResult } from '../../model/boot/script.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
-import type { HttpDeps } from '../deps.ts';
+import type { AppOptions } from '../deps.ts';
 import { ipxeMessage } from './ipxe-text.ts';
 import { decodedPath, isRead, requestDetails, sendText } from './respond.ts';
 
@@ -9,7 +9,7 @@ import { decodedPath, isRead, requestDetails, sendText } from './respond.ts';
 const RETRY_AFTER = 5;
 
 /** `/ipxe`: the bootstrap; `/ipxe/<mac>`: one machine's script; with `?explain` where all of it comes from. */
-export function ipxeRoute(deps: HttpDeps): RequestHandler {
+export function ipxeRoute(deps: AppOptions): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;
     const text = decodedPath(request);

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { hexOfDigest } from '../../model/files/sha256.ts';
-import type { HttpDeps, RegistryManifest } from '../deps.ts';
+import type { AppOptions, RegistryManifest } from '../deps.ts';
 import { decodedPath, requestDetails } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 
@@ -33,7 +33,7 @@ function sendManifest(response: Response, { digest, mediaType, text }: RegistryM
  * `/v2/`: the images that were built, read-only, as a registry (OCI distribution specification 1.1, "Pull"), for
  * skopeo, podman, and nodes that boot from one. Names are single words, and the only tag is `latest`.
  */
-export function registryRoute(deps: HttpDeps, serve: ServeFile): RequestHandler {
+export function registryRoute(deps: AppOptions, serve: ServeFile): RequestHandler {
   const { registry } = deps;
   const refuse = (request: Request, response: Response, status: number, code: Code, message: string) => {
     deps.record({

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
 import type { NotOpened } from '../../model/files/open-file.ts';
-import type { HttpDeps } from '../deps.ts';
+import type { AppOptions } from '../deps.ts';
 
 const STATUS: Readonly<Record<NotOpened['reason'], number>> = { missing: 404, directory: 404, refused: 403, gone: 410 };
 
@@ -41,7 +41,7 @@ export function requestDetails(request: Request): { client: string; method: stri
 }
 
 /** Answers a request for a file that is not to be had, without repeating its name. */
-export function refuse(deps: HttpDeps, request: Request, response: Response, { reason, why }: NotOpened): void {
+export function refuse(deps: AppOptions, request: Request, response: Response, { reason, why }: NotOpened): void {
   const status = STATUS[reason];
   const message = `${status}: ${why}`;
   deps.record({ event: 'http.refused', level: 'info', message, status, ...requestDetails(request) });
@@ -50,7 +50,7 @@ export function refuse(deps: HttpDeps, request: Request, response: Response, { r
 }
 
 /** The same for what cannot be decoded. */
-export function malformed(deps: HttpDeps, request: Request, response: ServerResponse): void {
+export function malformed(deps: AppOptions, request: Request, response: ServerResponse): void {
   deps.record({
     event: 'http.refused',
     level: 'info',

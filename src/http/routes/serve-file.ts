@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import type { OpenFile } from '../../model/files/open-file.ts';
-import type { HttpDeps } from '../deps.ts';
+import type { AppOptions } from '../deps.ts';
 import type { SendRange, Sent } from '../send/send.ts';
 import { evaluatePreconditions, rangeApplies, type Validators } from './conditional.ts';
 import { parseRange } from './range.ts';
@@ -25,7 +25,7 @@ function contentType(name: string): string {
 }
 
 /** Makes the one way in which files are answered with: conditions, ranges, and a record of each download. */
-export function createServeFile(deps: HttpDeps, send: SendRange): ServeFile {
+export function createServeFile(deps: AppOptions, send: SendRange): ServeFile {
   const record = (request: Request, status: number, seconds: number, length: number, sent: Sent | undefined) => {
     const details = { status, bytes: sent?.bytes ?? 0, length, complete: sent?.outcome === 'complete', seconds };
     deps.record({

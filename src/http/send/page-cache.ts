@@ -1,5 +1,5 @@
 import type { OpenFile } from '../../model/files/open-file.ts';
-import type { Kernel } from '../linux/syscalls.ts';
+import type { Syscalls } from '../linux/syscalls.ts';
 
 /** Bytes that are loaded, and remembered, together. */
 export const REGION = 4 * 1024 * 1024;
@@ -14,15 +14,15 @@ const FILES = 64;
  * for all who want it.
  */
 export class PageCache {
-  private readonly kernel: Pick<Kernel, 'load'>;
+  private readonly syscalls: Pick<Syscalls, 'load'>;
   private readonly now: () => number;
   /** When each region of a file was last loaded, by the file's stamp. */
   private readonly files = new Map<string, Float64Array>();
   private readonly loading = new Map<string, Promise<void>>();
 
   /** @param now milliseconds */
-  constructor(kernel: Pick<Kernel, 'load'>, now: () => number) {
-    this.kernel = kernel;
+  constructor(syscalls: Pick<Syscalls, 'load'>, now: () => number) {
+    this.syscalls = syscalls;
     this.now = now;
   }
 
@@ -35,7 +35,7 @@ export class PageCache {
     let running = this.loading.get(key);
     if (!running) {
       const count = Math.min(REGION, file.size - region * REGION);
-      running = this.kernel.load(file.fd, region * REGION, count).then(() => {
+      running = this.syscalls.load(file.fd, region * REGION, count).then(() => {
         this.loading.delete(key);
         times[region] = this.now();
       });

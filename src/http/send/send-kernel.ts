@@ -2,7 +2,7 @@ import { readSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { type OpenFile, readWhole } from '../../model/files/open-file.ts';
-import { FULL, failure, GONE, type Kernel, plainDescriptor, UNSUPPORTED } from '../linux/syscalls.ts';
+import { FULL, failure, GONE, plainDescriptor, type Syscalls, UNSUPPORTED } from '../linux/syscalls.ts';
 import { placesIn } from '../routes/part-cursor.ts';
 import { type PageCache, REGION } from './page-cache.ts';
 import { Progress } from './progress.ts';
@@ -35,7 +35,7 @@ export function canSendByKernel({ socket }: ServerResponse, length: number): boo
  * to be what it was: whatever a change spoils, the response is not complete.
  * @param unsent counts a download, and bounds what waits in its socket
  */
-export function createKernelSender(kernel: Kernel, unsent: () => UnsentShare, cache: PageCache): SendRange {
+export function createKernelSender(syscalls: Syscalls, unsent: () => UnsentShare, cache: PageCache): SendRange {
   return async (file, first, length, response) => {
     const progress = new Progress(response);
     const copy = async (buffer: Uint8Array): Promise<Sent['outcome'] | undefined> => {
@@ -81,7 +81,7 @@ export function createKernelSender(kernel: Kernel, unsent: () => UnsentShare, ca
       if (!source.intactNow() && !(await source.renew())) return 'changed';
       share.apply(socket);
       const count = Math.min(PIECE, REGION - (position % REGION), until - progress.bytes, left);
-      const sent = kernel.sendfile(descriptor, source.fd, position, count);
+      const sent = syscalls.sendfile(descriptor, source.fd, position, count);
       if (sent > 0) progress.bytes += sent;
       if (sent === 0) return 'changed';
       if (GONE.has(sent)) return 'aborted';
@@ -106,7 +106,7 @@ export function createKernelSender(kernel: Kernel, unsent: () => UnsentShare, ca
     for (let wait: number = LOOK.first; ; wait = Math.min(2 * wait, LOOK.most)) {
       const descriptor = socket && plainDescriptor(socket);
       if (descriptor === undefined || descriptor === null || progress.isOver) return 'aborted';
-      const left = kernel.unacknowledged(descriptor);
+      const left = syscalls.unacknowledged(descriptor);
       if (left === 0) return undefined;
       // The time after which a stalled connection is given up begins anew with each byte that arrives.
       if (left < before) socket?.setTimeout(socket.timeout ?? 0);

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { OpenFile } from '../../model/files/open-file.ts';
-import type { Kernel } from '../linux/syscalls.ts';
+import type { Syscalls } from '../linux/syscalls.ts';
 import { PageCache } from './page-cache.ts';
 import { createChunkSender } from './send-chunks.ts';
 import { canSendByKernel, createKernelSender } from './send-kernel.ts';
@@ -28,10 +28,10 @@ export interface Sent {
  */
 export type SendRange = (file: OpenFile, first: number, length: number, response: ServerResponse) => Promise<Sent>;
 
-/** Means and settings of {@link createSender}. */
+/** DaemonOptions and settings of {@link createSender}. */
 export interface SenderOptions {
   /** Undefined where the system has none. */
-  readonly kernel: Kernel | undefined;
+  readonly syscalls: Syscalls | undefined;
   /** Whether it is to send files by itself. */
   readonly sendfile: boolean;
   /** What all downloads together may hold in buffers, roughly, bytes. */
@@ -44,12 +44,12 @@ export interface SenderOptions {
  * Makes a sender: the kernel copies from its page cache to the socket where that is possible; what is short, TLS, and a
  * system without that goes through buffers of a bounded size.
  */
-export function createSender({ kernel, sendfile, bufferMemory, now }: SenderOptions): SendRange {
-  const unsent = shareUnsent(kernel);
-  const cache = kernel && new PageCache(kernel, now);
+export function createSender({ syscalls, sendfile, bufferMemory, now }: SenderOptions): SendRange {
+  const unsent = shareUnsent(syscalls);
+  const cache = syscalls && new PageCache(syscalls, now);
   const byChunks = createChunkSender(bufferMemory, unsent, cache);
-  if (!kernel || !cache || !sendfile) return byChunks;
-  const byKernel = createKernelSender(kernel, unsent, cache);
+  if (!syscalls || !cache || !sendfile) return byChunks;
+  const byKernel = createKernelSender(syscalls, unsent, cache);
   return (file, first, length, response) => {
     const send = canSendByKernel(response, length) ? byKernel : byChunks;
     return send(file, first, length, response);

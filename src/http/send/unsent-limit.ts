@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { descriptorOfConnection } from '../linux/socket-fd.ts';
-import type { Kernel } from '../linux/syscalls.ts';
+import type { Syscalls } from '../linux/syscalls.ts';
 
 /**
  * What waits in the sockets of all downloads together without having been sent once, roughly, bytes: else thousands of
@@ -19,7 +19,7 @@ export interface UnsentShare {
 }
 
 /** Makes what gives each download its share; without a kernel nothing is limited. */
-export function shareUnsent(kernel: Pick<Kernel, 'limitUnsent'> | undefined): () => UnsentShare {
+export function shareUnsent(syscalls: Pick<Syscalls, 'limitUnsent'> | undefined): () => UnsentShare {
   let active = 0;
   /** Powers of two, so that it seldom changes. */
   const share = () => Math.min(SHARE.most, Math.max(SHARE.least, 2 ** Math.floor(Math.log2(UNSENT / active))));
@@ -32,7 +32,7 @@ export function shareUnsent(kernel: Pick<Kernel, 'limitUnsent'> | undefined): ()
         const descriptor = socket ? descriptorOfConnection(socket) : undefined;
         if (descriptor === undefined) return;
         limit = share();
-        kernel?.limitUnsent(descriptor, limit);
+        syscalls?.limitUnsent(descriptor, limit);
       },
       end() {
         active -= 1;

@@ -1,17 +1,17 @@
 import { readlink } from 'node:fs/promises';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import type { Mac } from '../../model/mac.ts';
-import type { HttpDeps } from '../deps.ts';
-import type { Lent, Question } from './worker-messages.ts';
+import type { AppOptions } from '../deps.ts';
+import type { FileGrant, Question } from './worker-messages.ts';
 
 /** What one worker was lent and has not given back. */
-export class Lending {
-  private readonly deps: HttpDeps;
+export class FileGrants {
+  private readonly deps: AppOptions;
   private readonly loans = new Map<number, OpenFile>();
   private last = 0;
   private ended = false;
 
-  constructor(deps: HttpDeps) {
+  constructor(deps: AppOptions) {
     this.deps = deps;
   }
 
@@ -44,7 +44,7 @@ export class Lending {
     }
   }
 
-  private async lend(opened: OpenResult): Promise<Lent> {
+  private async lend(opened: OpenResult): Promise<FileGrant> {
     if (!opened.ok) return opened;
     const { file } = opened;
     this.last += 1;

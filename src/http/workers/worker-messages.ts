@@ -30,25 +30,25 @@ export type Question =
   | 'renewed';
 
 /** A file that the worker opens for itself. */
-export interface LentFile {
+export interface GrantedFile {
   readonly path: string;
   /** Of the very version: what the worker opens must have the same. */
   readonly stamp: string;
 }
 
 /** A part of a file that is put together: bytes in base64, or a part of one of the files that are lent for it. */
-export type LentPart = string | { readonly file: number; readonly first: number; readonly length: number };
+export type GrantedPart = string | { readonly file: number; readonly first: number; readonly length: number };
 
 /** A file that the control process holds open for a worker. */
-export type Lent =
+export type FileGrant =
   | {
       readonly ok: true;
       /** By which the worker gives it back. */
       readonly loan: number;
       readonly digest: string | undefined;
       /** The file, or those that it is put together from. */
-      readonly files: readonly LentFile[];
-      readonly parts: readonly LentPart[] | undefined;
+      readonly files: readonly GrantedFile[];
+      readonly parts: readonly GrantedPart[] | undefined;
     }
   | NotOpened;
 

@@ -1,15 +1,15 @@
 /** The program of an HTTP worker: see http/workers.ts. */
 
-import { joinParts } from '../../artifacts/composed/concatenation.ts';
-import { lease, openInside, verified } from '../../artifacts/open-file.ts';
+import { concatenate } from '../../artifacts/composed/concatenation.ts';
+import { openInside, verified, withOnClose } from '../../artifacts/open-file.ts';
 import type { ScriptResult } from '../../model/boot/script.ts';
 import type { FilePart, OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { createApp } from '../app.ts';
-import type { HttpDeps } from '../deps.ts';
-import { openKernel } from '../linux/syscalls.ts';
+import type { AppOptions } from '../deps.ts';
+import { openSyscalls } from '../linux/syscalls.ts';
 import { createSender } from '../send/send.ts';
 import { type HttpServer, startHttp } from '../server.ts';
-import type { FromWorker, Lent, Question, ToWorker, WorkerSettings } from './worker-messages.ts';
+import type { FileGrant, FromWorker, Question, ToWorker, WorkerSettings } from './worker-messages.ts';
 
 /** How often a file is asked for again that was replaced, or got another link, before it was opened here. */
 const ATTEMPTS = 5;
@@ -30,7 +30,12 @@ function ask<T>(question: Question, argument = ''): Promise<T> {
 }
 
 /** Opens what was lent; undefined where one of the files is another by now. */
-async function openLent({ loan, digest, files, parts }: Extract<Lent, { ok: true }>): Promise<OpenFile | undefined> {
+async function openGranted({
+  loan,
+  digest,
+  files,
+  parts,
+}: Extract<FileGrant, { ok: true }>): Promise<OpenFile | undefined> {
   const opened: OpenFile[] = [];
   const closeAll = () => Promise.all(opened.map((file) => file.close()));
   try {
@@ -51,25 +56,25 @@ async function openLent({ loan, digest, files, parts }: Extract<Lent, { ok: true
     const file = opened[part.file];
     return file ? [{ file, first: part.first, length: part.length }] : [];
   });
-  return joinParts(pieces, digest);
+  return concatenate(pieces, digest);
 }
 
 async function borrow(question: Question, name: string): Promise<OpenResult> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const lent = await ask<Lent>(question, name);
+    const lent = await ask<FileGrant>(question, name);
     if (!lent.ok) return lent;
     const giveBack = () => send({ kind: 'return', loan: lent.loan });
-    const file = await openLent(lent).catch((error: Error) => {
+    const file = await openGranted(lent).catch((error: Error) => {
       giveBack();
       throw error;
     });
-    if (file) return { ok: true, file: lease(file, lent.digest, giveBack) };
+    if (file) return { ok: true, file: withOnClose(file, lent.digest, giveBack) };
     giveBack();
   }
   throw Object.assign(new Error(`${name} changes all the time`), { code: 'EAGAIN' });
 }
 
-const deps: HttpDeps = {
+const deps: AppOptions = {
   scripts: {
     forMac: (mac) => ask<ScriptResult>('script', mac),
     explain: (mac) => ask('explain', mac),
@@ -88,11 +93,11 @@ const deps: HttpDeps = {
 };
 
 async function start({ host, port, sendfile, bufferMemory, perAddress }: WorkerSettings): Promise<void> {
-  const { kernel } = await openKernel();
+  const { syscalls } = await openSyscalls();
   const now = () => performance.now();
-  const app = createApp(deps, createSender({ kernel, sendfile, bufferMemory, now }));
+  const app = createApp(deps, createSender({ syscalls, sendfile, bufferMemory, now }));
   try {
-    server = await startHttp({ host, port, app, perAddress, kernel, record: deps.record, now });
+    server = await startHttp({ host, port, app, perAddress, syscalls, record: deps.record, now });
     send({ kind: 'listening', listening: server.listening, port: server.port });
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;

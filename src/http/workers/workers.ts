@@ -1,8 +1,8 @@
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { HttpDeps } from '../deps.ts';
+import type { AppOptions } from '../deps.ts';
 import type { HttpServer } from '../server.ts';
-import { Lending } from './file-grants.ts';
+import { FileGrants } from './file-grants.ts';
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-messages.ts';
 
 /** A worker that ends sooner than this after its start is not replaced at once, milliseconds. */
@@ -16,7 +16,7 @@ export interface WorkersOptions {
   /** The worker's program. */
   readonly program: string;
   readonly settings: WorkerSettings;
-  readonly deps: HttpDeps;
+  readonly deps: AppOptions;
 }
 
 interface Member {
@@ -83,8 +83,8 @@ function tell(worker: Worker, message: ToWorker): void {
 }
 
 /** Starts a worker and answers it from then on. */
-function listenTo(worker: Worker, deps: HttpDeps, settings: WorkerSettings): Member['ready'] {
-  const lending = new Lending(deps);
+function listenTo(worker: Worker, deps: AppOptions, settings: WorkerSettings): Member['ready'] {
+  const lending = new FileGrants(deps);
   worker.once('exit', () => {
     lending.end().catch(() => {});
   });

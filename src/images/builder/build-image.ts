@@ -17,7 +17,14 @@ import {
   type BuiltSource,
   memoryNeeded,
 } from '../store/manifest.ts';
-import { currentBuild, makeWorkFolder, type Places, placesOf, publish, removeAbandoned } from '../store/publish.ts';
+import {
+  currentBuild,
+  makeWorkFolder,
+  publish,
+  removeAbandoned,
+  type StorePaths,
+  storePaths,
+} from '../store/publish.ts';
 import { type ImageSource, mustBeRoot } from '../store/source.ts';
 import { BadArchive, type Bytes } from '../tar/tar-entry.ts';
 import { DiskFull, isDiskFull } from '../tools/disk-full.ts';
@@ -51,7 +58,7 @@ export interface BuildOptions {
 }
 
 /** What building takes from outside. */
-export interface BuildMeans {
+export interface BuildRunOptions {
   readonly tools: Tools;
   readonly progress: Progress;
   /** Milliseconds since 1970. */
@@ -78,9 +85,9 @@ function unpackedSize(flat: Flat): number {
 async function bringImage(
   { artifacts, source, architecture, insecure }: BuildOptions,
   work: string,
-  { tools, progress }: BuildMeans,
+  { tools, progress }: BuildRunOptions,
 ): Promise<FetchedImage> {
-  const { blobs } = placesOf(artifacts);
+  const { blobs } = storePaths(artifacts);
   if (source.kind === 'tar') progress.begin('fetch', `reading ${source.path}`, (await stat(source.path)).size);
   else progress.begin('fetch', `fetching ${source.reference}`);
   const image = await fetchImage({
@@ -91,7 +98,11 @@ async function bringImage(
   return image;
 }
 
-async function openLayers(image: FetchedImage, folder: string, { tools, progress }: BuildMeans): Promise<LayerFile[]> {
+async function openLayers(
+  image: FetchedImage,
+  folder: string,
+  { tools, progress }: BuildRunOptions,
+): Promise<LayerFile[]> {
   const layers: LayerFile[] = [];
   progress.begin(
     'unpack',
@@ -114,7 +125,7 @@ async function flattenImage(
   image: FetchedImage,
   layers: readonly LayerFile[],
   { epoch, source }: BuildOptions,
-  { progress, signal }: BuildMeans,
+  { progress, signal }: BuildRunOptions,
 ): Promise<Flat & { readonly notes: readonly string[] }> {
   progress.begin('index', 'reading what is in them');
   const tree = await indexLayers(layers, signal);
@@ -131,9 +142,9 @@ async function flattenImage(
   const seconds = epoch ?? Number(newest);
   const latest = epoch === undefined ? undefined : BigInt(epoch) * 1_000_000_000n;
   const policy = await readPolicy(layers, tree);
-  const adorn = policy && ((path: Bytes, inode: Inode) => labelled(policy, path, inode));
+  const mapAttributes = policy && ((path: Bytes, inode: Inode) => labelled(policy, path, inode));
   return {
-    ...{ image, layers, tree, flatten: { latest, adorn }, policy: policy?.name, notes },
+    ...{ image, layers, tree, flatten: { latest, mapAttributes }, policy: policy?.name, notes },
     epoch: Math.max(0, Math.min(seconds, 0xffff_ffff)),
   };
 }
@@ -154,9 +165,9 @@ async function bringInitrd(
   target: string,
   scratch: string,
   options: BuildOptions,
-  means: BuildMeans,
+  run: BuildRunOptions,
 ): Promise<InitrdOrigin | { readonly from: 'given'; readonly builder?: never }> {
-  const { tools, progress } = means;
+  const { tools, progress } = run;
   if (options.initrd !== undefined) {
     await copyFile(options.initrd, target);
     return { from: 'given' };
@@ -168,9 +179,9 @@ async function bringInitrd(
     const folder = join(scratch, 'builder');
     await mkdir(folder);
     const fetching = { ...options, source, architecture: flat.image.architecture };
-    const image = await bringImage(fetching, folder, means);
-    layers = await openLayers(image, folder, means);
-    const tree = await indexLayers(layers, means.signal);
+    const image = await bringImage(fetching, folder, run);
+    layers = await openLayers(image, folder, run);
+    const tree = await indexLayers(layers, run.signal);
     mustBeRoot(tree, source);
     dropImpossible(tree);
     progress.begin('initrd', 'making the initrd in the builder');
@@ -192,9 +203,9 @@ async function writeFiles(
   out: string,
   scratch: string,
   options: BuildOptions,
-  means: BuildMeans & { readonly versions: Readonly<Record<string, string>> },
+  run: BuildRunOptions & { readonly versions: Readonly<Record<string, string>> },
 ): Promise<Omit<Built, 'id' | 'same'>> {
-  const { tools, progress, versions } = means;
+  const { tools, progress, versions } = run;
   const { image } = flat;
   const kernel = await pickKernel(flat, options.kernel);
   progress.begin('kernel', `kernel ${kernel.version}`);
@@ -204,7 +215,7 @@ async function writeFiles(
   const programs = await findMediaPrograms(options.media, flat, vmlinuz);
   const total = unpackedSize(flat);
   const target = join(out, 'initrd.img');
-  const origin = await bringInitrd(flat, kernel, target, scratch, options, means);
+  const origin = await bringInitrd(flat, kernel, target, scratch, options, run);
   const initrd = await describe(out, 'initrd.img');
   const roots: Partial<Record<RootKind, BuiltRoot>> = {};
   const notes = [...flat.notes];
@@ -248,25 +259,25 @@ async function toolVersions({ source, roots }: BuildOptions, tools: Tools): Prom
   );
 }
 
-async function build(places: Places, work: string, options: BuildOptions, means: BuildMeans): Promise<Built> {
-  const { progress, now } = means;
+async function build(places: StorePaths, work: string, options: BuildOptions, run: BuildRunOptions): Promise<Built> {
+  const { progress, now } = run;
   const { name } = options;
-  const versions = await toolVersions(options, means.tools);
+  const versions = await toolVersions(options, run.tools);
   const [out, scratch, fetched] = [join(work, 'out'), join(work, 'scratch'), join(work, 'image')];
   for (const folder of [out, scratch, fetched]) await mkdir(folder);
-  const image = await bringImage(options, fetched, means);
-  const layers = await openLayers(image, scratch, means);
+  const image = await bringImage(options, fetched, run);
+  const layers = await openLayers(image, scratch, run);
   let written: Omit<Built, 'id' | 'same'>;
   try {
-    const flat = await flattenImage(image, layers, options, means);
-    written = await writeFiles(flat, out, scratch, options, { ...means, versions });
+    const flat = await flattenImage(image, layers, options, run);
+    written = await writeFiles(flat, out, scratch, options, { ...run, versions });
   } finally {
     await Promise.all(layers.map((layer) => layer.close()));
   }
   const file = join(out, 'manifest.json');
   await writeFile(file, `${JSON.stringify(written.manifest, null, 2)}\n`);
   const { digest: id } = await hashFile(file);
-  means.signal?.throwIfAborted();
+  run.signal?.throwIfAborted();
   progress.begin('finish', 'writing all of it to disk');
   const before = await currentBuild(places, name);
   await publish(places, out, id, name, now());
@@ -279,22 +290,22 @@ async function build(places: Places, work: string, options: BuildOptions, means:
  * this one is whole; nothing else of an interrupted build stays than what the next one removes.
  * @throws BadImage, BadArchive, NameTaken, MissingTool, ToolFailed, DiskFull: what a person can do something about
  */
-export async function buildImage(options: BuildOptions, means: BuildMeans): Promise<Built> {
-  const places = placesOf(options.artifacts);
+export async function buildImage(options: BuildOptions, run: BuildRunOptions): Promise<Built> {
+  const places = storePaths(options.artifacts);
   for (const source of [options.source, options.builder]) if (source?.kind === 'tar') await mustBeFile(source.path);
   if (options.initrd !== undefined) await mustBeFile(options.initrd);
-  await checkMediaTargets(options.media, means.tools, means.now());
+  await checkMediaTargets(options.media, run.tools, run.now());
   // A name that cannot be used is told at once and not in the end.
   await currentBuild(places, options.name);
   let work: string | undefined;
   try {
-    await removeAbandoned(places, means.now());
+    await removeAbandoned(places, run.now());
     work = await makeWorkFolder(places);
-    return await build(places, work, options, means);
+    return await build(places, work, options, run);
   } catch (error) {
     if (error instanceof BadArchive) throw new BadImage(error.message, { cause: error });
     // Whatever broke when the end was asked for broke because of it.
-    means.signal?.throwIfAborted();
+    run.signal?.throwIfAborted();
     throw tellDiskFull(error, options);
   } finally {
     if (work !== undefined) await rm(work, { recursive: true, force: true });

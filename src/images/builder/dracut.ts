@@ -85,7 +85,7 @@ async function unpack(
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   const bytes = writeTar(layers, tree, {
-    adorn: ownedByMe,
+    mapAttributes: ownedByMe,
     skip: (path, inode) => ['character', 'block', 'fifo'].includes(inode.type) || (skip?.(path, inode) ?? false),
   });
   const counted = async function* () {

@@ -7,7 +7,7 @@ import { uuidOf } from '../store/fetch-image.ts';
 import { DiskFull } from '../tools/disk-full.ts';
 import { ToolFailed, type Tools } from '../tools/tool-run.ts';
 import { foldersOf, type MediaFile } from './media-layout.ts';
-import type { MediaMeans } from './write-esp.ts';
+import type { MediaOptions } from './write-esp.ts';
 
 /** The programs that make a disk image: a partition table, a file system, and files in it. None of them needs root. */
 export const DISK_TOOLS = ['sfdisk', 'mkfs.vfat', 'mmd', 'mcopy'];
@@ -36,7 +36,7 @@ function fatTime(seconds: number): number {
 }
 
 /** What {@link writeDisk} needs. */
-export interface DiskOptions extends MediaMeans {
+export interface DiskOptions extends MediaOptions {
   readonly tools: Tools;
   /** The image's digest, which decides every identifier on the disk. */
   readonly digest: string;

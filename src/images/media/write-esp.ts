@@ -6,7 +6,7 @@ import { namesIn } from '../store/publish.ts';
 import { foldersOf, type MediaFile } from './media-layout.ts';
 
 /** Told of bytes that went by, and what time the files get, seconds since 1970. */
-export interface MediaMeans {
+export interface MediaOptions {
   readonly progress: (bytes: number) => void;
   readonly epoch: number;
 }
@@ -42,8 +42,8 @@ export async function checkEspFolder(folder: string): Promise<void> {
  * Writes an EFI system partition as a folder, and puts it in the place of one that was written before.
  * @throws the operating system's error
  */
-export async function writeEsp(folder: string, files: readonly MediaFile[], means: MediaMeans): Promise<void> {
-  const { progress, epoch } = means;
+export async function writeEsp(folder: string, files: readonly MediaFile[], options: MediaOptions): Promise<void> {
+  const { progress, epoch } = options;
   const [fresh, old] = [await besides(folder), await besides(folder)];
   try {
     await mkdir(fresh);

@@ -36,7 +36,7 @@ export interface MediaSources extends MediaPrograms {
 }
 
 /** What writing takes from outside. */
-export interface WriteMediaMeans {
+export interface WriteMediaOptions {
   readonly tools: Tools;
   readonly progress: Progress;
 }
@@ -106,7 +106,7 @@ export async function writeMedia(
   flat: Flat,
   { uki, esp, disk, args }: Media,
   { name, kernel, initrd, stub, loader }: MediaSources,
-  { tools, progress }: WriteMediaMeans,
+  { tools, progress }: WriteMediaOptions,
 ): Promise<LoaderKind | undefined> {
   const archive = ociPieces(flat.image);
   const parts = { name, args, archive, kernel: await wholeFile(kernel), initrd: await wholeFile(initrd) };
@@ -120,15 +120,15 @@ export async function writeMedia(
   if (!loader) return undefined;
   const kind = loader.kind === 'grub' ? 'shim and GRUB' : loader.kind;
   const files = layOutMedia({ ...parts, loader });
-  const means = { progress: progress.advance, epoch: flat.epoch };
+  const options = { progress: progress.advance, epoch: flat.epoch };
   if (esp !== undefined) {
     progress.begin('esp', `writing ${esp}, with ${kind}`, total);
-    await writing(esp, () => writeEsp(esp, files, means));
+    await writing(esp, () => writeEsp(esp, files, options));
     progress.end();
   }
   if (disk !== undefined) {
     progress.begin('disk', `writing ${disk}, with ${kind}`, total);
-    const all = { ...means, tools, digest: flat.image.manifest.digest };
+    const all = { ...options, tools, digest: flat.image.manifest.digest };
     await writing(disk, () => replaceFile(disk, (path) => writeDisk(path, files, all)));
     progress.end();
   }

@@ -78,17 +78,20 @@ export function fitFormat(
 ): { readonly flatten: FlattenOptions; readonly lines: readonly string[] } {
   const losses = new Losses();
   // Files newer than what the caller wants are not lost: see FlattenOptions.latest.
-  const before = (path: Bytes, inode: Inode): Attributes => flatten.adorn?.(path, inode) ?? inode.attributes;
+  const before = (path: Bytes, inode: Inode): Attributes => flatten.mapAttributes?.(path, inode) ?? inode.attributes;
   const cap = (attributes: Attributes): Attributes =>
     flatten.latest !== undefined && attributes.mtime > flatten.latest
       ? { ...attributes, mtime: flatten.latest }
       : attributes;
-  const adorn = (path: Bytes, inode: Inode, lose: (what: string) => void = () => {}) =>
+  const mapAttributes = (path: Bytes, inode: Inode, lose: (what: string) => void = () => {}) =>
     fitAttributes(cap(before(path, inode)), limits, lose);
-  const counting = (path: Bytes, inode: Inode) => adorn(path, inode, (what) => losses.add(what, path));
-  for (const _ of flatEntries(tree, { ...flatten, adorn: counting }));
+  const counting = (path: Bytes, inode: Inode) => mapAttributes(path, inode, (what) => losses.add(what, path));
+  for (const _ of flatEntries(tree, { ...flatten, mapAttributes: counting }));
   const lines = losses.lines(where);
-  return { flatten: lines.length === 0 ? flatten : { ...flatten, adorn: (path, inode) => adorn(path, inode) }, lines };
+  return {
+    flatten: lines.length === 0 ? flatten : { ...flatten, mapAttributes: (path, inode) => mapAttributes(path, inode) },
+    lines,
+  };
 }
 
 /** Linux's limits: bytes of a name and of a link's target (limits.h), of an attribute's name and value (xattr(7)). */

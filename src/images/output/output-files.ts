@@ -162,7 +162,7 @@ async function listModes({ tree, flatten }: Flat, folder: string): Promise<void>
     lists.set(mode, list);
     return inode.attributes;
   };
-  for (const _ of flatEntries(tree, { ...flatten, adorn: note }));
+  for (const _ of flatEntries(tree, { ...flatten, mapAttributes: note }));
   for (const [mode, names] of lists) await writeFile(join(folder, mode.toString(8)), names.join(''), 'latin1');
 }
 
@@ -189,7 +189,10 @@ async function fromTree(
   await listModes(flat, modes);
   const readable: FlattenOptions = {
     ...flat.flatten,
-    adorn: (path, inode) => ({ ...(flat.flatten.adorn?.(path, inode) ?? inode.attributes), mode: openMode(inode) }),
+    mapAttributes: (path, inode) => ({
+      ...(flat.flatten.mapAttributes?.(path, inode) ?? inode.attributes),
+      mode: openMode(inode),
+    }),
   };
   const rest = [root, modes, dump === undefined ? '' : attributes, ...command(root)];
   await tools.run('fakeroot', ['--', 'sh', '-c', TREE_SCRIPT, 'sh', ...rest], {

@@ -60,7 +60,7 @@ export interface FlattenOptions {
   /** Nanoseconds since 1970: no file is newer (https://reproducible-builds.org/specs/source-date-epoch/). */
   readonly latest?: bigint | undefined;
   /** Changes what is said of a file; gets its path with a slash in front. */
-  readonly adorn?: ((path: Bytes, inode: Inode) => Attributes) | undefined;
+  readonly mapAttributes?: ((path: Bytes, inode: Inode) => Attributes) | undefined;
   /** Leaves a file out, and with a directory all that is below it. */
   readonly skip?: ((path: Bytes, inode: Inode) => boolean) | undefined;
   /** How holes are written; see {@link encodeMember}. */
@@ -80,10 +80,10 @@ function flatEntry(name: Bytes, inode: Inode, attributes: Attributes): FlatEntry
  * of a file has its content, further ones are links to it.
  */
 export function* flatEntries(tree: Tree, options: FlattenOptions = {}): Generator<FlatEntry> {
-  const { latest, adorn, skip } = options;
+  const { latest, mapAttributes, skip } = options;
   const first = new Map<Inode, Bytes>();
   const attributesOf = (path: Bytes, inode: Inode): Attributes => {
-    const attributes = adorn ? adorn(path, inode) : inode.attributes;
+    const attributes = mapAttributes ? mapAttributes(path, inode) : inode.attributes;
     return latest !== undefined && attributes.mtime > latest ? { ...attributes, mtime: latest } : attributes;
   };
   function* descend(directory: Directory, prefix: Bytes): Generator<FlatEntry> {

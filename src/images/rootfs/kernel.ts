@@ -27,7 +27,7 @@ function listVersions(tree: Tree): readonly string[] {
 }
 
 /** Where the kernel of a version may lie: bootc's place goes before /boot, and names without a version come last. */
-function placesOf(tree: Tree, version: string, versions: readonly string[]): readonly string[] {
+function storePaths(tree: Tree, version: string, versions: readonly string[]): readonly string[] {
   const flavours = listNames(tree, 'boot').filter((name) => {
     const flavour = /^vmlinuz(?:-(.+))?$/.exec(name);
     return flavour && flavourFits(flavour[1] ?? '', version, versions);
@@ -45,7 +45,7 @@ async function findKernels({ layers, tree }: FileTree): Promise<{ kernels: Kerne
   const others: string[] = [];
   const versions = listVersions(tree);
   for (const version of versions) {
-    for (const path of placesOf(tree, version, versions)) {
+    for (const path of storePaths(tree, version, versions)) {
       const inode = lookUp(tree, path);
       if (inode?.type !== 'file') continue;
       const other = noKernel(await contentStart(layers, inode.content, KIND_BYTES));

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { lstat, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BuildManifest, type BuiltSource, parseManifest } from './manifest.ts';
-import { currentBuild, NameTaken, namesIn, type Places, removeAbandoned } from './publish.ts';
+import { currentBuild, NameTaken, namesIn, removeAbandoned, type StorePaths } from './publish.ts';
 
 /** How long a build that no name stands for stays: scripts that named its files may still be followed. */
 const GRACE_MS = 60 * 60 * 1000;
@@ -18,7 +18,7 @@ export interface BuiltImage {
 }
 
 /** Reads a built image; undefined where a name stands for none. */
-export async function readImage(places: Places, name: string): Promise<BuiltImage | undefined> {
+export async function readImage(places: StorePaths, name: string): Promise<BuiltImage | undefined> {
   const id = await currentBuild(places, name);
   if (id === undefined) return undefined;
   const file = join(places.builds, id, 'manifest.json');
@@ -37,7 +37,7 @@ async function readManifest(file: string): Promise<BuildManifest | undefined> {
 }
 
 /** All images that were built, by name. */
-export async function listImages(places: Places): Promise<readonly BuiltImage[]> {
+export async function listImages(places: StorePaths): Promise<readonly BuiltImage[]> {
   const images: BuiltImage[] = [];
   for (const name of await namesIn(places.artifacts)) {
     if (name.startsWith('.')) continue;
@@ -82,7 +82,7 @@ function sourcesOf({ source, initrd: { builder } }: BuildManifest): readonly Bui
  * builds left. What a script named and what is being downloaded the store keeps by names or copies of its own.
  * @param now milliseconds since 1970
  */
-export async function collectGarbage(places: Places, now: number): Promise<Collected> {
+export async function collectGarbage(places: StorePaths, now: number): Promise<Collected> {
   const running = await removeAbandoned(places, now);
   const named = new Set((await listImages(places)).map(({ id }) => id));
   const used = new Set<string>();

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 const OWN = '.images';
 
 /** Where things are below an artifacts folder. */
-export interface Places {
+export interface StorePaths {
   readonly artifacts: string;
   /** Finished builds by the digest of their manifest. */
   readonly builds: string;
@@ -16,7 +16,7 @@ export interface Places {
   readonly work: string;
 }
 
-export function placesOf(artifacts: string): Places {
+export function storePaths(artifacts: string): StorePaths {
   const own = join(artifacts, OWN);
   return { artifacts, builds: join(own, 'builds'), blobs: join(own, 'blobs'), work: join(own, 'work') };
 }
@@ -70,7 +70,7 @@ async function remove(path: string): Promise<void> {
  * Makes a folder for one build; whatever becomes of the build, {@link removeAbandoned} finds what it left.
  * @throws the operating system's error
  */
-export async function makeWorkFolder(places: Places): Promise<string> {
+export async function makeWorkFolder(places: StorePaths): Promise<string> {
   await mkdir(places.work, { recursive: true });
   // All in the name: whoever is killed after this line leaves nothing that cannot be told whose it was.
   const folder = join(places.work, await uniqueName());
@@ -82,7 +82,7 @@ export async function makeWorkFolder(places: Places): Promise<string> {
  * Removes what builds left that were killed.
  * @returns how many builds still run
  */
-export async function removeAbandoned(places: Places, now: number): Promise<number> {
+export async function removeAbandoned(places: StorePaths, now: number): Promise<number> {
   let running = 0;
   for (const name of await namesIn(places.work)) {
     const folder = join(places.work, name);
@@ -118,7 +118,7 @@ export class NameTaken extends Error {
 }
 
 /** The build that an image's name stands for; undefined where there is none. */
-export async function currentBuild(places: Places, name: string): Promise<string | undefined> {
+export async function currentBuild(places: StorePaths, name: string): Promise<string | undefined> {
   const path = join(places.artifacts, name);
   try {
     const target = await readlink(path);
@@ -138,7 +138,13 @@ export async function currentBuild(places: Places, name: string): Promise<string
  * @param id what only its content decides, 64 hex digits
  * @throws NameTaken; the operating system's error
  */
-export async function publish(places: Places, folder: string, id: string, name: string, now: number): Promise<void> {
+export async function publish(
+  places: StorePaths,
+  folder: string,
+  id: string,
+  name: string,
+  now: number,
+): Promise<void> {
   const before = await currentBuild(places, name);
   for (const file of await namesIn(folder)) {
     // Whoever serves it need not be whoever built it.
@@ -166,7 +172,7 @@ export async function publish(places: Places, folder: string, id: string, name: 
 }
 
 /** Takes a name away; what it stood for stays until it is collected. */
-export async function unpublish(places: Places, name: string, now: number): Promise<boolean> {
+export async function unpublish(places: StorePaths, name: string, now: number): Promise<boolean> {
   const before = await currentBuild(places, name);
   if (before === undefined) return false;
   await rm(join(places.artifacts, name));

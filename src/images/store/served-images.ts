@@ -2,7 +2,7 @@ import { isBuildName } from '../../model/boot/build.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { hexOfDigest } from '../../model/files/sha256.ts';
 import { listImages, readImage } from './image-list.ts';
-import { NameTaken, placesOf } from './publish.ts';
+import { NameTaken, storePaths } from './publish.ts';
 
 /** The manifest of an image, as a registry gives it. */
 export interface ServedManifest {
@@ -67,7 +67,7 @@ function mediaTypeOf(text: string): string | undefined {
  * @param blob opens a blob of theirs by its 64 hex digits
  */
 export function createServedImages(artifacts: string, blob: (digest: string) => Promise<OpenResult>): ServedImages {
-  const places = placesOf(artifacts);
+  const places = storePaths(artifacts);
 
   const current = async (name: string) => {
     if (!isBuildName(name)) return undefined;

@@ -1,9 +1,9 @@
-import { neededArtifacts, type Pin, planBoot } from '../../model/boot/boot-plan.ts';
+import { type Pin, planBoot, requiredFiles } from '../../model/boot/boot-plan.ts';
 import { possibleMatches } from '../../model/boot/build.ts';
 import { type Config, findNode, type Match, type Problem } from '../../model/config.ts';
 import type { Mac } from '../../model/mac.ts';
 import type { ServerIdentity } from '../../model/server.ts';
-import { freeNames } from './free-names.ts';
+import { unknownVariables } from './free-names.ts';
 import { type TemplateSources, Templates } from './render.ts';
 
 const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '0'.repeat(64), blocks: 1 } };
@@ -34,14 +34,14 @@ export function checkTemplates(
   sources: TemplateSources,
 ): { ok: true; templates: Templates; missing: readonly Problem[] } | { ok: false; problems: readonly Problem[] } {
   const templates = new Templates(sources);
-  const problems: Problem[] = [...sources.values()].flatMap(freeNames);
+  const problems: Problem[] = [...sources.values()].flatMap(unknownVariables);
   const missing: Problem[] = [];
   const seen = new Set<string>();
   for (const match of matches(config)) {
     const key = shape(match);
     if (match.settings.action.value === 'ignore' || seen.has(key)) continue;
     seen.add(key);
-    const pins = new Map(neededArtifacts(match).map(({ path }) => [path, SAMPLE_PIN]));
+    const pins = new Map(requiredFiles(match).map(({ path }) => [path, SAMPLE_PIN]));
     const template = match.settings.template;
     const problem = templates.problem(template.value, planBoot(match, pins, SAMPLE_SERVER));
     const list = sources.has(template.value) ? problems : missing;

@@ -40,7 +40,7 @@ function ownNames(tree: TreeNode): ReadonlySet<string> {
  * Finds names in a template that nothing will ever define, in branches too that no machine takes today.
  * A template that does not parse has no free names: rendering it says what is wrong.
  */
-export function freeNames({ file, text }: TemplateSource): readonly Problem[] {
+export function unknownVariables({ file, text }: TemplateSource): readonly Problem[] {
   let tree: TreeNode;
   try {
     tree = parseTemplate(text);

@@ -16,7 +16,7 @@ export interface Pin {
   readonly verity?: Verity;
 }
 
-/** The versions in force of the artifacts that a plan names, by the path of what is {@link Needed}. */
+/** The versions in force of the artifacts that a plan names, by the path of what is {@link RequiredFile}. */
 export type Pins = ReadonlyMap<string, Pin>;
 
 /** A file that a node fetches. Digest and length are known for artifacts only. */
@@ -53,7 +53,7 @@ export interface BootPlan {
  * A file whose version a plan needs, and in which form: as it is; with the hash `tree` of its blocks; as an `archive`
  * whose members come in the order in which they are unpacked; or the archive of the built `image` of that name.
  */
-export interface Needed {
+export interface RequiredFile {
   /** Below the artifacts folder; for an image `oci:NAME`. */
   readonly path: string;
   readonly form: 'file' | 'tree' | 'archive' | 'image';
@@ -64,7 +64,7 @@ export interface Needed {
 const keyOf = (source: Exclude<Source, { readonly kind: 'url' }>): string =>
   source.kind === 'image' ? `oci:${source.name}` : source.path;
 
-function needed(source: Source, root?: Root): readonly Needed[] {
+function needed(source: Source, root?: Root): readonly RequiredFile[] {
   if (source.kind === 'url') return [];
   const path = keyOf(source);
   if (source.kind === 'image') return [{ path, form: 'image' }];
@@ -75,7 +75,7 @@ function needed(source: Source, root?: Root): readonly Needed[] {
 }
 
 /** The artifacts whose pins {@link planBoot} needs, each once. */
-export function neededArtifacts(match: Match): readonly Needed[] {
+export function requiredFiles(match: Match): readonly RequiredFile[] {
   const image = match.settings.image?.value;
   if (!image) return [];
   const { kernel, initrd, root } = image;
@@ -118,7 +118,7 @@ function plannedRoot(image: Image | undefined, pins: Pins, server: ServerIdentit
 
 /**
  * Resolves what one machine boots into URLs, digests and arguments.
- * @throws if a pin is missing for one of {@link neededArtifacts}
+ * @throws if a pin is missing for one of {@link requiredFiles}
  */
 export function planBoot(match: Match, pins: Pins, server: ServerIdentity): BootPlan {
   const { settings, node, mac } = match;

@@ -8,7 +8,7 @@ const PER_SECOND: Readonly<Record<Level, number>> = { debug: 50, info: 500, warn
  * is recorded says how many were (`suppressed`).
  * @param now milliseconds of a clock that never goes back
  */
-export function boundedRecord(record: RecordEvent, now: () => number): RecordEvent {
+export function rateLimitedLog(record: RecordEvent, now: () => number): RecordEvent {
   const levels = new Map<Level, { start: number; used: number; suppressed: number }>();
   return (event: BootEvent) => {
     const level = levels.get(event.level) ?? { start: Number.NEGATIVE_INFINITY, used: 0, suppressed: 0 };

@@ -29,7 +29,7 @@ export interface Port {
 }
 
 /** What a download needs. */
-export interface DownloadDeps {
+export interface DownloadOptions {
   readonly open: (name: string, peer: Peer) => Promise<Opened>;
   /** Binds a free port. `unsent` is called when the system has refused to send a datagram. */
   readonly bindPort: (receive: Receive, unsent: () => void) => Promise<Port>;
@@ -64,7 +64,7 @@ export function startDownload(
   name: string,
   peer: Peer,
   about: Subject,
-  deps: DownloadDeps,
+  deps: DownloadOptions,
 ): Download {
   const { open, bindPort, refuse, record, now, limits } = deps;
   const opening: { file?: TftpFile; port?: Port } = {};

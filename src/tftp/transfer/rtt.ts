@@ -57,7 +57,7 @@ function measured(rtt: Rtt, sample: number): Rtt {
  * @param sinceLast milliseconds since it was sent last
  * @param sinceFirst milliseconds since it was sent first
  */
-export function heard(rtt: Rtt, once: boolean, sinceLast: number, sinceFirst: number): Rtt {
+export function onAck(rtt: Rtt, once: boolean, sinceLast: number, sinceFirst: number): Rtt {
   if (once) return measured(rtt, sinceLast);
   if (rtt.tries === 0) return rtt;
   if (rtt.srtt === undefined) return { ...rtt, tries: 0, silence: 0 };
@@ -83,6 +83,6 @@ export function asked(rtt: Rtt): Rtt {
  * A timeout passed in vain.
  * @param waited its milliseconds
  */
-export function unheard(rtt: Rtt, waited: number): Rtt {
+export function onTimeout(rtt: Rtt, waited: number): Rtt {
   return { ...rtt, tries: rtt.tries + 1, silence: rtt.silence + waited };
 }

@@ -2,7 +2,7 @@ import type { TftpLimits } from '../limits.ts';
 import type { Negotiated } from '../options.ts';
 import { DATA_HEADER, decodePacket, ERROR, encodeBlocks, encodePacket } from '../packet.ts';
 import { type Blocks, readBlocks, type SentFile } from './file.ts';
-import { asked, heard, patience, unheard, unmeasured } from './rtt.ts';
+import { asked, onAck, onTimeout, patience, unmeasured } from './rtt.ts';
 import { endAt, type Input, newTransfer, type Output, step } from './transfer.ts';
 
 /** Why the server itself ends a transfer. */
@@ -20,7 +20,7 @@ export type Outcome =
     };
 
 /** What a session needs. */
-export interface SessionDeps {
+export interface SessionOptions {
   readonly file: SentFile;
   readonly negotiated: Negotiated;
   readonly limits: TftpLimits;
@@ -70,7 +70,7 @@ const ABORT_MESSAGES: Readonly<Record<AbortReason, string | undefined>> = {
 };
 
 /** Starts a transfer: the first packet is sent at once, or as soon as the first block is read. */
-export function startSession({ file, negotiated, limits, send, now, ended }: SessionDeps): Session {
+export function startSession({ file, negotiated, limits, send, now, ended }: SessionOptions): Session {
   const { blksize, windowsize, oack, timeout } = negotiated;
   const blocks: Blocks = readBlocks(file, blksize);
   const datagram = DATA_HEADER + blksize;
@@ -188,7 +188,7 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
       setTimer();
       return;
     }
-    rtt = unheard(rtt, allowed());
+    rtt = onTimeout(rtt, allowed());
     const limit = transfer.answered ? limits.silence : Math.min(UNANSWERED_SILENCE, limits.silence);
     if (rtt.silence >= limit) advance({ kind: 'gone' });
     else advance({ kind: oackUnsent ? 'again' : 'timeout' });
@@ -210,7 +210,7 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
         pump();
         break;
       case 'progress':
-        rtt = heard(rtt, output.once && sentAt !== undefined, now() - (sentAt ?? now()), now() - firstSentAt);
+        rtt = onAck(rtt, output.once && sentAt !== undefined, now() - (sentAt ?? now()), now() - firstSentAt);
         awaited = false;
         blocks.release(transfer.acked);
         break;
