@@ -5,10 +5,10 @@ DRACUT = $(DESTDIR)/usr/lib/dracut/modules.d
 OPT = $(DESTDIR)/opt/slipway
 BIN = $(DESTDIR)/usr/local/bin
 
-.PHONY: help deps build demo serve test test-all install install-dracut
+.PHONY: help deps build demo serve test test-all check lint unit wire e2e slow install install-dracut
 
 help: ## lists these commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 18
 
 deps: ## installs what all of these need
 	@scripts/install-deps.sh test
@@ -30,6 +30,24 @@ test: deps build ## runs every check, virtual machines included
 
 test-all: deps build ## the same, and what takes too long for every run
 	@node --import tsx scripts/test.ts --all
+
+check: build ## what needs no root, no network namespaces and no virtual machine: lint and unit tests
+	@node --import tsx scripts/test.ts lint unit
+
+lint: build ## style, rooms, types, unused code
+	@node --import tsx scripts/test.ts lint
+
+unit: build ## the unit tests; T=NAME for those of one file
+	@node_modules/.bin/vitest run --project unit $(T)
+
+wire: deps build ## servers and clients in network namespaces; T=NAME for one file
+	@node_modules/.bin/vitest run --project wire $(T)
+
+e2e: deps build ## machines that boot; T=NAME for one file
+	@node_modules/.bin/vitest run --project e2e $(T)
+
+slow: deps build ## machines and builds that take too long for every run; T=NAME for one file
+	@node_modules/.bin/vitest run --project slow $(T)
 
 install: build ## copies the server to /opt/slipway, and makes the command "slipway", below DESTDIR (/ by default)
 	rm -rf $(OPT).new $(OPT).old

@@ -1,4 +1,5 @@
-// Runs every check of the project and ends with one line that counts them all; with --all those too that take long.
+// Runs every check of the project and ends with one line that counts them all; with --all those too that take long, and
+// with names (lint, unit, wire, e2e, slow) only those.
 
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
@@ -72,11 +73,16 @@ async function tests(project: string): Promise<void> {
 
 const bin = (name: string) => `node_modules/.bin/${name}`;
 
-await check('lint', bin('biome'), ['check', '--error-on-warnings', '.']);
-await check('types', bin('tsc'), ['-p', 'tsconfig.json']);
-await check('unused code and dependencies', bin('knip'), []);
-const projects = ['unit', 'wire', 'e2e', ...(process.argv.includes('--all') ? ['slow'] : [])];
-for (const project of projects) await tests(project);
+const [all, named] = [process.argv.includes('--all'), process.argv.slice(2).filter((name) => name !== '--all')];
+const parts = named.length > 0 ? named : ['lint', 'unit', 'wire', 'e2e', ...(all ? ['slow'] : [])];
+for (const part of parts) {
+  if (part !== 'lint') await tests(part);
+  else {
+    await check('lint', bin('biome'), ['check', '--error-on-warnings', '.']);
+    await check('types', bin('tsc'), ['-p', 'tsconfig.json']);
+    await check('unused code and dependencies', bin('knip'), []);
+  }
+}
 
 for (const failure of failures) console.log(`\nFAILED: ${failure}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
