@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { DhcpIdentity } from '../dhcp/decide.ts';
 import { startDhcp } from '../dhcp/server.ts';
 import { createApp } from '../http/app.ts';
-import type { AppOptions } from '../http/deps.ts';
+import type { AppOptions } from '../http/app-options.ts';
 import { openSyscalls } from '../http/linux/syscalls.ts';
 import { withMacs } from '../http/macs.ts';
 import { createSender } from '../http/send/send.ts';

@@ -4,10 +4,10 @@ import { SourceBudget } from '../model/limits/source-budget.ts';
 import { answer, type Outcome } from './answer.ts';
 import { Attempts } from './attempts.ts';
 import { bindFailure, PORT_67_HELD, PORT_67_TAKEN } from './bind-failure.ts';
-import type { DhcpServer, DhcpServerOptions } from './deps.ts';
 import { missingOnce } from './missing.ts';
 import type { Datagram } from './reply.ts';
 import type { ServerPort } from './request.ts';
+import type { DhcpServer, DhcpServerOptions } from './server-options.ts';
 
 /** Replies that wait for the kernel at a time; more are dropped, as a full network would do. */
 const MAX_SENDING = 256;

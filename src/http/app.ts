@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
-import type { AppOptions } from './deps.ts';
+import type { AppOptions } from './app-options.ts';
 import { type MessageClasses, messageClasses } from './messages.ts';
 import { artifactsRoute } from './routes/artifacts.ts';
 import { blobsRoute } from './routes/blobs.ts';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AppOptions } from '../../src/http/deps.ts';
+import type { AppOptions } from '../../src/http/app-options.ts';
 import { Serving } from './serving.ts';
 
 let serving: Serving;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AppOptions } from '../../src/http/deps.ts';
+import type { AppOptions } from '../../src/http/app-options.ts';
 import type { ScriptResult } from '../../src/model/boot/script.ts';
 import { Serving } from './serving.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStore, type Store } from '../../src/artifacts/store/store.ts';
 import { createApp } from '../../src/http/app.ts';
-import type { AppOptions } from '../../src/http/deps.ts';
+import type { AppOptions } from '../../src/http/app-options.ts';
 import { openSyscalls, type Syscalls } from '../../src/http/linux/syscalls.ts';
 import { createSender } from '../../src/http/send/send.ts';
 import { type HttpServer, startHttp } from '../../src/http/server.ts';

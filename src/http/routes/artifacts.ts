@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import type { OpenFile } from '../../model/files/open-file.ts';
-import type { AppOptions } from '../deps.ts';
+import type { AppOptions } from '../app-options.ts';
 import type { Validators } from './conditional.ts';
 import { decodedPath, isRead, malformed, refuse } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';

@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import type { AppOptions } from '../deps.ts';
+import type { AppOptions } from '../app-options.ts';
 import { decodedPath, isRead, malformed, refuse } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 

@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { isAutoexec } from '../../model/boot/boot-file.ts';
-import type { AppOptions } from '../deps.ts';
+import type { AppOptions } from '../app-options.ts';
 import { fileValidators } from './artifacts.ts';
 import { decodedPath, isRead, malformed, refuse, sendText } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 import type { ScriptResult } from '../../model/boot/script.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
-import type { AppOptions } from '../deps.ts';
+import type { AppOptions } from '../app-options.ts';
 import { ipxeMessage } from './ipxe-text.ts';
 import { decodedPath, isRead, requestDetails, sendText } from './respond.ts';
 

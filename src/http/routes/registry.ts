@@ -1,6 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { hexOfDigest } from '../../model/files/sha256.ts';
-import type { AppOptions, RegistryManifest } from '../deps.ts';
+import type { AppOptions, RegistryManifest } from '../app-options.ts';
 import { decodedPath, requestDetails } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 

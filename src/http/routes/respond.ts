@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Request, Response } from 'express';
 import type { NotOpened } from '../../model/files/open-file.ts';
-import type { AppOptions } from '../deps.ts';
+import type { AppOptions } from '../app-options.ts';
 
 const STATUS: Readonly<Record<NotOpened['reason'], number>> = { missing: 404, directory: 404, refused: 403, gone: 410 };
 

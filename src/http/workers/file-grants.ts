@@ -1,55 +1,42 @@
 import { readlink } from 'node:fs/promises';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
-import type { Mac } from '../../model/mac.ts';
-import type { AppOptions } from '../deps.ts';
-import type { FileGrant, Question } from './worker-messages.ts';
+import type { AppOptions } from '../app-options.ts';
+import type { Asked, FileGrant, Questions } from './worker-messages.ts';
 
-/** What one worker was lent and has not given back. */
+/** Answers one worker's questions, and holds the files that it was granted and has not returned. */
 export class FileGrants {
-  private readonly deps: AppOptions;
-  private readonly loans = new Map<number, OpenFile>();
+  private readonly questions: Questions;
+  private readonly granted = new Map<number, OpenFile>();
   private last = 0;
   private ended = false;
 
-  constructor(deps: AppOptions) {
-    this.deps = deps;
+  constructor({ scripts, artifacts, bootFiles, registry }: AppOptions) {
+    this.questions = {
+      script: async (mac) => scripts.forMac(mac),
+      explain: async (mac) => scripts.explain(mac),
+      bootstrap: async () => scripts.bootstrap(),
+      artifact: async (path) => this.grant(await artifacts.open(path)),
+      blob: async (digest) => this.grant(await artifacts.openBlob(digest)),
+      bootFile: async (name) => this.grant(await bootFiles.open(name)),
+      imageNames: () => registry.names(),
+      imageManifest: (name, digest) => registry.manifest(name, digest),
+      imageBlob: async (digest) => this.grant(await registry.blob(digest)),
+      renewed: async (grant) => (await this.granted.get(grant)?.renew()) ?? false,
+    };
   }
 
-  /** Answers a worker's question. Rejects where what is asked fails. */
-  async answer(question: Question, argument: string): Promise<unknown> {
-    const { scripts, artifacts, bootFiles, registry } = this.deps;
-    switch (question) {
-      case 'script':
-        return scripts.forMac(argument as Mac);
-      case 'explain':
-        return scripts.explain(argument as Mac);
-      case 'bootstrap':
-        return scripts.bootstrap();
-      case 'artifact':
-        return this.lend(await artifacts.open(argument));
-      case 'blob':
-        return this.lend(await artifacts.openBlob(argument));
-      case 'bootFile':
-        return this.lend(await bootFiles.open(argument));
-      case 'imageNames':
-        return registry.names();
-      case 'imageManifest': {
-        const [name = '', digest] = argument.split(' ');
-        return registry.manifest(name, digest);
-      }
-      case 'imageBlob':
-        return this.lend(await registry.blob(argument));
-      case 'renewed':
-        return (await this.loans.get(Number(argument))?.renew()) ?? false;
-    }
+  /** Answers a question. Rejects where what is asked fails. */
+  answer({ question, args }: Asked): Promise<unknown> {
+    const answer = this.questions[question] as (...args: unknown[]) => Promise<unknown>;
+    return answer(...args);
   }
 
-  private async lend(opened: OpenResult): Promise<FileGrant> {
+  private async grant(opened: OpenResult): Promise<FileGrant> {
     if (!opened.ok) return opened;
     const { file } = opened;
     this.last += 1;
-    const loan = this.last;
-    this.loans.set(loan, file);
+    const grant = this.last;
+    this.granted.set(grant, file);
     const whole = file.parts ? [...new Set(file.parts.flatMap((part) => ('file' in part ? [part.file] : [])))] : [file];
     const files = await Promise.all(
       whole.map(async ({ fd, stamp }) => ({ path: await readlink(`/proc/self/fd/${fd}`), stamp })),
@@ -59,19 +46,20 @@ export class FileGrants {
         ? Buffer.from(part.bytes).toString('base64')
         : { file: whole.indexOf(part.file), first: part.first, length: part.length },
     );
-    if (this.ended) await this.giveBack(loan);
-    return { ok: true, loan, digest: file.digest, files, parts };
+    if (this.ended) await this.release(grant);
+    return { ok: true, grant, digest: file.digest, files, parts };
   }
 
-  async giveBack(loan: number): Promise<void> {
-    const file = this.loans.get(loan);
-    this.loans.delete(loan);
+  /** Closes a file that the worker has returned. */
+  async release(grant: number): Promise<void> {
+    const file = this.granted.get(grant);
+    this.granted.delete(grant);
     await file?.close();
   }
 
   /** The worker is no more. */
   async end(): Promise<void> {
     this.ended = true;
-    await Promise.all([...this.loans.keys()].map((loan) => this.giveBack(loan)));
+    await Promise.all([...this.granted.keys()].map((grant) => this.release(grant)));
   }
 }

@@ -1,5 +1,8 @@
+import type { ScriptResult } from '../../model/boot/script.ts';
 import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
+import type { Mac } from '../../model/mac.ts';
+import type { AppOptions } from '../app-options.ts';
 
 /** What a worker is started with. */
 export interface WorkerSettings {
@@ -14,20 +17,27 @@ export interface WorkerSettings {
 }
 
 /**
- * What a worker asks the control process, each with one argument; a manifest by image and digest, a blank between.
- * `renewed`: whether a loan holds the bytes that it held, though its stamps moved.
+ * The questions that a worker asks the control process, as functions. A file comes as a grant: the worker opens it for
+ * itself, and the control process holds it open until the grant is returned.
  */
-export type Question =
-  | 'script'
-  | 'explain'
-  | 'bootstrap'
-  | 'artifact'
-  | 'blob'
-  | 'bootFile'
-  | 'imageNames'
-  | 'imageManifest'
-  | 'imageBlob'
-  | 'renewed';
+export interface Questions {
+  script(mac: Mac): Promise<ScriptResult>;
+  explain(mac: Mac): Promise<unknown>;
+  bootstrap(): Promise<string>;
+  artifact(path: string): Promise<FileGrant>;
+  blob(digest: string): Promise<FileGrant>;
+  bootFile(name: string): Promise<FileGrant>;
+  imageNames(): Promise<readonly string[] | undefined>;
+  imageManifest(name: string, digest?: string): ReturnType<AppOptions['registry']['manifest']>;
+  imageBlob(digest: string): Promise<FileGrant>;
+  /** Whether a granted file holds the bytes that it held, though its stamps moved. */
+  renewed(grant: number): Promise<boolean>;
+}
+
+/** A question with its arguments. */
+export type Asked = {
+  [Name in keyof Questions]: { readonly question: Name; readonly args: Parameters<Questions[Name]> };
+}[keyof Questions];
 
 /** A file that the worker opens for itself. */
 export interface GrantedFile {
@@ -36,15 +46,15 @@ export interface GrantedFile {
   readonly stamp: string;
 }
 
-/** A part of a file that is put together: bytes in base64, or a part of one of the files that are lent for it. */
+/** A part of a file that is put together: bytes in base64, or a part of one of the files that are granted for it. */
 export type GrantedPart = string | { readonly file: number; readonly first: number; readonly length: number };
 
 /** A file that the control process holds open for a worker. */
 export type FileGrant =
   | {
       readonly ok: true;
-      /** By which the worker gives it back. */
-      readonly loan: number;
+      /** By which the worker returns it. */
+      readonly grant: number;
       readonly digest: string | undefined;
       /** The file, or those that it is put together from. */
       readonly files: readonly GrantedFile[];
@@ -59,8 +69,8 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly listening: readonly string[]; readonly port: number }
   | { readonly kind: 'failed'; readonly message: string; readonly code: string | undefined }
   | { readonly kind: 'event'; readonly event: BootEvent }
-  | { readonly kind: 'ask'; readonly id: number; readonly question: Question; readonly argument: string }
-  | { readonly kind: 'return'; readonly loan: number };
+  | ({ readonly kind: 'ask'; readonly id: number } & Asked)
+  | { readonly kind: 'return'; readonly grant: number };
 
 /** From the control process to a worker. */
 export type ToWorker =

@@ -1,15 +1,14 @@
-/** The program of an HTTP worker: see http/workers.ts. */
+/** The program of an HTTP worker: see workers.ts. */
 
 import { concatenate } from '../../artifacts/composed/concatenation.ts';
 import { openInside, verified, withOnClose } from '../../artifacts/open-file.ts';
-import type { ScriptResult } from '../../model/boot/script.ts';
 import type { FilePart, OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { createApp } from '../app.ts';
-import type { AppOptions } from '../deps.ts';
+import type { AppOptions } from '../app-options.ts';
 import { openSyscalls } from '../linux/syscalls.ts';
 import { createSender } from '../send/send.ts';
 import { type HttpServer, startHttp } from '../server.ts';
-import type { FileGrant, FromWorker, Question, ToWorker, WorkerSettings } from './worker-messages.ts';
+import type { FileGrant, FromWorker, Questions, ToWorker, WorkerSettings } from './worker-messages.ts';
 
 /** How often a file is asked for again that was replaced, or got another link, before it was opened here. */
 const ATTEMPTS = 5;
@@ -20,18 +19,22 @@ let server: HttpServer | undefined;
 
 const send = (message: FromWorker) => void process.send?.(message, undefined, undefined, () => {});
 
-function ask<T>(question: Question, argument = ''): Promise<T> {
+function ask<Name extends keyof Questions>(
+  question: Name,
+  ...args: Parameters<Questions[Name]>
+): ReturnType<Questions[Name]> {
   last += 1;
   const id = last;
-  return new Promise((resolve, reject) => {
-    waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
-    send({ kind: 'ask', id, question, argument });
+  const answer = new Promise((resolve, reject) => {
+    waiting.set(id, { resolve, reject });
+    send({ kind: 'ask', id, question, args } as FromWorker);
   });
+  return answer as ReturnType<Questions[Name]>;
 }
 
-/** Opens what was lent; undefined where one of the files is another by now. */
+/** Opens what was granted; undefined where one of the files is another by now. */
 async function openGranted({
-  loan,
+  grant,
   digest,
   files,
   parts,
@@ -41,7 +44,7 @@ async function openGranted({
   try {
     for (const { path, stamp } of files) {
       const found = await openInside('/', path);
-      if (found.ok) opened.push(verified(found, digest, () => ask<boolean>('renewed', String(loan))));
+      if (found.ok) opened.push(verified(found, digest, () => ask('renewed', grant)));
       if (found.ok && found.file.stamp === stamp) continue;
       await closeAll();
       return undefined;
@@ -59,33 +62,38 @@ async function openGranted({
   return concatenate(pieces, digest);
 }
 
-async function borrow(question: Question, name: string): Promise<OpenResult> {
+async function open(request: () => Promise<FileGrant>): Promise<OpenResult> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const lent = await ask<FileGrant>(question, name);
-    if (!lent.ok) return lent;
-    const giveBack = () => send({ kind: 'return', loan: lent.loan });
-    const file = await openGranted(lent).catch((error: Error) => {
-      giveBack();
+    const granted = await request();
+    if (!granted.ok) return granted;
+    const release = () => send({ kind: 'return', grant: granted.grant });
+    const file = await openGranted(granted).catch((error: Error) => {
+      release();
       throw error;
     });
-    if (file) return { ok: true, file: withOnClose(file, lent.digest, giveBack) };
-    giveBack();
+    if (file) return { ok: true, file: withOnClose(file, granted.digest, release) };
+    release();
   }
-  throw Object.assign(new Error(`${name} changes all the time`), { code: 'EAGAIN' });
+  throw Object.assign(new Error('the file changes all the time'), { code: 'EAGAIN' });
 }
 
 const deps: AppOptions = {
   scripts: {
-    forMac: (mac) => ask<ScriptResult>('script', mac),
+    forMac: (mac) => ask('script', mac),
     explain: (mac) => ask('explain', mac),
-    bootstrap: () => ask<string>('bootstrap'),
+    bootstrap: () => ask('bootstrap'),
   },
-  artifacts: { open: (path) => borrow('artifact', path), openBlob: (digest) => borrow('blob', digest) },
-  bootFiles: { open: (name) => borrow('bootFile', name) },
+  artifacts: {
+    open: (path) => open(() => ask('artifact', path)),
+    openBlob: (digest) => open(() => ask('blob', digest)),
+  },
+  bootFiles: { open: (name) => open(() => ask('bootFile', name)) },
   registry: {
-    names: () => ask<readonly string[] | undefined>('imageNames'),
-    manifest: (name, digest) => ask('imageManifest', digest === undefined ? name : `${name} ${digest}`),
-    blob: (digest) => borrow('imageBlob', digest),
+    names: () => ask('imageNames'),
+    // The channel makes null of undefined.
+    manifest: (name, digest) =>
+      digest === undefined ? ask('imageManifest', name) : ask('imageManifest', name, digest),
+    blob: (digest) => open(() => ask('imageBlob', digest)),
   },
   record: (event) => send({ kind: 'event', event }),
   now: Date.now,

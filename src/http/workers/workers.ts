@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AppOptions } from '../deps.ts';
+import type { AppOptions } from '../app-options.ts';
 import type { HttpServer } from '../server.ts';
 import { FileGrants } from './file-grants.ts';
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-messages.ts';
@@ -84,9 +84,9 @@ function tell(worker: Worker, message: ToWorker): void {
 
 /** Starts a worker and answers it from then on. */
 function listenTo(worker: Worker, deps: AppOptions, settings: WorkerSettings): Member['ready'] {
-  const lending = new FileGrants(deps);
+  const grants = new FileGrants(deps);
   worker.once('exit', () => {
-    lending.end().catch(() => {});
+    grants.end().catch(() => {});
   });
   worker.on('error', () => {});
   const ready = new Promise<Awaited<Member['ready']>>((resolve, reject) => {
@@ -104,11 +104,11 @@ function listenTo(worker: Worker, deps: AppOptions, settings: WorkerSettings): M
         case 'event':
           return deps.record(message.event);
         case 'return':
-          return lending.giveBack(message.loan).catch(() => {});
+          return grants.release(message.grant).catch(() => {});
         case 'ask': {
-          const { id, question, argument } = message;
+          const { id } = message;
           try {
-            tell(worker, { kind: 'answer', id, value: await lending.answer(question, argument) });
+            tell(worker, { kind: 'answer', id, value: await grants.answer(message) });
           } catch (error) {
             const { message: text, code } = error as NodeJS.ErrnoException;
             tell(worker, { kind: 'trouble', id, message: text, code });
