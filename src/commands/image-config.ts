@@ -1,7 +1,7 @@
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load/load.ts';
-import { usedArtifacts, usedBuilds } from '../daemon/serving-state.ts';
 import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../model/boot/root-kind.ts';
+import { usedArtifacts, usedBuilds } from '../model/boot/used-files.ts';
 import type { Config } from '../model/config.ts';
 import type { BootSettings } from '../model/node.ts';
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { loadConfig } from '../config/load/load.ts';
 import { checkTemplates } from '../ipxe-templates/nunjucks/check.ts';
 import { loadTemplates } from '../ipxe-templates/nunjucks/load.ts';
@@ -42,4 +43,9 @@ export async function loadCheckedConfig(
 ): Promise<CheckedConfigResult & { readonly text: string | undefined }> {
   const { text, ...loaded } = await loadConfig(file);
   return { ...(loaded.ok ? await withTemplates(loaded.config) : loaded), text };
+}
+
+/** A folder of templates that is named and does not exist: no mistake, but perhaps not what was meant. */
+export function missingTemplates({ templates }: Config): readonly string[] {
+  return templates === undefined || existsSync(templates) ? [] : [`templates: ${templates} does not exist`];
 }

@@ -1,18 +1,15 @@
 import { ConfigError } from '../config/config-error.ts';
+import { type FoundBuild, usedArtifacts, usedBuilds } from '../model/boot/used-files.ts';
 import { formatProblem } from '../model/config.ts';
 import { plainMessage } from '../model/plain-error.ts';
-import { type CheckedConfig, loadCheckedConfig } from './checked-config.ts';
+import { type CheckedConfig, loadCheckedConfig, missingTemplates } from './checked-config.ts';
 import { watchAll } from './reload.ts';
 import { startServices } from './services.ts';
 import {
   type DaemonOptions,
-  type FoundBuild,
   missingBinaries,
-  missingTemplates,
   openServingState,
   type ServingState,
-  usedArtifacts,
-  usedBuilds,
   watchArtifacts,
 } from './serving-state.ts';
 import { listUnknown } from './unknown-machines.ts';

@@ -10,13 +10,14 @@ import { withMacs } from '../http/macs.ts';
 import { createSender } from '../http/send/send.ts';
 import { startHttp } from '../http/server.ts';
 import { startHttpWorkers } from '../http/workers/workers.ts';
+import { lazyRoots } from '../model/boot/used-files.ts';
 import type { HttpSettings } from '../model/config.ts';
 import { startNbd } from '../nbd/server.ts';
 import { startTftp } from '../tftp/server.ts';
 import { watchInterface } from './identity.ts';
 import { nbdExports } from './nbd-exports.ts';
 import { type Plan, ServiceSlot } from './service-slot.ts';
-import { type DaemonOptions, lazyRoots, registryOf, type ServingState, scriptsOf } from './serving-state.ts';
+import { type DaemonOptions, registryOf, type ServingState, scriptsOf } from './serving-state.ts';
 import { tftpSource } from './tftp-files.ts';
 
 /** How long running downloads may go on after the server was told to stop, milliseconds. */

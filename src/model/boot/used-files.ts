@@ -1,0 +1,69 @@
+import { type Config, findNode, type Match } from '../config.ts';
+import type { BootSettings } from '../node.ts';
+import { type RequiredFile, requiredFiles } from './boot-plan.ts';
+import { type Build, fileOfBuild, rootOf, withRoot } from './build.ts';
+import type { Image } from './image.ts';
+
+/** Something that machines need, with one place of the configuration that names it. */
+export interface Used extends RequiredFile {
+  readonly from: string;
+}
+
+/** What came of looking for the build of an image. */
+export type FoundBuild = Pick<Build, 'files'> | 'missing';
+
+/**
+ * The artifacts that a configuration's machines need, each once.
+ * @param builds what is known of the builds that images are of, by the image's name: the files of those are left out
+ */
+export function usedArtifacts(config: Config, builds: ReadonlyMap<string, FoundBuild> = new Map()): readonly Used[] {
+  const used = new Map<string, Used>();
+  for (const match of bootingMatches(config)) {
+    const image = match.settings.image?.value;
+    const build = image && builds.get(image.name);
+    if (!image || build === 'missing') continue;
+    const root = build && rootOf(image, build);
+    const settled = root ? { ...match, settings: withRoot(match.settings, root) } : match;
+    for (const needed of requiredFiles(settled)) {
+      const key = `${needed.form} ${needed.path} ${needed.label}`;
+      if (build && fileOfBuild(image.build?.name ?? '', needed.path) !== undefined) continue;
+      if (!used.has(key)) used.set(key, { ...needed, from: `images.${image.name}` });
+    }
+  }
+  return [...used.values()];
+}
+
+const knownLazyRoots = new WeakMap<Config, readonly string[]>();
+
+/** The artifacts that a configuration's machines read on demand; found once, as any client may ask for them. */
+export function lazyRoots(config: Config): readonly string[] {
+  const known = knownLazyRoots.get(config);
+  if (known) return known;
+  const found = usedArtifacts(config).flatMap(({ form, path }) => (form === 'tree' ? [path] : []));
+  knownLazyRoots.set(config, found);
+  return found;
+}
+
+/** The configuration with the roots that builds have in place of those that they may have. */
+export function withFoundRoots(config: Config, builds: ReadonlyMap<string, FoundBuild>): Config {
+  const settle = (settings: BootSettings): BootSettings => {
+    const image = settings.image?.value;
+    const build = image && builds.get(image.name);
+    const root = image && build && build !== 'missing' ? rootOf(image, build) : undefined;
+    return root ? withRoot(settings, root) : settings;
+  };
+  const nodes = config.nodes.map((node) => ({ ...node, settings: settle(node.settings) }));
+  return { ...config, nodes, unknown: settle(config.unknown) };
+}
+
+/** The images that machines boot and that are builds. */
+export function usedBuilds(config: Config): readonly Image[] {
+  const images = bootingMatches(config).map(({ settings }) => settings.image?.value);
+  return [...new Map(images.flatMap((image) => (image?.build ? [[image.name, image] as const] : []))).values()];
+}
+
+function bootingMatches(config: Config): readonly Match[] {
+  const unknown: Match = { mac: '' as never, settings: config.unknown, why: '' };
+  const named = config.kinds.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
+  return [...named, unknown].filter(({ settings }) => settings.action.value === 'boot');
+}
