@@ -81,8 +81,8 @@ function tooLong(config: Config, match: Match, templates: Templates): readonly D
 /** What is doubtful in the settings of machines; each place is named once. */
 export function doubtfulSettings(config: Config, templates: Templates): readonly Doubt[] {
   const named = config.nodes.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
-  const strangers: Match = { mac: '00:00:00:00:00:00' as Mac, settings: config.unknown, why: '' };
-  const booting = [...named, strangers].filter(({ settings }) => settings.action.value === 'boot');
+  const unknown: Match = { mac: '00:00:00:00:00:00' as Mac, settings: config.unknown, why: '' };
+  const booting = [...named, unknown].filter(({ settings }) => settings.action.value === 'boot');
   const doubts = [
     ...doubtfulMacs(config),
     ...booting.flatMap((match) => [...furtherRoots(match), ...tooLong(config, match, templates)]),
