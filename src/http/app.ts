@@ -9,7 +9,7 @@ import { bootRoute } from './routes/boot.ts';
 import { healthRoute } from './routes/health.ts';
 import { ipxeRoute } from './routes/ipxe.ts';
 import { registryRoute } from './routes/registry.ts';
-import { malformed, requestDetails, sendText } from './routes/respond.ts';
+import { decline, malformed, requestDetails, sendText } from './routes/respond.ts';
 import { createServeFile } from './routes/serve-file.ts';
 import type { SendRange } from './send/send.ts';
 import { normaliseTarget } from './target.ts';
@@ -40,16 +40,7 @@ export function createApp(deps: AppOptions, send: SendRange): App {
   app.use('/boot', boot);
   app.all('/autoexec.ipxe', boot);
   app.all('/healthz', healthRoute());
-  app.use((request, response) => {
-    deps.record({
-      event: 'http.refused',
-      level: 'info',
-      message: '404: no such path',
-      status: 404,
-      ...requestDetails(request),
-    });
-    sendText(response, 404, 'no such path\n');
-  });
+  app.use((request, response) => decline(deps, request, response, 404, 'no such path'));
   app.use(failure(deps));
   const listener: RequestListener = (incoming, response) => {
     const request = incoming as Request;

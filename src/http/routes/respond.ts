@@ -40,23 +40,29 @@ export function requestDetails(request: Request): { client: string; method: stri
   };
 }
 
-/** Answers a request for a file that is not to be had, without repeating its name. */
-export function refuse(deps: AppOptions, request: Request, response: Response, { reason, why }: NotOpened): void {
-  const status = STATUS[reason];
-  const message = `${status}: ${why}`;
-  deps.record({ event: 'http.refused', level: 'info', message, status, ...requestDetails(request) });
-  // What a link points to is nobody's business outside.
-  sendText(response, status, `${reason === 'refused' ? 'refused' : why}\n`);
+/**
+ * Answers a request that is not served with a status and a line of text, and notes it.
+ * @param told what the client is told, where that is not all of `why`
+ */
+export function decline(
+  { record }: AppOptions,
+  request: Request,
+  response: ServerResponse,
+  status: number,
+  why: string,
+  told = why,
+): void {
+  record({ event: 'http.refused', level: 'info', message: `${status}: ${why}`, status, ...requestDetails(request) });
+  sendText(response, status, `${told}\n`);
 }
 
-/** The same for what cannot be decoded. */
-export function malformed(deps: AppOptions, request: Request, response: ServerResponse): void {
-  deps.record({
-    event: 'http.refused',
-    level: 'info',
-    message: '400: malformed path',
-    status: 400,
-    ...requestDetails(request),
-  });
-  sendText(response, 400, 'malformed path\n');
+/** Answers a request for a file that is not to be had, without repeating its name. */
+export function refuse(options: AppOptions, request: Request, response: Response, { reason, why }: NotOpened): void {
+  // What a link points to is nobody's business outside.
+  decline(options, request, response, STATUS[reason], why, reason === 'refused' ? 'refused' : why);
+}
+
+/** Answers a request whose path cannot be decoded. */
+export function malformed(options: AppOptions, request: Request, response: ServerResponse): void {
+  decline(options, request, response, 400, 'malformed path');
 }
