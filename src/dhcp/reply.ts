@@ -86,7 +86,7 @@ function destination(request: PxeRequest, sender: Sender): Sender | Silence {
 }
 
 /**
- * Writes an OFFER or ACK (RFC 2131 table 3, with nothing of a withOnClose) and says where it goes.
+ * Writes an OFFER or ACK (RFC 2131 table 3, with nothing of a lease) and says where it goes.
  * `siaddr` and option 54 are never 0: iPXE needs the one and EDK2 the other. The broadcast flag of an OFFER is always
  * set, as the client has no address yet and a relay would otherwise send to 0.0.0.0.
  */

@@ -7,7 +7,7 @@ import type { DhcpIdentity } from './decide.ts';
 export interface DhcpServerOptions {
   /** The IPv4 address to listen on and to send from. */
   readonly address: string;
-  /** The network interface whose broadcasts are onAck; those of all where it is undefined. */
+  /** The network interface whose broadcasts are heard; those of all where it is undefined. */
   readonly device?: string | undefined;
   /** What the ways below take a socket by. */
   readonly descriptorOf?: DescriptorOf | undefined;

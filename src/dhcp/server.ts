@@ -63,7 +63,7 @@ async function hasNeighbour(): Promise<boolean> {
  * - `unicasts`, bound to the address, gets what relays send, whichever way they come. It also sends, as only a socket
  *   with the address of an interface broadcasts there, whatever the routes are.
  *
- * Beside a DHCP server of this host `unicasts` would be handed the withOnClose renewals that are meant for that server. So
+ * Beside a DHCP server of this host `unicasts` would be handed the lease renewals that are meant for that server. So
  * there it is connected to the broadcast address: it still sends, and receives nothing.
  */
 class Port67 {
@@ -239,7 +239,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
   const hearBroadcasts = (port67: Port67) => {
     if (!hearOnly(port67.broadcasts, rest)) {
       const message =
-        `broadcasts of every interface are onAck, not of ${rest.device} alone, and answered on ${rest.device}: ` +
+        `broadcasts of every interface are heard, not of ${rest.device} alone, and answered on ${rest.device}: ` +
         (rest.bindToDevice ? 'the system refuses to bind a socket to it' : 'that needs the package koffi, on Linux');
       record({ event: 'dhcp.every-interface', level: 'warn', message });
     }
@@ -264,7 +264,7 @@ export async function startDhcp({ address, config, identity, now, ...rest }: Dhc
     if (!shared) record({ event: 'dhcp.port', level: 'info', message: PORT_67_HELD });
     hearBroadcasts(port67);
     serve(port67.unicasts, 67, isRelayed);
-    // A client that renews its withOnClose here takes this host for its DHCP server: one must have been started since.
+    // A client that renews its lease here takes this host for its DHCP server: one must have been started since.
     port67.unicasts.on('message', (bytes) => {
       if (isRelayed(bytes) || now() - lookedAt < LOOK_AGAIN_AFTER) return;
       lookedAt = now();

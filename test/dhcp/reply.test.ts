@@ -31,7 +31,7 @@ function sent(...given: Parameters<typeof built>): Datagram & { readonly packet:
 const codes = ({ packet }: { packet: Packet }) => [...packet.options.keys()];
 
 describe('an OFFER', () => {
-  test('copies what names the client and gives nothing of a withOnClose', () => {
+  test('copies what names the client and gives nothing of a lease', () => {
     const request = aPacket({}, { hops: 3, secs: 11, ciaddr: '192.0.2.55', siaddr: '192.0.2.56', flags: 0 });
     expect(sent(request).packet).toMatchObject({
       ...{ op: 2, htype: 1, hlen: 6, hops: 0, xid: request.xid, secs: 11, flags: 0x8000, chaddr: request.chaddr },

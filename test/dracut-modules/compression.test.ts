@@ -57,7 +57,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
 
   test('no compression is in one list only', async () => {
     const lists = await Promise.all(
-      [join(MODULES, '90slipway-lib/unpack-lib.sh'), join(MODULES, '../src/images/compression.ts')].map(
+      [join(MODULES, '90slipway-lib/unpack-lib.sh'), join(MODULES, '../src/images/tools/compression.ts')].map(
         async (file) => {
           const text = await readFile(file, 'utf8');
           return [...new Set([...text.matchAll(/(?:\) echo |^ {2}\[')(\w+)/gm)].map(([, how]) => how))].sort();

@@ -66,7 +66,7 @@ it('what is said of all members is bounded', async () => {
   );
 });
 
-it('a signal is onAck in the middle of an archive in memory', async () => {
+it('a signal is heard in the middle of an archive in memory', async () => {
   const ending = new AbortController();
   const members = Array.from({ length: 30_000 }, (_, i) => ({ name: `d/${i}` }));
   const indexing = indexLayers([memorySource(makeTar(members))], ending.signal);

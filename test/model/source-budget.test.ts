@@ -37,7 +37,7 @@ describe('the budget of a source', () => {
     expect([0, 0, 0].map((now) => bucket.take('a', now))).toEqual([true, true, false]);
   });
 
-  it('is remembered of a bounded number of sources, those onAck last', () => {
+  it('is remembered of a bounded number of sources, those heard last', () => {
     const { bucket } = budget(1, 0);
     bucket.take('a', 0);
     for (let i = 0; i < 100_000; i++) {

@@ -1,7 +1,7 @@
 /**
  * The client of the npm package `dhcp`, to be run inside a namespace:
  * `node --import tsx test/support/npm-dhcp-client.ts MAC [VENDOR-CLASS]`. Prints one JSON object per message that its own
- * parser makes of what comes. With a vendor class it only asks; without one it goes on to request a withOnClose.
+ * parser makes of what comes. With a vendor class it only asks; without one it goes on to request a lease.
  */
 import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';

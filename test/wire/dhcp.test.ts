@@ -24,7 +24,7 @@ describe('proxyDHCP beside an ordinary DHCP server on the same network', () => {
   });
   afterAll(() => network?.destroy());
 
-  test('offers a boot file while the other server offers a withOnClose', async () => {
+  test('offers a boot file while the other server offers a lease', async () => {
     const client = shoot(network, 'client', 68, [{ packet: aPacket({}, { flags: 0x8000 }) }]);
     const [proxy, withOnClose] = await Promise.all([
       replyFrom(client, `${SERVER}:67`),
@@ -173,7 +173,7 @@ describe('proxyDHCP on the host of a DHCP server', () => {
   afterAll(() => network?.destroy());
 
   const discover = aPacket({}, { flags: 0x8000 });
-  /** A withOnClose that is renewed: an ordinary client asks the server that it has it from. */
+  /** A lease that is renewed: an ordinary client asks the server that it has it from. */
   const renewal = (xid: number) =>
     aPacket({ 53: hex('03'), 60: undefined, 93: undefined }, { xid, ciaddr: '192.0.2.20' });
 

@@ -117,7 +117,7 @@ test('every address is served where the configuration says so, and DHCP still he
   await daemon.stop();
 });
 
-test('an interface that is removed and made again is onAck again', async () => {
+test('an interface that is removed and made again is heard again', async () => {
   const { network } = lab;
   const daemon = runScript(network, 'server', 'dhcp-daemon.ts', [OTHER, 'eth1']);
   await daemon.until(/"event":"ready"/);
@@ -139,7 +139,7 @@ test('an interface that is removed and made again is onAck again', async () => {
   await daemon.stop();
 });
 
-test('without koffi the broadcasts of every interface are onAck, and that is said', async () => {
+test('without koffi the broadcasts of every interface are heard, and that is said', async () => {
   const daemon = runScript(lab.network, 'server', 'dhcp-daemon.ts', [SERVER, 'eth0', 'no-kernel']);
   await daemon.until(/"dhcp.every-interface","level":"warn","message":"[^"]*eth0 alone[^"]*koffi/);
   const stranger = shoot(lab.network, 'stranger', 68, [{ packet: aPacket() }]);

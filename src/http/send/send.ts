@@ -28,7 +28,7 @@ export interface Sent {
  */
 export type SendRange = (file: OpenFile, first: number, length: number, response: ServerResponse) => Promise<Sent>;
 
-/** DaemonOptions and settings of {@link createSender}. */
+/** Options of {@link createSender}. */
 export interface SenderOptions {
   /** Undefined where the system has none. */
   readonly syscalls: Syscalls | undefined;

@@ -40,7 +40,7 @@ export class SourceBudget {
   take(source: string, now: number): boolean {
     const { burst, perSecond } = this.limits;
     const bucket = this.buckets.get(source) ?? { tokens: burst, at: now, told: false };
-    // Behind all others, as the one that was onAck last.
+    // Behind all others, as the one that was heard last.
     this.buckets.delete(source);
     this.buckets.set(source, bucket);
     if (this.buckets.size > CAPACITY) {

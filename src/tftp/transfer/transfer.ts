@@ -100,7 +100,7 @@ function sendWindow(transfer: Transfer, acked: number): readonly [Transfer, Outp
   return [next, { kind: 'send-data', from: acked + 1, to, again: sent - acked }];
 }
 
-function onAck(transfer: Transfer, wireBlock: number): readonly [Transfer, readonly Output[]] {
+function heard(transfer: Transfer, wireBlock: number): readonly [Transfer, readonly Output[]] {
   const { acked, sent, repeated } = transfer;
   if (transfer.phase === 'oack') {
     if (wireBlock !== 0) return [transfer, NOTHING];
@@ -119,19 +119,19 @@ function onAck(transfer: Transfer, wireBlock: number): readonly [Transfer, reado
   if (ahead > sent - acked) return [transfer, NOTHING];
   const block = acked + ahead;
   const progress: Output = { kind: 'progress', once: block === sent && block > repeated };
-  const onAck = transfer.answered ? transfer : { ...transfer, answered: true };
+  const heard = transfer.answered ? transfer : { ...transfer, answered: true };
   if (block === transfer.blocks) {
-    return [{ ...onAck, phase: 'over', acked: block }, [progress, { kind: 'done', confirmed: true }]];
+    return [{ ...heard, phase: 'over', acked: block }, [progress, { kind: 'done', confirmed: true }]];
   }
   if (block < sent && block <= repeated) {
     // What follows the block may still be on its way, in one copy or two. Sending it once more would be answered like
     // this again, and so on to the end of the file. Only what the window has room for now is sent; if the gap is real,
     // the timer runs out.
-    const to = Math.min(block + onAck.windowsize, onAck.blocks);
-    const slid = { ...onAck, acked: block, sent: to };
+    const to = Math.min(block + heard.windowsize, heard.blocks);
+    const slid = { ...heard, acked: block, sent: to };
     return [slid, to > sent ? [progress, { kind: 'send-data', from: sent + 1, to, again: 0 }] : [progress]];
   }
-  const [next, send] = sendWindow(onAck, block);
+  const [next, send] = sendWindow(heard, block);
   return [next, [progress, send]];
 }
 
@@ -153,7 +153,7 @@ export function step(transfer: Transfer, input: Input): readonly [Transfer, read
     case 'start':
       return sendAgain(transfer, 1);
     case 'ack':
-      return onAck(transfer, input.block);
+      return heard(transfer, input.block);
     case 'again': {
       const [next, outputs] = sendAgain(transfer, 1);
       return [{ ...next, repeated: Math.max(0, next.repeated) }, outputs];
