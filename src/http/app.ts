@@ -11,7 +11,7 @@ import { ipxeRoute } from './routes/ipxe.ts';
 import { registryRoute } from './routes/registry.ts';
 import { decline, malformed, requestDetails, sendText } from './routes/respond.ts';
 import { createServeFile } from './routes/serve-file.ts';
-import type { SendRange } from './send/send.ts';
+import type { SendRange } from './send/sent.ts';
 import { normaliseTarget } from './target.ts';
 
 /** Errors of the operating system that say that it is only too much just now. */

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { floorPlan, linterOverrides, ROOMS } from '../../scripts/rooms.ts';
 
@@ -24,4 +25,26 @@ it('no folder of src has more than twelve entries', () => {
     counts.set(parentPath, (counts.get(parentPath) ?? 0) + 1);
   }
   expect([...counts].filter(([, count]) => count > 12)).toEqual([]);
+});
+
+it('no files import each other in a circle, for their types either', () => {
+  const files = readdirSync(SRC, { withFileTypes: true, recursive: true })
+    .filter(({ name }) => name.endsWith('.ts'))
+    .map(({ parentPath, name }) => join(parentPath, name));
+  const imports = new Map(
+    files.map((file) => {
+      const found = readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']+)'/g);
+      return [file, [...found].map(([, path = '']) => join(dirname(file), path))] as const;
+    }),
+  );
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+    if (done.has(file)) return;
+    done.add(file);
+    for (const next of imports.get(file) ?? []) visit(next, [...path, file]);
+  };
+  for (const file of files) visit(file, []);
+  expect(circles).toEqual([]);
 });

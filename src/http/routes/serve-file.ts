@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import type { OpenFile } from '../../model/files/open-file.ts';
 import type { AppOptions } from '../app-options.ts';
-import type { SendRange, Sent } from '../send/send.ts';
+import type { SendRange, Sent } from '../send/sent.ts';
 import { evaluatePreconditions, rangeApplies, type Validators } from './conditional.ts';
 import { parseRange } from './range.ts';
 import { requestDetails, sendText } from './respond.ts';

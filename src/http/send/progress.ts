@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Sent } from './send.ts';
+import type { Sent } from './sent.ts';
 
 /** A body on its way: how much of it the kernel has, and how it ended. */
 export class Progress {

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type OpenFile, readWhole } from '../../model/files/open-file.ts';
 import type { PageCache } from './page-cache.ts';
 import { Progress } from './progress.ts';
-import type { SendRange } from './send.ts';
+import type { SendRange } from './sent.ts';
 import type { UnsentShare } from './unsent-limit.ts';
 
 /** Bytes read and written at a time when few download. */

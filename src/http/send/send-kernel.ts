@@ -6,8 +6,8 @@ import { FULL, failure, GONE, plainDescriptor, type Syscalls, UNSUPPORTED } from
 import { placesIn } from '../routes/part-cursor.ts';
 import { type PageCache, REGION } from './page-cache.ts';
 import { Progress } from './progress.ts';
-import type { SendRange, Sent } from './send.ts';
 import { fill } from './send-chunks.ts';
+import type { SendRange, Sent } from './sent.ts';
 import type { UnsentShare } from './unsent-limit.ts';
 
 /** Bytes at the beginning that go with the response's head, and at the end that are held back. */

@@ -1,12 +1,4 @@
-import { BadImage, type Descriptor } from './oci-image.ts';
-
-/** What an index says of one of its images (OCI image specification 1.1, image-index.md). */
-export interface Listed extends Descriptor {
-  /** What it is called; empty for no name. */
-  readonly label: string;
-  /** What it runs on; undefined where the index does not say. Fields that are missing are empty. */
-  readonly platform: { readonly os: string; readonly architecture: string; readonly variant: string } | undefined;
-}
+import { BadImage, type Listed } from './oci-image.ts';
 
 /** Variants that a processor runs, the best first. */
 const COMPATIBLE: Readonly<Record<string, readonly string[]>> = { arm: ['v8', 'v7', 'v6', 'v5'], arm64: ['v8'] };

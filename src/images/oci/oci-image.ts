@@ -1,5 +1,4 @@
 import { hexOfDigest } from '../../model/files/sha256.ts';
-import type { Listed } from './choose-image.ts';
 
 /** A blob as an image's manifest names it. */
 export interface Descriptor {
@@ -8,6 +7,14 @@ export interface Descriptor {
   readonly digest: string;
   /** Bytes. */
   readonly size: number;
+}
+
+/** What an index says of one of its images (OCI image specification 1.1, image-index.md). */
+export interface Listed extends Descriptor {
+  /** What it is called; empty for no name. */
+  readonly label: string;
+  /** What it runs on; undefined where the index does not say. Fields that are missing are empty. */
+  readonly platform: { readonly os: string; readonly architecture: string; readonly variant: string } | undefined;
 }
 
 /** What of an image's manifest and configuration matters (OCI image specification 1.1, manifest.md and config.md). */
