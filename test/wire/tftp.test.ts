@@ -55,8 +55,10 @@ const atftp: Client = (name, local, blksize, windowsize) => {
   ]);
   return on('atftp', ...options, '-g', '-r', name, '-l', local, SERVER);
 };
+/** It never repeats its first ACK: where that is lost twice, only a new request goes on. */
+const RETRIES = ['--speed-limit', '1', '--speed-time', '15', '--retry', '3'];
 const curl: Client = (name, local, blksize) =>
-  on('curl', '-sS', '--tftp-blksize', String(blksize), '-o', local, `tftp://${SERVER}/${name}`);
+  on('curl', '-sS', ...RETRIES, '--tftp-blksize', String(blksize), '-o', local, `tftp://${SERVER}/${name}`);
 const busybox: Client = (name, local, blksize) =>
   on('busybox', 'tftp', '-g', '-b', String(blksize), '-r', name, '-l', local, SERVER);
 const tftpHpa: Client = (name, local) => on('tftp', '-m', 'binary', SERVER, '-c', 'get', name, local);
