@@ -127,7 +127,7 @@ describe('a builder that attacks', () => {
     expect(seen).not.toContain('secret');
     expect(seen).not.toContain('terminal');
     expect(seen).toMatch(/^\d\n/);
-    expect(seen).toContain('CapEff:\t0000000000040000\nNoNewPrivs:\t1');
+    expect(seen).toContain('CapEff:\t0000000000040002\nNoNewPrivs:\t1');
     expect(await readdir(sources)).not.toContain('written');
   });
 

@@ -18,6 +18,12 @@ interface Surroundings {
   readonly programs: readonly string[];
 }
 
+/**
+ * What a root's own programs may do beyond an ordinary user, in a namespace where nobody else's files are: dracut's ldconfig
+ * changes into the initrd's root, and dracut-ng reads an /etc/shadow that it has made unreadable.
+ */
+const POWERS = ['CAP_SYS_CHROOT', 'CAP_DAC_OVERRIDE'].flatMap((power) => ['--cap-add', power]);
+
 /** The programs of the system, and what they need to start. */
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc/ld.so.cache', '/etc/alternatives'];
 
@@ -50,8 +56,7 @@ export function confined(
     ...['sh', '-c', LIMITS, 'sh', 'bwrap', '--unshare-all', '--unshare-user', '--disable-userns'],
     ...['--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv'],
     ...Object.entries(env).flatMap(([name, value]) => ['--setenv', name, value]),
-    // A root has its own ldconfig, which dracut has change into the initrd. There is nowhere to go from there.
-    ...(root === undefined ? [] : ['--cap-add', 'CAP_SYS_CHROOT', '--uid', '0', '--gid', '0']),
+    ...(root === undefined ? [] : ['--uid', '0', '--gid', '0', ...POWERS]),
     ...files,
     ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
     ...bind('--ro-bind', reads),
