@@ -336,6 +336,9 @@ describe('what goes wrong', () => {
     await mkdir(bin);
     for (const tool of ['skopeo', 'zstd', 'tar', 'sh', 'gzip', 'fakeroot'])
       await symlink(`/usr/bin/${tool}`, join(bin, tool));
+    const lacking = await fails(build('--root', 'oci'), { PATH: bin });
+    expect(lacking).toContain("bwrap is missing: install Debian's package bubblewrap");
+    await symlink('/usr/bin/bwrap', join(bin, 'bwrap'));
     const stderr = await fails(build('--root', 'squashfs'), { PATH: bin });
     expect(stderr).toMatch(/(mksquashfs|sqfstar) is missing: install Debian's package squashfs-tools/);
   });

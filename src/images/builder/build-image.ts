@@ -251,6 +251,8 @@ async function writeFiles(
 /** The programs that a build needs for certain, so that a missing one is told at once and not in the end. */
 async function toolVersions({ source, roots }: BuildOptions, tools: Tools): Promise<Readonly<Record<string, string>>> {
   const needed = new Set([
+    // All the others run in it.
+    'bwrap',
     ...(source.kind === 'skopeo' ? ['skopeo'] : ['zstd']),
     ...roots.flatMap((kind) => ROOT_TOOLS[kind]),
   ]);
