@@ -156,9 +156,9 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
   /**
    * Milliseconds that an answer may take. A second OACK makes atftp give up, and whether the first or its ACK was lost
    * cannot be told: so the OACK is sent again only when the client repeats its request, when it cannot have left, or
-   * when the client's own timer must have run out.
+   * when the client's own timer must have run out twice, for those that repeat their ACK.
    */
-  const allowed = (): number => (transfer.phase === 'oack' && !oackUnsent ? rtt.long : patience(rtt));
+  const allowed = (): number => (transfer.phase === 'oack' && !oackUnsent ? 2 * rtt.long : patience(rtt));
   /** Milliseconds until the answer is overdue; all that it may take while the disk is what everyone waits for. */
   const remaining = (): number => (sentAt === undefined ? allowed() : sentAt + allowed() - now());
   /** Starts the wait for an answer. A timer that runs is left alone: setting it anew for each packet costs. */
