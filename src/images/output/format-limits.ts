@@ -1,5 +1,5 @@
 import { type FileTree, type FlattenOptions, flatEntries } from '../rootfs/flatten.ts';
-import type { Directory, Inode, Tree } from '../rootfs/tree.ts';
+import { type Directory, type Inode, LONGEST_PATH, type Tree } from '../rootfs/tree.ts';
 import { type Attributes, type Bytes, printable } from '../tar/tar-entry.ts';
 
 /** What a form of root file systems can hold of what archives can say. */
@@ -94,9 +94,8 @@ export function fitFormat(
   };
 }
 
-/** Linux's limits: bytes of a name and of a link's target (limits.h), of an attribute's name and value (xattr(7)). */
+/** Linux's limits: bytes of a name (limits.h), of an attribute's name and value (xattr(7)). */
 const NAME_MAX = 255;
-const TARGET_MAX = 4095;
 const XATTR_SIZE_MAX = 65_536;
 const held: FormatLimits = {
   xattr: (name, value) =>
@@ -114,7 +113,7 @@ export function dropImpossible(tree: Tree): readonly string[] {
     for (const [name, { inode }] of [...directory.children]) {
       const path = `${prefix}/${name}`;
       const long = name.length > NAME_MAX;
-      if (long || (inode.type === 'symlink' && inode.target.length > TARGET_MAX)) {
+      if (long || (inode.type === 'symlink' && inode.target.length > LONGEST_PATH)) {
         losses.add(`a ${long ? 'name' : "link's target"} that is too long for Linux is left out`, path);
         directory.children.delete(name);
         continue;

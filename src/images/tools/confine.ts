@@ -1,7 +1,5 @@
 /** What a confined program sees beside the system's own programs, by absolute path. */
 export interface Sees {
-  /** Files and folders that it may read, each at its own path. */
-  readonly reads?: readonly string[];
   /** Files and folders that it may write to, each at its own path. */
   readonly writes?: readonly string[];
   /** A folder that is its whole root, with its own programs in the place of the system's. */
@@ -44,7 +42,7 @@ exec "$@"`;
 export function confined(
   tool: string,
   args: readonly string[],
-  { reads = [], writes = [], root, shared }: Sees,
+  { writes = [], root, shared }: Sees,
   { env = {}, programs }: Surroundings,
 ): readonly string[] {
   const bind = (how: string, paths: readonly string[]) => paths.flatMap((each) => [how, each, each]);
@@ -59,7 +57,6 @@ export function confined(
     ...(root === undefined ? [] : ['--uid', '0', '--gid', '0', ...POWERS]),
     ...files,
     ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
-    ...bind('--ro-bind', reads),
     ...bind('--bind', writes),
     ...(shared ? ['--bind', ...shared] : []),
     ...['--chdir', '/', '--', tool, ...args],

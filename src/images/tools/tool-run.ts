@@ -28,6 +28,10 @@ const PACKAGES: Readonly<Record<string, string>> = {
 /** A program that is not installed. */
 export class MissingTool extends Error {
   override readonly name = 'MissingTool';
+
+  constructor(tool: string) {
+    super(`${tool} is missing: install Debian's package ${PACKAGES[tool] ?? tool}`);
+  }
 }
 
 /** A program that failed; the message has the end of what it said. */
@@ -132,24 +136,20 @@ async function runTool(
   const { seconds, mostOutput = Number.POSITIVE_INFINITY } = options;
   const timer = seconds && setTimeout(end, seconds * 1000, `it took more than ${seconds} seconds`);
   let said = 0;
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (text: string) => {
+  const words = { out: '', err: '' };
+  const listen = (from: 'stdout' | 'stderr', to: 'out' | 'err', most: number) =>
+    child[from]?.setEncoding('utf8').on('data', (text: string) => {
+      words[to] = (words[to] + text).slice(-most);
       said += text.length;
       if (said > mostOutput) end(`it said more than ${mostOutput} bytes`);
     });
-  }
-  const words = { out: '', err: '' };
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    words.out = (words.out + text).slice(-16 * MOST_WORDS);
-  });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    words.err = (words.err + text).slice(-MOST_WORDS);
-  });
+  listen('stdout', 'out', 16 * MOST_WORDS);
+  listen('stderr', 'err', MOST_WORDS);
   const ended = new Promise<{ code: number | null; by: NodeJS.Signals | null }>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
       // A folder of the PATH that may not be entered makes EACCES of it.
       if (error.code !== 'ENOENT' && error.code !== 'EACCES') reject(error);
-      else reject(new MissingTool(`${program} is missing: install Debian's package ${PACKAGES[program] ?? program}`));
+      else reject(new MissingTool(program));
     });
     child.once('close', (code, by) => resolve({ code, by }));
   });
@@ -185,12 +185,12 @@ const NAMESPACES = /namespace|Operation not permitted|No permissions|uid map|loo
 /** Throws where it was not the program that failed, but its confinement. */
 function refusedConfinement(said: string, tool: string, code: number | null): void {
   if (code === 127 && /^sh: .*bwrap/m.test(said)) {
-    throw new MissingTool(`bwrap is missing: install Debian's package ${PACKAGES.bwrap}`);
+    throw new MissingTool('bwrap');
   }
   const [, why] = BWRAP.exec(said) ?? [];
   if (why === undefined) return;
   if (/^execvp [^:]*: No such file/.test(why)) {
-    throw new MissingTool(`${tool} is missing: install Debian's package ${PACKAGES[tool] ?? tool}`);
+    throw new MissingTool(tool);
   }
   if (!NAMESPACES.test(why)) return;
   throw new ToolFailed(
