@@ -1,5 +1,5 @@
 // The floor plan of `src`: its rooms, what each may import, and where each touches the system. The linter's rules
-// (biome.json) and the table in docs/architecture.md are made from it: `npm run rooms` writes both.
+// (biome.json) and the table in docs/architecture.md are made from it: `npm run tables` writes both.
 
 /** A folder of `src`. */
 export interface Room {

@@ -1,31 +1,17 @@
 import { realpath } from 'node:fs/promises';
 import { openInside } from '../artifacts/open-file.ts';
 import { type FileKind, KIND_BYTES, kindOf, noKernel } from '../images/tools/file-kind.ts';
-import type { Image, Root, Source } from '../model/boot/image.ts';
+import type { Image } from '../model/boot/image.ts';
+import { rootMethodOf } from '../model/boot/root-methods/methods.ts';
+import { COMPRESSED_KINDS } from '../model/boot/root-methods/root-method.ts';
 import type { Config } from '../model/config.ts';
 import type { Doubt } from './doubts.ts';
 
-const COMPRESSED: readonly FileKind[] = ['gzip', 'bzip2', 'xz', 'zstd', 'lz4', 'lzip', 'lzop', 'lzma'];
-const PROGRAMS: readonly FileKind[] = ['bzImage', 'arm64 Image', 'UEFI program', 'ELF', 'text', 'empty'];
-const FILESYSTEMS: readonly FileKind[] = ['squashfs', 'EROFS', 'ISO 9660', 'ext4'];
-const ARCHIVE = { needs: 'an archive', not: [...PROGRAMS, ...FILESYSTEMS, 'cpio'] as readonly FileKind[] };
-const IMAGE = { needs: 'a squashfs or EROFS image', not: [...PROGRAMS, ...COMPRESSED, 'tar', 'cpio'] as const };
-
-/** What each root method reads, and the kinds of files that it cannot; a file of unknown kind is not doubted. */
-const ROOTS: Readonly<
-  Record<Exclude<Root['method'], 'none'>, { readonly needs: string; readonly not: readonly FileKind[] }>
-> = {
-  'bootc-live': { ...ARCHIVE, needs: 'an OCI archive' },
-  'container-root': { ...ARCHIVE, needs: 'a tar or OCI archive' },
-  image: { ...IMAGE, not: [...IMAGE.not, 'ISO 9660', 'ext4'] },
-  live: { ...IMAGE, needs: 'a squashfs, EROFS or ISO image' },
-  lazy: { ...IMAGE, not: [...IMAGE.not, 'ISO 9660', 'ext4'] },
-};
-const INITRD_NOT: readonly FileKind[] = [...PROGRAMS, ...FILESYSTEMS, 'tar'];
+const INITRD_KINDS = ['cpio', ...COMPRESSED_KINDS];
 
 const called = (kind: FileKind): string =>
   ({ empty: 'is empty', text: 'is text', tar: 'is a tar archive', cpio: 'is a cpio archive' })[kind as string] ??
-  `is ${COMPRESSED.includes(kind) ? `a ${kind} file` : kind}`;
+  `is ${COMPRESSED_KINDS.includes(kind) ? `a ${kind} file` : kind}`;
 
 /** The first bytes of an artifact; undefined where it is missing or no file, which is told elsewhere. */
 async function startOf(root: string, path: string): Promise<Buffer | undefined> {
@@ -41,28 +27,27 @@ async function startOf(root: string, path: string): Promise<Buffer | undefined> 
 
 /** All files that an image names, with what is wrong with a file that begins with certain bytes. */
 function filesOf({ name, kernel, initrd, root }: Image) {
+  const { reads } = rootMethodOf(root.method);
   const at = (...steps: (string | number)[]) => ['images', name, ...steps];
-  const among = (not: readonly FileKind[]) => (start: Buffer) => {
+  /** A kind that is known, and none of these. */
+  const none = (kinds: readonly string[]) => (start: Buffer) => {
     const kind = kindOf(start);
-    return kind !== undefined && not.includes(kind) ? kind : undefined;
+    return kind !== undefined && !kinds.includes(kind) ? kind : undefined;
   };
   return [
     { source: kernel, path: at('kernel'), needs: 'a kernel', wrong: noKernel },
     ...initrd.map((source, i) => ({
       ...{ source, path: at('initrd', i), needs: 'an initrd: cpio archives, compressed or not' },
-      wrong: among(INITRD_NOT),
+      wrong: none(INITRD_KINDS),
     })),
-    ...(root.method === 'none'
-      ? []
-      : [
+    ...(root.source && reads
+      ? [
           {
-            ...{ source: root.source as Source, path: at('root', 'source') },
-            ...{
-              needs: `${ROOTS[root.method].needs} for root method ${root.method}`,
-              wrong: among(ROOTS[root.method].not),
-            },
+            ...{ source: root.source, path: at('root', 'source') },
+            ...{ needs: `${reads.expected} for root method ${root.method}`, wrong: none(reads.kinds) },
           },
-        ]),
+        ]
+      : []),
   ];
 }
 

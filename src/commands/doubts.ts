@@ -33,9 +33,9 @@ function doubtfulMacs({ nodes }: Config): readonly Doubt[] {
 
 /** All `root=` among arguments but the first; the template of a method with a root has one already. */
 function furtherRoots({ settings }: Match): readonly Doubt[] {
-  const method = settings.image?.value.root.method;
-  if (method === undefined) return [];
-  let first = method === 'none' ? undefined : `root method ${method} sets it`;
+  const root = settings.image?.value.root;
+  if (!root) return [];
+  let first = root.source && `root method ${root.method} sets it`;
   return settings.args.flatMap(({ value, from }) =>
     value.split(/\s+/).flatMap((word) => {
       if (!word.startsWith('root=')) return [];

@@ -1,5 +1,6 @@
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load/load.ts';
+import { sourcesOf } from '../model/boot/image.ts';
 import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../model/boot/root-kind.ts';
 import { usedArtifacts, usedBuilds } from '../model/boot/used-files.ts';
 import type { Config } from '../model/config.ts';
@@ -20,11 +21,9 @@ export async function imageConfig(file: string): Promise<Config> {
 export function machinesUsing(config: Config, name: string): readonly string[] {
   const uses = ({ image, action }: BootSettings): boolean => {
     if (!image || action.value !== 'boot') return false;
-    const { build, kernel, initrd, root } = image.value;
-    const sources = [kernel, ...initrd, ...(root.method === 'none' ? [] : [root.source])];
     return (
-      build?.name === name ||
-      sources.some((source) =>
+      image.value.build?.name === name ||
+      sourcesOf(image.value).some((source) =>
         source.kind === 'image'
           ? source.name === name
           : source.kind === 'artifact' && source.path.startsWith(`${name}/`),

@@ -1,5 +1,7 @@
 import { isBuildName } from '../model/boot/build.ts';
 import { ROOT_FILES } from '../model/boot/root-kind.ts';
+import { ROOT_METHODS, rootMethodOf } from '../model/boot/root-methods/methods.ts';
+import { COMPOSED_ARCHIVE } from '../model/boot/root-methods/root-method.ts';
 import type { Finding } from './check/issues.ts';
 import { formatPath, type Path } from './check/wording.ts';
 
@@ -17,35 +19,27 @@ const section = (value: unknown): Section => (isSection(value) ? value : {});
 /** What stands for the file of a build that goes with a root's method. */
 export const buildSource = (build: string): string => `build:${build}`;
 
-/** An archive that is made of the build's blobs while it is sent. */
-const MADE = 'oci:';
-/** The files of a build that can be the root for a method, the best first. */
-const FILES: Readonly<Record<string, readonly string[]>> = {
-  image: [ROOT_FILES.squashfs, ROOT_FILES.erofs],
-  live: [ROOT_FILES.squashfs, ROOT_FILES.erofs],
-  lazy: [ROOT_FILES.squashfs, ROOT_FILES.erofs],
-  'bootc-live': [ROOT_FILES.oci, MADE],
-  'container-root': [ROOT_FILES['tar.zst'], ROOT_FILES.oci, MADE],
-};
 /** What is taken where no root is configured: what needs least memory first, and last what is always there. */
 const PREFERENCE: readonly (readonly [method: string, file: string])[] = [
   ['image', ROOT_FILES.squashfs],
   ['image', ROOT_FILES.erofs],
   ['bootc-live', ROOT_FILES.oci],
   ['container-root', ROOT_FILES['tar.zst']],
-  ['bootc-live', MADE],
+  ['bootc-live', COMPOSED_ARCHIVE],
 ];
 
-const sourceOf = (build: string, file: string) => (file === MADE ? `${MADE}${build}` : `${build}/${file}`);
+const sourceOf = (build: string, file: string) =>
+  file === COMPOSED_ARCHIVE ? `${COMPOSED_ARCHIVE}${build}` : `${build}/${file}`;
 
 /** The sources that a root may have: those that go with the method in place of {@link buildSource}, else its own. */
 export function sourcesOf(build: string, method: string, source: string): readonly string[] {
-  return source === buildSource(build) ? (FILES[method] ?? []).map((file) => sourceOf(build, file)) : [source];
+  const { buildFiles } = rootMethodOf(method);
+  return source === buildSource(build) ? buildFiles.map((file) => sourceOf(build, file)) : [source];
 }
 
 /** The roots that an image may have that configures none: sections as `root:` has them. */
-export function anyRoot<T extends string>(build: string): readonly { method: T; source: string }[] {
-  return PREFERENCE.map(([method, file]) => ({ method: method as T, source: sourceOf(build, file) }));
+export function anyRoot(build: string): readonly { method: string; source: string }[] {
+  return PREFERENCE.map(([method, file]) => ({ method, source: sourceOf(build, file) }));
 }
 
 function writtenOut(image: unknown): unknown {
@@ -100,12 +94,14 @@ export function checkBuild(image: unknown, path: Path): Finding[] {
   }
   const { method, source, label } = section(root);
   const isBuilt = isImage(source) || (build !== undefined && source === undefined);
-  if (method === 'bootc-live' && isBuilt && label !== undefined && label !== 'latest') {
+  const hasLabel = 'label' in rootMethodOf(String(method)).keys;
+  if (hasLabel && isBuilt && label !== undefined && label !== 'latest') {
     fault(['root', 'label'], 'value', 'is for archives of your own: an image that was built is "latest"');
   }
   if (!isImage(source)) return findings;
-  if (method !== 'bootc-live' && method !== 'container-root') {
-    fault(['root', 'source'], 'value', 'is an image: "oci:NAME" is for bootc-live and container-root');
+  const takers = ROOT_METHODS.filter(({ buildFiles }) => buildFiles.includes(COMPOSED_ARCHIVE)).map(({ name }) => name);
+  if (!takers.includes(String(method))) {
+    fault(['root', 'source'], 'value', `is an image: "oci:NAME" is for ${takers.join(' and ')}`);
   } else if (!isBuildName(source.slice(4))) {
     fault(['root', 'source'], 'value', 'names no image: expected "oci:" and the name of one that was built');
   }

@@ -1,6 +1,8 @@
 import { resolve as resolvePath } from 'node:path';
 import type { EfiBinary } from '../model/boot/boot-file.ts';
 import type { Image, Root, Source } from '../model/boot/image.ts';
+import { rootMethodOf } from '../model/boot/root-methods/methods.ts';
+import { isUrl } from '../model/boot/yaml-shapes.ts';
 import type { Config } from '../model/config.ts';
 import { type Mac, parseMac } from '../model/mac.ts';
 import type {
@@ -14,7 +16,7 @@ import type {
   Variable,
 } from '../model/node.ts';
 import { anyRoot, sourcesOf } from './builds.ts';
-import { type ConfigFile, type ImageSection, isUrl, type RootSection } from './schema.ts';
+import type { ConfigFile, ImageSection, RootSection } from './schema.ts';
 
 type NodeSection = NonNullable<ConfigFile['nodes']>[string];
 
@@ -50,51 +52,22 @@ function toSource(text: string): Source {
   return { kind: 'artifact', path: steps.join('/') };
 }
 
-/** Text that YAML may have taken for a number; null where there is none. */
-const asTextOrNull = (value: string | number | undefined): string | null =>
-  value === undefined ? null : String(value);
-
-function toRoot(root: RootSection): Root {
-  switch (root.method) {
-    case 'bootc-live': {
-      const { method, source, label = 'latest', delivery = 'http', size, zram, root_flags = null } = root;
-      const { unsecure = false, rw = false, etc_rw = true, var_rw = true } = root;
-      const { erofs = false, kexec = false, reuse_image = true, quiet = false } = root;
-      return {
-        ...{
-          method,
-          source: toSource(source),
-          label: String(label),
-          unsecure,
-          delivery,
-          rw,
-          etc_rw,
-          var_rw,
-          root_flags,
-        },
-        ...{ size: asTextOrNull(size), zram: asTextOrNull(zram), erofs, kexec, reuse_image, quiet },
-      };
-    }
-    case 'container-root':
-    case 'image':
-      return { method: root.method, source: toSource(root.source), size: asTextOrNull(root.size) };
-    case 'live': {
-      const { method, source, readonly = false, ram = false } = root;
-      return { method, source: toSource(source), readonly, ram };
-    }
-    case 'lazy':
-      return { method: root.method, source: toSource(root.source) };
-    case 'none':
-      return { method: root.method };
-  }
+function toRoot({ method, source, ...given }: RootSection): Root {
+  const { keys } = rootMethodOf(method);
+  const values = Object.entries(keys).map(([key, { default: byDefault }]) => {
+    const value = given[key] ?? byDefault;
+    // Text that YAML has taken for a number: no key is one.
+    return [key, typeof value === 'number' ? String(value) : value];
+  });
+  return { method, ...(source !== undefined && { source: toSource(source) }), ...Object.fromEntries(values) };
 }
 
 /** The roots that an image may have: one, unless it is a build that has to be asked. */
 function toRoots({ build, root }: ImageSection): readonly Root[] {
   if (build === undefined) return [toRoot(root ?? { method: 'none' })];
   const name = String(build);
-  if (!root) return anyRoot<'image' | 'bootc-live' | 'container-root'>(name).map(toRoot);
-  if (root.method === 'none') return [toRoot(root)];
+  if (!root) return anyRoot(name).map(toRoot);
+  if (root.source === undefined) return [toRoot(root)];
   return sourcesOf(name, root.method, root.source).map((source) => toRoot({ ...root, source }));
 }
 

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { isBuildName } from '../model/boot/build.ts';
+import { ROOT_METHODS } from '../model/boot/root-methods/methods.ts';
+import { mapping, oneOf, type Shape, source, text, textual } from '../model/boot/yaml-shapes.ts';
 import { parseMac } from '../model/mac.ts';
 
 /**
@@ -8,14 +10,6 @@ import { parseMac } from '../model/mac.ts';
  *
  * Each `error` says what is expected there; `issues.ts` adds the rest of the message.
  */
-
-type Shape = z.core.$ZodShape;
-
-/** A mapping that knows its keys. The `error` of an unknown key is the list of those that exist. */
-const mapping = <T extends Shape>(shape: T) =>
-  z.strictObject(shape, {
-    error: ({ code }) => (code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : 'a mapping'),
-  });
 
 /** A mapping whose keys are names of the user's own. */
 const named = <T extends z.ZodType>(key: z.ZodString, value: T) => z.record(key, value, { error: 'a mapping' });
@@ -26,19 +20,10 @@ const oneOrList = <T extends z.ZodType>(item: T, expected: string, atLeast = 0) 
   return z.union([item, z.array(item, { error }).min(atLeast)], { error });
 };
 
-const oneOf = <const T extends readonly string[]>(values: T) =>
-  z.enum(values, { error: values.join(values.length === 2 ? ' or ' : ', ').replace(/, (?=[^,]*$)/, ' or ') });
-
 const wholeNumber = (min: number, max: number, unit = '') => {
   const error = `a whole number${unit} from ${min} to ${max}`;
   return z.int({ error }).min(min).max(max);
 };
-
-const text = (pattern: RegExp, error: string) => z.string({ error }).regex(pattern);
-
-/** Text that YAML may take for a number: `525400000001` is an address and `1.10` a label, as they are written. */
-const textual = (error: string, holds: (text: string) => boolean) =>
-  z.union([z.string(), z.number()], { error }).refine((value) => holds(String(value)), { error });
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const NAME_EXPECTED = 'letters, digits, ".", "_" and "-", with a letter or digit first';
@@ -73,115 +58,27 @@ function isIpv4(text: string): boolean {
   );
 }
 
-/** Whether a source is one that names a scheme, and so is no path. */
-export function isUrl(source: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(source);
-}
-
-function isSource(source: string): boolean {
-  if (isUrl(source)) return /^(?:https?|tftp):\/\/\S+$/i.test(source) && URL.canParse(source);
-  return !/^\/|\/\.?$|^\.?$/.test(source) && !source.split('/').includes('..');
-}
-
-const SOURCE_EXPECTED = 'a path below the artifacts folder (relative, without "..") or an http(s) or tftp URL';
-
-const source = (what: string) =>
-  z
-    .string({ error: SOURCE_EXPECTED })
-    .refine(isSource)
-    .describe(`${what}: a path below the artifacts folder, or an http(s) or tftp URL.`);
-
-/**
- * An image in a registry, as skopeo names it, with a host: `docker://HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]`
- * (OCI distribution specification 1.1, "Pulling manifests").
- */
-function isRegistryImage(text: string): boolean {
-  return /^docker:\/\/[A-Za-z0-9.-]+(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/.test(
-    text,
-  );
-}
-
-const imageSource = z
-  .string({ error: `${SOURCE_EXPECTED}, or an image in a registry such as docker://registry.example.net/node:latest` })
-  .refine((text) => isSource(text) || isRegistryImage(text))
-  .describe(
-    'The OCI archive: a path below the artifacts folder, or an http(s) or tftp URL; or docker://HOST/NAME:TAG; or oci:NAME, an image that was built.',
-  );
-
-const ARTIFACT_EXPECTED = 'a path below the artifacts folder (relative, without ".."), for this method no URL';
-
 const folder = () => text(/\S/, 'the path of a folder');
 
-const method = <T extends string>(value: T) => z.literal(value);
+/** A `root:` as it stands in the file, with the keys of its method. */
+export interface RootSection {
+  readonly method: string;
+  readonly source?: string | undefined;
+  readonly [key: string]: unknown;
+}
 
-const flag = (what: string) => z.boolean({ error: 'true or false' }).optional().describe(what);
-
-const tmpfsSize = textual('a size such as 3G, 800M or 75%', (t) => /^(?:[1-9]\d{0,18}[KMGT]?|[1-9]\d?%|100%)$/i.test(t))
-  .optional()
-  .describe('The most that the root may take in memory, as tmpfs counts it. Default: what memory there is.');
+const METHOD_NAMES = ROOT_METHODS.map(({ name }) => name)
+  .join(', ')
+  .replace(/, (?=[^,]*$)/, ' or ');
 
 const root = z
   .discriminatedUnion(
     'method',
-    [
-      mapping({
-        method: method('bootc-live'),
-        source: imageSource,
-        label: textual('the label of an image in the archive, such as latest', (t) =>
-          /^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}$/.test(t),
-        )
-          .optional()
-          .describe('Which image of the archive to run. Default: latest.'),
-        unsecure: flag('Whether a registry is asked by plain HTTP. Default: false.'),
-        delivery: oneOf(['http', 'initrd'])
-          .optional()
-          .describe('Whether the initrd fetches the archive, or iPXE loads it as a further initrd. Default: http.'),
-        rw: flag('Whether the whole root is writable. Default: false.'),
-        etc_rw: flag('Whether /etc is writable in a read-only root. Default: true.'),
-        var_rw: flag('Whether /var is writable in a read-only root. Default: true.'),
-        root_flags: text(/^[\w=.:/%+-]+(?:,[\w=.:/%+-]+)*$/, 'mount options such as noatime,nodev')
-          .optional()
-          .describe('Further mount options of the root.'),
-        size: tmpfsSize,
-        zram: textual('a size such as 3G or 800M', (t) => /^[1-9]\d{0,18}[KMGT]?$/i.test(t))
-          .optional()
-          .describe('Keeps the root in compressed memory: a file system of this size.'),
-        erofs: flag('Whether the node packs the root into an EROFS image. Default: false.'),
-        kexec: flag("Whether the image's own kernel and initramfs take over. Default: false."),
-        reuse_image: flag('Whether a kernel that takes over is given the archive along. Default: true.'),
-        quiet: flag('Whether the console shows failures only. Default: false.'),
-      }),
-      mapping({
-        method: method('container-root'),
-        source: source('The tar or OCI archive of the root file system'),
-        size: tmpfsSize,
-      }),
-      mapping({
-        method: method('image'),
-        source: source('The squashfs or EROFS image'),
-        size: tmpfsSize.describe('The most that changes may take in memory, as tmpfs counts it. Default: 50%.'),
-      }),
-      mapping({
-        method: method('live'),
-        source: source('The squashfs, EROFS or ISO image'),
-        readonly: flag('Whether a persistent overlay is left as it is (rd.live.overlay.readonly). Default: false.'),
-        ram: flag('Whether the image is copied into memory once more (rd.live.ram). Default: false.'),
-      }),
-      mapping({
-        method: method('lazy'),
-        source: z
-          .string({ error: ARTIFACT_EXPECTED })
-          .refine((path) => isSource(path) && !isUrl(path))
-          .describe('The squashfs or EROFS image: a path below the artifacts folder.'),
-      }),
-      mapping({ method: method('none') }),
-    ],
-    {
-      error: ({ code }) =>
-        code === 'invalid_union'
-          ? 'bootc-live, container-root, image, live, lazy or none'
-          : 'a mapping such as { method: none }',
-    },
+    ROOT_METHODS.map(({ name, source, keys }) => {
+      const shapes = Object.entries(keys).map(([key, { schema }]) => [key, schema] as const);
+      return mapping({ method: z.literal(name), ...(source && { source }), ...Object.fromEntries(shapes) });
+    }) as [ReturnType<typeof mapping<{ method: z.ZodLiteral<string> }>>],
+    { error: ({ code }) => (code === 'invalid_union' ? METHOD_NAMES : 'a mapping such as { method: none }') },
   )
   .describe('How the initrd makes the root file system. Default: { method: none }, nothing is added.');
 
@@ -245,7 +142,7 @@ const imageSection = mapping({
   initrd: oneOrList(source('An initrd'), 'a path below the artifacts folder or an http(s) URL')
     .nullish()
     .describe('One initrd or a list, in the order in which the kernel unpacks them.'),
-  root: root.optional(),
+  root: (root as unknown as z.ZodType<RootSection>).optional(),
   args,
   ...common,
 });
@@ -351,4 +248,3 @@ export const configSchema = mapping({
 
 export type ConfigFile = z.infer<typeof configSchema>;
 export type ImageSection = z.infer<typeof imageSection>;
-export type RootSection = z.infer<typeof root>;

@@ -18,10 +18,9 @@ function imageOf(images: string, name = 'n'): Image | undefined {
   return parsed.config.nodes[0]?.settings.image?.value;
 }
 const inWords = (roots: readonly Root[] | undefined) =>
-  roots?.map((root) => {
-    if (root.method === 'none') return 'none';
-    const { kind } = root.source;
-    return `${root.method} ${kind === 'url' ? root.source.url : kind === 'image' ? `oci:${root.source.name}` : root.source.path}`;
+  roots?.map(({ method, source }) => {
+    if (!source) return method;
+    return `${method} ${source.kind === 'url' ? source.url : source.kind === 'image' ? `oci:${source.name}` : source.path}`;
   });
 
 describe('an image that is a build', () => {

@@ -2,13 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { floorPlan, linterOverrides, ROOMS } from '../../scripts/rooms.ts';
+import { rootMethodsTable } from '../../scripts/root-methods.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const SRC = new URL('../../src', import.meta.url);
 
-it('the linter and the page on the architecture have the rooms as they are listed', () => {
-  expect(JSON.parse(read('biome.json')).overrides, 'run "npm run rooms"').toEqual(linterOverrides());
-  expect(read('docs/architecture.md'), 'run "npm run rooms"').toContain(floorPlan());
+it('the linter and the docs have the rooms and the root methods as they are listed', () => {
+  expect(JSON.parse(read('biome.json')).overrides, 'run "npm run tables"').toEqual(linterOverrides());
+  expect(read('docs/architecture.md'), 'run "npm run tables"').toContain(floorPlan());
+  expect(read('docs/roots.md'), 'run "npm run tables"').toContain(rootMethodsTable());
 });
 
 it('every folder of src is a room, or lies in one', () => {

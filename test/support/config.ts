@@ -1,4 +1,4 @@
-import type { BootcLiveRoot, Image, Root } from '../../src/model/boot/image.ts';
+import type { Image, Root } from '../../src/model/boot/image.ts';
 import type { Config } from '../../src/model/config.ts';
 import { type Mac, parseMac } from '../../src/model/mac.ts';
 import type { BootSettings, Node, Sourced } from '../../src/model/node.ts';
@@ -23,7 +23,7 @@ export function anImage(root: Root = { method: 'none' }): Image {
 }
 
 /** A container image as root, `debian/root.oci` with all defaults, changed as given. */
-export function aBootcRoot(changes: Partial<BootcLiveRoot> = {}): BootcLiveRoot {
+export function aBootcRoot(changes: Partial<Root> = {}): Root {
   return {
     method: 'bootc-live',
     source: { kind: 'artifact', path: 'debian/root.oci' },

@@ -1,7 +1,7 @@
+import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
 import { checkBuild } from '../builds.ts';
 import { HOSTNAME_EXPECTED, isHostname } from '../schema.ts';
-import { checkRoot } from './check-roots.ts';
 import type { Finding } from './issues.ts';
 import { formatPath, type Path, quote, suggest } from './wording.ts';
 
@@ -21,6 +21,17 @@ interface Reference {
 function references(value: unknown, path: Path): Reference[] {
   if (Array.isArray(value)) return value.flatMap((item, i) => references(item, [...path, i]));
   return typeof value === 'string' || typeof value === 'number' ? [{ path, name: String(value) }] : [];
+}
+
+/** Settings of a root that its method does not take together. */
+function contradictions(root: Section, path: Path): Finding[] {
+  const { contradictions: known = [] } = rootMethodOf(String(root.method));
+  return known
+    .filter(({ found }) => found(root))
+    .map(({ key, message }) => {
+      const at = [...path, key];
+      return { path: at, target: 'value', message: `${formatPath(at)} ${message}` };
+    });
 }
 
 /**
@@ -54,7 +65,7 @@ export function checkReferences(document: unknown, written: unknown, where: (pat
 
   for (const [name, image] of Object.entries(section(section(written).images))) {
     findings.push(...checkBuild(image, ['images', name]));
-    findings.push(...checkRoot(section(section(image).root), ['images', name, 'root']));
+    findings.push(...contradictions(section(section(image).root), ['images', name, 'root']));
   }
   for (const [name, profile] of Object.entries(profiles)) requireImage(section(profile), ['profiles', name]);
 
@@ -88,9 +99,10 @@ export function checkReferences(document: unknown, written: unknown, where: (pat
 
   if (section(root.server).nbd === false) {
     for (const [name, image] of Object.entries(images)) {
-      if (section(section(image).root).method !== 'lazy') continue;
+      const { method } = section(section(image).root);
+      if (rootMethodOf(String(method)).form !== 'tree') continue;
       const path = ['images', name, 'root', 'method'];
-      const message = `${formatPath(path)}: roots of method lazy are read over NBD, which ${where(['server', 'nbd'])} turns off`;
+      const message = `${formatPath(path)}: roots of method ${method} are read over NBD, which ${where(['server', 'nbd'])} turns off`;
       findings.push({ path, target: 'value', message });
     }
   }

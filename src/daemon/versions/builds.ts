@@ -3,7 +3,7 @@ import type { Store } from '../../artifacts/store/store.ts';
 import { type BuiltFiles, readBuiltFiles } from '../../images/store/built-files.ts';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf } from '../../model/boot/build.ts';
-import type { Image } from '../../model/boot/image.ts';
+import { type Image, sourcesOf } from '../../model/boot/image.ts';
 import { ROOT_FILES } from '../../model/boot/root-kind.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import { pinImageArchive } from './archives.ts';
@@ -195,9 +195,8 @@ const archiveIn = (files: Build['files']): string => (files.has(ROOT_FILES.oci) 
 
 /** The files of a build that an image's machines fetch. */
 function needsOf(image: Image, name: string, build: Pick<Build, 'files'>): readonly string[] {
-  const root = rootOf(image, build);
-  const sources = [image.kernel, ...image.initrd, ...(root && root.method !== 'none' ? [root.source] : [])];
-  return sources.flatMap((source) => {
+  const root = rootOf(image, build) ?? { method: 'none' };
+  return sourcesOf({ ...image, root }).flatMap((source) => {
     if (source.kind === 'image' && source.name === name) return [archiveIn(build.files)];
     const file = source.kind === 'artifact' ? fileOfBuild(name, source.path) : undefined;
     return file === undefined ? [] : [file];

@@ -11,6 +11,7 @@ const KNOWN: Readonly<Record<string, true | readonly string[]>> = {
   kernel: ['url', 'name', 'sha256', 'bytes'],
   initrds: true,
   root: true,
+  root_args: true,
   args: true,
   vars: true,
   on_failure: ['action', 'after'],

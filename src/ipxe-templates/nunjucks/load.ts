@@ -2,10 +2,18 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ROOT_METHODS } from '../../model/boot/root-methods/methods.ts';
 import type { TemplateSource, TemplateSources } from './render.ts';
 
 const BUILT_IN = fileURLToPath(new URL('..', import.meta.url));
 const SUFFIX = '.ipxe.njk';
+
+/** The template of a root method that needs kernel arguments and nothing else. */
+const ARGUMENTS_ALONE =
+  "{% extends 'base.ipxe.njk' %}{% block root_args %}{% for arg in root_args %} {{ arg }}{% endfor %}{% endblock %}";
+const ROOT_TEMPLATES = ROOT_METHODS.map(
+  ({ name }) => [name, { file: `${name}${SUFFIX}`, text: ARGUMENTS_ALONE }] as const,
+);
 
 async function readFolder(folder: string): Promise<readonly (readonly [string, TemplateSource])[]> {
   const files = (await readdir(folder)).filter((file) => file.endsWith(SUFFIX)).sort();
@@ -29,7 +37,7 @@ function noneIfMissing(error: NodeJS.ErrnoException): readonly [] {
  */
 export async function loadTemplates(folder: string | undefined): Promise<TemplateSources> {
   const own = folder === undefined ? [] : await readFolder(folder).catch(noneIfMissing);
-  return new Map([...(await readFolder(BUILT_IN)), ...own]);
+  return new Map([...ROOT_TEMPLATES, ...(await readFolder(BUILT_IN)), ...own]);
 }
 
 /** What tells one state of a folder's templates from the next. */

@@ -5,6 +5,7 @@ import type { OnFailure, Variable } from '../node.ts';
 import { baseUrl, type ServerIdentity } from '../server.ts';
 import type { Image, Root, Source } from './image.ts';
 import { ROOT_FILES } from './root-kind.ts';
+import { rootArgs, rootMethodOf } from './root-methods/methods.ts';
 
 /** One version of a file, named by its content. */
 export interface Pin {
@@ -28,10 +29,8 @@ export interface Download {
   readonly bytes: number | null;
 }
 
-/** The root method with its source replaced by what the node fetches. */
-export type PlannedRoot =
-  | { readonly method: 'none' }
-  | ({ readonly [key: string]: unknown; readonly method: Exclude<Root['method'], 'none'> } & Download);
+/** The root with its source replaced by what the node fetches; only the method where there is none. */
+export type PlannedRoot = { readonly [key: string]: unknown; readonly method: string } & Partial<Download>;
 
 /** Everything that a script template may print. Nothing is undefined: what is absent is null. */
 export interface BootPlan {
@@ -42,6 +41,8 @@ export interface BootPlan {
   readonly kernel: Download | null;
   readonly initrds: readonly Download[];
   readonly root: PlannedRoot;
+  /** The kernel arguments of the root method. */
+  readonly root_args: readonly string[];
   readonly args: readonly string[];
   readonly vars: Readonly<Record<string, Variable>>;
   readonly on_failure: OnFailure;
@@ -68,10 +69,8 @@ function needed(source: Source, root?: Root): readonly RequiredFile[] {
   if (source.kind === 'url') return [];
   const path = keyOf(source);
   if (source.kind === 'image') return [{ path, form: 'image' }];
-  if (root?.method === 'bootc-live') return [{ path, form: 'archive', label: root.label }];
-  // It may be one.
-  if (root?.method === 'container-root') return [{ path, form: 'archive', label: 'latest' }];
-  return [{ path, form: root?.method === 'lazy' ? 'tree' : 'file' }];
+  const form = root ? rootMethodOf(root.method).form : 'file';
+  return [form === 'archive' ? { path, form, label: String(root?.label ?? 'latest') } : { path, form }];
 }
 
 /** The artifacts whose pins {@link planBoot} needs, each once. */
@@ -80,7 +79,7 @@ export function requiredFiles(match: Match): readonly RequiredFile[] {
   if (!image) return [];
   const { kernel, initrd, root } = image;
   const all = [kernel, ...initrd].flatMap((source) => needed(source));
-  if (root.method !== 'none') all.push(...needed(root.source, root));
+  if (root.source) all.push(...needed(root.source, root));
   return [...new Map(all.map((each) => [each.path, each])).values()];
 }
 
@@ -101,7 +100,7 @@ function download(source: Source, pins: Pins, base: string): Download {
   return { url: `${base}/blobs/sha256/${pin.digest}/${encodeName(name)}`, name, sha256: pin.digest, bytes: pin.size };
 }
 
-/** What a root that is read on demand adds: where its blocks are, and what they are checked with. */
+/** The address and the hash tree of a root that is read on demand. */
 function onDemand(source: Source, pins: Pins, { address, nbdPort = 10809 }: ServerIdentity) {
   const pin = source.kind === 'artifact' ? pins.get(source.path) : undefined;
   if (!pin?.verity) throw new Error('no hash tree for the root');
@@ -110,9 +109,9 @@ function onDemand(source: Source, pins: Pins, { address, nbdPort = 10809 }: Serv
 }
 
 function plannedRoot(image: Image | undefined, pins: Pins, server: ServerIdentity): PlannedRoot {
-  if (!image || image.root.method === 'none') return { method: 'none' };
-  const { source, ...rest } = image.root;
-  const more = rest.method === 'lazy' ? onDemand(source, pins, server) : {};
+  const { source, ...rest } = image?.root ?? { method: 'none' };
+  if (!source) return rest;
+  const more = rootMethodOf(rest.method).form === 'tree' ? onDemand(source, pins, server) : {};
   return { ...rest, ...download(source, pins, baseUrl(server)), ...more };
 }
 
@@ -124,6 +123,7 @@ export function planBoot(match: Match, pins: Pins, server: ServerIdentity): Boot
   const { settings, node, mac } = match;
   const base = baseUrl(server);
   const image = settings.image?.value;
+  const root = plannedRoot(image, pins, server);
   return {
     server: { address: server.address, url: base },
     mac,
@@ -131,7 +131,8 @@ export function planBoot(match: Match, pins: Pins, server: ServerIdentity): Boot
     image: image?.name ?? null,
     kernel: image ? download(image.kernel, pins, base) : null,
     initrds: image ? image.initrd.map((source) => download(source, pins, base)) : [],
-    root: plannedRoot(image, pins, server),
+    root,
+    root_args: rootArgs(root),
     args: settings.args.map(({ value }) => value),
     vars: Object.fromEntries(Object.entries(settings.vars).map(([name, { value }]) => [name, value])),
     on_failure: settings.onFailure.value,

@@ -21,7 +21,7 @@ export function fileOfBuild(name: string, path: string): string | undefined {
 }
 
 function isThere(root: Root, name: string, { files }: Pick<Build, 'files'>): boolean {
-  if (root.method === 'none' || root.source.kind !== 'artifact') return true;
+  if (root.source?.kind !== 'artifact') return true;
   const file = fileOfBuild(name, root.source.path);
   return file === undefined || files.has(file);
 }

@@ -7,37 +7,14 @@ export type Source =
   | { readonly kind: 'image'; readonly name: string }
   | { readonly kind: 'url'; readonly url: string };
 
-/** A container image, its layers unpacked into memory. Keys are those of the YAML: templates print them. */
-export interface BootcLiveRoot {
-  readonly method: 'bootc-live';
-  /** An OCI archive, or `docker://HOST/NAME:TAG`. */
-  readonly source: Source;
-  readonly label: string;
-  readonly unsecure: boolean;
-  readonly delivery: 'http' | 'initrd';
-  readonly rw: boolean;
-  readonly etc_rw: boolean;
-  readonly var_rw: boolean;
-  /** Mount options with commas between; null for none. */
-  readonly root_flags: string | null;
-  /** As tmpfs takes it; null for what memory there is. */
-  readonly size: string | null;
-  /** The size of a file system in compressed memory; null for none. */
-  readonly zram: string | null;
-  readonly erofs: boolean;
-  readonly kexec: boolean;
-  readonly reuse_image: boolean;
-  readonly quiet: boolean;
+/** How the initrd makes the root file system: a method of `root-methods/`. */
+export interface Root {
+  readonly method: string;
+  /** Absent where the method has none. */
+  readonly source?: Source;
+  /** The method's keys as in the YAML, with their defaults; templates print them. */
+  readonly [key: string]: unknown;
 }
-
-/** How the initrd makes the root file system; the method names the default script template. */
-export type Root =
-  | BootcLiveRoot
-  | { readonly method: 'container-root'; readonly source: Source; readonly size: string | null }
-  | { readonly method: 'image'; readonly source: Source; readonly size: string | null }
-  | { readonly method: 'live'; readonly source: Source; readonly readonly: boolean; readonly ram: boolean }
-  | { readonly method: 'lazy'; readonly source: Source }
-  | { readonly method: 'none' };
 
 /** All that one operating system needs to boot. */
 export interface Image {
@@ -47,6 +24,11 @@ export interface Image {
   readonly root: Root;
   /** Where these are the files of a build: which one. */
   readonly build?: BuildUse;
+}
+
+/** All files of an image: kernel, initrds, root. */
+export function sourcesOf({ kernel, initrd, root }: Pick<Image, 'kernel' | 'initrd' | 'root'>): readonly Source[] {
+  return [kernel, ...initrd, ...(root.source ? [root.source] : [])];
 }
 
 /** A build that an image is made of. */

@@ -1,0 +1,19 @@
+// Writes the rooms into biome.json and docs/architecture.md, and the root methods into docs/roots.md.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { floorPlan, linterOverrides } from './rooms.ts';
+import { rootMethodsTable } from './root-methods.ts';
+
+/** Replaces the table of a page whose first column has this title. */
+function writeTable(name: string, title: string, table: string): void {
+  const page = new URL(`../docs/${name}`, import.meta.url);
+  const old = new RegExp(`^\\| ${title} [\\s\\S]*?\\n(?=\\n)`, 'm');
+  writeFileSync(
+    page,
+    readFileSync(page, 'utf8').replace(old, () => `${table}\n`),
+  );
+}
+
+const linter = new URL('../biome.json', import.meta.url);
+writeFileSync(linter, JSON.stringify({ ...JSON.parse(readFileSync(linter, 'utf8')), overrides: linterOverrides() }));
+writeTable('architecture.md', 'room', floorPlan());
+writeTable('roots.md', 'method', rootMethodsTable());

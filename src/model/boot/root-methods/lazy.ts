@@ -1,0 +1,19 @@
+import { artifact } from '../yaml-shapes.ts';
+import { FILESYSTEM_FILES, rootMethod } from './root-method.ts';
+
+/** `dracut-modules/90slipway-nbd`. */
+export const lazy = rootMethod({
+  name: 'lazy',
+  summary: [
+    'squashfs or EROFS',
+    'stays on the server, read on demand, each block checked; a writable overlay above',
+    'writable',
+    'memory is shorter still, images are big, or many nodes start at once',
+  ],
+  source: artifact('The squashfs or EROFS image'),
+  keys: {},
+  form: 'tree',
+  buildFiles: FILESYSTEM_FILES,
+  reads: { expected: 'a squashfs or EROFS image', kinds: ['squashfs', 'EROFS'] },
+  args: ({ nbd, verity }) => [`root=slipway+nbd:${nbd}`, `slipway.verity=${verity}`],
+});
