@@ -4,7 +4,7 @@ import { formatProblem } from '../model/config.ts';
 import { plainMessage } from '../model/plain-error.ts';
 import { type CheckedConfig, loadCheckedConfig, missingTemplates } from './checked-config.ts';
 import { watchAll } from './reload.ts';
-import { startServices } from './services.ts';
+import { startServices } from './services/services.ts';
 import {
   type DaemonOptions,
   missingBinaries,

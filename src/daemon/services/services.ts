@@ -1,24 +1,24 @@
 import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { DhcpIdentity } from '../dhcp/decide.ts';
-import { startDhcp } from '../dhcp/server.ts';
-import { createApp } from '../http/app.ts';
-import type { AppOptions } from '../http/app-options.ts';
-import { openSyscalls } from '../http/linux/syscalls.ts';
-import { withMacs } from '../http/macs.ts';
-import { createSender } from '../http/send/send.ts';
-import { startHttp } from '../http/server.ts';
-import { startHttpWorkers } from '../http/workers/workers.ts';
-import { lazyRoots } from '../model/boot/used-files.ts';
-import type { HttpSettings } from '../model/config.ts';
-import { startNbd } from '../nbd/server.ts';
-import { startTftp } from '../tftp/server.ts';
-import { watchInterface } from './identity.ts';
-import { nbdExports } from './nbd-exports.ts';
+import type { DhcpIdentity } from '../../dhcp/decide.ts';
+import { startDhcp } from '../../dhcp/server.ts';
+import { createApp } from '../../http/app.ts';
+import type { AppOptions } from '../../http/app-options.ts';
+import { openSyscalls } from '../../http/linux/syscalls.ts';
+import { withMacs } from '../../http/macs.ts';
+import { createSender } from '../../http/send/send.ts';
+import { startHttp } from '../../http/server.ts';
+import { startHttpWorkers } from '../../http/workers/workers.ts';
+import { lazyRoots } from '../../model/boot/used-files.ts';
+import type { HttpSettings } from '../../model/config.ts';
+import { startNbd } from '../../nbd/server.ts';
+import { startTftp } from '../../tftp/server.ts';
+import { watchInterface } from '../identity.ts';
+import { nbdExports } from './nbd.ts';
 import { type Plan, ServiceSlot } from './service-slot.ts';
-import { type DaemonOptions, registryOf, type ServingState, scriptsOf } from './serving-state.ts';
-import { tftpSource } from './tftp-files.ts';
+import { type DaemonOptions, registryOf, type ServingState, scriptsOf } from '../serving-state.ts';
+import { tftpSource } from './tftp.ts';
 
 /** How long running downloads may go on after the server was told to stop, milliseconds. */
 const GRACE_MS = 10_000;
@@ -28,7 +28,7 @@ const BUFFER_MEMORY = 32;
 /** HTTP workers unless the configuration says otherwise: more would wait for the network. */
 const MOST_WORKERS = 8;
 /** The program of an HTTP worker, as it is or compiled. */
-const WORKER = fileURLToPath(new URL(`../http/workers/worker${extname(import.meta.url)}`, import.meta.url));
+const WORKER = fileURLToPath(new URL(`../../http/workers/worker${extname(import.meta.url)}`, import.meta.url));
 
 /** Where HTTP, TFTP and NBD listen. */
 const listenAddress = ({ config, server }: ServingState): string =>

@@ -1,11 +1,11 @@
-import type { Tree } from '../artifacts/composed/verity-trees.ts';
-import { singleFlight } from '../artifacts/single-flight.ts';
-import { lazyRoots } from '../model/boot/used-files.ts';
-import { readWhole } from '../model/files/open-file.ts';
-import { isSha256 } from '../model/files/sha256.ts';
-import { BLOCK } from '../model/files/verity.ts';
-import type { Export, Exports } from '../nbd/export.ts';
-import type { ServingState } from './serving-state.ts';
+import type { Tree } from '../../artifacts/composed/verity-trees.ts';
+import { singleFlight } from '../../artifacts/single-flight.ts';
+import { lazyRoots } from '../../model/boot/used-files.ts';
+import { readWhole } from '../../model/files/open-file.ts';
+import { isSha256 } from '../../model/files/sha256.ts';
+import { BLOCK } from '../../model/files/verity.ts';
+import type { Export, Exports } from '../../nbd/export.ts';
+import type { ServingState } from '../serving-state.ts';
 
 /** Trees that stay in memory though nobody reads their versions, which are not in force any more. */
 const MOST_IDLE = 4;

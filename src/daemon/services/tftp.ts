@@ -1,8 +1,8 @@
-import type { Scripts } from '../ipxe-templates/scripts.ts';
-import { isAutoexec, parseBootFileName } from '../model/boot/boot-file.ts';
-import { type OpenResult, readWhole } from '../model/files/open-file.ts';
-import type { TftpFile } from '../tftp/transfer/file.ts';
-import type { ServingState } from './serving-state.ts';
+import type { Scripts } from '../../ipxe-templates/scripts.ts';
+import { isAutoexec, parseBootFileName } from '../../model/boot/boot-file.ts';
+import { type OpenResult, readWhole } from '../../model/files/open-file.ts';
+import type { TftpFile } from '../../tftp/transfer/file.ts';
+import type { ServingState } from '../serving-state.ts';
 
 function fromText(text: string): TftpFile {
   const bytes = Buffer.from(text);
