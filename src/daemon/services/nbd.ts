@@ -5,7 +5,9 @@ import { readWhole } from '../../model/files/open-file.ts';
 import { isSha256 } from '../../model/files/sha256.ts';
 import { BLOCK } from '../../model/files/verity.ts';
 import type { Export, Exports } from '../../nbd/export.ts';
+import { startNbd } from '../../nbd/server.ts';
 import type { ServingState } from '../serving-state.ts';
+import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
 
 /** Trees that stay in memory though nobody reads their versions, which are not in force any more. */
 const MOST_IDLE = 4;
@@ -74,5 +76,21 @@ export function nbdExports(state: () => ServingState): Exports {
       } satisfies Export;
     },
     names,
+  };
+}
+
+/** NBD, where the configuration has roots that nodes read on demand. */
+export function nbdService({ state, record, monotonic }: ServiceContext): NetworkService {
+  return {
+    name: 'nbd',
+    plan: (current) => {
+      const { nbd } = current.config.server;
+      const address = listenAddress(current);
+      if (nbd === false || lazyRoots(current.config).length === 0) return undefined;
+      return {
+        key: JSON.stringify([nbd, address]),
+        start: () => startNbd({ address, port: nbd.port, exports: nbdExports(state), record, now: monotonic }),
+      };
+    },
   };
 }

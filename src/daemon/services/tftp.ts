@@ -1,8 +1,8 @@
-import type { Scripts } from '../../ipxe-templates/scripts.ts';
 import { isAutoexec, parseBootFileName } from '../../model/boot/boot-file.ts';
 import { type OpenResult, readWhole } from '../../model/files/open-file.ts';
+import { startTftp } from '../../tftp/server.ts';
 import type { TftpFile } from '../../tftp/transfer/file.ts';
-import type { ServingState } from '../serving-state.ts';
+import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
 
 function fromText(text: string): TftpFile {
   const bytes = Buffer.from(text);
@@ -27,11 +27,9 @@ function fromStore(opened: OpenResult): TftpFile | 'missing' | 'directory' | 're
   };
 }
 
-/**
- * What TFTP serves by name: the iPXE binaries, a script beside each that leads iPXE here, and all artifacts by path.
- */
-export function tftpSource(state: () => ServingState, scripts: Scripts) {
-  return async (name: string): Promise<TftpFile | 'missing' | 'directory' | 'refused'> => {
+/** TFTP: the iPXE binaries, a script beside each that leads iPXE here, and all artifacts, each by its path. */
+export function tftpService({ state, scripts, syscalls, record, monotonic }: ServiceContext): NetworkService {
+  const open = async (name: string): Promise<TftpFile | 'missing' | 'directory' | 'refused'> => {
     const { store, bootFiles } = state();
     if (isAutoexec(name)) return fromText(scripts.bootstrap());
     if (parseBootFileName(name)) {
@@ -39,5 +37,17 @@ export function tftpSource(state: () => ServingState, scripts: Scripts) {
       if (binary !== 'missing') return binary;
     }
     return fromStore(await store.open(name));
+  };
+  return {
+    name: 'tftp',
+    plan: (current) => {
+      const { tftp } = current.config.server;
+      const address = listenAddress(current);
+      if (tftp === false) return undefined;
+      return {
+        key: JSON.stringify([tftp, address]),
+        start: () => startTftp({ address, port: tftp.port, open, record, syscalls, now: monotonic }),
+      };
+    },
   };
 }

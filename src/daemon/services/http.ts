@@ -1,0 +1,55 @@
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createApp } from '../../http/app.ts';
+import type { AppOptions } from '../../http/app-options.ts';
+import { withMacs } from '../../http/macs.ts';
+import { createSender } from '../../http/send/send.ts';
+import { startHttp } from '../../http/server.ts';
+import { startHttpWorkers } from '../../http/workers/workers.ts';
+import type { HttpSettings } from '../../model/config.ts';
+import { registryOf } from '../serving-state.ts';
+import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
+
+/** The memory of downloads in buffers unless the configuration says otherwise, MiB. */
+const BUFFER_MEMORY = 32;
+/** The most workers unless the configuration says otherwise: more would wait for the network. */
+const MAX_WORKERS = 8;
+/** The program of an HTTP worker, as it is or compiled. */
+const WORKER = fileURLToPath(new URL(`../../http/workers/worker${extname(import.meta.url)}`, import.meta.url));
+
+/** HTTP, in this process or in several workers. */
+export function httpService({ state, scripts, syscalls, record, now, monotonic }: ServiceContext): NetworkService {
+  const options: AppOptions = {
+    scripts,
+    artifacts: {
+      open: (path) => state().store.open(path),
+      openBlob: (digest) => state().store.openBlob(digest),
+    },
+    bootFiles: { open: (name) => state().bootFiles.open(name) },
+    registry: registryOf(state),
+    record: withMacs(record, monotonic),
+    now,
+    monotonic,
+  };
+  const start = (host: string, http: HttpSettings) => {
+    const { port, workers, sendfile = true, bufferMemory = BUFFER_MEMORY, perAddress } = http;
+    const count = workers ?? Math.min(availableParallelism(), MAX_WORKERS);
+    const bytes = Math.ceil((bufferMemory * 1024 * 1024) / count);
+    if (count > 1) {
+      const settings = { host, port, sendfile, bufferMemory: bytes, perAddress };
+      return startHttpWorkers({ count, program: WORKER, settings, deps: options });
+    }
+    const send = createSender({ syscalls, sendfile, bufferMemory: bytes, now: monotonic });
+    const app = createApp(options, send);
+    return startHttp({ host, port, app, perAddress, syscalls, record: options.record, now: monotonic });
+  };
+  return {
+    name: 'http',
+    plan: (current) => {
+      const { http } = current.config.server;
+      const host = listenAddress(current);
+      return http === false ? undefined : { key: JSON.stringify([http, host]), start: () => start(host, http) };
+    },
+  };
+}

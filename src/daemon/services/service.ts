@@ -1,0 +1,25 @@
+import type { Syscalls } from '../../http/linux/syscalls.ts';
+import type { Scripts } from '../../ipxe-templates/scripts.ts';
+import type { DaemonOptions, ServingState } from '../serving-state.ts';
+import type { Plan } from './service-slot.ts';
+
+/** The surroundings of a service. */
+export interface ServiceContext extends DaemonOptions {
+  /** The state to answer from, read for each request. */
+  readonly state: () => ServingState;
+  readonly scripts: Scripts;
+  /** System calls that Node lacks; undefined where they cannot be made. */
+  readonly syscalls: Syscalls | undefined;
+}
+
+/** A network service of the daemon. */
+export interface NetworkService {
+  /** For people: `tftp`. */
+  readonly name: string;
+  /** How it runs by a state; undefined where it is off. */
+  plan(current: ServingState): Plan | undefined;
+}
+
+/** The address on which HTTP, TFTP and NBD listen. */
+export const listenAddress = ({ config, server }: ServingState): string =>
+  config.server.listen === 'any' ? '0.0.0.0' : server.address;
