@@ -9,8 +9,8 @@ import { rootOf } from '../model/boot/build.ts';
 import { type FoundBuild, usedArtifacts, usedBuilds, withFoundRoots } from '../model/boot/used-files.ts';
 import type { Config } from '../model/config.ts';
 import { formatProblem } from '../model/config.ts';
-import { doubtfulFiles } from './doubtful-files.ts';
-import { doubtfulSettings } from './doubts.ts';
+import { fileWarnings } from './file-warnings.ts';
+import { settingWarnings } from './setting-warnings.ts';
 
 /** What is known of the builds that machines boot, by the image's name. */
 async function findBuilds(config: Config): Promise<ReadonlyMap<string, FoundBuild>> {
@@ -37,16 +37,16 @@ async function missingFiles(config: Config, builds: ReadonlyMap<string, FoundBui
   return messages;
 }
 
-/** What is valid and hardly meant, each with its place in the file. */
-async function doubtsAbout(
+/** Settings and files that are valid and hardly meant, each with its place in the file. */
+async function warningsOf(
   file: string,
   text: string,
   { config, templates }: CheckedConfig,
 ): Promise<readonly string[]> {
-  const doubts = [...doubtfulSettings(config, templates), ...(await doubtfulFiles(config))];
-  if (doubts.length === 0) return [];
+  const warnings = [...settingWarnings(config, templates), ...(await fileWarnings(config))];
+  if (warnings.length === 0) return [];
   const placeOf = placesIn(text);
-  return doubts
+  return warnings
     .map(({ path: meant, message }) => {
       const { path, ...place } = placeOf(meant);
       return { file, ...place, message: `${formatPath(path)}: ${message}` };
@@ -70,7 +70,7 @@ export async function checkConfig(
   const builds = read && (await findBuilds(read));
   const config = read && builds && withFoundRoots(read, builds);
   const warnings = config && builds ? [...missingTemplates(config), ...(await missingFiles(config, builds))] : [];
-  if (loaded.ok) warnings.push(...(await doubtsAbout(file, loaded.text ?? '', loaded.snapshot)));
+  if (loaded.ok) warnings.push(...(await warningsOf(file, loaded.text ?? '', loaded.snapshot)));
   if (json) {
     const nodes = config ? describeNodes(config) : [];
     return { text: `${JSON.stringify({ ok, problems, warnings, nodes }, null, 2)}\n`, ok };

@@ -214,8 +214,8 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
   };
 }
 
-/** Two sections with the same key make nodes of one kind; {@link Config.kinds}. */
-function kindOf({ mac: _, hostname: _hostname, args: _args, vars, ...rest }: NodeSection): string {
+/** Two sections with the same key make nodes with the same settings; {@link Config.representatives}. */
+function settingsKey({ mac: _, hostname: _hostname, args: _args, vars, ...rest }: NodeSection): string {
   const names = Object.entries(vars ?? {}).map(([name, value]) => (value === false ? `!${name}` : name));
   return JSON.stringify([rest, names]);
 }
@@ -243,13 +243,13 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
   const shared: Shared = { images: new Map(images), profiles: new Map(profiles) };
   const nodes: Node[] = [];
   const byMac = new Map<Mac, Node>();
-  const kinds = new Map<string, Node>();
+  const representatives = new Map<string, Node>();
   for (const [name, section] of Object.entries(file.nodes ?? {})) {
     const node = new LayeredNode(shared, name, section);
     nodes.push(node);
     for (const mac of node.macs) byMac.set(mac, node);
-    const kind = kindOf(section);
-    if (!kinds.has(kind)) kinds.set(kind, node);
+    const key = settingsKey(section);
+    if (!representatives.has(key)) representatives.set(key, node);
     if (nodes.length % LOT === 0) yield;
   }
   return {
@@ -258,7 +258,7 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
     templates: file.templates === undefined ? undefined : resolvePath(baseDir, file.templates),
     nodes,
     byMac,
-    kinds: [...kinds.values()],
+    representatives: [...representatives.values()],
     unknown: toUnknown(shared, file.unknown),
     missing: [],
   };

@@ -6,7 +6,7 @@ import { createServedImages, type ServedImages } from '../images/store/served-im
 import { createScripts, type Scripts } from '../ipxe-templates/scripts.ts';
 import type { Pin, RequiredFile } from '../model/boot/boot-plan.ts';
 import { usedArtifacts } from '../model/boot/used-files.ts';
-import type { Config } from '../model/config.ts';
+import { type Config, sampleMatches } from '../model/config.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { plainMessage } from '../model/plain-error.ts';
@@ -126,9 +126,9 @@ export function registryOf(state: () => ServingState): Registry {
 
 /** The iPXE binaries that PCs would be told to fetch and that this server does not have, each with the remedy. */
 export function missingBinaries({ config, bootFiles }: ServingState): readonly string[] {
-  const { server, kinds, unknown } = config;
+  const { server } = config;
   if (server.dhcp.mode === 'off' && server.tftp === false) return [];
-  const chosen = [unknown, ...kinds.map(({ settings }) => settings)].map(({ ipxe }) => ipxe.value);
+  const chosen = sampleMatches(config).map(({ settings }) => settings.ipxe.value);
   return [...new Set(['undionly.kpxe', ...chosen])]
     .filter((name) => !bootFiles.has(name))
     .map(

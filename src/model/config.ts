@@ -41,8 +41,8 @@ export interface Config {
   readonly templates: string | undefined;
   readonly nodes: readonly Node[];
   readonly byMac: ReadonlyMap<Mac, Node>;
-  /** One node of each kind: those of a kind differ in name, addresses, arguments and values of variables alone. */
-  readonly kinds: readonly Node[];
+  /** One node for each set of settings: nodes with the same differ in name, addresses, arguments and values of variables. */
+  readonly representatives: readonly Node[];
   /** What machines get that no node names. */
   readonly unknown: BootSettings;
   /** Where the file names images that are not there: only their machines do not boot. */
@@ -80,4 +80,13 @@ export function findNode(config: Config, mac: Mac): Match {
   return node
     ? { mac, node, settings: node.settings, why: `nodes.${node.name}.mac is ${mac}` }
     : { mac, settings: config.unknown, why: `no node has ${mac}: the rule "unknown" applies` };
+}
+
+/** An address for machines that no node names, where only their settings count; a locally administered one. */
+const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
+
+/** The matches of {@link Config.representatives}, and of a machine that no node names. */
+export function sampleMatches(config: Config): readonly Match[] {
+  const named = config.representatives.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
+  return [...named, { mac: SAMPLE_MAC, settings: config.unknown, why: 'unknown' }];
 }

@@ -20,7 +20,7 @@ export function plainOf(config: Config): Config {
     ...{ name, hostname, macs, profiles },
     settings: settings(own),
   }));
-  return { ...config, nodes, byMac: new Map(), kinds: [], unknown: settings(config.unknown) };
+  return { ...config, nodes, byMac: new Map(), representatives: [], unknown: settings(config.unknown) };
 }
 
 /** All problems of a text as `LINE:COLUMN: MESSAGE`. */

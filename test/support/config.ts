@@ -102,7 +102,7 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
     templates: undefined,
     nodes,
     byMac: new Map(nodes.flatMap((node) => node.macs.map((each) => [each, node] as const))),
-    kinds: nodes,
+    representatives: nodes,
     unknown,
     missing: [],
   };

@@ -1,20 +1,12 @@
 import { type Pin, planBoot, requiredFiles } from '../../model/boot/boot-plan.ts';
 import { possibleMatches } from '../../model/boot/build.ts';
-import { type Config, findNode, type Match, type Problem } from '../../model/config.ts';
-import type { Mac } from '../../model/mac.ts';
+import { type Config, type Match, type Problem, sampleMatches } from '../../model/config.ts';
 import type { ServerIdentity } from '../../model/server.ts';
-import { unknownVariables } from './free-names.ts';
 import { type TemplateSources, Templates } from './render.ts';
+import { unknownVariables } from './unknown-variables.ts';
 
 const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '0'.repeat(64), blocks: 1 } };
 const SAMPLE_SERVER: ServerIdentity = { address: '192.0.2.1', httpPort: 8080 };
-const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
-
-/** Every kind of machine that gets a script, and what unknown machines get. */
-function matches(config: Config): readonly Match[] {
-  const named = config.kinds.flatMap((node) => node.macs.slice(0, 1).map((mac) => findNode(config, mac)));
-  return [...named, { mac: SAMPLE_MAC, settings: config.unknown, why: 'unknown' }].flatMap(possibleMatches);
-}
 
 /** Two machines with the same key take the same branches of a template, values of variables apart. */
 function shape({ settings, node }: Match): string {
@@ -37,7 +29,7 @@ export function checkTemplates(
   const problems: Problem[] = [...sources.values()].flatMap(unknownVariables);
   const missing: Problem[] = [];
   const seen = new Set<string>();
-  for (const match of matches(config)) {
+  for (const match of sampleMatches(config).flatMap(possibleMatches)) {
     const key = shape(match);
     if (match.settings.action.value === 'ignore' || seen.has(key)) continue;
     seen.add(key);

@@ -46,7 +46,7 @@ export function rootOf({ build: use }: Pick<Image, 'build'>, build: Pick<Build, 
 /** The machine with each kind of root that its image may turn out to have: a single one, unless it is a build. */
 export function possibleMatches(match: Match): readonly Match[] {
   const roots = match.settings.image?.value.build?.roots ?? [];
-  const kinds = new Map(roots.map((root) => [root.method, root]));
-  if (kinds.size < 2) return [match];
-  return [...kinds.values()].map((root) => ({ ...match, settings: withRoot(match.settings, root) }));
+  const byMethod = new Map(roots.map((root) => [root.method, root]));
+  if (byMethod.size < 2) return [match];
+  return [...byMethod.values()].map((root) => ({ ...match, settings: withRoot(match.settings, root) }));
 }

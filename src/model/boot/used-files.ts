@@ -1,4 +1,4 @@
-import { type Config, findNode, type Match } from '../config.ts';
+import { type Config, type Match, sampleMatches } from '../config.ts';
 import type { BootSettings } from '../node.ts';
 import { type RequiredFile, requiredFiles } from './boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from './build.ts';
@@ -63,7 +63,5 @@ export function usedBuilds(config: Config): readonly Image[] {
 }
 
 function bootingMatches(config: Config): readonly Match[] {
-  const unknown: Match = { mac: '' as never, settings: config.unknown, why: '' };
-  const named = config.kinds.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
-  return [...named, unknown].filter(({ settings }) => settings.action.value === 'boot');
+  return sampleMatches(config).filter(({ settings }) => settings.action.value === 'boot');
 }

@@ -6,8 +6,8 @@ import { type Config, findNode, type Match } from '../model/config.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Sourced } from '../model/node.ts';
 
-/** Something that can be put in force, and that hardly anybody means. */
-export interface Doubt {
+/** A valid setting that hardly anybody means. */
+export interface Warning {
   readonly path: Path;
   /** What is wrong there, without the path. */
   readonly message: string;
@@ -21,7 +21,7 @@ function notACard(mac: Mac): string | undefined {
   return Number.parseInt(mac.slice(0, 2), 16) & 1 ? 'a multicast address' : undefined;
 }
 
-function doubtfulMacs({ nodes }: Config): readonly Doubt[] {
+function unusableMacs({ nodes }: Config): readonly Warning[] {
   return nodes.flatMap(({ name, macs }) =>
     macs.flatMap((mac, i) => {
       const what = notACard(mac);
@@ -32,7 +32,7 @@ function doubtfulMacs({ nodes }: Config): readonly Doubt[] {
 }
 
 /** All `root=` among arguments but the first; the template of a method with a root has one already. */
-function furtherRoots({ settings }: Match): readonly Doubt[] {
+function furtherRoots({ settings }: Match): readonly Warning[] {
   const root = settings.image?.value.root;
   if (!root) return [];
   let first = root.source && `root method ${root.method} sets it`;
@@ -59,7 +59,7 @@ function argumentsIn(script: string): number {
   return Buffer.byteLength(line ?? '');
 }
 
-function tooLong(config: Config, match: Match, templates: Templates): readonly Doubt[] {
+function tooLong(config: Config, match: Match, templates: Templates): readonly Warning[] {
   const { args, template, image } = match.settings;
   const sum = args.reduce((total, { value }) => total + value.length + 1, 0);
   const longest = args.reduce<Sourced<string> | undefined>(
@@ -78,15 +78,15 @@ function tooLong(config: Config, match: Match, templates: Templates): readonly D
   return [{ path: pathOfArgument(longest.from), message }];
 }
 
-/** What is doubtful in the settings of machines; each place is named once. */
-export function doubtfulSettings(config: Config, templates: Templates): readonly Doubt[] {
+/** The warnings on the settings of machines, one for each place. */
+export function settingWarnings(config: Config, templates: Templates): readonly Warning[] {
   const named = config.nodes.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
   const unknown: Match = { mac: '00:00:00:00:00:00' as Mac, settings: config.unknown, why: '' };
   const booting = [...named, unknown].filter(({ settings }) => settings.action.value === 'boot');
-  const doubts = [
-    ...doubtfulMacs(config),
+  const warnings = [
+    ...unusableMacs(config),
     ...booting.flatMap((match) => [...furtherRoots(match), ...tooLong(config, match, templates)]),
   ];
-  const places = new Map(doubts.map((doubt) => [doubt.path.join('\0'), doubt]));
+  const places = new Map(warnings.map((warning) => [warning.path.join('\0'), warning]));
   return [...places.values()];
 }

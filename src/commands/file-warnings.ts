@@ -5,7 +5,7 @@ import type { Image } from '../model/boot/image.ts';
 import { rootMethodOf } from '../model/boot/root-methods/methods.ts';
 import { COMPRESSED_KINDS } from '../model/boot/root-methods/root-method.ts';
 import type { Config } from '../model/config.ts';
-import type { Doubt } from './doubts.ts';
+import type { Warning } from './setting-warnings.ts';
 
 const INITRD_KINDS = ['cpio', ...COMPRESSED_KINDS];
 
@@ -58,15 +58,15 @@ function imagesOf({ nodes, unknown }: Config): readonly Image[] {
 }
 
 /** Files that are, by their first bytes, not what an image takes them for. Reads no more than those of each. */
-export async function doubtfulFiles(config: Config): Promise<readonly Doubt[]> {
+export async function fileWarnings(config: Config): Promise<readonly Warning[]> {
   const root = await realpath(config.artifacts).catch(() => undefined);
   if (root === undefined) return [];
-  const doubts: Doubt[] = [];
+  const warnings: Warning[] = [];
   for (const { source, path, needs, wrong } of imagesOf(config).flatMap(filesOf)) {
     const start = source.kind === 'artifact' ? await startOf(root, source.path) : undefined;
     const kind = start && wrong(start);
     if (source.kind !== 'artifact' || kind === undefined) continue;
-    doubts.push({ path, message: `${source.path} ${called(kind)}: expected ${needs}` });
+    warnings.push({ path, message: `${source.path} ${called(kind)}: expected ${needs}` });
   }
-  return doubts;
+  return warnings;
 }
