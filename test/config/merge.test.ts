@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readSimpleYaml } from '../../src/config/yaml/read-simple-yaml.ts';
+import { readValues } from '../../src/config/yaml/read-values.ts';
 import { configOf, problemsOf } from './read.ts';
 
 const IMAGES = 'images: { debian: { kernel: vmlinuz } }';
@@ -32,10 +32,10 @@ nodes:
 
 test('the quick reader takes x- keys, and leaves merge keys to the other', () => {
   const yaml = `x-note: 1\n${IMAGES}\nserver:\n  x-note: 2\n  http: { x-note: 3 }\n`;
-  expect(readSimpleYaml(yaml)).toBeDefined();
+  expect(readValues(yaml)).toBeDefined();
   expect(problemsOf(yaml)).toEqual([]);
-  expect(readSimpleYaml('a:\n  <<: b\n')).toBeUndefined();
-  expect(readSimpleYaml('a: { <<: b }\n')).toBeUndefined();
+  expect(readValues('a:\n  <<: b\n')).toBeUndefined();
+  expect(readValues('a: { <<: b }\n')).toBeUndefined();
 });
 
 test('what is wrong in a merged mapping stands where it is written', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { checkTemplates } from '../../src/ipxe-templates/nunjucks/check.ts';
-import { unknownVariables } from '../../src/ipxe-templates/nunjucks/unknown-variables.ts';
 import { loadTemplates } from '../../src/ipxe-templates/nunjucks/load.ts';
+import { unknownVariables } from '../../src/ipxe-templates/nunjucks/unknown-variables.ts';
 import { aConfig, aNode, settings, sourced } from '../support/config.ts';
 
 const at = (text: string) =>

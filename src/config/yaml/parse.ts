@@ -6,7 +6,7 @@ import { explainIssues } from '../check/issues.ts';
 import { resolveConfig } from '../resolve.ts';
 import { type ConfigFile, configSchema } from '../schema.ts';
 import { makeLocator, type Position } from './locate.ts';
-import { readSimpleYaml } from './read-simple-yaml.ts';
+import { readValues } from './read-values.ts';
 import { readYaml } from './read-yaml.ts';
 
 /** A configuration, or all that is wrong with it, in the order of the file. */
@@ -52,11 +52,11 @@ function withImages(written: unknown, baseDir: string, isBuild: IsBuild): unknow
   return withBuilds(written, (name) => isBuild(folder, name));
 }
 
-/** The sections of a text that is simple and has no fault. */
+/** The sections of a text without faults; undefined for one that has some, and for rare kinds of YAML. */
 function quickly(yaml: string, baseDir: string, isBuild: IsBuild): ConfigFile | undefined {
-  const simple = readSimpleYaml(yaml);
-  if (simple === undefined) return undefined;
-  const written = withoutExtensionsIn(yaml, simple);
+  const values = readValues(yaml);
+  if (typeof values !== 'object' || values === null) return undefined;
+  const written = withoutExtensionsIn(yaml, values);
   const document = withImages(written, baseDir, isBuild);
   const parsed = configSchema.safeParse(document);
   return parsed.success && checkReferences(document, written, () => '').length === 0 ? parsed.data : undefined;

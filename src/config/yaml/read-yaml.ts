@@ -39,7 +39,8 @@ const MAX_DEPTH = 50;
 /** How many values aliases may add: a file of ten lines can otherwise stand for billions. */
 const MAX_ALIASED = 1_000_000;
 
-const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Surrogate}]/u;
+/** The characters that no value may have: control characters, line breaks, halves of surrogate pairs. */
+export const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Surrogate}]/u;
 
 /** Names the first character that no value may have: a control character, or half a surrogate pair. */
 function forbidden(text: string): string | undefined {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readSimpleYaml } from '../../src/config/yaml/read-simple-yaml.ts';
+import { readValues } from '../../src/config/yaml/read-values.ts';
 import { readYaml } from '../../src/config/yaml/read-yaml.ts';
 import { FIRST_FILE } from './read.ts';
 
@@ -27,15 +27,15 @@ const spoilt = fc
     }, FIRST_FILE),
   );
 
-describe('simple YAML', () => {
+describe('the quick reader of YAML', () => {
   it('is what configurations are written in', () => {
-    for (const text of [FIRST_FILE, EXAMPLE]) expect(readSimpleYaml(text)).toEqual(readYaml(text).tree?.value);
+    for (const text of [FIRST_FILE, EXAMPLE]) expect(readValues(text)).toEqual(readYaml(text).tree?.value);
   });
 
   it('has the values that the library reads, and none where that finds a fault', () => {
     fc.assert(
       fc.property(fc.oneof(soup, spoilt), (text) => {
-        const quick = readSimpleYaml(text);
+        const quick = readValues(text);
         if (quick === undefined) return;
         const { tree, flaws } = readYaml(text);
         expect(flaws).toEqual([]);
@@ -48,21 +48,30 @@ describe('simple YAML', () => {
   });
 
   it.each([
+    ['a value that goes on below', 'a: b\n  c'],
+    ['a list of mappings', 'a:\n  - b: c'],
+    ['a collection over several lines', 'a: [b,\n  c]'],
+    ['a line of folded text', 'a: >-\n  b\n  c'],
+    ['an escape', 'a: "\\u0041"'],
+  ])('reads %s', (_what, text) => {
+    expect(readValues(text)).toEqual(readYaml(text).tree?.value);
+    expect(readValues(text)).toBeDefined();
+  });
+
+  it.each([
     ['a tab', 'a:\tb'],
     ['a second document', 'a: b\n---\nc: d'],
     ['an anchor', 'a: &x b'],
     ['an alias', 'a: *x'],
     ['a tag', 'a: !!str 1'],
-    ['a text of several lines', 'a: |\n  b'],
-    ['an escape', 'a: "\\n"'],
+    ['a text with a line break', 'a: "b\\nc"'],
+    ['a text behind an item of a list', 'a:\n- "c" b: d'],
     ['a key that stands twice', 'a: 1\na: 2'],
     ['a key that is none', '__proto__: 1'],
-    ['a value that goes on below', 'a: b\n  c'],
-    ['a list of mappings', 'a:\n  - b: c'],
-    ['a collection over several lines', 'a: [b,\n  c]'],
+    ['a key that is a number', '7: a'],
     ['brackets without end', `a: ${'['.repeat(10_000)}`],
     ['levels without end', Array.from({ length: 100 }, (_, i) => `${' '.repeat(i)}a:\n`).join('')],
-  ])('is not %s', (_what, text) => {
-    expect(readSimpleYaml(text)).toBeUndefined();
+  ])('leaves to the other: %s', (_what, text) => {
+    expect(readValues(text)).toBeUndefined();
   });
 });
