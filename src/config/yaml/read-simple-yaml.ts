@@ -1,32 +1,34 @@
 /**
- * A reader of the YAML that configurations are mostly written in: mappings and lists in block style, values and flow
- * collections on one line, no anchors, no escapes. It is some twenty times as fast as the library, which keeps the place
- * of every token, and says nothing of mistakes: whatever it is not sure of is left to `read-yaml.ts`, which must give
- * the same values for what it does read.
+ * A reader for the YAML that most configurations use: mappings and lists in block style, values and flow collections on
+ * one line, no anchors, no escapes. It is some twenty times as fast as the library, which keeps the place of every
+ * token. It reports no mistakes: it leaves all other text to `read-yaml.ts`. For text that it reads, both give the same
+ * values.
  */
 
-/** Thrown where the text is not simple. */
+/** Thrown for text that is not simple. */
 const NOT_SIMPLE = Symbol('not simple');
 const giveUp = (): never => {
   throw NOT_SIMPLE;
 };
 
-/** What no simple text contains: tabs, carriage returns and what values may not have; and marks of documents. */
+/** Characters that no simple text has: tabs, carriage returns, and those that values may not have. */
 const UNUSUAL = /[^\n\x20-\x7e\u00a0-\u2027\u202a-\ud7ff]/;
+/** Marks of a document's beginning and end. */
 const MARK = /^(?:---|\.\.\.)/m;
-/** Deeper than any configuration. */
+/** Deepest nesting; no configuration needs as much. */
 const MAX_DEPTH = 20;
 
 /**
- * Plain scalars (YAML 1.2 section 7.3.3), in block context and inside a flow collection: they end before ` #`, before a
- * colon that makes them keys, and in a flow collection before its indicators. Those that begin with `?` or `:` are rare.
+ * Plain scalars (YAML 1.2 section 7.3.3), in block context and in a flow collection. They end before ` #`, before a
+ * colon that makes them keys, and in a flow collection before its indicators. Those that begin with `?` or `:` are not
+ * simple.
  */
 const IN_BLOCK = /(?:[^\s,[\]{}#&*!|>'"%@`?:-]|-(?![ \n]|$))[^#:\n]*(?:(?:(?<! )#|:(?![ \n]|$))[^#:\n]*)*/y;
 const IN_FLOW = /(?:[^\s,[\]{}#&*!|>'"%@`?:-]|-(?![ \n,[\]{}]|$))(?:[^,[\]{}#:\n]|(?<! )#|:(?![ \n,[\]{}]|$))*/y;
 const QUOTED = /"[^"\\\n]*"|'[^'\n]*'(?!')/y;
 const NUMBER = /^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$/;
 
-/** A plain scalar's value by YAML 1.2's core schema; a number that would print otherwise than it is written is text. */
+/** A plain scalar's value by YAML 1.2's core schema. A number that would print differently, such as `0123`, is text. */
 function plainValue(text: string): string | number | boolean | null {
   const first = text.charCodeAt(0);
   // `+`, `-`, `.` and the digits.
@@ -57,7 +59,7 @@ function plainValue(text: string): string | number | boolean | null {
 class SimpleReader {
   private readonly text: string;
   private at = 0;
-  /** Where the line with content begins that `at` is in; -1 behind the last. */
+  /** The column where the content of the current line begins; -1 after the last line. */
   private column = -1;
 
   constructor(text: string) {
@@ -97,7 +99,7 @@ class SimpleReader {
     return char === undefined || char === '\n' || (char === '#' && this.text[this.at - 1] === ' ');
   }
 
-  /** Behind a value: goes to the next line with content. */
+  /** After a value: goes to the next line with content. */
   private endLine(): void {
     this.skipBlanks();
     if (!this.endsHere()) giveUp();
@@ -119,7 +121,7 @@ class SimpleReader {
     return char === '"' || char === "'";
   }
 
-  /** A mapping's key with the colon behind it. */
+  /** A mapping's key and its colon. */
   private key(pattern: RegExp): string {
     const name = this.isQuote() ? this.match(QUOTED).slice(1, -1) : this.match(pattern);
     // The library takes keys of up to 1024 characters.
@@ -149,7 +151,7 @@ class SimpleReader {
       this.skipBlanks();
       if (this.endsHere()) {
         this.endLine();
-        // A list may stand at the very column of its key.
+        // A list may be in the same column as its key.
         if (this.column >= column && this.isItem()) this.add(object, name, this.blockList(column));
         else this.add(object, name, this.column > column ? this.blockMap(depth + 1) : null);
       } else {
@@ -204,7 +206,7 @@ class SimpleReader {
     return list;
   }
 
-  /** Behind the bracket that opens a flow collection: whether it has content. */
+  /** At the opening bracket of a flow collection: goes past it; false if the collection is empty. */
   private open(end: string): boolean {
     this.at++;
     this.skipBlanks();
@@ -213,7 +215,7 @@ class SimpleReader {
     return false;
   }
 
-  /** Behind an item: whether there is another. */
+  /** After an item: goes past the comma or the closing bracket; false at the end. */
   private more(end: string): boolean {
     this.skipBlanks();
     const char = this.text[this.at++];
@@ -223,8 +225,8 @@ class SimpleReader {
 }
 
 /**
- * Reads a text if it is simple.
- * @returns what `readYaml` gives as the value; undefined for all else, be it right or wrong
+ * Reads a simple text.
+ * @returns the value that `readYaml` gives; undefined if the text is not simple, correct or not
  */
 export function readSimpleYaml(text: string): unknown {
   if (UNUSUAL.test(text) || MARK.test(text)) return undefined;
