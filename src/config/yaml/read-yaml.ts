@@ -224,7 +224,7 @@ export interface YamlReading {
 export function readYaml(text: string): YamlReading {
   const lines = new LineCounter();
   const fail = (...flaws: Flaw[]): YamlReading => ({ lines, tree: undefined, flaws });
-  // The library recurses: some thousands of brackets exhaust the stack. It then reports a mistake in the text, or throws.
+  // The library recurses: thousands of brackets exhaust the stack. It then reports a mistake in the text, or throws.
   const explain = (message: string) =>
     `YAML: ${message.startsWith('Maximum call stack') ? 'nested too deeply' : escapeText(message)}`;
   let document: Document.Parsed;

@@ -10,13 +10,13 @@ const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '
 const SAMPLE_SERVER: ServerIdentity = { address: '192.0.2.1', httpPort: 8080 };
 const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
 
-/** Every kind of machine that gets a script, and what unknown machines get. */
+/** One machine of each kind in the configuration, and an unknown one. */
 function matches(config: Config): readonly Match[] {
   const named = config.kinds.flatMap((node) => node.macs.slice(0, 1).map((mac) => findNode(config, mac)));
   return [...named, { mac: SAMPLE_MAC, settings: config.unknown, why: 'unknown' }].flatMap(possibleMatches);
 }
 
-/** Two machines with the same key take the same branches of a template, values of variables apart. */
+/** A key: machines with the same one take the same branches of a template, except by values of variables. */
 function shape({ settings, node }: Match): string {
   const vars = Object.entries(settings.vars).map(([name, { value }]) => (value === false ? `!${name}` : name));
   const image = settings.image?.value;
@@ -25,9 +25,9 @@ function shape({ settings, node }: Match): string {
 }
 
 /**
- * Compiles templates and renders every kind of script that the configuration can ask for, so that a mistake shows now
- * and not when a machine boots.
- * @returns with `missing`, the templates that are named and not there: only their machines do not boot
+ * Compiles the templates and renders each kind of script that the configuration needs, so that mistakes show before a
+ * machine boots.
+ * @returns with `missing`, references to missing templates; only their machines cannot boot
  */
 export function checkTemplates(
   config: Config,
