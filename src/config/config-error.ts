@@ -1,6 +1,6 @@
 import { formatProblem, type Problem } from '../model/config.ts';
 
-/** A configuration that cannot be used; the message has all its problems, a line each. */
+/** A configuration that cannot be used. The message lists its problems, one per line. */
 export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 

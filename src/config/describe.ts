@@ -3,7 +3,7 @@ import type { Config } from '../model/config.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Action, BootSettings, Variable } from '../model/node.ts';
 
-/** What one node gets, in few words: what `slipway check --json` prints for it. */
+/** One node's settings in short, as `slipway check --json` prints them. */
 export interface NodeSummary {
   readonly name: string;
   readonly hostname: string;

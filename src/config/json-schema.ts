@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { configSchema } from './schema.ts';
 
 /**
- * An image that is a build needs no paths: they are written out before the schema sees them, and so it requires them
- * where an editor must not. Keys that begin with "x-" are taken out before, too.
+ * Changes the schema for editors, which see the document as it is written. The server writes out the paths of builds
+ * and removes keys that begin with "x-" before it applies the schema; so for editors such paths are optional, and such
+ * keys are allowed.
  */
 function relax(schema: z.core.JSONSchema.BaseSchema): void {
   if (schema.additionalProperties === false) schema.patternProperties = { '^x-': {} };
@@ -16,7 +17,7 @@ function relax(schema: z.core.JSONSchema.BaseSchema): void {
   }
 }
 
-/** The JSON Schema of the configuration file, of the draft that editors' YAML support knows best. */
+/** The JSON Schema of the configuration file, in the draft that editors support best. */
 export function configJsonSchema(): object {
   const options = {
     target: 'draft-7',

@@ -4,27 +4,27 @@ import { type FSWatcher, watch } from 'chokidar';
 import type { Config, Problem } from '../model/config.ts';
 import { type Loaded, loadConfig } from './load/load.ts';
 
-/** Milliseconds for which the file must stay as it is before it is read: programs write in several steps. */
+/** Milliseconds without a change before the file is read: programs write in several steps. */
 const SETTLED = 50;
 
-/** How often the file is looked at where a folder cannot be watched, milliseconds. */
+/** Milliseconds between checks of the file if a folder cannot be watched. */
 const LOOK_EVERY = 2000;
 
-/** As many symbolic links as Linux follows in one path. */
+/** Most symbolic links in one path, as in Linux. */
 const MAX_LINKS = 40;
 
 /** Options of {@link watchConfig}. */
 export interface WatchOptions {
   readonly file: string;
-  /** The text in force, as `loadConfig` gave it: only a change since then is told. */
+  /** The text in force, as `loadConfig` gave it; only later changes are reported. */
   readonly text?: string | undefined;
-  /** How the file is read: loadConfig unless given. Undefined says that it has the known text, which was without faults. */
+  /** Reads the file, by default with loadConfig; undefined if the file still has the known text. */
   readonly load?: (file: string, known: string | undefined) => Promise<Loaded | undefined>;
-  /** Called with each new configuration that is valid. Must not throw. */
+  /** Called with each new valid configuration. Must not throw. */
   readonly onConfig: (config: Config) => void;
-  /** Called each time the file is saved with something wrong in it, or cannot be read. Must not throw. */
+  /** Called each time the file is saved with mistakes, or cannot be read. Must not throw. */
   readonly onProblems: (problems: readonly Problem[]) => void;
-  /** Told once, with the remedy, that the system watches no more for now: the file is looked at from time to time then. */
+  /** Called once, with the remedy, if a folder cannot be watched; the file is then checked from time to time. */
   readonly onUnwatched?: (message: string) => void;
 }
 
@@ -34,7 +34,7 @@ export interface ConfigWatch {
   stop(): Promise<void>;
 }
 
-/** What tells one version of a file from the next: the error's code where it cannot be looked at. */
+/** A text that changes with each version of a file; the error's code if the file cannot be examined. */
 async function versionOf(file: string): Promise<string | undefined> {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
@@ -44,7 +44,7 @@ async function versionOf(file: string): Promise<string | undefined> {
   }
 }
 
-/** The folders in which a change can alter what the path leads to: the file's own and that of each link on the way. */
+/** Folders in which a change can replace the file: its own, and that of each symbolic link in its path. */
 async function foldersOf(file: string): Promise<Set<string>> {
   const folders = new Set<string>();
   let steps = resolve(file).split('/');
@@ -68,8 +68,8 @@ async function foldersOf(file: string): Promise<Set<string>> {
 const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
 
 /**
- * Watches a configuration file. It watches folders, not the file: so it sees writes in place, editors that rename a new
- * file over the old, and mounted volumes that swap a link to a folder.
+ * Watches a configuration file by its folders. So it sees writes in place, editors that rename a new file over the old,
+ * and mounted volumes that replace a link to a folder.
  *
  * Resolves when the watch is on and the file has been compared with `text`.
  */
@@ -85,13 +85,13 @@ export async function watchConfig({
   let stopped = false;
   let looking: NodeJS.Timeout | undefined;
   let version: string | undefined;
-  /** The text in force; undefined when something else has been read since. */
+  /** The text in force; undefined if a text with mistakes has been read since. */
   let current = text;
   let asked = false;
   let checking: Promise<void> | undefined;
 
   async function open(folder: string): Promise<void> {
-    // Only the folder's own events count: each entry would cost a watch.
+    // Only the folder itself is watched: each entry would cost a watch.
     const watcher = watch(folder, { depth: 0, ignoreInitial: true, ignored: (path) => path !== folder });
     watchers.set(folder, watcher);
     watcher.on('raw', ask);
@@ -117,7 +117,7 @@ export async function watchConfig({
     for (const folder of folders) if (!watchers.has(folder) && !stopped) await open(folder);
   }
 
-  /** Reads the file once it has settled, if it is another version than the last. */
+  /** Reads a new version of the file once it has settled. */
   async function check(): Promise<void> {
     let next = await versionOf(file);
     if (next === version) return;
@@ -132,7 +132,7 @@ export async function watchConfig({
     const loaded = await load(file, current);
     if (stopped) return;
     if ((await versionOf(file)) !== version) {
-      // Written meanwhile: what was read may be the half of it.
+      // Written meanwhile, so only half of it may have been read.
       asked = true;
       return;
     }

@@ -10,16 +10,16 @@ import { plainMessage } from '../model/plain-error.ts';
 export interface CheckedConfig {
   readonly config: Config;
   readonly templates: Templates;
-  /** Images and templates that are named and not there: only their machines do not boot. */
+  /** References to missing images and templates; only their machines cannot boot. */
   readonly missing: readonly Problem[];
 }
 
-/** What may be put in force, or all that was wrong. */
+/** A checked configuration, or its problems. */
 export type CheckedConfigResult =
   | { readonly ok: true; readonly snapshot: CheckedConfig }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** Reads the templates for a valid configuration and tries them on its nodes. */
+/** Reads the templates of a valid configuration, and renders them for its nodes as a check. */
 export async function withTemplates(config: Config): Promise<CheckedConfigResult> {
   try {
     const checked = checkTemplates(config, await loadTemplates(config.templates));
@@ -35,8 +35,8 @@ export async function withTemplates(config: Config): Promise<CheckedConfigResult
 }
 
 /**
- * Reads everything that the configuration file names and depends on, artifacts apart.
- * @returns with `text`, the file as it was read, for whoever watches it from then on
+ * Reads the configuration file and its templates, and checks them.
+ * @returns with `text`, the file's text, from which a watch can go on
  */
 export async function loadCheckedConfig(
   file: string,
@@ -45,7 +45,7 @@ export async function loadCheckedConfig(
   return { ...(loaded.ok ? await withTemplates(loaded.config) : loaded), text };
 }
 
-/** A folder of templates that is named and does not exist: no mistake, but perhaps not what was meant. */
+/** A warning if the configured folder of templates does not exist. */
 export function missingTemplates({ templates }: Config): readonly string[] {
   return templates === undefined || existsSync(templates) ? [] : [`templates: ${templates} does not exist`];
 }

@@ -15,13 +15,13 @@ import {
 import { listUnknown } from './unknown-machines.ts';
 import { currentVersion } from './versions/current.ts';
 
-/** The daemon at work. */
+/** A running daemon. */
 export interface Daemon {
-  /** Stops everything, in the reverse order of the start; running downloads get some seconds. */
+  /** Stops everything, in the reverse order of the start; running downloads get some seconds to finish. */
   stop(why: string): Promise<void>;
 }
 
-/** Looks at what nodes will ask for, so that what is missing shows before they do, and digests are ready. */
+/** Examines all files that nodes will request: logs missing ones, and computes digests beforehand. */
 async function prepare(state: ServingState, { record }: DaemonOptions): Promise<void> {
   for (const message of missingBinaries(state)) record({ event: 'bootfile.missing', level: 'warn', message });
   const missing = state.missing.map((problem) => `${formatProblem(problem)}; its machines do not boot`);
@@ -52,9 +52,9 @@ async function prepare(state: ServingState, { record }: DaemonOptions): Promise<
 }
 
 /**
- * Runs the server with a configuration file, which is watched: a good change takes effect at once.
- * @throws ConfigError for a configuration with problems at the start; Error with the remedy where a socket, a folder or
- * an address is not to be had
+ * Runs the server with a configuration file, and watches the file: valid changes take effect at once.
+ * @throws ConfigError for a configuration with problems at the start; Error with the remedy if a socket, a folder or an
+ * address is not available
  */
 export async function serve(configFile: string, outer: DaemonOptions): Promise<Daemon> {
   const record = listUnknown(outer.record, () => state.config);
@@ -63,7 +63,7 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
   if (!loaded.ok) throw new ConfigError(loaded.problems);
   let state: ServingState = await openServingState(loaded.snapshot, outer);
   const services = await startServices(() => state, options);
-  /** Has new builds made ready before a machine asks; what is missing was told before. */
+  /** Prepares new builds before a machine asks. Missing ones have been logged before. */
   const onName = () => {
     state.builds.expire();
     for (const image of usedBuilds(state.config)) state.builds.current(image).catch(() => {});

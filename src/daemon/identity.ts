@@ -8,7 +8,7 @@ export interface OwnAddress {
   readonly address: string;
   /** The interface that has it, or the address's label such as `eth0:1`. */
   readonly interface: string;
-  /** Whether it is loopback's. */
+  /** Whether it is a loopback address. */
   readonly internal: boolean;
 }
 
@@ -38,10 +38,10 @@ function routingTable(): string {
   }
 }
 
-/** An interface without the label of one of its addresses: labels are no devices. */
+/** The interface's name without an address label: `eth0` for `eth0:1`. */
 const deviceOf = (name: string): string => name.replace(/:.*/, '');
 
-/** The place of the address that is configured; no interface where this machine need not have the address. */
+/** The configured address and its interface; no interface if a proxy in front has the address. */
 function configuredPlace(
   { address, interface: name, ...settings }: ServerSettings & { readonly address: string },
   own: readonly OwnAddress[],
@@ -64,10 +64,10 @@ function configuredPlace(
 }
 
 /**
- * Finds out which address nodes are told, and the interface that is served: the configured address, else the first of
- * the configured interface, else the first of the default route's, else that of the only interface there is.
+ * Chooses the served address and interface: the configured address, else the first of the configured interface, else
+ * the first of the default route's interface, else that of the only interface.
  * @param table the kernel's IPv4 routing table
- * @throws Error with the remedy where that leaves none, or where the address is not on this machine
+ * @throws Error with the remedy if there is none, or if the address is not on this machine
  */
 export function choosePlace(
   settings: ServerSettings,
@@ -90,7 +90,7 @@ export function choosePlace(
 }
 
 /**
- * Who this server is by its configuration and by the machine.
+ * The server's address, interface and ports, from its settings and from this machine.
  * @throws Error with the remedy; see {@link choosePlace}
  */
 export function resolveIdentity(settings: ServerSettings): ServerIdentity {
@@ -99,10 +99,10 @@ export function resolveIdentity(settings: ServerSettings): ServerIdentity {
   return { ...choosePlace(settings, ownAddresses(), routingTable()), httpPort, nbdPort, url };
 }
 
-/** Milliseconds between two looks whether an interface is still the same. */
+/** Milliseconds between checks of an interface. */
 const LOOK_EVERY = 2000;
 
-/** The kernel's number of an interface: another one of the same name has another. Undefined where there is none. */
+/** The kernel's number of an interface, new for each interface of the same name; undefined if there is none. */
 function interfaceIndex(name: string): string | undefined {
   try {
     return readFileSync(`/sys/class/net/${name}/ifindex`, 'latin1').trim();
@@ -112,9 +112,9 @@ function interfaceIndex(name: string): string | undefined {
 }
 
 /**
- * Tells of an interface that was removed and made again, as VLANs and bridges are: a socket bound to the one before hears
- * nothing any more.
- * @returns how to end that
+ * Calls `renewed` when an interface was removed and made again, as VLANs and bridges are: a socket bound to the old one
+ * hears nothing any more.
+ * @returns a function that ends the watch
  */
 export function watchInterface(name: string, renewed: () => void): () => void {
   let known = interfaceIndex(name);

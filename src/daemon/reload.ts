@@ -8,17 +8,18 @@ import type { RecordEvent } from '../model/event.ts';
 import { plainMessage } from '../model/plain-error.ts';
 import { type CheckedConfig, withTemplates } from './checked-config.ts';
 
-/** How long templates must stay as they are before they are read, milliseconds. */
+/** Milliseconds without a change before templates are read. */
 const SETTLED_MS = 50;
 
-/** Settings and means of {@link watchAll}. */
+/** Options of {@link watchAll}. */
 export interface ReloadOptions {
   readonly file: string;
-  /** What is in force at the beginning, and the file's text that it came from. */
+  /** The configuration in force at the start. */
   readonly config: Config;
+  /** The file's text that it came from. */
   readonly text: string | undefined;
   readonly record: RecordEvent;
-  /** Puts a snapshot in force; rejects where the machine does not allow it, and leaves all as it was. */
+  /** Puts a configuration in force; rejects if the machine does not allow it, and then changes nothing. */
   readonly adopt: (snapshot: CheckedConfig) => Promise<void>;
 }
 
@@ -28,8 +29,8 @@ export interface Reload {
 }
 
 /**
- * Watches the configuration file and the folder of templates. Changes are tried one after the other; a wrong one is
- * recorded, and the last good configuration stays in force.
+ * Watches the configuration file and the folder of templates. Changes are handled one after the other. A change with
+ * mistakes is recorded, and the last good configuration stays in force.
  */
 export async function watchAll(options: ReloadOptions): Promise<Reload> {
   const { file, record, adopt } = options;
@@ -37,15 +38,15 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
   let queue = Promise.resolve();
   const templates = watch(wanted.templates ?? [], {
     ignoreInitial: true,
-    // Templates lie in the folder itself; a folder or link in it may lead to the whole disk.
+    // Templates are in the folder itself; a folder or link in it may lead to the whole disk.
     depth: 0,
     ignored: (path, stats) => path !== wanted.templates && (!path.endsWith('.njk') || stats?.isDirectory() === true),
   });
-  // What is saved before the watch is on would be missed.
+  // Changes before the watch is ready would be missed.
   const watching =
     wanted.templates === undefined
       ? undefined
-      : // Not events.once, which would make a failure of what cannot be watched.
+      : // Not events.once, which rejects when a folder cannot be watched.
         new Promise((resolve) => templates.once('ready', () => resolve(undefined)));
 
   const refuse = (problems: readonly Problem[]) => {

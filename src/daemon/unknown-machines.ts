@@ -2,12 +2,12 @@ import { type Config, findNode } from '../model/config.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { parseMac } from '../model/mac.ts';
 
-/** Machines that are remembered: whoever is on the network may make addresses up. */
+/** Remembered machines, bounded because anyone on the network can invent addresses. */
 const MOST = 1000;
 
 /**
- * Lists the machines that no node names, each once, when an event first tells of one: what an administrator wants to
- * see whose new machine does not boot. The events themselves are for `--verbose` alone, where nothing was answered.
+ * Logs each machine that no node names once, at its first event: an administrator looks for it when a new machine does
+ * not boot. The events of unanswered requests themselves show with `--verbose` only.
  */
 export function listUnknown(record: RecordEvent, config: () => Config): RecordEvent {
   const listed = new Set<string>();

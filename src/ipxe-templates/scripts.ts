@@ -15,39 +15,39 @@ import { plainMessage } from '../model/plain-error.ts';
 import { baseUrl, type ServerIdentity } from '../model/server.ts';
 import type { Templates } from './nunjucks/render.ts';
 
-/** A consistent view of all that scripts are made from. */
+/** All that scripts are made from, at one moment. */
 export interface ScriptSources {
   readonly config: Config;
   readonly templates: Templates;
   readonly server: ServerIdentity;
-  /** The version in force of an artifact; rejects where there is none. */
+  /** The version in force of an artifact; rejects if there is none. */
   readonly pin: (needed: RequiredFile) => Promise<Pin>;
-  /** The version in force of the build that an image is of; rejects where there is none. */
+  /** The version in force of an image's build; rejects if there is none. */
   readonly build: (image: Image) => Promise<Build>;
 }
 
-/** Renders scripts, each from one snapshot of the sources. */
+/** Renders scripts. */
 export interface Scripts {
   forMac(mac: Mac): Promise<ScriptResult>;
-  /** Which rule matched, where each value comes from, which versions of which files: plain data for JSON. */
+  /** The rule that matched, the source of each value, and the versions of the files, as plain data for JSON. */
   explain(mac: Mac): Promise<Readonly<Record<string, unknown>>>;
-  /** The script for iPXE that came here without knowing its machine's own. */
+  /** The script that leads iPXE to its machine's own script. */
   bootstrap(): string;
 }
 
-/** Scripts that are remembered: any address may be asked for. */
+/** Remembered scripts, bounded because any address may be asked for. */
 const REMEMBERED = 20_000;
 
 /** A script, and the versions of files that it names. */
 interface Rendered {
   readonly server: ServerIdentity;
-  /** As long as the templates are the same, so is the configuration. */
+  /** Valid as long as the templates are the same, because they are loaded with each configuration. */
   readonly match: Match;
   readonly pins: readonly Pin[];
   readonly text: string;
 }
 
-/** A machine whose image has its root, and the build that it is of. */
+/** A machine with the root of its image chosen, and the image's build, if it is one. */
 interface Settled {
   readonly match: Match;
   readonly build: Build | undefined;
@@ -56,7 +56,7 @@ interface Settled {
 type Unavailable = { readonly why: string };
 type Planned = (Settled & { readonly plan: BootPlan; readonly pins: readonly Pin[] }) | Unavailable;
 
-/** Asks the build of a machine's image, if it is one, which root there is. */
+/** Chooses the root of a machine's image, if that is a build. */
 function settle(match: Match, sources: ScriptSources): Settled | Promise<Settled | Unavailable> {
   const image = match.settings.image?.value;
   return image?.build ? settleBuild(match, image, image.build, sources) : { match, build: undefined };
@@ -78,7 +78,7 @@ async function settleBuild(
   }
 }
 
-/** The version of something that a machine needs: of a build, always that of the same one. */
+/** The version of a file that a machine needs; all files of a build are of one version. */
 async function pinOf(needed: RequiredFile, { match, build }: Settled, { pin }: ScriptSources): Promise<Pin> {
   const name = match.settings.image?.value.build?.name ?? '';
   const file = needed.form === 'image' ? undefined : fileOfBuild(name, needed.path);
@@ -114,10 +114,10 @@ async function plan(match: Match, sources: ScriptSources): Promise<Planned> {
  * @param sources read once per request
  */
 export function createScripts(sources: () => ScriptSources): Scripts {
-  /** By the templates, which are made anew with every configuration. */
+  /** By templates, which are loaded again with each configuration. */
   const rendered = new WeakMap<Templates, Map<Mac, Rendered>>();
 
-  /** The script as it was rendered before, if it would be the same now. */
+  /** The remembered script, if it would be the same now. */
   const recall = async (mac: Mac, sources: ScriptSources): Promise<string | undefined> => {
     const known = rendered.get(sources.templates)?.get(mac);
     if (known?.server !== sources.server) return undefined;

@@ -1,4 +1,4 @@
-/** What a machine's boot code is, as far as the choice of a binary goes. */
+/** A machine's firmware, as far as it decides which boot program fits. */
 export type Firmware =
   | 'bios'
   | 'efi-ia32'
@@ -50,7 +50,7 @@ const ARCHITECTURES: ReadonlyMap<number, ClientArch> = new Map([
   [40, http('efi-loong64')],
 ]);
 
-/** What the architecture number of option 93 stands for; undefined for one that nothing here can boot. */
+/** The firmware for an architecture number of option 93; undefined if there is no boot program for it. */
 export function clientArch(code: number): ClientArch | undefined {
   return ARCHITECTURES.get(code);
 }

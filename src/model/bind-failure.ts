@@ -1,12 +1,12 @@
-/** What helps where a service's port is not to be had, as the second half of a sentence. */
+/** Remedies for a port that cannot be bound, as ends of a sentence. */
 export interface BindRemedies {
-  /** Instead of the privilege that is missing. */
+  /** The other way, if the privilege cannot be had. */
   readonly denied: string;
-  /** Who has the port as a rule, and how to find and avoid them: follows "… is in use". */
+  /** The usual owner of the port, and how to find and avoid it: follows "… is in use". */
   readonly taken: string;
 }
 
-/** The error for a UDP port that cannot be bound: which, why and what helps; `code` and `cause` are the system's. */
+/** The error for a UDP port that cannot be bound: port, reason and remedy; `code` and `cause` are the system's. */
 export function udpBindFailure(
   service: string,
   cause: unknown,

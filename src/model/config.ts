@@ -1,38 +1,38 @@
 import type { Mac } from './mac.ts';
 import type { BootSettings, Node } from './node.ts';
 
-/** How HTTP is served. What is undefined is chosen by the machine at start. */
+/** Settings of HTTP. Undefined members get defaults when the server starts. */
 export interface HttpSettings {
   readonly port: number;
   /** Processes that answer; 1 is the daemon itself. */
   readonly workers: number | undefined;
-  /** Whether the kernel may send files by itself. */
+  /** Whether files are sent by sendfile(2). */
   readonly sendfile: boolean | undefined;
-  /** What all downloads together may hold in buffers, MiB. */
+  /** Limit of the buffers of all downloads together, MiB. */
   readonly bufferMemory: number | undefined;
   /** Connections that one address may have at each process. */
   readonly perAddress: number | undefined;
-  /** What nodes are told instead of this server's own address and port, without a slash at the end. */
+  /** The root of URLs in place of this server's own address and port, without a slash at the end. */
   readonly url: string | undefined;
 }
 
-/** The `server:` section. What is undefined is looked up on the machine at start. */
+/** The `server:` section. Undefined members are looked up on the machine when the server starts. */
 export interface ServerSettings {
-  /** Whether the images that were built are offered as a registry. */
+  /** Whether built images are offered as a registry. */
   readonly registry: boolean;
   readonly interface: string | undefined;
   readonly address: string | undefined;
-  /** Whether HTTP, TFTP and NBD listen on the served address alone, or on all addresses. */
+  /** The address of HTTP, TFTP and NBD: the served one, or all. */
   readonly listen: 'served' | 'any';
   readonly http: HttpSettings | false;
   readonly tftp: { readonly port: number } | false;
   readonly nbd: { readonly port: number } | false;
   readonly dhcp: { readonly mode: 'proxy' | 'off' };
-  /** Absolute path of a folder with iPXE binaries of the user's own, looked into first. */
+  /** Absolute path of the user's folder with iPXE binaries, which are preferred. */
   readonly ipxe: string | undefined;
 }
 
-/** One valid configuration: immutable, swapped whole, read once per request. */
+/** One valid configuration: immutable, replaced whole, read once per request. */
 export interface Config {
   readonly server: ServerSettings;
   /** Absolute path. */
@@ -41,15 +41,15 @@ export interface Config {
   readonly templates: string | undefined;
   readonly nodes: readonly Node[];
   readonly byMac: ReadonlyMap<Mac, Node>;
-  /** One node for each set of settings: nodes with the same differ in name, addresses, arguments and values of variables. */
+  /** One node for each set of settings, whose nodes differ only in name, addresses, arguments and values of variables. */
   readonly representatives: readonly Node[];
-  /** What machines get that no node names. */
+  /** Settings of machines that no node names. */
   readonly unknown: BootSettings;
-  /** Where the file names images that are not there: only their machines do not boot. */
+  /** References to missing images; only the machines of these images cannot boot. */
   readonly missing: readonly Problem[];
 }
 
-/** One thing wrong with a configuration or template: where, what, and what was expected instead. */
+/** One mistake in a configuration or template: its place, and what was expected instead. */
 export interface Problem {
   readonly file: string;
   /** From 1. */
@@ -64,7 +64,7 @@ export function formatProblem({ file, line, column, message }: Problem): string 
   return `${file}:${line}:${column}: ${message}`;
 }
 
-/** How a machine was recognised. */
+/** The settings for one machine, and the rule that gave them. */
 export interface Match {
   readonly mac: Mac;
   /** Absent where no node names the machine and the `unknown:` rule applies. */
@@ -74,7 +74,7 @@ export interface Match {
   readonly why: string;
 }
 
-/** Finds what the configuration says of the machine with this address. */
+/** Finds the settings of the machine with this address. */
 export function findNode(config: Config, mac: Mac): Match {
   const node = config.byMac.get(mac);
   return node

@@ -2,8 +2,8 @@
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /**
- * Something that happened, for the log and all that hangs off it. `message` is one sentence for people; the other
- * members are data. Either may hold what the network sent: whoever prints them escapes them.
+ * An event for the log. `message` is one sentence for people; the other members are data. Both may contain text from
+ * the network, so code that prints them must escape it.
  */
 export interface BootEvent {
   /** A stable name: `dhcp.offer`, `tftp.done`, `ready`. */
@@ -13,5 +13,5 @@ export interface BootEvent {
   readonly [detail: string]: string | number | boolean | undefined;
 }
 
-/** Takes note of an event; never throws, never waits. */
+/** Records an event; never throws, never waits. */
 export type RecordEvent = (event: BootEvent) => void;

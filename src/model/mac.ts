@@ -11,13 +11,13 @@ const SPELLINGS = [
   /^[0-9a-f]+$/i,
 ];
 
-/** The canonical spelling of 48 bits, which most are written in. */
+/** The canonical spelling of 48 bits: the common case. */
 const CANONICAL = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 
 /**
  * Reads a hardware address in any spelling in use: `52:54:00:00:00:01`, `52-54-00-00-00-01`, `5254.0000.0001`,
  * `525400000001`, upper or lower case.
- * @returns the canonical spelling, or undefined where the text is no address of 6, 8 or 20 octets
+ * @returns the canonical spelling, or undefined if the text is no address of 6, 8 or 20 octets
  */
 export function parseMac(text: string): Mac | undefined {
   if (CANONICAL.test(text)) return text as Mac;

@@ -11,17 +11,17 @@ export interface Sourced<T> {
 /** A value that templates can print. */
 export type Variable = string | number | boolean;
 
-/** What iPXE does when every retry has failed. */
+/** iPXE's last step when every retry has failed. */
 export interface OnFailure {
   readonly action: 'shell' | 'reboot';
-  /** Seconds that the message stays on the screen first. */
+  /** Seconds for which the message stays on the screen first. */
   readonly after: number;
 }
 
 /** How UEFI PXE firmware is told its boot file: by the boot server on port 4011, or in the OFFER itself. */
 export type Discovery = 'binl' | 'bypass';
 
-/** What its firmware is, where the machine itself does not say so. */
+/** Firmware that the configuration names, because the machine does not report it. */
 export type NamedFirmware = 'raspberry-pi';
 
 /** `boot` an image, hand over to the `local` disk, or `ignore` the machine altogether. */
@@ -46,7 +46,7 @@ export interface BootSettings {
 /** A machine that the configuration names. */
 export interface Node {
   readonly name: string;
-  /** What the booted system calls itself. */
+  /** Host name of the booted system. */
   readonly hostname: Sourced<string>;
   readonly macs: readonly Mac[];
   readonly profiles: readonly string[];

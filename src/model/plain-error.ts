@@ -1,4 +1,4 @@
-/** What errors of the file system mean (errno(3)). */
+/** The file system's errors in words (errno(3)). */
 const CAUSES: Readonly<Record<string, string>> = {
   ENOENT: 'file not found',
   ENOTDIR: 'a part of the path is no folder',
@@ -13,12 +13,12 @@ const CAUSES: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files',
 };
 
-/** An error's message; for one of the file system the path and the reason in words: `/a/b: file not found`. */
+/** An error's message; for an error of the file system, path and reason in words: `/a/b: file not found`. */
 export function plainMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code = '', path, message } = error as NodeJS.ErrnoException;
   const cause = CAUSES[code];
-  // Only where the message is the system's own.
+  // Only if the message is the system's own.
   if (cause === undefined || !message.startsWith(`${code}: `)) return message;
   return path === undefined ? cause : `${path}: ${cause}`;
 }

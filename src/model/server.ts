@@ -1,14 +1,14 @@
-/** Who the server is on the network, as nodes are told. */
+/** The server's address and ports, as nodes reach it. */
 export interface ServerIdentity {
   /** IPv4 address, dotted. */
   readonly address: string;
-  /** The network interface that is served: it has the address. Absent where this machine does not have it. */
+  /** The served network interface, which has the address. Absent if this machine does not have the address. */
   readonly interface?: string | undefined;
   /** The TCP port of HTTP. */
   readonly httpPort: number;
-  /** The TCP port of NBD, where it is not the protocol's own. */
+  /** The TCP port of NBD; undefined for the protocol's default. */
   readonly nbdPort?: number | undefined;
-  /** The root of URLs where something stands in front of the server. */
+  /** The root of URLs if a proxy is in front of the server. */
   readonly url?: string | undefined;
 }
 

@@ -17,7 +17,7 @@ interface Reference {
   readonly name: string;
 }
 
-/** The names or addresses of a value that is one of them or a list, without what is neither text nor a number. */
+/** The names or addresses in a value: one, or a list. Values that are neither text nor numbers are left out. */
 function references(value: unknown, path: Path): Reference[] {
   if (Array.isArray(value)) return value.flatMap((item, i) => references(item, [...path, i]));
   return typeof value === 'string' || typeof value === 'number' ? [{ path, name: String(value) }] : [];
@@ -35,10 +35,11 @@ function contradictions(root: Section, path: Path): Finding[] {
 }
 
 /**
- * What the schema cannot see: whether names exist, addresses are unique, and what boots has something to boot.
- * It reads the raw document, so that it finds these also where the schema has found faults.
+ * Problems that the schema cannot find: names that do not exist, duplicate addresses, and nodes that boot without an
+ * image. It reads the raw document, so it works even if the schema has found problems.
  *
- * @param written the document as it is in the file, where `document` has images of builds written out
+ * @param document the document with the paths of builds written out
+ * @param written the document as it is in the file
  * @param where names a place for a message: `slipway.yaml:12:10`
  */
 export function checkReferences(document: unknown, written: unknown, where: (path: Path) => string): Finding[] {

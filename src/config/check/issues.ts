@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Target } from '../yaml/locate.ts';
 import { describeValue, formatPath, type Path, quote, suggest } from './wording.ts';
 
-/** Something wrong at a path of the document. */
+/** A problem at a path of the document. */
 export interface Finding {
   readonly path: Path;
   readonly target: Target;
@@ -17,7 +17,7 @@ function valueAt(root: unknown, path: Path): unknown {
   return value;
 }
 
-/** Whether one way to read a value fails for its kind alone: it is then not what the user meant. */
+/** Whether an option of a union fails because the value has another type: then the user did not mean this option. */
 function isOtherKind(issues: readonly Issue[]): boolean {
   return issues.some(
     ({ code, path }) =>
@@ -34,7 +34,7 @@ function unknownKeys(path: Path, keys: readonly string[], known: string): Findin
   }));
 }
 
-/** zod's issues in words. Its messages are the schema's: what is expected. */
+/** zod's issues as problems. The schema's messages say what is expected. */
 export function explainIssues(root: unknown, issues: readonly Issue[], base: Path = []): Finding[] {
   return issues.flatMap((issue): Finding[] => {
     const path = [...base, ...(issue.path as Path)];

@@ -2,15 +2,15 @@ import { makeLocator, type Position } from '../yaml/locate.ts';
 import { readYaml } from '../yaml/read-yaml.ts';
 import type { Path } from './wording.ts';
 
-/** A setting as it is written. */
+/** The place of a setting in the file. */
 export interface Place extends Position {
-  /** Ends with what is written: a list of one may be written as that one alone. */
+  /** The path as far as it is written: a list of one item may be written as that item. */
   readonly path: Path;
 }
 
 /**
- * Finds places in the text of a configuration that has no faults.
- * @returns what gives the place of a setting such as `nodes.n001.mac[0]`, or of the nearest thing that is written
+ * Finds places in the text of a valid configuration.
+ * @returns a function from a path, such as that of `nodes.n001.mac[0]`, to its place, or to that of its nearest holder
  */
 export function placesIn(yaml: string): (path: Path) => Place {
   const { tree } = readYaml(yaml.replace(/^\uFEFF/, ''));
@@ -27,7 +27,7 @@ export function placesIn(yaml: string): (path: Path) => Place {
   };
 }
 
-/** The path of an argument as settings tell where it is from: `profiles.compute.args[0]`; names may have dots. */
+/** The path of an argument from its source, such as `profiles.compute.args[0]`; names may have dots. */
 export function pathOfArgument(from: string): Path {
   const [, section = '', name = '', index = '0'] = /^(\w+)\.(.+)\.args\[(\d+)\]$/.exec(from) ?? [];
   return [section, name, 'args', Number(index)];

@@ -1,9 +1,9 @@
-/** Steps from the root of the document: keys of mappings and indices of lists. */
+/** Steps from the root of the document: keys of mappings, and indices of lists from 0. */
 export type Path = readonly (string | number)[];
 
 const PLAIN_KEY = /^[\w.-]+$/;
 
-/** Makes a text harmless where it is shown: control characters, line breaks and half surrogate pairs are escaped. */
+/** A text that is safe to print: control characters, line breaks and half surrogate pairs are escaped. */
 export function escapeText(text: string): string {
   return text.replace(
     /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Surrogate}]/gu,
@@ -16,7 +16,7 @@ const shorten = (text: string) => (text.length > 60 ? `${text.slice(0, 59)}…` 
 /** A name without quotes, as lists show it. */
 const shortText = (text: string) => escapeText(shorten(text));
 
-/** A text in quotes, as a message shows it: escaped, and no more than 60 characters of it. */
+/** A text in quotes for a message: escaped, and at most 60 characters of it. */
 export function quote(text: string): string {
   return escapeText(JSON.stringify(shorten(text)));
 }
@@ -31,7 +31,7 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-/** What was found in place of what was expected. */
+/** A value in words, for the end of a message: "…, found a list". */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (typeof value === 'string') return quote(value);
@@ -39,7 +39,7 @@ export function describeValue(value: unknown): string {
   return typeof value === 'object' ? 'a mapping' : String(value);
 }
 
-/** Levenshtein's distance, of short texts. */
+/** The Levenshtein distance of two short texts. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 0; i < a.length; i++) {
@@ -53,7 +53,7 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** The candidate that a mistyped name probably meant, or undefined where none is near. */
+/** The candidate nearest to a mistyped name; undefined if none is near. */
 function nearest(name: string, candidates: Iterable<string>): string | undefined {
   if (name.length > 64) return undefined;
   let best: string | undefined;
@@ -66,7 +66,7 @@ function nearest(name: string, candidates: Iterable<string>): string | undefined
   return best;
 }
 
-/** The end of a message on a name that does not exist: the near name, or else those that do exist. */
+/** The end of a message about a name that does not exist: a near name, or else the names that exist. */
 export function suggest(name: string, candidates: readonly string[]): string {
   const near = nearest(name, candidates);
   if (near !== undefined) return `did you mean ${quote(near)}?`;

@@ -8,15 +8,15 @@ import { fileProblem, folderOf, type Loaded, readText } from './load.ts';
 
 type Nodes = NonNullable<ConfigFile['nodes']>;
 
-/** What the thread is given: see `parseSections`. */
+/** The thread's input: a file's text and name. */
 export interface Task {
   readonly text: string;
   readonly file: string;
 }
 
 /**
- * What the thread sends. Nodes come as JSON, in several texts: those are read many times faster than objects are copied,
- * and between two there is time for requests. Nothing in a configuration is lost by it.
+ * The thread's result. Nodes come as JSON, because parsing is many times faster than copying objects; JSON keeps all
+ * that a configuration has. They come in several texts, so that requests are answered in between.
  */
 export type FromThread =
   | {
@@ -49,9 +49,10 @@ async function resolveInTurns(file: ConfigFile, baseDir: string): Promise<Config
 }
 
 /**
- * Does what loadConfig does, but on a thread of its own: ten thousand nodes take half a second, in which no request would
- * be answered. Never rejects.
- * @param known a text that need not be read: undefined is returned for it
+ * Loads a configuration as `loadConfig` does, but on a thread: ten thousand nodes take half a second, in which no
+ * request would be answered. Never rejects.
+ * @param known the text in force
+ * @returns undefined if the file still has the known text
  */
 export async function loadConfigAside(file: string, known: string | undefined): Promise<Loaded | undefined> {
   const read = await readText(file);

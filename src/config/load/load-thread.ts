@@ -1,10 +1,10 @@
-/** The thread of load-aside.ts. */
+/** The thread of load-in-thread.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { parseServable } from '../yaml/parse.ts';
 import { folderOf, isBuild } from './load.ts';
 import type { FromThread, Task } from './load-in-thread.ts';
 
-/** Nodes in one text: about a millisecond of work for the receiver. */
+/** Nodes per JSON text: about a millisecond of work for the receiver. */
 const LOT = 200;
 
 const { text, file } = workerData as Task;

@@ -5,7 +5,7 @@ import type { Problem } from '../../model/config.ts';
 import { resolveConfig } from '../resolve.ts';
 import { type Parsed, parseServable } from '../yaml/parse.ts';
 
-/** What was read, and the file's text: undefined where it could not be read. */
+/** A configuration or its problems, with the file's text; the text is undefined if the file could not be read. */
 export type Loaded = Parsed & { readonly text: string | undefined };
 
 const CAUSES: Readonly<Record<string, string>> = {
@@ -17,18 +17,18 @@ const CAUSES: Readonly<Record<string, string>> = {
   ELOOP: 'is a symbolic link that leads to itself',
 };
 
-/** A fault of the file as a whole. */
+/** A problem with the file as a whole. */
 export function fileProblem(file: string, message: string): Problem {
   return { file, line: 1, column: 1, message };
 }
 
-/** Why a system call failed, in words, with its code. */
+/** Why a system call failed: words for the end of "the file …", with the error's code. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return code === undefined ? String(message ?? error) : `${CAUSES[code] ?? 'cannot be read'} (${code})`;
 }
 
-/** A file's text, or why it cannot be had. */
+/** A file's text, or the problem with reading it. */
 type FileText = { readonly text: string } | { readonly problem: Problem };
 
 /** Reads the text of a configuration file. Never rejects. */
@@ -48,19 +48,19 @@ export async function readText(file: string): Promise<FileText> {
   }
 }
 
-/** What relative folders in a configuration file are relative to. */
+/** The folder to which relative folders in a configuration file are relative. */
 export function folderOf(file: string): string {
   return dirname(resolve(file));
 }
 
-/** Whether a build of a name is in a folder of artifacts. */
+/** Whether an artifacts folder has a build of a name. */
 export function isBuild(artifacts: string, name: string): boolean {
   return existsSync(join(artifacts, name, 'manifest.json'));
 }
 
 /**
- * Reads a configuration file. Never rejects: a file that is missing, may not be read or is no UTF-8 is a problem like
- * any other, at the first line. Images that are not there are no problem: see `Config.missing`.
+ * Reads a configuration file. Never rejects: a file that is missing, unreadable or not UTF-8 is a problem at the first
+ * line. Missing images are not problems: see `Config.missing`.
  */
 export async function loadConfig(file: string): Promise<Loaded> {
   const read = await readText(file);

@@ -8,19 +8,19 @@ export interface Position {
   readonly column: number;
 }
 
-/** Whether a problem is with a value, or with the key that it stands under. */
+/** The part of a setting that a problem is about: its key or its value. */
 export type Target = 'key' | 'value';
 
-/** Finds values in the text of the document that they come from. */
+/** Finds settings in the text of a document. */
 export interface Locator {
   /**
-   * Where the value, or its key, stands. What is not written in the document (a missing key, an empty value) stands at
-   * the nearest thing that is: its own key, or else what should hold it.
+   * The position of a value or its key. For a missing key or an empty value, the position of its own key, or else of
+   * the mapping or list that should hold it.
    */
   locate(path: Path, target: Target): Position;
 }
 
-/** Makes a locator; it indexes a mapping when it first looks into it. */
+/** Makes a locator. It indexes each mapping on first use. */
 export function makeLocator({ contents, aliases, lines }: YamlTree): Locator {
   const indices = new WeakMap<YAMLMap, Map<string, Pair<unknown, Node | null>>>();
   const resolve = (node: unknown): unknown => (isAlias(node) ? aliases.get(node) : node);
@@ -38,7 +38,7 @@ export function makeLocator({ contents, aliases, lines }: YamlTree): Locator {
     return index.get(step) ?? findMerged(map, step);
   }
 
-  /** Looks for what a mapping has from others. */
+  /** Finds a key that a mapping got by a merge key. */
   function findMerged(map: YAMLMap, step: string): Pair<unknown, Node | null> | undefined {
     for (const { key, value } of map.items) {
       if (!isMergeKey(key)) continue;
@@ -63,7 +63,7 @@ export function makeLocator({ contents, aliases, lines }: YamlTree): Locator {
         node = pair.value;
         const value = pair.value?.range;
         const empty = !value || value[0] === value[1];
-        // A mapping or list that lacks something is best found by its key, as is a value that is not there.
+        // A mapping or list that lacks something is best found by its key, and so is a missing value.
         const byKey = empty || (last ? target === 'key' : true);
         offset = offsetOf(byKey ? pair.key : pair.value);
       } else if (isSeq(holder)) {

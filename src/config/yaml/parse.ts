@@ -9,17 +9,17 @@ import { makeLocator, type Position } from './locate.ts';
 import { readValues } from './read-values.ts';
 import { readYaml } from './read-yaml.ts';
 
-/** A configuration, or all that is wrong with it, in the order of the file. */
+/** A configuration, or its problems in the order of the file. */
 export type Parsed =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** A file without faults as it is written, or its problems. */
+/** The sections of a file without problems, or its problems. */
 export type Checked =
   | { readonly ok: true; readonly sections: ConfigFile }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** Sorts by place; the same fault found on two ways is told once. */
+/** Sorts by place, and drops problems that were found twice. */
 function inOrder(problems: readonly Problem[]): readonly Problem[] {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   const seen = new Set<string>();
@@ -29,10 +29,10 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
   });
 }
 
-/** Whose keys are names of the user's own. */
+/** Sections whose keys are the user's own names. */
 const NAMED = ['images', 'profiles', 'nodes', 'vars'];
 
-/** The document without `x-…` keys, which are for the user alone: places to put anchors, notes of other programs. */
+/** The document without `x-…` keys, which hold the user's anchors and notes. */
 function withoutExtensions(value: unknown, holder?: string): unknown {
   if (Array.isArray(value) || typeof value !== 'object' || value === null) return value;
   const named = holder !== undefined && NAMED.includes(holder);
@@ -45,7 +45,7 @@ const withoutExtensionsIn = (yaml: string, document: unknown): unknown =>
 
 type IsBuild = (artifacts: string, name: string) => boolean;
 
-/** The document with the images that are builds written out. */
+/** The document with the paths of builds written out. */
 function withImages(written: unknown, baseDir: string, isBuild: IsBuild): unknown {
   const { artifacts } = written as { readonly artifacts?: unknown };
   const folder = resolve(baseDir, typeof artifacts === 'string' ? artifacts : './artifacts');
@@ -63,13 +63,13 @@ function quickly(yaml: string, baseDir: string, isBuild: IsBuild): ConfigFile | 
 }
 
 /**
- * Reads a configuration as far as its sections. Never throws: whatever is wrong with the text is a problem, and all
- * problems are found at once, except that a text that is no YAML is looked at no further.
+ * Reads the sections of a configuration. Never throws: mistakes in the text are problems. All problems are found at
+ * once, except that text that is not YAML is not checked further.
  *
  * @param yaml the file's text
  * @param file its name, for problems only
- * @param baseDir what relative folders in it are relative to: the folder of the file
- * @param isBuild whether a build of a name is among the artifacts, in the folder that is given: none is unless told
+ * @param baseDir the file's folder, to which relative folders are relative
+ * @param isBuild tells whether the artifacts folder has a build of a name; by default it has none
  */
 export function parseSections(yaml: string, file: string, baseDir: string, isBuild: IsBuild = () => false): Checked {
   const sections = quickly(yaml, baseDir, isBuild);
@@ -98,9 +98,9 @@ export function parseSections(yaml: string, file: string, baseDir: string, isBui
 }
 
 /**
- * Reads a configuration that names images which are not there, too: an image that was removed must not keep the machines
- * of all others from booting. Its problems are those of {@link parseSections} otherwise.
- * @returns with `missing`, where it names such images
+ * Reads a configuration and accepts missing images, because the machines of all other images must still boot. Its
+ * problems are otherwise those of {@link parseSections}.
+ * @returns with `missing`, the references to missing images
  */
 export function parseServable(
   yaml: string,

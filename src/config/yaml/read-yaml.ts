@@ -15,34 +15,34 @@ import {
 } from 'yaml';
 import { escapeText, quote } from '../check/wording.ts';
 
-/** Something wrong at an offset into the text. */
+/** A mistake at an offset into the text. */
 interface Flaw {
   readonly offset: number;
   readonly message: string;
 }
 
-/** A YAML document as plain values, with what is needed to find them in the text again. */
+/** A YAML document as plain values, with the library's nodes, to find values in the text. */
 export interface YamlTree {
   /** Objects, arrays, strings, numbers, booleans and null; undefined for an empty document. */
   readonly value: unknown;
   readonly contents: Node | null;
-  /** What each alias stands for. */
+  /** The node that each alias refers to. */
   readonly aliases: ReadonlyMap<Alias, Node>;
   readonly lines: LineCounter;
 }
 
 const TAGS = new Set(['map', 'seq', 'str', 'int', 'float', 'bool', 'null'].map((t) => `tag:yaml.org,2002:${t}`));
 
-/** Deeper than any configuration, and shallow enough for every recursion. */
+/** Deepest nesting: more than any configuration needs, and safe for every recursion. */
 const MAX_DEPTH = 50;
 
-/** How many values aliases may add: a file of ten lines can otherwise stand for billions. */
+/** Most values that aliases may add: ten lines could otherwise expand to billions. */
 const MAX_ALIASED = 1_000_000;
 
 /** The characters that no value may have: control characters, line breaks, halves of surrogate pairs. */
 export const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Surrogate}]/u;
 
-/** Names the first character that no value may have: a control character, or half a surrogate pair. */
+/** The name of the first forbidden character: a control character, or half a surrogate pair. */
 function forbidden(text: string): string | undefined {
   const code = FORBIDDEN.exec(text)?.[0]?.charCodeAt(0);
   if (code === undefined) return undefined;
@@ -51,20 +51,20 @@ function forbidden(text: string): string | undefined {
   return `${code >= 0xd800 ? 'half a surrogate pair' : kind} (U+${code.toString(16).toUpperCase().padStart(4, '0')})`;
 }
 
-/** The text of a mapping's key as it is written, so that `007` is not `7`; undefined for a key that is no text. */
+/** A mapping's key as it is written, so that `007` is not `7`; undefined for a key that is not text. */
 export function keyText(key: unknown): string | undefined {
   if (!isScalar(key)) return undefined;
   return typeof key.value === 'string' ? key.value : (key.source ?? String(key.value ?? ''));
 }
 
-/** Whether a key says that other mappings are merged into its own (YAML's merge key: yaml.org/type/merge). */
+/** Whether a key is YAML's merge key, `<<` (yaml.org/type/merge). */
 export function isMergeKey(key: unknown): boolean {
   return isScalar(key) && key.value === '<<' && key.type === 'PLAIN';
 }
 
 /**
- * A scalar's value. What YAML takes for a number or a boolean but would print otherwise than it is written stays text:
- * `0123`, `1.10`, `1e1234567890` and YAML 1.1's `off` and `52:54:00:00:00:01`.
+ * A scalar's value. A number or boolean that would print differently from how it is written is text: `0123`, `1.10`,
+ * `1e1234567890` and YAML 1.1's `off` and `52:54:00:00:00:01`.
  */
 function scalarValue({ value, source }: Scalar): unknown {
   if (typeof value === 'number') return source === undefined || String(value) === source ? value : source;
@@ -75,16 +75,16 @@ function scalarValue({ value, source }: Scalar): unknown {
 interface Anchored {
   readonly node: Node;
   readonly value: unknown;
-  /** How many values it stands for, with the aliases inside it. */
+  /** Number of values in it, those of aliases inside it included. */
   readonly size: number;
 }
 
-/** Makes plain values of the library's nodes, one pass over the document in its order. */
+/** Converts the library's nodes to plain values, in one pass over the document. */
 class Reader {
   readonly aliases = new Map<Alias, Node>();
-  /** What makes the values unreliable: nothing else can be said about them. */
+  /** Mistakes that make the values unusable. */
   readonly fatal: Flaw[] = [];
-  /** What is wrong with single keys and values. */
+  /** Mistakes in single keys and values. */
   readonly flaws: Flaw[] = [];
   private readonly lines: LineCounter;
   private readonly anchors = new Map<string, Anchored | 'open'>();
@@ -177,7 +177,7 @@ class Reader {
     return object;
   }
 
-  /** What a merge key stands before: a mapping, or a list of them, of which the first wins. */
+  /** The mappings of a merge key: one, or a list of which the first wins. */
   private mappings(content: unknown, offset: number): readonly Readonly<Record<string, unknown>>[] {
     const all: readonly unknown[] = Array.isArray(content) ? content : [content];
     const isMapping = (value: unknown): value is Record<string, unknown> =>
@@ -186,13 +186,13 @@ class Reader {
     return all.filter(isMapping);
   }
 
-  /** A key's text; undefined where it can be none. */
+  /** A key's text; undefined if it cannot be a key. */
   private key(key: unknown, offset: number, depth: number): string | undefined {
     if (isAlias(key)) {
       const value = this.alias(key);
       if (typeof value === 'string') return value;
     } else if (isScalar(key)) {
-      // An anchor on a key can be used further down.
+      // An anchor on a key can be used later.
       this.read(key, depth);
     }
     const name = keyText(key);
@@ -204,12 +204,12 @@ class Reader {
   }
 }
 
-/** Where a node begins; 0 for one that the library did not read. */
+/** The offset of a node in the text; 0 for a missing node. */
 export function offsetOf(node: unknown): number {
   return (node as Node | null)?.range?.[0] ?? 0;
 }
 
-/** The result of {@link readYaml}: a tree, perhaps with flaws, or flaws alone where no tree can be had. */
+/** The result of {@link readYaml}: a tree, perhaps with flaws, or flaws alone. */
 export interface YamlReading {
   readonly lines: LineCounter;
   readonly tree: YamlTree | undefined;
@@ -219,13 +219,13 @@ export interface YamlReading {
 /**
  * Reads one YAML 1.2 document. Never throws.
  *
- * The library's own check for duplicate keys compares each key with all before it, which takes seconds for ten thousand
- * nodes, and its aliases search the whole document each: both are done here instead.
+ * It checks for duplicate keys and resolves aliases itself. The library compares each key with all before it, which
+ * takes seconds for ten thousand nodes, and searches the whole document for each alias.
  */
 export function readYaml(text: string): YamlReading {
   const lines = new LineCounter();
   const fail = (...flaws: Flaw[]): YamlReading => ({ lines, tree: undefined, flaws });
-  // The library recurses: some thousands of brackets exhaust the stack, which it tells as a fault of the text or throws.
+  // The library recurses: thousands of brackets exhaust the stack. It then reports a mistake in the text, or throws.
   const explain = (message: string) =>
     `YAML: ${message.startsWith('Maximum call stack') ? 'nested too deeply' : escapeText(message)}`;
   let document: Document.Parsed;

@@ -1,9 +1,9 @@
 import type { BootEvent } from '../../model/event.ts';
 
-/** How log lines look: for people, or one JSON object a line. */
+/** Log lines for people, or one JSON object per line. */
 export type LogFormat = 'text' | 'json';
 
-/** Control characters, line separators and bidirectional overrides: what could forge a line or hide part of one. */
+/** Characters that could forge a line or hide part of one: controls, line separators, bidirectional overrides. */
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 function escapeUnsafe(text: string): string {
@@ -21,7 +21,7 @@ function formatText(time: Date, { event, level, message, ...details }: BootEvent
 }
 
 /**
- * One event as one line without its line feed, whatever the network put into it.
+ * One event as one line, without a line feed; text from the network is escaped.
  * @param time when it happened
  */
 export function formatEvent(format: LogFormat, time: Date, event: BootEvent): string {

@@ -2,8 +2,9 @@ import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import type { WriteNow } from './writer.ts';
 
 /**
- * Opens standard output so that writing never waits. A pipe or terminal is opened once more, as a file of its own, since
- * its other users may want to wait. Sockets, as of journald, cannot be: `process.stdout` has made them such.
+ * Opens standard output so that writing never waits. A pipe or terminal is opened again, as a file of its own, because
+ * its other users may want to wait. A socket, such as journald's, cannot be opened again; `process.stdout` has already
+ * made it non-blocking.
  * @param stdout process.stdout
  */
 export function openLogOutput({ fd }: { readonly fd: number }): WriteNow {
@@ -24,7 +25,7 @@ function reopen(fd: number): number | undefined {
     if (!stats.isFIFO() && !stats.isCharacterDevice()) return undefined;
     return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch {
-    // Of another user: it stays as it is.
+    // Another user owns it: it stays as it is.
     return undefined;
   }
 }

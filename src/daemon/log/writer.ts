@@ -1,25 +1,25 @@
-/** What may wait for the log's reader, bytes: some thousands of lines. */
+/** Most text that waits for the log's reader, bytes: some thousands of lines. */
 const LIMIT = 1024 * 1024;
 /** Milliseconds between two tries to write. */
 const RETRY = 50;
-/** How long the end of the program waits for a reader that takes nothing, milliseconds. */
+/** Milliseconds for which the program's end waits for a reader that takes nothing. */
 const PATIENCE = 1000;
 
-/** Writes some of the bytes without waiting; 0 where there is no room just now. May throw. */
+/** Writes some of the bytes without waiting and returns their number; 0 if there is no room now. May throw. */
 export type WriteNow = (bytes: Uint8Array) => number;
 
-/** Log lines on their way out. */
+/** A queue of log lines. */
 export interface LogWriter {
   /** Takes a line without its line feed. Never waits, never throws. */
   print(line: string): void;
-  /** Writes what waits, as long as the reader takes something now and then. For the end of the program. */
+  /** Writes all waiting lines, unless the reader stops reading. For the end of the program. */
   flush(): void;
 }
 
 /**
- * Writes lines without ever waiting for who reads them: those of one turn of the event loop together, as a busy server has
- * very many. What a reader that stands still leaves no room for is dropped and counted.
- * @param dropped the line that says how many were dropped
+ * Writes log lines without waiting for the reader. The lines of one turn of the event loop are written together,
+ * because a busy server has very many. If the reader does not keep up, lines are dropped and counted.
+ * @param dropped makes the line that says how many were dropped
  */
 export function createLogWriter(
   write: WriteNow,
@@ -43,7 +43,7 @@ export function createLogWriter(
     lost = 0;
   };
 
-  /** Writes until all is gone or there is no room; false where something is left. */
+  /** Writes until all is written or there is no room; false if something is left. */
   const pump = (): boolean => {
     for (;;) {
       if (current.length === 0) {
@@ -58,7 +58,7 @@ export function createLogWriter(
         if (count === 0) return false;
         current = current.subarray(count);
       } catch (error) {
-        // A reader that went away is no reason to fall over.
+        // The reader has gone: the program goes on without a log.
         closed = (error as NodeJS.ErrnoException).code === 'EPIPE';
         lost += current.filter((byte) => byte === 0x0a).length;
         current = new Uint8Array();

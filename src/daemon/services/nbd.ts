@@ -9,13 +9,14 @@ import { startNbd } from '../../nbd/server.ts';
 import type { ServingState } from '../serving-state.ts';
 import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
 
-/** Trees that stay in memory though nobody reads their versions, which are not in force any more. */
+/** Most hash trees of replaced versions that stay in memory without a reader. */
 const MOST_IDLE = 4;
 
 /**
- * What nodes read as block devices: each version of an image by its SHA-256, filled up to whole blocks, and its hash tree
- * behind it. Versions that were replaced stay for the nodes that run from them. Trees are read and checked once, however
- * often clients ask; an image is hashed for none of them, only where the configuration says that nodes read it so.
+ * The block devices that nodes read: each version of an image by its SHA-256, padded to whole blocks, followed by its
+ * hash tree. Replaced versions stay for the nodes that run from them. A tree is read and checked once, however often
+ * clients ask. It is computed only if the configuration has nodes that read the image on demand, never on a client's
+ * request.
  */
 export function nbdExports(state: () => ServingState): Exports {
   const trees = new Map<string, { readonly tree: Tree; users: number }>();

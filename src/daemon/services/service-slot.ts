@@ -1,12 +1,12 @@
-/** A part of the daemon that runs. */
+/** A running service. */
 export interface Service {
   /** Where it listens, for people: `udp 192.0.2.10:69`. */
   readonly listening: readonly string[];
-  /** Stops it; what runs may take `graceMs` to finish. */
+  /** Stops it; running requests get `graceMs` to finish. */
   stop(graceMs: number): Promise<void>;
 }
 
-/** How to start a service, and all that the start depends on. */
+/** How to start a service. `key` has all that the start depends on. */
 export interface Plan {
   readonly key: string;
   start(): Promise<Service>;
@@ -14,7 +14,7 @@ export interface Plan {
 
 const isInUse = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
 
-/** A place for one service, which is started anew when what it was started with changes. */
+/** A slot for one service, which is restarted when its plan's key changes. */
 export class ServiceSlot {
   private running: { readonly plan: Plan; readonly service: Service } | undefined;
   private readonly graceMs: number;
@@ -23,15 +23,15 @@ export class ServiceSlot {
     this.graceMs = graceMs;
   }
 
-  /** Where the service listens; nothing where it is off. */
+  /** Where the service listens; empty if it is off. */
   get listening(): readonly string[] {
     return this.running?.service.listening ?? [];
   }
 
   /**
-   * Makes the service run by this plan, or stops it. The new one starts before the old one ends, so that no request is
-   * dropped; where both need the same port, the old one ends first.
-   * @throws what the start throws; the service then runs by the old plan
+   * Starts the service by this plan, or stops it. The new one starts before the old one ends, so that no request is
+   * dropped; if both need the same port, the old one ends first.
+   * @throws the start's error; the service then runs by the old plan
    */
   async put(plan: Plan | undefined): Promise<void> {
     const old = this.running;

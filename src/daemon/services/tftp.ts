@@ -20,7 +20,7 @@ function fromStore(opened: OpenResult): TftpFile | 'missing' | 'directory' | 're
     size: file.size,
     read: async (offset, length) => {
       const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, file.size - offset)));
-      // A version that is no longer whole must not be mixed with the next.
+      // A version that was overwritten must not be mixed with the next.
       return (await readWhole(file, bytes, offset)) ? bytes : bytes.subarray(0, 0);
     },
     close: () => file.close(),

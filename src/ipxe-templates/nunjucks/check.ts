@@ -8,7 +8,7 @@ import { unknownVariables } from './unknown-variables.ts';
 const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '0'.repeat(64), blocks: 1 } };
 const SAMPLE_SERVER: ServerIdentity = { address: '192.0.2.1', httpPort: 8080 };
 
-/** Two machines with the same key take the same branches of a template, values of variables apart. */
+/** A key: machines with the same one take the same branches of a template, except by values of variables. */
 function shape({ settings, node }: Match): string {
   const vars = Object.entries(settings.vars).map(([name, { value }]) => (value === false ? `!${name}` : name));
   const image = settings.image?.value;
@@ -17,9 +17,9 @@ function shape({ settings, node }: Match): string {
 }
 
 /**
- * Compiles templates and renders every kind of script that the configuration can ask for, so that a mistake shows now
- * and not when a machine boots.
- * @returns with `missing`, the templates that are named and not there: only their machines do not boot
+ * Compiles the templates and renders each kind of script that the configuration needs, so that mistakes show before a
+ * machine boots.
+ * @returns with `missing`, references to missing templates; only their machines cannot boot
  */
 export function checkTemplates(
   config: Config,

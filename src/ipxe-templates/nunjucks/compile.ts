@@ -4,15 +4,15 @@ import type { Fault, Guard } from './guard.ts';
 import { givenNames, isTreeNode, parseTemplate, symbolName, type TreeNode, walk } from './syntax.ts';
 
 /**
- * Templates become JavaScript here, and only what cannot do more than print passes: nunjucks' own compiler writes names
- * into its code as they stand in the template, gives every template the prototypes of what it prints, and knows no
- * bounds. So names are checked first, and the code works with a {@link Guard} in place of nunjucks' runtime.
+ * Compiles templates to JavaScript that can only print. nunjucks' own compiler copies names from the template into its
+ * code, lets templates reach the prototypes of values, and has no limits. So names are checked first, and the code uses
+ * a {@link Guard} in place of nunjucks' runtime.
  */
 
 /** The functions of a compiled template. */
 export type Compiled = Readonly<Record<string, unknown>>;
 
-/** nunjucks' compiler as far as it is changed here (its src/compiler.js). */
+/** The parts of nunjucks' compiler that are changed here (its src/compiler.js). */
 interface NunjucksCompiler {
   compile(node: TreeNode, frame?: unknown): void;
   getCode(): string;
@@ -37,7 +37,7 @@ const { transform } = createRequire(import.meta.url)('nunjucks/src/transformer.j
   transform(tree: TreeNode): TreeNode;
 };
 
-/** Counts what a template does and prints, and looks at the size of each value that it makes. */
+/** Adds code that counts a template's steps and output, and checks the size of each value that it makes. */
 class GuardedCompiler extends Compiler {
   override _emitFuncBegin(node: TreeNode, name: string): void {
     super._emitFuncBegin(node, name);
@@ -86,7 +86,7 @@ class GuardedCompiler extends Compiler {
   }
 
   override compileFilter(node: TreeNode, frame: unknown): void {
-    // As nunjucks does for calls: where it is at, should this fail.
+    // The place for an error in the filter, as nunjucks does it for calls.
     this._emit(`(lineno = ${node.lineno}, colno = ${node.colno}, `);
     super.compileFilter(node, frame);
     this._emit(')');
@@ -102,12 +102,12 @@ class GuardedCompiler extends Compiler {
 const childrenOf = (node: TreeNode) => node.children as readonly TreeNode[];
 
 const NAME = /^[A-Za-z_]\w*$/;
-/** Statements that wait for something: nothing here does, and their names would become those of the code. */
+/** Asynchronous statements, which templates do not need; they could write names into the code. */
 const WAITING = /^(?:AsyncEach|AsyncAll|IfAsync)$/;
 
 const at = ({ lineno, colno }: TreeNode, message: string): Fault => ({ line: lineno + 1, column: colno + 1, message });
 
-/** The literals in the name of what is called: nunjucks writes them into its code, for the messages of its errors. */
+/** The literals in the name of a called function: nunjucks copies them into its code for error messages. */
 function literalsOfCallee(node: unknown): readonly TreeNode[] {
   if (!isTreeNode(node)) return [];
   if (node.typename === 'Literal') return [node];
@@ -122,7 +122,7 @@ function isTestName(right: unknown): boolean {
   return symbolName(right) !== undefined || (right.typename === 'Literal' && typeof right.value !== 'string');
 }
 
-/** What in a tree is not to be compiled, with its place; undefined where all is well. */
+/** The first forbidden part of a tree, with its place; undefined if there is none. */
 function forbidden(tree: TreeNode): Fault | undefined {
   for (const node of walk(tree)) {
     const name = symbolName(node);
@@ -133,7 +133,7 @@ function forbidden(tree: TreeNode): Fault | undefined {
     for (const given of givenNames(node)) {
       const text = symbolName(given);
       if (text === undefined) return at(isTreeNode(given) ? given : node, 'expected a name');
-      // nunjucks writes the loop's state into what this name stands for.
+      // nunjucks writes the loop's state into this variable.
       if (text === 'loop') return at(node, '"loop" is the name of the loop\'s own state: expected another');
     }
     if (node.typename === 'Is' && !isTestName(node.right)) return at(node, 'expected the name of a test');
@@ -146,8 +146,8 @@ function forbidden(tree: TreeNode): Fault | undefined {
 
 /**
  * Compiles a template.
- * @param makeGuard makes what the code is given for a runtime, from the names of what it prints by their places
- * @throws the guard's error for what templates may not contain; nunjucks' errors for what is no template
+ * @param makeGuard makes the runtime, from the printed expressions by place
+ * @throws the guard's error for forbidden parts; nunjucks' errors for text that is not a template
  */
 export function compileTemplate(
   text: string,

@@ -2,13 +2,13 @@ import { type Budget, counted, isText, memberLookup, sizeOf } from './guard.ts';
 
 type Filter = (this: unknown, ...args: unknown[]) => unknown;
 
-/** Filters for HTML, whose regular expressions take long for some texts. */
+/** Filters for HTML, left out because their regular expressions take long for some texts. */
 const LEFT_OUT = ['striptags', 'urlize'];
-/** Filters whose result can be as large as the product of what they are given. */
+/** Filters whose result can be as large as the product of their arguments' sizes. */
 const MULTIPLYING = ['batch', 'center', 'indent', 'join', 'replace', 'slice'];
-/** What such a product may be. */
+/** Limit of such a product, characters. */
 const MAX_PRODUCT = 65_536;
-/** Items of what `range` gives. */
+/** Most items that `range` gives. */
 const MAX_RANGE = 10_000;
 
 const members = (list: unknown, attribute: unknown): unknown[] => {
@@ -18,19 +18,19 @@ const members = (list: unknown, attribute: unknown): unknown[] => {
 const whereMember = (is: boolean) => (list: unknown, attribute: unknown) =>
   (list as readonly unknown[]).filter((item) => Boolean(memberLookup(item, attribute)) === is);
 
-/** nunjucks' filters that look members up in a way of their own, or need other bounds. */
+/** Replacements for nunjucks' filters that look members up by themselves, or need other limits. */
 const OWN: Readonly<Record<string, Filter>> = {
   join: (list, separator = '', attribute) => members(list, attribute).join(String(separator)),
   sum: (list, attribute, start = 0) => (members(list, attribute) as number[]).reduce((a, b) => a + b, start as number),
   selectattr: whereMember(true),
   rejectattr: whereMember(false),
-  // nunjucks' regular expression takes a second for some thousand blanks.
+  // nunjucks' regular expression takes a second for thousands of blanks.
   trim: (text) => String(text).trim(),
-  // No indentation: that of deep lists is long.
+  // Without indentation, which is long for deep lists.
   dump: (value) => JSON.stringify(value),
 };
 
-/** Lists have as many items as they say; a mapping may say anything. */
+/** Refuses a mapping with a false `length`, which nunjucks would take for a long list. */
 function checkLength(value: unknown): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, 'length')) return;
   const { length } = value as { length: unknown };
@@ -51,7 +51,7 @@ function checkProduct([value, ...settings]: readonly unknown[]): void {
   if (product > MAX_PRODUCT) throw new Error(`a filter would make more than ${MAX_PRODUCT} characters`);
 }
 
-/** Filters without those that are left out, each with bounds, in an object that has its own members only. */
+/** The allowed filters, each with limits, in an object without a prototype. */
 export function boundedFilters(filters: Readonly<Record<string, Filter>>, budget: Budget): Record<string, Filter> {
   const bounded: Record<string, Filter> = Object.create(null);
   for (const [name, filter] of Object.entries({ ...filters, ...OWN })) {
@@ -65,7 +65,7 @@ export function boundedFilters(filters: Readonly<Record<string, Filter>>, budget
   return bounded;
 }
 
-/** nunjucks' `range`, with bounds. @throws where there would be too many items */
+/** nunjucks' `range`. @throws if there would be more than {@link MAX_RANGE} items */
 export function range(first: unknown, last?: unknown, by: unknown = 1): readonly number[] {
   const [start, stop] = last === undefined ? [0, Number(first)] : [Number(first), Number(last)];
   const step = Number(by) || 1;

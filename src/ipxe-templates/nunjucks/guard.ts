@@ -1,34 +1,34 @@
 import nunjucks from 'nunjucks';
 import { memberChain, type TreeNode } from './syntax.ts';
 
-/** Something wrong at a place of a template, from 1. */
+/** A mistake in a template; line and column count from 1. */
 export interface Fault {
   readonly line: number;
   readonly column: number;
   readonly message: string;
 }
 
-/** Characters and items of one value, those of what it contains included. */
+/** Most characters and items of one value, its members included. */
 const MAX_SIZE = 16_384;
-/** Loop iterations, statements, calls, and sixteenths of a character looked at, of one script. */
+/** Most steps of one script: loop iterations, statements, calls, and one for each 16 characters of arguments. */
 const MAX_STEPS = 200_000;
-/** Blocks and templates inside each other, loops included: nunjucks takes long for errors deep inside. */
+/** Most nested blocks, templates and loops: nunjucks takes long for errors deep inside. */
 const MAX_DEPTH = 40;
-/** Blocks, and templates that are included, extended or imported, each time that they are, in one script. */
+/** Most blocks and included, extended or imported templates in one script; each use counts. */
 const MAX_PARTS = 1000;
-/** Characters of one script. */
+/** Most characters of one script. */
 const MAX_OUTPUT = 1024 * 1024;
 
-/** A scope of a template that is rendered. */
+/** A scope of a template during rendering. */
 interface Frame {
   readonly parent: Frame | undefined;
   lookup(name: string): unknown;
 }
 
-/** What one script has used so far. */
+/** The steps, blocks and characters that one script has used so far. */
 export class Budget {
   private steps = 0;
-  /** What the script failed with first: nunjucks goes on for a while, and wraps errors once for each template. */
+  /** The script's first error: nunjucks goes on for a while, and wraps errors once for each template. */
   fault: Error | undefined;
   private begun = 0;
   private written = 0;
@@ -62,7 +62,7 @@ export class Budget {
 
 type Call = (this: unknown, ...args: unknown[]) => unknown;
 
-/** nunjucks' runtime as far as it is used here (its src/runtime.js). */
+/** The parts of nunjucks' runtime that are used here (its src/runtime.js). */
 interface NunjucksRuntime {
   readonly SafeString: new (text: string) => object;
   makeMacro(names: readonly string[], keywords: readonly string[], body: Call): Call;
@@ -73,17 +73,17 @@ const { runtime, lib } = nunjucks as unknown as {
   lib: { TemplateError: new (message: string) => Error };
 };
 
-/** A text, or one that nunjucks marks as safe to print. */
+/** Whether a value is a string, or one that nunjucks marks as safe to print. */
 export const isText = (value: unknown) => typeof value === 'string' || value instanceof runtime.SafeString;
 
-/** Objects that a template, the configuration or JSON made: no instances of anything. */
+/** Whether a value is a plain object, as templates, the configuration and JSON make them. */
 function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype;
 }
 
-/** Characters and items of a value; counts no further than shortly beyond {@link MAX_SIZE}. */
+/** Number of characters and items of a value; counting stops shortly after {@link MAX_SIZE}. */
 export function sizeOf(value: unknown): number {
   let size = 0;
   const open = [value];
@@ -100,13 +100,13 @@ export function sizeOf(value: unknown): number {
   return size;
 }
 
-/** @throws where a value is larger than any script needs */
+/** Returns the value. @throws if it is larger than {@link MAX_SIZE} */
 export function bounded<T>(value: T): T {
   if (typeof value === 'number' || sizeOf(value) <= MAX_SIZE) return value;
   throw new Error(`a value is larger than ${MAX_SIZE} characters`);
 }
 
-/** A function for templates that counts, and whose result has bounds. */
+/** Wraps a function for templates: its calls count as steps, and its result is limited. */
 export function counted(budget: Budget, call: Call): Call {
   return function (this: unknown, ...args: unknown[]) {
     budget.step(1 + (sizeOf(args) >> 4));
@@ -115,8 +115,8 @@ export function counted(budget: Budget, call: Call): Call {
 }
 
 /**
- * An own member of plain data, which is all that a template may ask for: no prototypes, no constructors, no methods of
- * texts and lists, nothing of functions.
+ * An own member of plain data. Templates can reach nothing else: no prototypes, no constructors, no methods of texts
+ * and lists, no members of functions.
  */
 export function memberLookup(holder: unknown, key: unknown): unknown {
   if (typeof key !== 'string' && typeof key !== 'number') return undefined;
@@ -127,15 +127,15 @@ export function memberLookup(holder: unknown, key: unknown): unknown {
   return typeof member === 'function' ? (...args: unknown[]) => member.apply(object, args) : member;
 }
 
-/** What the code of compiled templates works with in place of nunjucks' runtime. */
+/** The replacement for nunjucks' runtime in compiled templates. */
 export type Guard = ReturnType<typeof createGuard>;
 
 /**
- * @param file whose code it is for
- * @param printed what is printed, by its place `LINE:COLUMN` from 0
+ * @param file the template's file, for messages
+ * @param printed the printed expressions by place, `LINE:COLUMN` from 0
  */
 export function createGuard(file: string, budget: Budget, printed: ReadonlyMap<string, TreeNode>) {
-  /** An error that keeps its place and file however often nunjucks wraps it. */
+  /** An error that keeps its place and file when nunjucks wraps it. */
   const fail = ({ line, column, message }: Fault): Error => {
     const error = new lib.TemplateError(`(${file}) [Line ${line}, Column ${column}]\n  ${message}`);
     return Object.assign(error, { lineno: line, colno: column, Update: () => error });
@@ -186,7 +186,7 @@ export function createGuard(file: string, budget: Budget, printed: ReadonlyMap<s
       throw fail({ line: lineno + 1, column: colno + 1, message: `prints ${what}` });
     },
 
-    /** Errors of what was called last, by its place from 0. */
+    /** Handles an error of the last call; its place counts from 0. */
     handleError(error: Error & { Update?: unknown }, line: number, column: number) {
       budget.fault ??= error.Update ? error : fail({ line: line + 1, column: column + 1, message: error.message });
       return budget.fault;

@@ -33,14 +33,14 @@ function noneIfMissing(error: NodeJS.ErrnoException): readonly [] {
 /**
  * Reads the built-in templates and the user's own, which win where the names are equal.
  * @param folder the user's folder, or undefined for none; one that does not exist has no templates
- * @throws the file system's error where the folder or a file cannot be read
+ * @throws the file system's error if the folder or a file cannot be read
  */
 export async function loadTemplates(folder: string | undefined): Promise<TemplateSources> {
   const own = folder === undefined ? [] : await readFolder(folder).catch(noneIfMissing);
   return new Map([...ROOT_TEMPLATES, ...(await readFolder(BUILT_IN)), ...own]);
 }
 
-/** What tells one state of a folder's templates from the next. */
+/** A text that changes with each change of a folder's templates. */
 async function stateOf(folder: string): Promise<string> {
   const files = (await readdir(folder).catch(noneIfMissing)).filter((file) => file.endsWith(SUFFIX)).sort();
   const versions = files.map(async (name) => {
@@ -51,9 +51,9 @@ async function stateOf(folder: string): Promise<string> {
 }
 
 /**
- * Waits until the templates of a folder stay as they are: programs write in several steps, and a watch may tell of the
- * first of them alone.
- * @param pauseMs how long they must stay the same, milliseconds
+ * Waits until a folder's templates have settled: programs write in several steps, and a watch may report only the
+ * first.
+ * @param pauseMs milliseconds without a change
  */
 export async function templatesSettled(folder: string, pauseMs: number): Promise<void> {
   for (let state = await stateOf(folder), before: string | undefined; state !== before; ) {

@@ -21,9 +21,9 @@ function sets(args: readonly string[], name: string): boolean {
   return args.some((arg) => arg.split(/\s+/).some((word) => word === name || word.startsWith(`${name}=`)));
 }
 
-/** Gives nunjucks the sources that were read beforehand, compiled, so that rendering never touches the disk. */
+/** Compiles sources from memory for nunjucks, so that rendering does not read the disk. */
 class MemoryLoader extends nunjucks.Loader implements nunjucks.ILoader {
-  /** Templates that nunjucks has made, by name. */
+  /** nunjucks' template objects, by name. */
   readonly cache: object = {};
   private readonly sources: TemplateSources;
   private readonly budget: Budget;
@@ -36,26 +36,26 @@ class MemoryLoader extends nunjucks.Loader implements nunjucks.ILoader {
 
   getSource(name: string): nunjucks.LoaderSource {
     const source = this.sources.get(name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : name);
-    // nunjucks expects null for a template that does not exist, which its types do not know.
+    // nunjucks expects null for a missing template; its types lack it.
     if (!source) return null as unknown as nunjucks.LoaderSource;
     const { file, text } = source;
     const obj = compileTemplate(text, file, (printed) => createGuard(file, this.budget, printed));
-    // Code in place of a text: its types do not know that either.
+    // Code in place of text: its types lack this too.
     return { src: { type: 'code', obj } as unknown as string, path: file, noCache: false };
   }
 }
 
-/** What nunjucks keeps its filters, tests and functions in; its types do not tell. */
+/** nunjucks' tables of filters, tests and functions; its types lack them. */
 interface Tables {
   filters: Record<string, (...args: unknown[]) => unknown>;
   tests: object;
   globals: object;
 }
 
-/** An object that has its own members only: nunjucks looks names up without asking whose they are. */
+/** A copy without a prototype: nunjucks looks names up in prototypes too. */
 const bare = (members: object): object => Object.assign(Object.create(null), members);
 
-/** Renders scripts from compiled templates, which can print what they are given and do nothing else. */
+/** Renders scripts from compiled templates, which can only print. */
 export class Templates {
   private readonly sources: TemplateSources;
   private readonly budget = new Budget();
@@ -84,19 +84,19 @@ export class Templates {
 
   /**
    * Renders one script; it ends with one newline.
-   * @throws where the template does not exist, is malformed, or prints a variable that does not exist
+   * @throws if the template does not exist, is malformed, or prints a variable that does not exist
    */
   render(name: string, variables: object): string {
     this.budget.reset();
     return `${this.environment.render(`${name}${SUFFIX}`, variables).trim()}\n`;
   }
 
-  /** Renders for the sake of its faults: what is wrong with a template for these variables, or undefined. */
+  /** The problem with a template for these variables, found by rendering it; undefined if there is none. */
   problem(name: string, variables: object): Problem | undefined {
     const file = this.sources.get(name)?.file ?? `${name}${SUFFIX}`;
     try {
       if (this.render(name, variables).startsWith('#!ipxe')) return undefined;
-      // What iPXE knows a script by (its image/script.c); a file that is only half saved has none either.
+      // iPXE recognises a script by this line (its image/script.c). A file that is only half saved may lack it.
       return { file, line: 1, column: 1, message: 'gives no iPXE script: expected "#!ipxe" at the beginning' };
     } catch (error) {
       return asProblem(error, file);

@@ -1,6 +1,6 @@
 import nunjucks from 'nunjucks';
 
-/** The parts of nunjucks' syntax tree that are read here; its types do not describe them. */
+/** A node of nunjucks' syntax tree, with the parts that are read here; its types lack them. */
 export interface TreeNode {
   readonly typename: string;
   /** From 0. */
@@ -27,7 +27,7 @@ export function* walk(value: unknown): Generator<TreeNode> {
   for (const field of value.fields) yield* walk(value[field]);
 }
 
-/** The name that a node is; undefined for all else. */
+/** The name in a symbol node; undefined for other nodes. */
 export const symbolName = (value: unknown): string | undefined =>
   isTreeNode(value) && value.typename === 'Symbol' ? String(value.value) : undefined;
 
@@ -35,7 +35,7 @@ export const symbolName = (value: unknown): string | undefined =>
 const items = (value: unknown): readonly unknown[] =>
   Array.isArray(value) ? value : isTreeNode(value) ? (value.children as readonly unknown[]) : [];
 
-/** What must be names: the nodes for what a statement gives a name to. */
+/** The nodes of names that a statement defines. Each must be a symbol. */
 export function givenNames(node: TreeNode): readonly unknown[] {
   switch (node.typename) {
     case 'For':
@@ -58,11 +58,11 @@ const isDict = (value: unknown) => isTreeNode(value) && /^(?:Dict|KeywordArgs)$/
 const isPair = (value: unknown): value is TreeNode => isTreeNode(value) && value.typename === 'Pair';
 const keyOf = (value: unknown) => (isPair(value) ? value.key : value);
 
-/** How people write a chain of members, `vars.rack`, and where it begins; undefined for all else. */
+/** A chain of members as text, such as `vars.rack`, and its first node; undefined for other nodes. */
 export function memberChain(value: unknown): { readonly text: string; readonly start: TreeNode } | undefined {
   if (!isTreeNode(value)) return undefined;
   if (value.typename === 'Symbol') return { text: String(value.value), start: value };
-  // A filter's first argument is what stands before it.
+  // A filter's first argument is the filtered value.
   if (value.typename === 'Filter') return memberChain(items(value.args)[0]);
   if (value.typename !== 'LookupVal') return undefined;
   const target = memberChain(value.target);

@@ -2,7 +2,7 @@ import type { Problem } from '../../model/config.ts';
 import type { TemplateSource } from './render.ts';
 import { givenNames, isTreeNode, parseTemplate, symbolName, type TreeNode, walk } from './syntax.ts';
 
-/** The members of what a template may print; `true` where any member may be asked for. */
+/** Variables and their members; `true` if any member is allowed. */
 const KNOWN: Readonly<Record<string, true | readonly string[]>> = {
   server: ['address', 'url'],
   mac: [],
@@ -25,7 +25,7 @@ const KNOWN: Readonly<Record<string, true | readonly string[]>> = {
   caller: true,
 };
 
-/** The names that a template gives itself: loop variables, `set`, macros and their arguments, imports. */
+/** The names that a template defines: loop variables, `set`, macros and their arguments, imports. */
 function ownNames(tree: TreeNode): ReadonlySet<string> {
   const names = new Set<string>();
   for (const node of walk(tree)) {
@@ -38,8 +38,8 @@ function ownNames(tree: TreeNode): ReadonlySet<string> {
 }
 
 /**
- * Finds names in a template that nothing will ever define, in branches too that no machine takes today.
- * A template that does not parse has no free names: rendering it says what is wrong.
+ * Finds undefined names in a template, also in branches that no machine takes now. A template that does not parse gives
+ * none: rendering it reports the mistake.
  */
 export function unknownVariables({ file, text }: TemplateSource): readonly Problem[] {
   let tree: TreeNode;

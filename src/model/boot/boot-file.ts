@@ -1,6 +1,6 @@
 import type { Firmware } from '../arch.ts';
 
-/** Which iPXE build UEFI machines get: `snponly.efi` drives the firmware's own NIC, `ipxe.efi` brings drivers. */
+/** The iPXE build for UEFI: `snponly.efi` uses the firmware's network driver, `ipxe.efi` brings its own. */
 export type EfiBinary = 'snponly.efi' | 'ipxe.efi';
 
 /** The folder of each firmware's binaries, as TFTP and HTTP name it; BIOS and x64 UEFI stand at the top. */
@@ -22,7 +22,7 @@ export function bootFileName(firmware: Firmware, efi: EfiBinary): string {
   return FOLDERS[firmware] + (firmware === 'bios' ? 'undionly.kpxe' : efi);
 }
 
-/** A boot file's name taken apart again: the firmware it is for and the binary's own name. */
+/** The firmware and the binary's own name from a boot file's name; undefined for any other name. */
 export function parseBootFileName(
   name: string,
 ): { firmware: Firmware; binary: EfiBinary | 'undionly.kpxe' } | undefined {
@@ -35,7 +35,7 @@ export function parseBootFileName(
   return undefined;
 }
 
-/** Whether a name asks for the script that iPXE looks for beside its own binary. */
+/** Whether a name is `autoexec.ipxe`, the script that iPXE looks for beside its own binary. */
 export function isAutoexec(name: string): boolean {
   const folder = name.slice(0, name.length - 'autoexec.ipxe'.length);
   return name.endsWith('autoexec.ipxe') && Object.values(FOLDERS).includes(folder);

@@ -1,7 +1,7 @@
-/** What came of asking for a machine's script. */
+/** The result of a request for a machine's script. */
 export type ScriptResult =
   | { readonly kind: 'script'; readonly text: string }
-  /** The configuration says to leave the machine alone. */
+  /** The machine's action is `ignore`. */
   | { readonly kind: 'ignored'; readonly why: string }
-  /** It would boot, but something that the script names is not there (yet). */
+  /** The machine would boot, but a file that its script names is missing (so far). */
   | { readonly kind: 'unavailable'; readonly why: string };

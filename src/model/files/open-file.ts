@@ -1,8 +1,8 @@
-/** A regular file held open for reading. Whoever got it closes it. */
+/** A regular file open for reading. The caller that got it closes it. */
 export interface OpenFile {
-  /** The descriptor, valid until {@link close}; -1 where there is none, because there are {@link parts}. */
+  /** The descriptor, valid until {@link close}; -1 for a file that is composed of {@link parts}. */
   readonly fd: number;
-  /** What the file is put together from while it is read, in order. */
+  /** The parts that the file is composed of while it is read, in order. */
   readonly parts?: readonly FilePart[];
   /** Bytes. */
   readonly size: number;
@@ -10,7 +10,7 @@ export interface OpenFile {
   readonly modified: number;
   /** Differs between versions of one file, and of different files; letters, digits and hyphens. */
   readonly stamp: string;
-  /** SHA-256 of the bytes in 64 lower-case hex digits, where it is known. */
+  /** SHA-256 of the bytes in 64 lower-case hex digits, if it is known. */
   readonly digest: string | undefined;
   /**
    * Reads at a position (bytes from the file's start) until the buffer is full or the file ends.
@@ -18,31 +18,31 @@ export interface OpenFile {
    * @throws the operating system's error
    */
   read(buffer: Uint8Array, position: number): Promise<number>;
-  /** Whether the bytes still are those that were opened: asked after a read and before its bytes are used. */
+  /** Checks that the bytes are still those that were opened. Call it after a read, before its bytes are used. */
   intact(): Promise<boolean>;
-  /** The same at once, for who asks so often that a turn of the thread pool each time is too dear. */
+  /** The same, synchronously: cheaper for frequent checks than a turn of the thread pool. */
   intactNow(): boolean;
   /**
-   * Finds out whether a file that is not {@link intact} holds the bytes that were opened after all, by its digest where
-   * that is known: it may have got another name or mode. If so it is intact again; what was read before is in doubt.
+   * For a file that is not {@link intact}: compares its digest, if that is known, because a new name or mode also moves
+   * the stamp. If the digest is the same, the file is intact again, but what was read before must be read again.
    * @throws the operating system's error
    */
   renew(): Promise<boolean>;
-  /** Lets go of the file. May be called again. */
+  /** Closes the file. May be called again. */
   close(): Promise<void>;
 }
 
-/** How often a file is renewed for one piece: who moves its stamps all the time is not waited for. */
+/** How often a file is renewed for one piece; a file whose stamp moves all the time is given up. */
 const RENEWALS = 3;
 
 /**
  * Reads a piece of the version that was opened.
- * @returns false where the file is too short, or not that version any more
+ * @returns false if the file is too short or has changed
  */
 export async function readWhole(file: OpenFile, buffer: Uint8Array, position: number): Promise<boolean> {
   for (let attempt = 0; ; attempt++) {
     if ((await file.read(buffer, position)) < buffer.length) return false;
-    // Asked after the read: a write to the file moves its time stamp before it moves a byte.
+    // Checked after the read: a write moves the file's time stamp before it changes a byte.
     if (file.intactNow()) return true;
     if (attempt === RENEWALS || !(await file.renew())) return false;
   }
@@ -53,7 +53,7 @@ export type FilePart =
   | { readonly bytes: Uint8Array }
   | { readonly file: OpenFile; readonly first: number; readonly length: number };
 
-/** Why there is no file to read. `gone`: this version existed, and its bytes do not any more. */
+/** Why a file cannot be read. `gone`: this version existed, but its bytes are lost. */
 export interface NotOpened {
   readonly ok: false;
   readonly reason: 'missing' | 'directory' | 'refused' | 'gone';
@@ -61,5 +61,5 @@ export interface NotOpened {
   readonly why: string;
 }
 
-/** What came of opening a file. */
+/** The result of opening a file. */
 export type OpenResult = { readonly ok: true; readonly file: OpenFile } | NotOpened;

@@ -1,46 +1,46 @@
-/** What one source may ask for. */
+/** Limits for one source of requests. */
 export interface BudgetLimits {
   /** Requests at once. */
   readonly burst: number;
-  /** Requests per second that come back. */
+  /** Requests per second after the burst. */
   readonly perSecond: number;
 }
 
-/** Sources that are remembered at a time, some 100 octets each. One that is forgotten begins with a full bucket. */
+/** Remembered sources, some 100 octets each. A forgotten source begins with a full bucket again. */
 const CAPACITY = 16_384;
 
 interface Bucket {
   tokens: number;
-  /** When they were counted, milliseconds. */
+  /** When the tokens were counted, milliseconds. */
   at: number;
-  /** Whether it was told of since the bucket was full. */
+  /** Whether the source was reported since the bucket was last full. */
   told: boolean;
 }
 
 /**
- * A token bucket for each source of requests that may be forged: what it asks for beyond its share is not looked at. Holds
- * a bounded number of sources and forgets the one that was silent longest.
+ * A token bucket for each source of requests, which may be forged. Requests beyond the limits are ignored. The number
+ * of sources is bounded: the one that was silent longest is forgotten.
  */
 export class SourceBudget {
   private readonly buckets = new Map<string, Bucket>();
   private readonly limits: BudgetLimits;
   private readonly exhausted: (source: string) => void;
 
-  /** @param exhausted told of a source that gets nothing for now, once until it has been quiet for long enough */
+  /** @param exhausted called for a source that exceeds its limits, once until its bucket is full again */
   constructor(limits: BudgetLimits, exhausted: (source: string) => void) {
     this.limits = limits;
     this.exhausted = exhausted;
   }
 
   /**
-   * Whether a source may have one more request looked at.
-   * @param source an address, by which it is known
+   * Counts a request; false if the source has exceeded its limits.
+   * @param source its address
    * @param now milliseconds of a clock that never goes back
    */
   take(source: string, now: number): boolean {
     const { burst, perSecond } = this.limits;
     const bucket = this.buckets.get(source) ?? { tokens: burst, at: now, told: false };
-    // Behind all others, as the one that was heard last.
+    // To the end of the order, as the most recent.
     this.buckets.delete(source);
     this.buckets.set(source, bucket);
     if (this.buckets.size > CAPACITY) {
@@ -59,13 +59,13 @@ export class SourceBudget {
     return false;
   }
 
-  /** The source has shown that it exists, and asked for what it got: that request does not count. */
+  /** Gives a request back to a source that has proved that its address is not forged. */
   giveBack(source: string): void {
     const bucket = this.buckets.get(source);
     if (bucket) bucket.tokens = Math.min(this.limits.burst, bucket.tokens + 1);
   }
 
-  /** How many sources are remembered. */
+  /** Number of remembered sources. */
   get size(): number {
     return this.buckets.size;
   }

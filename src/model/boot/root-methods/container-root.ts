@@ -9,7 +9,7 @@ export const containerRoot = rootMethod({
     'tar archive (plain, gzip, xz, zstd) or OCI archive',
     'unpacked while it arrives',
     'writable',
-    'a root tarball is what you have, or you come from dracut-container-root',
+    'you have a root tarball, or you come from dracut-container-root',
   ],
   source: source('The tar or OCI archive of the root file system'),
   keys: { size: size() },

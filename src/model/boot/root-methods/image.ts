@@ -6,9 +6,9 @@ export const image = rootMethod({
   name: 'image',
   summary: [
     'squashfs or EROFS',
-    'kept in memory as it is, a writable overlay above',
+    'kept in memory as it is, with a writable overlay',
     'writable',
-    'memory and time count: the least of both, for an image that is whole in memory',
+    'memory and time count: it needs the least of both, of the methods that hold the whole image in memory',
   ],
   source: source('The squashfs or EROFS image'),
   keys: { size: size('The most that changes may take in memory, as tmpfs counts it. Default: 50%.') },

@@ -6,9 +6,9 @@ export const lazy = rootMethod({
   name: 'lazy',
   summary: [
     'squashfs or EROFS',
-    'stays on the server, read on demand, each block checked; a writable overlay above',
+    'stays on the server; each block is checked when it is read; a writable overlay',
     'writable',
-    'memory is shorter still, images are big, or many nodes start at once',
+    'memory is shorter still, images are big, or many nodes start at once, and nodes can rely on the server',
   ],
   source: artifact('The squashfs or EROFS image'),
   keys: {},
