@@ -64,13 +64,13 @@ export async function checkConfig(
   json: boolean,
 ): Promise<{ readonly text: string; readonly ok: boolean }> {
   const loaded = await loadCheckedConfig(file);
-  const problems = loaded.ok ? loaded.snapshot.missing : loaded.problems;
+  const problems = loaded.ok ? loaded.checked.missing : loaded.problems;
   const ok = problems.length === 0;
-  const read = loaded.ok ? loaded.snapshot.config : undefined;
+  const read = loaded.ok ? loaded.checked.config : undefined;
   const builds = read && (await findBuilds(read));
   const config = read && builds && withFoundRoots(read, builds);
   const warnings = config && builds ? [...missingTemplates(config), ...(await missingFiles(config, builds))] : [];
-  if (loaded.ok) warnings.push(...(await warningsOf(file, loaded.text ?? '', loaded.snapshot)));
+  if (loaded.ok) warnings.push(...(await warningsOf(file, loaded.text ?? '', loaded.checked)));
   if (json) {
     const nodes = config ? describeNodes(config) : [];
     return { text: `${JSON.stringify({ ok, problems, warnings, nodes }, null, 2)}\n`, ok };

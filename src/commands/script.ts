@@ -14,7 +14,7 @@ export async function printScript(configFile: string, macText: string): Promise<
   const loaded = await loadCheckedConfig(configFile);
   if (!loaded.ok) throw new ConfigError(loaded.problems);
   const options = { record: () => {}, now: Date.now, monotonic: () => performance.now() };
-  const state = await openServingState(loaded.snapshot, options);
+  const state = await openServingState(loaded.checked, options);
   try {
     const result = await scriptsOf(() => state, options).forMac(mac);
     if (result.kind === 'script') return result.text;

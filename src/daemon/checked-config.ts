@@ -16,7 +16,7 @@ export interface CheckedConfig {
 
 /** A checked configuration, or its problems. */
 export type CheckedConfigResult =
-  | { readonly ok: true; readonly snapshot: CheckedConfig }
+  | { readonly ok: true; readonly checked: CheckedConfig }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** Reads the templates of a valid configuration, and renders them for its nodes as a check. */
@@ -25,7 +25,7 @@ export async function withTemplates(config: Config): Promise<CheckedConfigResult
     const checked = checkTemplates(config, await loadTemplates(config.templates));
     if (!checked.ok) return checked;
     const { templates, missing } = checked;
-    return { ok: true, snapshot: { config, templates, missing: [...config.missing, ...missing] } };
+    return { ok: true, checked: { config, templates, missing: [...config.missing, ...missing] } };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const message = plainMessage(error);

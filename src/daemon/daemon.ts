@@ -1,19 +1,16 @@
 import { ConfigError } from '../config/config-error.ts';
-import { type FoundBuild, usedArtifacts, usedBuilds } from '../model/boot/used-files.ts';
-import { formatProblem } from '../model/config.ts';
+import { usedBuilds } from '../model/boot/used-files.ts';
 import { plainMessage } from '../model/plain-error.ts';
-import { type CheckedConfig, loadCheckedConfig, missingTemplates } from './checked-config.ts';
+import { type CheckedConfig, loadCheckedConfig } from './checked-config.ts';
+import { prepare } from './prepare.ts';
 import { watchAll } from './reload.ts';
+import { dhcpService } from './services/dhcp.ts';
+import { httpService } from './services/http.ts';
+import { nbdService } from './services/nbd.ts';
 import { startServices } from './services/services.ts';
-import {
-  type DaemonOptions,
-  missingBinaries,
-  openServingState,
-  type ServingState,
-  watchArtifacts,
-} from './serving-state.ts';
+import { tftpService } from './services/tftp.ts';
+import { type DaemonOptions, openServingState, type ServingState, watchArtifacts } from './serving-state.ts';
 import { listUnknown } from './unknown-machines.ts';
-import { currentVersion } from './versions/current.ts';
 
 /** A running daemon. */
 export interface Daemon {
@@ -21,35 +18,8 @@ export interface Daemon {
   stop(why: string): Promise<void>;
 }
 
-/** Examines all files that nodes will request: logs missing ones, and computes digests beforehand. */
-async function prepare(state: ServingState, { record }: DaemonOptions): Promise<void> {
-  for (const message of missingBinaries(state)) record({ event: 'bootfile.missing', level: 'warn', message });
-  const missing = state.missing.map((problem) => `${formatProblem(problem)}; its machines do not boot`);
-  for (const message of [...missing, ...missingTemplates(state.config)]) {
-    record({ event: 'config.warning', level: 'warn', message });
-  }
-  const builds = new Map<string, FoundBuild>();
-  await Promise.all(
-    usedBuilds(state.config).map(async (image) => {
-      const build = await state.builds.current(image).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== undefined) throw error;
-        const message = `images.${image.name} is the build ${image.build?.name}, which cannot be served: ${error.message}`;
-        record({ event: 'artifact.missing', level: 'warn', message, path: image.build?.name });
-        return 'missing' as const;
-      });
-      builds.set(image.name, build);
-    }),
-  );
-  await Promise.all(
-    usedArtifacts(state.config, builds).map(async (needed) => {
-      await currentVersion(state.store, state.builds, needed).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== undefined) throw error;
-        const message = `${needed.from} names ${needed.path}, which cannot be served: ${error.message}`;
-        record({ event: 'artifact.missing', level: 'warn', message, path: needed.path });
-      });
-    }),
-  );
-}
+/** The network services, in the order of starting. DHCP is last: no node is told of a service that does not run yet. */
+const SERVICES = [httpService, tftpService, nbdService, dhcpService];
 
 /**
  * Runs the server with a configuration file, and watches the file: valid changes take effect at once.
@@ -61,8 +31,8 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
   const options = { ...outer, record };
   const loaded = await loadCheckedConfig(configFile);
   if (!loaded.ok) throw new ConfigError(loaded.problems);
-  let state: ServingState = await openServingState(loaded.snapshot, outer);
-  const services = await startServices(() => state, options);
+  let state: ServingState = await openServingState(loaded.checked, outer);
+  const services = await startServices(SERVICES, () => state, options);
   /** Prepares new builds before a machine asks. Missing ones have been logged before. */
   const onName = () => {
     state.builds.expire();
@@ -76,9 +46,9 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
     });
   };
 
-  const adopt = async (snapshot: CheckedConfig) => {
+  const adopt = async (checked: CheckedConfig) => {
     const before = state;
-    state = await openServingState(snapshot, options, before);
+    state = await openServingState(checked, options, before);
     try {
       await services.update();
     } catch (error) {

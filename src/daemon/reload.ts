@@ -20,7 +20,7 @@ export interface ReloadOptions {
   readonly text: string | undefined;
   readonly record: RecordEvent;
   /** Puts a configuration in force; rejects if the machine does not allow it, and then changes nothing. */
-  readonly adopt: (snapshot: CheckedConfig) => Promise<void>;
+  readonly adopt: (checked: CheckedConfig) => Promise<void>;
 }
 
 /** A watch over the configuration. */
@@ -62,9 +62,9 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
     const config = wanted;
     try {
       if (config.templates !== undefined) await templatesSettled(config.templates, SETTLED_MS);
-      const checked = await withTemplates(config);
-      if (!checked.ok) return refuse(checked.problems);
-      await adopt(checked.snapshot);
+      const result = await withTemplates(config);
+      if (!result.ok) return refuse(result.problems);
+      await adopt(result.checked);
       const message = `${file}: a new configuration with ${config.nodes.length} node(s) is in force`;
       record({ event: 'config.loaded', level: 'info', message, nodes: config.nodes.length });
     } catch (error) {

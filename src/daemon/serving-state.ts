@@ -6,7 +6,7 @@ import { createServedImages, type ServedImages } from '../images/store/served-im
 import { createScripts, type Scripts } from '../ipxe-templates/scripts.ts';
 import type { Pin, RequiredFile } from '../model/boot/boot-plan.ts';
 import { usedArtifacts } from '../model/boot/used-files.ts';
-import { type Config, sampleMatches } from '../model/config.ts';
+import type { Config } from '../model/config.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { plainMessage } from '../model/plain-error.ts';
@@ -54,17 +54,17 @@ async function openArtifacts({ artifacts: root }: Config, { record, now, monoton
  * @throws Error with the remedy where the machine has no such address or folder
  */
 export async function openServingState(
-  snapshot: CheckedConfig,
+  checked: CheckedConfig,
   options: DaemonOptions,
   before?: ServingState,
 ): Promise<ServingState> {
-  const { config } = snapshot;
+  const { config } = checked;
   const own = config.server.ipxe;
   const sameStore = before?.config.artifacts === config.artifacts;
   const sameBootFiles = before !== undefined && before.config.server.ipxe === own;
   const store = sameStore ? before.store : await openArtifacts(config, options);
   return {
-    ...snapshot,
+    ...checked,
     server: resolveIdentity(config.server),
     bootFiles: sameBootFiles
       ? before.bootFiles
@@ -122,18 +122,4 @@ export function registryOf(state: () => ServingState): Registry {
     manifest: (name, digest) => images().manifest(name, digest),
     blob: (digest) => images().blob(digest),
   };
-}
-
-/** The iPXE binaries that PCs would be told to fetch and that this server does not have, each with the remedy. */
-export function missingBinaries({ config, bootFiles }: ServingState): readonly string[] {
-  const { server } = config;
-  if (server.dhcp.mode === 'off' && server.tftp === false) return [];
-  const chosen = sampleMatches(config).map(({ settings }) => settings.ipxe.value);
-  return [...new Set(['undionly.kpxe', ...chosen])]
-    .filter((name) => !bootFiles.has(name))
-    .map(
-      (name) =>
-        `there is no ${name} (iPXE) in ${[...(server.ipxe === undefined ? [] : [server.ipxe]), ...PACKAGE_FOLDERS].join(', ')}: ` +
-        `install Debian's package ipxe or Fedora's ipxe-bootimgs-x86, or name a folder with server.ipxe`,
-    );
 }

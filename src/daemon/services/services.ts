@@ -1,13 +1,7 @@
 import { openSyscalls } from '../../http/linux/syscalls.ts';
 import { type DaemonOptions, type ServingState, scriptsOf } from '../serving-state.ts';
-import { dhcpService } from './dhcp.ts';
-import { httpService } from './http.ts';
-import { nbdService } from './nbd.ts';
+import type { NetworkService, ServiceContext } from './service.ts';
 import { ServiceSlot } from './service-slot.ts';
-import { tftpService } from './tftp.ts';
-
-/** The network services, in the order of starting: DHCP is last, so that no node is told of what does not answer yet. */
-const SERVICES = [httpService, tftpService, nbdService, dhcpService];
 
 /** The time for running downloads to end after the server was told to stop, milliseconds. */
 const GRACE_MS = 10_000;
@@ -22,10 +16,15 @@ export interface Services {
 }
 
 /**
- * Starts all network services that the serving state has.
+ * Starts the services that the serving state has switched on.
+ * @param services in the order of starting
  * @throws Error with the remedy for a port that is not to be had; then none of them runs
  */
-export async function startServices(state: () => ServingState, options: DaemonOptions): Promise<Services> {
+export async function startServices(
+  services: readonly ((context: ServiceContext) => NetworkService)[],
+  state: () => ServingState,
+  options: DaemonOptions,
+): Promise<Services> {
   const { record } = options;
   const { syscalls, why } = await openSyscalls();
   if (why !== undefined) {
@@ -33,7 +32,7 @@ export async function startServices(state: () => ServingState, options: DaemonOp
     record({ event: 'http.no-sendfile', level: 'info', message });
   }
   const context = { ...options, state, scripts: scriptsOf(state, options), syscalls };
-  const slots = SERVICES.map((service) => ({ ...service(context), slot: new ServiceSlot(GRACE_MS) }));
+  const slots = services.map((service) => ({ ...service(context), slot: new ServiceSlot(GRACE_MS) }));
   const update = async () => {
     for (const { name, plan, slot } of slots) {
       const before = slot.listening.join();
