@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { flatEntries, indexLayers } from '../../src/images/rootfs/flatten.ts';
 import { lookUp } from '../../src/images/rootfs/tree.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
+import { memorySource } from '../../src/model/files/random-access.ts';
 import type { Member } from '../support/image-layers.ts';
 import { archiveOf, flattened, makeLayers } from '../support/image-tree.ts';
 

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { indexLayers } from '../../src/images/rootfs/flatten.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
 import { encodeHeader } from '../../src/images/tar/tar-header.ts';
 import { encodePax } from '../../src/images/tar/tar-pax.ts';
+import { memorySource } from '../../src/model/files/random-access.ts';
 import { type Member, makeTar } from '../support/image-layers.ts';
 
 const index = (...tars: readonly Uint8Array[]) => indexLayers(tars.map(memorySource));

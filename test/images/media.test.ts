@@ -9,7 +9,7 @@ import { fatSize } from '../../src/images/media/write-disk.ts';
 import { scanCpio } from '../../src/images/output/cpio.ts';
 import { piecesSize } from '../../src/images/output/pieces.ts';
 import { readPieces, writePieces } from '../../src/images/output/write-pieces.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
+import { memorySource } from '../../src/model/files/random-access.ts';
 import { makePe } from '../support/pe.ts';
 
 const GRUB: BootLoader = {

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { ociArchive } from '../../src/images/oci/oci-archive.ts';
 import { type Descriptor, digestHex, type OciImage, readImage, readIndex } from '../../src/images/oci/oci-image.ts';
 import { parseSource } from '../../src/images/store/source.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
 import { readTar } from '../../src/images/tar/tar-read.ts';
 import { isBuildName } from '../../src/model/boot/build.ts';
+import { memorySource } from '../../src/model/files/random-access.ts';
 
 const blob = (letter: string, size: number, mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip'): Descriptor => ({
   mediaType,

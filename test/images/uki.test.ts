@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { layOutUki } from '../../src/images/media/uki-layout.ts';
 import { cpioFrame, scanCpio } from '../../src/images/output/cpio.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
+import { memorySource } from '../../src/model/files/random-access.ts';
 import { makePe } from '../support/pe.ts';
 
 describe('a unified kernel image', () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { flatEntries, indexLayers, writeTar } from '../../src/images/rootfs/flatten.ts';
 import type { Tree } from '../../src/images/rootfs/tree.ts';
-import { type ByteSource, memorySource } from '../../src/images/tar/byte-source.ts';
+import { type ByteSource, memorySource } from '../../src/model/files/random-access.ts';
 import { type Member, makeTar } from './image-layers.ts';
 
 /** Layers of members as sources. */

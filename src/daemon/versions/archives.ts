@@ -2,9 +2,9 @@ import type { PinResult, Store } from '../../artifacts/store/store.ts';
 import { arrangeArchive } from '../../images/oci/arrange-archive.ts';
 import { ociArchive } from '../../images/oci/oci-archive.ts';
 import { BadImage, digestHex, imageOf } from '../../images/oci/oci-image.ts';
-import type { ByteSource } from '../../images/tar/byte-source.ts';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import type { ByteSource } from '../../model/files/random-access.ts';
 
 /** The most of a manifest, bytes (OCI distribution specification 1.1). */
 const LARGEST_MANIFEST = 4 * 1024 * 1024;

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buffered } from '../../model/files/random-access.ts';
 import { BadImage, type OciImage } from '../oci/oci-image.ts';
 import { scanCpio } from '../output/cpio.ts';
 import { type Flat, writeContent } from '../output/output-files.ts';
@@ -8,7 +9,6 @@ import type { FileTree } from '../rootfs/flatten.ts';
 import type { Kernel } from '../rootfs/kernel.ts';
 import { howToMakeBuilder, type OsRelease, readOsRelease } from '../rootfs/os-release.ts';
 import { lookUp } from '../rootfs/tree.ts';
-import { buffered } from '../tar/byte-source.ts';
 import { type Bytes, printable } from '../tar/tar-entry.ts';
 import { detectCompression } from '../tools/compression.ts';
 import { openSource } from '../tools/layer-files.ts';

@@ -1,4 +1,4 @@
-import type { ByteSource } from '../tar/byte-source.ts';
+import type { ByteSource } from '../../model/files/random-access.ts';
 import { BadArchive } from '../tar/tar-entry.ts';
 import { readTar } from '../tar/tar-read.ts';
 import { labelled } from './choose-image.ts';

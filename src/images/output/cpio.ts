@@ -1,5 +1,5 @@
+import type { ByteSource } from '../../model/files/random-access.ts';
 import { BadImage } from '../oci/oci-image.ts';
-import type { ByteSource } from '../tar/byte-source.ts';
 
 /** The format that the kernel unpacks (Documentation/driver-api/early-userspace/buffer-format.rst), as text. */
 const MAGICS = ['070701', '070702'];

@@ -1,12 +1,12 @@
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ROOT_FILES, type RootKind } from '../../model/boot/root-kind.ts';
+import type { ByteSource } from '../../model/files/random-access.ts';
 import { ociArchive } from '../oci/oci-archive.ts';
 import { BadImage } from '../oci/oci-image.ts';
 import { contentBytes, type FileTree, type FlattenOptions, flatEntries, writeTar } from '../rootfs/flatten.ts';
 import type { Content, Inode } from '../rootfs/tree.ts';
 import { type FetchedImage, uuidOf } from '../store/fetch-image.ts';
-import type { ByteSource } from '../tar/byte-source.ts';
 import { type Bytes, printable } from '../tar/tar-entry.ts';
 import { ToolFailed, type Tools } from '../tools/tool-run.ts';
 import { FAKEROOT_LIMITS, FILESYSTEM_LIMITS, type FormatLimits, fitFormat } from './format-limits.ts';

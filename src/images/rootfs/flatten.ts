@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ByteSource } from '../tar/byte-source.ts';
+import type { ByteSource } from '../../model/files/random-access.ts';
 import { type Attributes, BadArchive, type Bytes, type Extent, printable, type TarEntry } from '../tar/tar-entry.ts';
 import { readTar } from '../tar/tar-read.ts';
 import { END_OF_ARCHIVE, encodeMember, padding } from '../tar/tar-write.ts';

@@ -1,4 +1,4 @@
-import type { ByteSource } from '../tar/byte-source.ts';
+import type { ByteSource } from '../../model/files/random-access.ts';
 import type { Attributes, Bytes } from '../tar/tar-entry.ts';
 import { readFile } from './flatten.ts';
 import { createLabeller, type Labeller } from './selinux.ts';

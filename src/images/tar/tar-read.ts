@@ -1,4 +1,4 @@
-import { type ByteSource, buffered } from './byte-source.ts';
+import { type ByteSource, buffered } from '../../model/files/random-access.ts';
 import { type Attributes, BadArchive, type Bytes, type EntryType, printable, type TarEntry } from './tar-entry.ts';
 import { BLOCK, decodeHeader, isZero, type RawHeader, textField } from './tar-header.ts';
 import { decodePax, type PaxRecords, parseTime } from './tar-pax.ts';

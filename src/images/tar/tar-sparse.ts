@@ -1,4 +1,4 @@
-import type { ByteSource } from './byte-source.ts';
+import type { ByteSource } from '../../model/files/random-access.ts';
 import { BadArchive, type Bytes, type Extent } from './tar-entry.ts';
 import { BLOCK, numberField } from './tar-header.ts';
 import type { PaxRecords } from './tar-pax.ts';

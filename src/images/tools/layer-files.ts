@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { constants, gunzipSync } from 'node:zlib';
-import type { ByteSource } from '../tar/byte-source.ts';
+import type { ByteSource } from '../../model/files/random-access.ts';
 import { type Compression, detectCompression } from './compression.ts';
 import type { Tools } from './tool-run.ts';
 
