@@ -3,6 +3,7 @@ import { openInside } from '../artifacts/open-file.ts';
 import { type FileKind, KIND_BYTES, kindOf, noKernel } from '../images/tools/file-kind.ts';
 import type { Image, Root, Source } from '../model/boot/image.ts';
 import type { Config } from '../model/config.ts';
+import { readBytes } from '../model/files/random-access.ts';
 import type { Doubt } from './doubts.ts';
 
 const COMPRESSED: readonly FileKind[] = ['gzip', 'bzip2', 'xz', 'zstd', 'lz4', 'lzip', 'lzop', 'lzma'];
@@ -32,8 +33,7 @@ async function startOf(root: string, path: string): Promise<Buffer | undefined> 
   const opened = await openInside(root, path).catch(() => undefined);
   if (!opened?.ok) return undefined;
   try {
-    const buffer = Buffer.alloc(Math.min(KIND_BYTES, opened.file.size));
-    return buffer.subarray(0, await opened.file.read(buffer, 0));
+    return await readBytes(opened.file, 0, KIND_BYTES);
   } finally {
     await opened.file.close();
   }

@@ -1,4 +1,5 @@
-import type { Export, Exports } from './export.ts';
+import type { RandomAccessFile } from '../model/files/random-access.ts';
+import type { Exports } from './export.ts';
 import type { NbdLimits } from './limits.ts';
 import {
   exportNameReply,
@@ -34,7 +35,7 @@ export class Ended extends Error {}
 /** The export that a client reads. */
 interface Chosen {
   readonly name: string;
-  readonly source: Export;
+  readonly source: RandomAccessFile;
 }
 
 /**
@@ -94,7 +95,7 @@ export async function negotiate(wire: Wire, exports: Exports, limits: NbdLimits)
 }
 
 /** Tells a client of its export, which is closed if that fails. */
-async function hand(name: string, source: Export, tell: () => Promise<void>): Promise<Chosen> {
+async function hand(name: string, source: RandomAccessFile, tell: () => Promise<void>): Promise<Chosen> {
   try {
     await tell();
     return { name, source };
@@ -116,7 +117,12 @@ export interface Watcher {
  * Answers a client's requests, in their order, until it disconnects.
  * @throws Ended where it breaks the protocol or its bounds, or where bytes fail in the middle of a reply
  */
-export async function transmit(wire: Wire, source: Export, limits: NbdLimits, watcher: Watcher): Promise<void> {
+export async function transmit(
+  wire: Wire,
+  source: RandomAccessFile,
+  limits: NbdLimits,
+  watcher: Watcher,
+): Promise<void> {
   for (;;) {
     const request = readRequest(await wire.read(REQUEST_LENGTH), source.size);
     if (!request) throw new Ended('no request where one was expected');
@@ -130,9 +136,11 @@ export async function transmit(wire: Wire, source: Export, limits: NbdLimits, wa
   }
 }
 
+const OVERWRITTEN = 'this version was overwritten: replace artifacts by renaming the new file over the old';
+
 async function answerRead(
   wire: Wire,
-  source: Export,
+  source: RandomAccessFile,
   { cookie, offset, length }: Extract<Request, { kind: 'read' }>,
   chunk: number,
   { sent, failed }: Watcher,
@@ -144,15 +152,15 @@ async function answerRead(
     const bytes = Buffer.allocUnsafe(room + Math.min(length - done, chunk));
     if (room > 0) bytes.set(head);
     const data = bytes.subarray(room);
-    const whole = await source.read(data, offset + done).catch((error: Error) => {
-      failed(error.message);
-      return undefined;
-    });
-    if (whole === false)
-      failed('this version was overwritten: replace artifacts by renaming the new file over the old');
-    // The head of the reply has gone out by then and said that all is well.
-    if (!whole && done > 0) throw new Ended('the image could not be read any further');
-    if (!whole) return wire.write(replyHead(cookie, ERROR.io));
+    try {
+      const count = await source.read(data, offset + done);
+      if (count < data.length) throw new Error(OVERWRITTEN);
+    } catch (error) {
+      failed((error as Error).message);
+      // The head of the reply has gone out by then and said that all is well.
+      if (done > 0) throw new Ended('the image could not be read any further');
+      return wire.write(replyHead(cookie, ERROR.io));
+    }
     await wire.write(bytes);
     done += data.length;
     sent(data.length);

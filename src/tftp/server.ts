@@ -10,7 +10,6 @@ import type { DownloadOptions, Opened, Peer, Receive } from './transfer/download
 
 export type { TftpLimits } from './limits.ts';
 export type { Opened, Peer } from './transfer/download.ts';
-export type { TftpFile } from './transfer/file.ts';
 
 /** What the TFTP server needs from outside. */
 export interface TftpOptions {

@@ -9,7 +9,7 @@ import { fatSize } from '../../src/images/media/write-disk.ts';
 import { scanCpio } from '../../src/images/output/cpio.ts';
 import { piecesSize } from '../../src/images/output/pieces.ts';
 import { readPieces, writePieces } from '../../src/images/output/write-pieces.ts';
-import { memorySource } from '../../src/model/files/random-access.ts';
+import { memoryFile } from '../../src/model/files/random-access.ts';
 import { makePe } from '../support/pe.ts';
 
 const GRUB: BootLoader = {
@@ -59,7 +59,7 @@ describe('a medium with shim and GRUB', () => {
     const files = await contents(GRUB);
     expect(files['slipway/initrd.img']).toBe('first\0\0\0');
     const root = Buffer.from(files['slipway/root.img'] ?? '', 'latin1');
-    expect([...(await scanCpio(memorySource(root))).names]).toEqual(['root.oci', 'TRAILER!!!']);
+    expect([...(await scanCpio(memoryFile(root))).names]).toEqual(['root.oci', 'TRAILER!!!']);
     expect(root.includes('oci')).toBe(true);
   });
 });

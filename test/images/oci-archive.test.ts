@@ -4,7 +4,7 @@ import { type Descriptor, digestHex, type OciImage, readImage, readIndex } from 
 import { parseSource } from '../../src/images/store/source.ts';
 import { readTar } from '../../src/images/tar/tar-read.ts';
 import { isBuildName } from '../../src/model/boot/build.ts';
-import { memorySource } from '../../src/model/files/random-access.ts';
+import { memoryFile } from '../../src/model/files/random-access.ts';
 
 const blob = (letter: string, size: number, mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip'): Descriptor => ({
   mediaType,
@@ -28,7 +28,7 @@ describe('an OCI archive', () => {
     );
     expect(bytes.length).toBe(size);
     const names: string[] = [];
-    for await (const entry of readTar(memorySource(bytes))) {
+    for await (const entry of readTar(memoryFile(bytes))) {
       expect(entry.mtime).toBe(0n);
       names.push(`${entry.name} ${entry.size}`);
     }

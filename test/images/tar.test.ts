@@ -10,12 +10,12 @@ import { encodeHeader } from '../../src/images/tar/tar-header.ts';
 import { decodePax, encodePax, formatTime, parseTime } from '../../src/images/tar/tar-pax.ts';
 import { readTar } from '../../src/images/tar/tar-read.ts';
 import { encodeMember, padding } from '../../src/images/tar/tar-write.ts';
-import { memorySource } from '../../src/model/files/random-access.ts';
+import { memoryFile } from '../../src/model/files/random-access.ts';
 import { type Member, makeTar, toEntry } from '../support/image-layers.ts';
 
 async function read(bytes: Uint8Array): Promise<TarEntry[]> {
   const entries: TarEntry[] = [];
-  for await (const entry of readTar(memorySource(bytes))) entries.push(entry);
+  for await (const entry of readTar(memoryFile(bytes))) entries.push(entry);
   return entries;
 }
 

@@ -6,8 +6,9 @@ import { descriptorOf } from '../../src/http/linux/socket-fd.ts';
 import { openSyscalls } from '../../src/http/linux/syscalls.ts';
 import type { SendNow, SetUdpSegment } from '../../src/model/datagrams.ts';
 import type { BootEvent } from '../../src/model/event.ts';
+import { memoryFile, type RandomAccessFile } from '../../src/model/files/random-access.ts';
 import { bindFailure } from '../../src/tftp/bind-failure.ts';
-import { startTftp, type TftpFile, type TftpOptions, type TftpServer } from '../../src/tftp/server.ts';
+import { startTftp, type TftpOptions, type TftpServer } from '../../src/tftp/server.ts';
 import { toNetascii } from '../../src/tftp/transfer/netascii.ts';
 import { Peer } from '../support/tftp-peer.ts';
 
@@ -41,9 +42,8 @@ class Events {
   }
 }
 
-const inMemory = (content: Uint8Array, closed = () => {}): TftpFile => ({
-  size: content.length,
-  read: async (offset, length) => content.subarray(offset, offset + length),
+const inMemory = (content: Uint8Array, closed = () => {}): RandomAccessFile => ({
+  ...memoryFile(content),
   close: async () => closed(),
 });
 
@@ -140,11 +140,12 @@ describe('a read request', () => {
 
   it('for a large file of mode netascii costs no more than any other before it is acknowledged', async () => {
     let read = 0;
-    const huge = async (): Promise<TftpFile> => ({
+    const huge = async (): Promise<RandomAccessFile> => ({
       size: 2 ** 31,
-      read: async (_offset, length) => {
-        read += length;
-        return Buffer.alloc(length, 'a line\n');
+      read: async (buffer) => {
+        read += buffer.length;
+        Buffer.from(buffer.buffer, buffer.byteOffset, buffer.length).fill('a line\n');
+        return buffer.length;
       },
       close: async () => {},
     });
@@ -499,7 +500,7 @@ describe('stop', () => {
   });
 
   it('closes a file that was still being opened', async () => {
-    let open = (_file: TftpFile): void => {};
+    let open = (_file: RandomAccessFile): void => {};
     const { server, port, events } = await started({
       open: () =>
         new Promise((resolve) => {

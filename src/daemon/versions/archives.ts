@@ -3,21 +3,11 @@ import { arrangeArchive } from '../../images/oci/arrange-archive.ts';
 import { ociArchive } from '../../images/oci/oci-archive.ts';
 import { BadImage, digestHex, imageOf } from '../../images/oci/oci-image.ts';
 import type { Pin } from '../../model/boot/boot-plan.ts';
-import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
-import type { ByteSource } from '../../model/files/random-access.ts';
+import type { OpenResult } from '../../model/files/open-file.ts';
+import { readBytes } from '../../model/files/random-access.ts';
 
 /** The most of a manifest, bytes (OCI distribution specification 1.1). */
 const LARGEST_MANIFEST = 4 * 1024 * 1024;
-
-function toSource({ size, read }: OpenFile): ByteSource {
-  return {
-    size,
-    read: async (position, length) => {
-      const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - position)));
-      return buffer.subarray(0, await read(buffer, position));
-    },
-  };
-}
 
 /**
  * The version in force of an OCI archive as nodes are to get it: itself, or in an order in which it can be unpacked
@@ -33,7 +23,7 @@ export async function pinArchive(store: Store, path: string, label: string): Pro
     const opened = await store.openBlob(digest);
     if (!opened.ok) throw new Error(opened.why);
     try {
-      const pieces = await arrangeArchive(toSource(opened.file), label);
+      const pieces = await arrangeArchive(opened.file, label);
       return pieces?.map((piece) => ('bytes' in piece ? piece : { digest, ...piece }));
     } finally {
       await opened.file.close();
@@ -70,8 +60,7 @@ async function readManifest(store: Store, digest: string): Promise<string> {
   if (!opened.ok) throw new Error(opened.why);
   try {
     if (opened.file.size > LARGEST_MANIFEST) throw new BadImage('the manifest of the image is too large');
-    const buffer = Buffer.alloc(opened.file.size);
-    return buffer.toString('utf8', 0, await opened.file.read(buffer, 0));
+    return (await readBytes(opened.file, 0, LARGEST_MANIFEST)).toString('utf8');
   } finally {
     await opened.file.close();
   }

@@ -6,7 +6,7 @@ import { type Flat, ociPieces } from '../output/output-files.ts';
 import { type Piece, piecesSize } from '../output/pieces.ts';
 import { removeStale, replaceFile } from '../output/write-pieces.ts';
 import { DiskFull, isDiskFull } from '../tools/disk-full.ts';
-import { openSource } from '../tools/layer-files.ts';
+import { readPart } from '../tools/layer-files.ts';
 import type { Progress } from '../tools/progress.ts';
 import type { Tools } from '../tools/tool-run.ts';
 import { type BootLoader, findBootLoader, findStub } from './boot-loader.ts';
@@ -91,7 +91,7 @@ export async function findMediaPrograms({ uki, esp, disk }: Media, flat: Flat, k
   const stub = uki === undefined ? undefined : await findStub(flat);
   if (esp === undefined && disk === undefined) return { stub, loader: undefined };
   checkRootSize(ociArchive(flat.image, 'latest').size);
-  return { stub, loader: await findBootLoader(flat, await firstPage(kernel)) };
+  return { stub, loader: await findBootLoader(flat, await readPart(kernel, 0, 4096)) };
 }
 
 /** Which boot loader the media have. */
@@ -137,13 +137,4 @@ export async function writeMedia(
 
 async function wholeFile(file: string): Promise<Piece> {
   return { file, size: (await stat(file)).size };
-}
-
-async function firstPage(file: string): Promise<Buffer> {
-  const source = await openSource(file);
-  try {
-    return await source.read(0, 4096);
-  } finally {
-    await source.close();
-  }
 }

@@ -1,4 +1,4 @@
-import type { ByteSource } from '../../model/files/random-access.ts';
+import { type RandomAccess, readBytes } from '../../model/files/random-access.ts';
 import { BadArchive } from '../tar/tar-entry.ts';
 import { readTar } from '../tar/tar-read.ts';
 import { labelled } from './choose-image.ts';
@@ -31,7 +31,10 @@ const MOST_OTHERS = 20;
  * The files of an archive; undefined where their contents are not in one piece each, or a name comes twice.
  * @param mostOthers how many members it may have that are none of an image layout
  */
-export async function tableOf(archive: ByteSource, mostOthers = MOST_OTHERS): Promise<Map<string, Place> | undefined> {
+export async function tableOf(
+  archive: RandomAccess,
+  mostOthers = MOST_OTHERS,
+): Promise<Map<string, Place> | undefined> {
   const table = new Map<string, Place>();
   let members = 0;
   let others = 0;
@@ -58,7 +61,7 @@ export async function tableOf(archive: ByteSource, mostOthers = MOST_OTHERS): Pr
  * @throws the operating system's error
  */
 export async function arrangeArchive(
-  archive: ByteSource,
+  archive: RandomAccess,
   label: string,
 ): Promise<readonly ArrangedPiece[] | undefined> {
   try {
@@ -86,7 +89,7 @@ function isInOrder(order: readonly string[], table: ReadonlyMap<string, Place>):
 }
 
 async function orderOf(
-  archive: ByteSource,
+  archive: RandomAccess,
   table: ReadonlyMap<string, Place>,
   label: string,
 ): Promise<readonly string[] | undefined> {
@@ -95,7 +98,7 @@ async function orderOf(
     const place = table.get(name);
     if (!place || place.length > LARGEST_DOCUMENT) return undefined;
     order.add(name);
-    return (await archive.read(place.first, place.length)).toString('utf8');
+    return (await readBytes(archive, place.first, place.length)).toString('utf8');
   };
   const blob = ({ digest }: Descriptor) => `blobs/sha256/${digestHex(digest)}`;
   const contents = new Set<string>();

@@ -1,7 +1,7 @@
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ROOT_FILES, type RootKind } from '../../model/boot/root-kind.ts';
-import type { ByteSource } from '../../model/files/random-access.ts';
+import type { RandomAccess } from '../../model/files/random-access.ts';
 import { ociArchive } from '../oci/oci-archive.ts';
 import { BadImage } from '../oci/oci-image.ts';
 import { contentBytes, type FileTree, type FlattenOptions, flatEntries, writeTar } from '../rootfs/flatten.ts';
@@ -249,7 +249,7 @@ export function writeRoot(kind: RootKind, flat: Flat, options: OutputOptions): P
  * Writes one file of the image beside it.
  * @throws the operating system's error
  */
-export async function writeContent(layers: readonly ByteSource[], content: Content, path: string): Promise<void> {
+export async function writeContent(layers: readonly RandomAccess[], content: Content, path: string): Promise<void> {
   const target = await open(path, 'w', 0o644);
   try {
     for await (const bytes of contentBytes(layers, content)) await target.appendFile(bytes);

@@ -1,7 +1,8 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { readBytes } from '../../model/files/random-access.ts';
 import { isAbandoned, namesIn, uniqueName } from '../store/publish.ts';
-import { openSource } from '../tools/layer-files.ts';
+import { openPlain } from '../tools/layer-files.ts';
 import type { Piece } from './pieces.ts';
 
 const CHUNK = 1024 * 1024;
@@ -16,10 +17,10 @@ export async function* readPieces(pieces: readonly Piece[]): AsyncGenerator<Uint
       if (piece.length > 0) yield piece;
       continue;
     }
-    const source = await openSource(piece.file);
+    const source = await openPlain(piece.file);
     try {
       for (let position = 0; position < piece.size; ) {
-        const bytes = await source.read(position, Math.min(CHUNK, piece.size - position));
+        const bytes = await readBytes(source, position, Math.min(CHUNK, piece.size - position));
         if (bytes.length === 0) throw new Error(`${piece.file} is shorter than it was`);
         yield bytes;
         position += bytes.length;

@@ -1,23 +1,17 @@
-/** A regular file held open for reading. Whoever got it closes it. */
-export interface OpenFile {
+import type { RandomAccessFile } from './random-access.ts';
+
+/** A regular file held open for reading. */
+export interface OpenFile extends RandomAccessFile {
   /** The descriptor, valid until {@link close}; -1 where there is none, because there are {@link parts}. */
   readonly fd: number;
   /** What the file is put together from while it is read, in order. */
   readonly parts?: readonly FilePart[];
-  /** Bytes. */
-  readonly size: number;
   /** When the bytes last changed, milliseconds since 1970. */
   readonly modified: number;
   /** Differs between versions of one file, and of different files; letters, digits and hyphens. */
   readonly stamp: string;
   /** SHA-256 of the bytes in 64 lower-case hex digits, where it is known. */
   readonly digest: string | undefined;
-  /**
-   * Reads at a position (bytes from the file's start) until the buffer is full or the file ends.
-   * @returns the number of bytes read
-   * @throws the operating system's error
-   */
-  read(buffer: Uint8Array, position: number): Promise<number>;
   /** Whether the bytes still are those that were opened: asked after a read and before its bytes are used. */
   intact(): Promise<boolean>;
   /** The same at once, for who asks so often that a turn of the thread pool each time is too dear. */
@@ -28,7 +22,7 @@ export interface OpenFile {
    * @throws the operating system's error
    */
   renew(): Promise<boolean>;
-  /** Lets go of the file. May be called again. */
+  /** Closes the file. May be called again. */
   close(): Promise<void>;
 }
 

@@ -1,9 +1,10 @@
 import type { RecordEvent } from '../../model/event.ts';
+import type { RandomAccessFile } from '../../model/files/random-access.ts';
 import { endEvent, missingEvent, type Subject, unreadableEvent } from '../events.ts';
 import type { TftpLimits } from '../limits.ts';
 import { negotiate } from '../options.ts';
 import { decodePacket, ERROR, encodePacket, type Request } from '../packet.ts';
-import type { SentFile, TftpFile } from './file.ts';
+import type { SentFile } from './file.ts';
 import { asNetascii } from './netascii.ts';
 import { type AbortReason, type Session, startSession } from './session.ts';
 
@@ -16,7 +17,7 @@ export interface Peer {
 }
 
 /** What the way to a file can lead to. */
-export type Opened = TftpFile | 'missing' | 'directory' | 'refused';
+export type Opened = RandomAccessFile | 'missing' | 'directory' | 'refused';
 
 /** Takes a datagram. */
 export type Receive = (datagram: Uint8Array, from: Peer) => void;
@@ -67,7 +68,7 @@ export function startDownload(
   deps: DownloadOptions,
 ): Download {
   const { open, bindPort, refuse, record, now, limits } = deps;
-  const opening: { file?: TftpFile; port?: Port } = {};
+  const opening: { file?: RandomAccessFile; port?: Port } = {};
   let session: Session | undefined;
   let state: 'opening' | 'running' | 'over' | 'closed' = 'opening';
   let dally: NodeJS.Timeout | undefined;

@@ -1,17 +1,7 @@
-/**
- * A file open for one transfer. `read` is asked for about 64 KiB at a time, in order and once for each piece; its bytes
- * are kept until the client has acknowledged them, so the memory must not be used again.
- */
-export interface TftpFile {
-  /** Octets. */
-  readonly size: number;
-  /** Exactly `length` octets; fewer only if the file has shrunk since it was opened. Rejects with the system's error. */
-  read(offset: number, length: number): Promise<Uint8Array> | Uint8Array;
-  close(): Promise<void>;
-}
+import type { RandomAccessFile } from '../../model/files/random-access.ts';
 
-/** A file in the form in which it is sent. Where only the end tells its size, `read` gives fewer octets there. */
-export interface SentFile extends Omit<TftpFile, 'size'> {
+/** A file in the form in which it is sent. It is read in order, about 64 KiB at a time. */
+export interface SentFile extends Omit<RandomAccessFile, 'size'> {
   /** Octets; undefined where only the end tells. */
   readonly size: number | undefined;
 }
@@ -59,12 +49,8 @@ export function readBlocks(file: SentFile, blksize: number): Blocks {
     if (chunks.has(index)) return undefined;
     const under = loading.get(index);
     if (under) return under;
-    const bytes = file.read(index * chunkSize, length);
-    if (bytes instanceof Uint8Array) {
-      keep(index, length, bytes);
-      return undefined;
-    }
-    const promise = bytes.then((read) => keep(index, length, read));
+    const chunk = Buffer.allocUnsafe(length);
+    const promise = file.read(chunk, index * chunkSize).then((count) => keep(index, length, chunk.subarray(0, count)));
     loading.set(index, promise);
     return promise;
   };

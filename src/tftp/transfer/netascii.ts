@@ -1,4 +1,5 @@
-import { FileShrunk, type SentFile, type TftpFile } from './file.ts';
+import { type RandomAccessFile, readBytes } from '../../model/files/random-access.ts';
+import { FileShrunk, type SentFile } from './file.ts';
 
 const CR = 13;
 const LF = 10;
@@ -29,18 +30,18 @@ export function toNetascii(text: Uint8Array): Uint8Array {
  * it is read, in order: to know its size beforehand would mean to read it whole for one packet, of whomever. So a client
  * that asks for the size is not told it.
  */
-export function asNetascii(file: TftpFile): SentFile {
+export function asNetascii(file: RandomAccessFile): SentFile {
   /** How much of the file is converted, and what of that has not been asked for yet. */
   let converted = 0;
   let rest: Uint8Array = new Uint8Array(0);
   return {
     size: undefined,
-    async read(_offset, length) {
+    async read(buffer) {
       const parts = [rest];
       let [have, at] = [rest.length, converted];
-      while (have < length && at < file.size) {
+      while (have < buffer.length && at < file.size) {
         const wanted = Math.min(STEP, file.size - at);
-        const bytes = await file.read(at, wanted);
+        const bytes = await readBytes(file, at, wanted);
         if (bytes.length !== wanted) throw new FileShrunk(`${bytes.length} octets instead of ${wanted} at ${at}`);
         const part = toNetascii(bytes);
         parts.push(part);
@@ -49,8 +50,8 @@ export function asNetascii(file: TftpFile): SentFile {
       }
       const all = Buffer.concat(parts);
       // Only now: a read that fails is tried again.
-      [converted, rest] = [at, all.subarray(length)];
-      return all.subarray(0, length);
+      [converted, rest] = [at, all.subarray(buffer.length)];
+      return all.copy(buffer);
     },
     close: () => file.close(),
   };
