@@ -17,7 +17,7 @@ const ORDER = names([layout, index, manifest, config, ...layers]);
 
 /** The archive in its new order; undefined where it stays as it is. */
 async function arranged(archive: Buffer, label = 'latest'): Promise<Buffer | undefined> {
-  const pieces = await arrangeArchive(memoryFile(archive), label);
+  const pieces = await arrangeArchive(memoryFile(archive), label, 'archive');
   return (
     pieces && Buffer.concat(pieces.map((p) => ('bytes' in p ? p.bytes : archive.subarray(p.first, p.first + p.length))))
   );

@@ -2,7 +2,16 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { RecordEvent } from '../../model/event.ts';
-import type { FilePart, OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import {
+  filesOf,
+  mapFiles,
+  type Segment,
+  type SegmentJson,
+  segmentFromJson,
+  segmentToJson,
+  totalLength,
+} from '../../model/files/segment.ts';
 import { isSha256 } from '../../model/files/sha256.ts';
 import { makeFolders, removeUnneeded } from '../folders.ts';
 import { readSealed, writeSealed } from '../sealed-json.ts';
@@ -10,28 +19,25 @@ import { singleFlight } from '../single-flight.ts';
 import type { Hasher } from '../store/hash.ts';
 import { concatenate } from './concatenation.ts';
 
-/** A piece of a made file: bytes, or a part of a version that the store has. */
-export type Piece =
-  | { readonly bytes: Uint8Array }
-  | { readonly digest: string; readonly first: number; readonly length: number };
-
 /** How a file is made. */
 interface Recipe {
-  /** What it was made from and how, for who wants the same again. */
+  /** The key under which the same file is asked for again: what it is made from, and how. */
   readonly origin: string;
-  readonly pieces: readonly Piece[];
+  /** Of versions that the store has, by their digests. */
+  readonly segments: readonly Segment<string>[];
+  /** Bytes. */
   readonly size: number;
 }
 
 /** Files that are put together from others while they are read. Their recipes are kept, never their bytes. */
 export interface MadeFiles {
   /**
-   * The version of a made file, hashed once however many ask.
-   * @param origin decides the pieces
-   * @param pieces asked for where the origin is new; undefined if there is nothing to make
-   * @throws what it throws, and the operating system's error
+   * The version of a composed file, hashed once however many ask.
+   * @param plan called where the origin is new
+   * @returns undefined where the plan says that there is nothing to compose
+   * @throws the error of the plan, and the operating system's error
    */
-  pin(origin: string, pieces: () => Promise<readonly Piece[] | undefined>): Promise<Pin | undefined>;
+  pin(origin: string, plan: Plan): Promise<Pin | undefined>;
   /** Opens one by its digest; undefined where no such file was made. */
   open(digest: string): Promise<OpenResult | undefined>;
   /** The versions that a made file is of; none for other digests. */
@@ -40,34 +46,29 @@ export interface MadeFiles {
   collect(): Promise<void>;
 }
 
+/** Gives the segments of a file, by digests; undefined where there is nothing to compose. */
+export type Plan = () => Promise<readonly Segment<string>[] | undefined>;
+
 const FORMAT = 1;
 
-const sourcesOf = ({ pieces }: Recipe): readonly string[] => [
-  ...new Set(pieces.flatMap((piece) => ('digest' in piece ? [piece.digest] : []))),
-];
-
-function toJson({ origin, size, pieces }: Recipe): unknown {
-  const list = pieces.map((piece) =>
-    'bytes' in piece ? Buffer.from(piece.bytes).toString('base64') : [piece.digest, piece.first, piece.length],
-  );
-  return { format: FORMAT, origin, size, pieces: list };
+function toJson({ origin, size, segments }: Recipe): unknown {
+  return { format: FORMAT, origin, size, pieces: segments.map(segmentToJson) };
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function isSegment(item: unknown): item is SegmentJson<string> {
+  const [digest, first, length] = Array.isArray(item) ? item : [];
+  return (
+    typeof item === 'string' || (typeof digest === 'string' && isSha256(digest) && isCount(first) && isCount(length))
+  );
+}
 
 function fromJson(read: unknown): Recipe | undefined {
   const json = read as { format?: unknown; origin?: unknown; size?: unknown; pieces?: unknown } | null;
   const { format, origin, size, pieces: list } = json ?? {};
   if (format !== FORMAT || typeof origin !== 'string' || !isCount(size) || !Array.isArray(list)) return undefined;
-  const pieces: Piece[] = [];
-  for (const item of list) {
-    const [digest, first, length] = Array.isArray(item) ? item : [];
-    if (typeof item === 'string') pieces.push({ bytes: Buffer.from(item, 'base64') });
-    else if (typeof digest === 'string' && isSha256(digest) && isCount(first) && isCount(length)) {
-      pieces.push({ digest, first, length });
-    } else return undefined;
-  }
-  return { origin, size, pieces };
+  return list.every(isSegment) ? { origin, size, segments: list.map(segmentFromJson) } : undefined;
 }
 
 /** Reads what an earlier run wrote; what is not whole is made again when it is asked for. */
@@ -110,7 +111,7 @@ export async function openMadeFiles(
 
   const compose = async (recipe: Recipe, digest: string | undefined): Promise<OpenResult> => {
     const files = new Map<string, OpenFile>();
-    for (const source of sourcesOf(recipe)) {
+    for (const source of filesOf(recipe.segments)) {
       const opened = await openBlob(source).catch(async (error: Error) => {
         await Promise.all([...files.values()].map((file) => file.close()));
         throw error;
@@ -121,12 +122,8 @@ export async function openMadeFiles(
       }
       files.set(source, opened.file);
     }
-    const parts = recipe.pieces.flatMap((piece): FilePart[] => {
-      if ('bytes' in piece) return [piece];
-      const file = files.get(piece.digest);
-      return file ? [{ file, first: piece.first, length: piece.length }] : [];
-    });
-    return { ok: true, file: concatenate(parts, digest) };
+    const segments = mapFiles(recipe.segments, (source) => files.get(source) as OpenFile);
+    return { ok: true, file: concatenate(segments, digest) };
   };
 
   const write = async (digest: string, recipe: Recipe): Promise<void> => {
@@ -139,14 +136,14 @@ export async function openMadeFiles(
     }
   };
 
-  const make = async (origin: string, plan: () => Promise<readonly Piece[] | undefined>): Promise<Pin | undefined> => {
-    const pieces = await plan();
-    if (!pieces) {
+  const make = async (origin: string, plan: Plan): Promise<Pin | undefined> => {
+    const segments = await plan();
+    if (!segments) {
       asTheyAre.add(origin);
       return undefined;
     }
-    const size = pieces.reduce((sum, piece) => sum + ('bytes' in piece ? piece.bytes.length : piece.length), 0);
-    const recipe: Recipe = { origin, pieces, size };
+    const size = totalLength(segments);
+    const recipe: Recipe = { origin, segments, size };
     const opened = await compose(recipe, undefined);
     if (!opened.ok) throw new Error(opened.why);
     try {
@@ -167,7 +164,7 @@ export async function openMadeFiles(
     pin: async (origin, plan) => {
       const digest = byOrigin.get(origin);
       const recipe = digest === undefined ? undefined : recipes.get(digest);
-      if (digest !== undefined && recipe && sourcesOf(recipe).every(has)) return { digest, size: recipe.size };
+      if (digest !== undefined && recipe && filesOf(recipe.segments).every(has)) return { digest, size: recipe.size };
       if (asTheyAre.has(origin)) return undefined;
       return singleFlight(making, origin, () => make(origin, plan));
     },
@@ -177,12 +174,12 @@ export async function openMadeFiles(
     },
     sources: (digest) => {
       const recipe = recipes.get(digest);
-      return recipe ? sourcesOf(recipe) : [];
+      return recipe ? filesOf(recipe.segments) : [];
     },
     collect: async () => {
       asTheyAre.clear();
       for (const [digest, recipe] of recipes) {
-        if (sourcesOf(recipe).every(has)) continue;
+        if (filesOf(recipe.segments).every(has)) continue;
         recipes.delete(digest);
         byOrigin.delete(recipe.origin);
         await removeUnneeded(join(folder, `${digest}.json`));

@@ -5,6 +5,7 @@ import { BadImage, digestHex, imageOf } from '../../images/oci/oci-image.ts';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { OpenResult } from '../../model/files/open-file.ts';
 import { readBytes } from '../../model/files/random-access.ts';
+import { mapFiles } from '../../model/files/segment.ts';
 
 /** The most of a manifest, bytes (OCI distribution specification 1.1). */
 const LARGEST_MANIFEST = 4 * 1024 * 1024;
@@ -23,8 +24,7 @@ export async function pinArchive(store: Store, path: string, label: string): Pro
     const opened = await store.openBlob(digest);
     if (!opened.ok) throw new Error(opened.why);
     try {
-      const pieces = await arrangeArchive(opened.file, label);
-      return pieces?.map((piece) => ('bytes' in piece ? piece : { digest, ...piece }));
+      return await arrangeArchive(opened.file, label, digest);
     } finally {
       await opened.file.close();
     }
@@ -83,9 +83,7 @@ export async function pinImageArchive(store: Store, image: string): Promise<Pin>
       digest: `sha256:${image}`,
       size,
     };
-    return ociArchive({ manifest, config, layers }, 'latest').pieces.map((piece) =>
-      'bytes' in piece ? piece : { digest: digestHex(piece.digest), first: 0, length: piece.size },
-    );
+    return mapFiles(ociArchive({ manifest, config, layers }, 'latest'), digestHex);
   });
   if (!pin) throw new Error('the image has no archive');
   return pin;

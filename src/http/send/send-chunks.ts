@@ -59,7 +59,7 @@ export function createChunkSender(budget: number, unsent: () => UnsentShare, cac
 
 /** Reads a piece; false where it is not of the version that was opened. */
 export async function fill(buffer: Uint8Array, file: OpenFile, position: number, cache?: PageCache): Promise<boolean> {
-  if (cache && !file.parts) {
+  if (cache && !file.segments) {
     await cache.want(file, position);
     await cache.want(file, position + buffer.length - 1);
     // Turns of the thread pool cost several times what reading a small piece does.

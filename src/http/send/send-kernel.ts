@@ -2,8 +2,8 @@ import { readSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { type OpenFile, readWhole } from '../../model/files/open-file.ts';
+import { finderIn } from '../../model/files/segment.ts';
 import { FULL, failure, GONE, plainDescriptor, type Syscalls, UNSUPPORTED } from '../linux/syscalls.ts';
-import { placesIn } from '../routes/part-cursor.ts';
 import { type PageCache, REGION } from './page-cache.ts';
 import { Progress } from './progress.ts';
 import { fill } from './send-chunks.ts';
@@ -67,14 +67,15 @@ export function createKernelSender(syscalls: Syscalls, unsent: () => UnsentShare
     share: UnsentShare,
   ): Promise<Sent['outcome'] | undefined> {
     const probe = Buffer.allocUnsafeSlow(PROBE);
-    const find = placesIn(file);
+    const find = finderIn(file.segments ?? [{ file, first: 0, length: file.size }]);
     while (progress.bytes < until) {
-      const place = find(first + progress.bytes);
-      if ('bytes' in place) {
-        if (!(await progress.write(place.bytes.subarray(0, until - progress.bytes)))) return 'aborted';
+      const segment = find(first + progress.bytes);
+      if (!segment) return 'changed';
+      if ('bytes' in segment) {
+        if (!(await progress.write(segment.bytes.subarray(0, until - progress.bytes)))) return 'aborted';
         continue;
       }
-      const { file: source, position, left } = place;
+      const { file: source, first: position, length: left } = segment;
       await cache.want(source, position);
       const descriptor = socket && plainDescriptor(socket);
       if (descriptor === undefined || descriptor === null) return 'aborted';

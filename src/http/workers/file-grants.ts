@@ -1,5 +1,6 @@
 import { readlink } from 'node:fs/promises';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { filesOf, mapFiles, segmentToJson } from '../../model/files/segment.ts';
 import type { AppOptions } from '../app-options.ts';
 import type { Asked, FileGrant, Questions } from './worker-messages.ts';
 
@@ -31,23 +32,19 @@ export class FileGrants {
     return answer(...args);
   }
 
-  private async grant(opened: OpenResult): Promise<FileGrant> {
-    if (!opened.ok) return opened;
-    const { file } = opened;
+  private async grant(result: OpenResult): Promise<FileGrant> {
+    if (!result.ok) return result;
+    const { file } = result;
     this.last += 1;
     const grant = this.last;
     this.granted.set(grant, file);
-    const whole = file.parts ? [...new Set(file.parts.flatMap((part) => ('file' in part ? [part.file] : [])))] : [file];
+    const opened = file.segments ? filesOf(file.segments) : [file];
     const files = await Promise.all(
-      whole.map(async ({ fd, stamp }) => ({ path: await readlink(`/proc/self/fd/${fd}`), stamp })),
+      opened.map(async ({ fd, stamp }) => ({ path: await readlink(`/proc/self/fd/${fd}`), stamp })),
     );
-    const parts = file.parts?.map((part) =>
-      'bytes' in part
-        ? Buffer.from(part.bytes).toString('base64')
-        : { file: whole.indexOf(part.file), first: part.first, length: part.length },
-    );
+    const segments = file.segments && mapFiles(file.segments, (each) => opened.indexOf(each)).map(segmentToJson);
     if (this.ended) await this.release(grant);
-    return { ok: true, grant, digest: file.digest, files, parts };
+    return { ok: true, grant, digest: file.digest, files, segments };
   }
 
   /** Closes a file that the worker has returned. */

@@ -1,6 +1,7 @@
 import type { ScriptResult } from '../../model/boot/script.ts';
 import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
+import type { SegmentJson } from '../../model/files/segment.ts';
 import type { Mac } from '../../model/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 
@@ -46,9 +47,6 @@ export interface GrantedFile {
   readonly stamp: string;
 }
 
-/** A part of a file that is put together: bytes in base64, or a part of one of the files that are granted for it. */
-export type GrantedPart = string | { readonly file: number; readonly first: number; readonly length: number };
-
 /** A file that the control process holds open for a worker. */
 export type FileGrant =
   | {
@@ -58,7 +56,8 @@ export type FileGrant =
       readonly digest: string | undefined;
       /** The file, or those that it is put together from. */
       readonly files: readonly GrantedFile[];
-      readonly parts: readonly GrantedPart[] | undefined;
+      /** Of a file that is put together: its segments, by indexes of `files`. */
+      readonly segments: readonly SegmentJson<number>[] | undefined;
     }
   | NotOpened;
 

@@ -2,7 +2,8 @@
 
 import { concatenate } from '../../artifacts/composed/concatenation.ts';
 import { openInside, verified, withOnClose } from '../../artifacts/open-file.ts';
-import type { FilePart, OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { mapFiles, segmentFromJson } from '../../model/files/segment.ts';
 import { createApp } from '../app.ts';
 import type { AppOptions } from '../app-options.ts';
 import { openSyscalls } from '../linux/syscalls.ts';
@@ -37,7 +38,7 @@ async function openGranted({
   grant,
   digest,
   files,
-  parts,
+  segments,
 }: Extract<FileGrant, { ok: true }>): Promise<OpenFile | undefined> {
   const opened: OpenFile[] = [];
   const closeAll = () => Promise.all(opened.map((file) => file.close()));
@@ -53,13 +54,9 @@ async function openGranted({
     await closeAll();
     throw error;
   }
-  if (!parts) return opened[0];
-  const pieces = parts.flatMap((part): FilePart[] => {
-    if (typeof part === 'string') return [{ bytes: Buffer.from(part, 'base64') }];
-    const file = opened[part.file];
-    return file ? [{ file, first: part.first, length: part.length }] : [];
-  });
-  return concatenate(pieces, digest);
+  if (!segments) return opened[0];
+  const joined = mapFiles(segments.map(segmentFromJson), (index) => opened[index] as OpenFile);
+  return concatenate(joined, digest);
 }
 
 async function open(request: () => Promise<FileGrant>): Promise<OpenResult> {

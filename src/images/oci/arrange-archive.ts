@@ -1,14 +1,12 @@
 import { type RandomAccess, readBytes } from '../../model/files/random-access.ts';
+import type { Segment } from '../../model/files/segment.ts';
 import { BadArchive } from '../tar/tar-entry.ts';
 import { readTar } from '../tar/tar-read.ts';
 import { labelled } from './choose-image.ts';
-import { tarPieces } from './oci-archive.ts';
+import { tarSegments } from './oci-archive.ts';
 import { BadImage, type Descriptor, digestHex, imageOf, readIndexes } from './oci-image.ts';
 
-/** A part of an archive in another order: bytes, or a part of the archive as it is. */
-export type ArrangedPiece = { readonly bytes: Uint8Array } | { readonly first: number; readonly length: number };
-
-/** Where a member's content lies. */
+/** Where a member's content lies in the archive, bytes. */
 interface Place {
   readonly first: number;
   readonly length: number;
@@ -57,23 +55,20 @@ export async function tableOf(
  * configuration, the layers from the lowest up (of several platforms: all documents, then the layers of each). skopeo and podman write
  * blobs first, in any order. Members of other images are left out.
  * @param label which image is to run
+ * @param file what the result calls the archive
  * @returns the archive in that order; undefined where it has it, and for what is no OCI archive with such an image
  * @throws the operating system's error
  */
-export async function arrangeArchive(
+export async function arrangeArchive<F>(
   archive: RandomAccess,
   label: string,
-): Promise<readonly ArrangedPiece[] | undefined> {
+  file: F,
+): Promise<readonly Segment<F>[] | undefined> {
   try {
     const table = await tableOf(archive);
     const order = table && (await orderOf(archive, table, label));
     if (!order || isInOrder(order, table)) return undefined;
-    return tarPieces(
-      order.map((name) => {
-        const { first, length } = table.get(name) ?? { first: 0, length: 0 };
-        return { name, size: length, content: { first, length } };
-      }),
-    );
+    return tarSegments(order.map((name) => ({ name, file, ...(table.get(name) ?? { first: 0, length: 0 }) })));
   } catch (error) {
     // Whoever boots it is told what is wrong with it.
     if (error instanceof BadArchive || error instanceof BadImage) return undefined;

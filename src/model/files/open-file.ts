@@ -1,11 +1,12 @@
 import type { RandomAccessFile } from './random-access.ts';
+import type { Segment } from './segment.ts';
 
 /** A regular file held open for reading. */
 export interface OpenFile extends RandomAccessFile {
-  /** The descriptor, valid until {@link close}; -1 where there is none, because there are {@link parts}. */
+  /** The descriptor, valid until {@link close}; -1 where there is none, because there are {@link segments}. */
   readonly fd: number;
-  /** What the file is put together from while it is read, in order. */
-  readonly parts?: readonly FilePart[];
+  /** The segments that the file is put together from while it is read, in order. */
+  readonly segments?: readonly Segment<OpenFile>[];
   /** When the bytes last changed, milliseconds since 1970. */
   readonly modified: number;
   /** Differs between versions of one file, and of different files; letters, digits and hyphens. */
@@ -41,11 +42,6 @@ export async function readWhole(file: OpenFile, buffer: Uint8Array, position: nu
     if (attempt === RENEWALS || !(await file.renew())) return false;
   }
 }
-
-/** A part of a file that is on no disk as a whole: bytes, or a part of another file. */
-export type FilePart =
-  | { readonly bytes: Uint8Array }
-  | { readonly file: OpenFile; readonly first: number; readonly length: number };
 
 /** Why there is no file to read. `gone`: this version existed, and its bytes do not any more. */
 export interface NotOpened {
