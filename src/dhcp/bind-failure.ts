@@ -1,4 +1,4 @@
-import { udpBindFailure } from '../model/bind-failure.ts';
+import { udpBindFailure } from '../model/sockets/bind-failure.ts';
 
 /** The error for a port that cannot be bound: which, why and what helps; `code` and `cause` are the system's. */
 export function bindFailure(cause: unknown, address: string, port: number): Error & { readonly code: string } {

@@ -1,6 +1,6 @@
 import type { Config } from '../model/config.ts';
-import type { DescriptorOf, SendNow } from '../model/datagrams.ts';
 import type { RecordEvent } from '../model/event.ts';
+import type { DescriptorOf, SendNow } from '../model/sockets/datagrams.ts';
 import type { DhcpIdentity } from './decide.ts';
 
 /** What the DHCP server needs from outside. */

@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
-import type { Syscalls } from './linux/syscalls.ts';
-import { plainDescriptor } from './linux/syscalls.ts';
+import type { Syscalls } from '../model/sockets/syscalls.ts';
+import { plainDescriptor } from '../model/sockets/syscalls.ts';
 
 /** Requests that one connection may have open: more than any client pipelines. */
 const PIPELINE = 64;

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
+import type { Syscalls } from '../model/sockets/syscalls.ts';
 import { trackConnections } from './connections.ts';
-import type { Syscalls } from './linux/syscalls.ts';
 import type { MessageClasses } from './messages.ts';
 import { refuseRaw } from './refuse-raw.ts';
 

@@ -1,4 +1,4 @@
-import type { DescriptorOf, SendNow, SetUdpSegment } from '../model/datagrams.ts';
+import type { DescriptorOf, SendNow, SetUdpSegment } from '../model/sockets/datagrams.ts';
 import type { Peer, Port } from './transfer/download.ts';
 
 /** What the system can do with datagrams beyond Node's own way; each may be missing. */

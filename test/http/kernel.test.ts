@@ -1,8 +1,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { descriptorOf } from '../../src/http/linux/socket-fd.ts';
-import { openSyscalls, type Syscalls } from '../../src/http/linux/syscalls.ts';
+import { descriptorOf } from '../../src/model/sockets/socket-fd.ts';
+import { openSyscalls, type Syscalls } from '../../src/model/sockets/syscalls.ts';
 
 let syscalls: Syscalls;
 let sockets: readonly [Socket, Socket];

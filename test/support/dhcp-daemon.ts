@@ -7,7 +7,7 @@
 import { performance } from 'node:perf_hooks';
 import { watchInterface } from '../../src/daemon/identity.ts';
 import { startDhcp } from '../../src/dhcp/server.ts';
-import { openSyscalls } from '../../src/http/linux/syscalls.ts';
+import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
 import { aConfig, aNode, ignored, mac, settings, sourced } from './config.ts';
 import { anIdentity } from './dhcp.ts';
 

@@ -5,8 +5,8 @@
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { openSyscalls } from '../../src/http/linux/syscalls.ts';
 import { readHandle } from '../../src/model/files/random-access.ts';
+import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
 import { type Opened, startTftp } from '../../src/tftp/server.ts';
 
 const [address = '127.0.0.1', port = '69', folder = '.'] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 import type { OpenFile } from '../../model/files/open-file.ts';
-import type { Syscalls } from '../linux/syscalls.ts';
+import type { Syscalls } from '../../model/sockets/syscalls.ts';
 
 /** Bytes that are loaded, and remembered, together. */
 export const REGION = 4 * 1024 * 1024;

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { type OpenFile, readWhole } from '../../model/files/open-file.ts';
 import { finderIn } from '../../model/files/segment.ts';
-import { FULL, failure, GONE, plainDescriptor, type Syscalls, UNSUPPORTED } from '../linux/syscalls.ts';
+import { FULL, failure, GONE, plainDescriptor, type Syscalls, UNSUPPORTED } from '../../model/sockets/syscalls.ts';
 import { type PageCache, REGION } from './page-cache.ts';
 import { Progress } from './progress.ts';
 import { fill } from './send-chunks.ts';

@@ -1,4 +1,4 @@
-import type { Syscalls } from '../linux/syscalls.ts';
+import type { Syscalls } from '../../model/sockets/syscalls.ts';
 import { PageCache } from './page-cache.ts';
 import { createChunkSender } from './send-chunks.ts';
 import { canSendByKernel, createKernelSender } from './send-kernel.ts';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { descriptorOfConnection } from '../linux/socket-fd.ts';
-import type { Syscalls } from '../linux/syscalls.ts';
+import { descriptorOfConnection } from '../../model/sockets/socket-fd.ts';
+import type { Syscalls } from '../../model/sockets/syscalls.ts';
 
 /**
  * What waits in the sockets of all downloads together without having been sent once, roughly, bytes: else thousands of

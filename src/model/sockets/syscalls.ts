@@ -1,7 +1,7 @@
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
-import type { DescriptorOf, SendNow, SetUdpSegment } from '../../model/datagrams.ts';
+import type { DescriptorOf, SendNow, SetUdpSegment } from './datagrams.ts';
 import { descriptorOf, descriptorOfConnection } from './socket-fd.ts';
 
 /** What Linux does with sockets and Node does not offer. */
