@@ -43,20 +43,19 @@ export const ROOMS: readonly Room[] = [
     holds: 'UDP sockets, system calls on sockets that Node lacks, ports that cannot be had',
     imports: ['model'],
     files: ['syscalls.ts'],
+    sockets: 'listen.ts',
   },
   {
     name: 'dhcp',
     holds: 'packets, the whole proxyDHCP policy as one pure function, replies, the sockets',
     imports: ['model', 'model/sockets'],
     files: [],
-    sockets: 'server.ts',
   },
   {
     name: 'tftp',
     holds: 'packets, the transfer as a state machine without a clock, the sockets',
     imports: ['model', 'model/sockets'],
     files: [],
-    sockets: 'server.ts',
   },
   {
     name: 'nbd',

@@ -126,22 +126,17 @@ export async function startServices(state: () => ServingState, options: DaemonOp
       if (config.server.dhcp.mode === 'off') return undefined;
       return {
         key: JSON.stringify([config.server.dhcp, address, device]),
-        start: () => {
-          const { descriptorOf, bindToDevice, growReceiveBuffer, sendNow } = syscalls ?? {};
-          return startDhcp({
+        start: () =>
+          startDhcp({
             address,
             device,
             config: () => state().config,
             identity,
             record,
-            descriptorOf,
-            bindToDevice,
+            syscalls,
             watchDevice: watchInterface,
-            growReceiveBuffer,
-            sendNow,
             now: monotonic,
-          });
-        },
+          }),
       };
     },
   };

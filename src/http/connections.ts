@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
 import type { Syscalls } from '../model/sockets/syscalls.ts';
-import { plainDescriptor } from '../model/sockets/syscalls.ts';
+import { plainFd } from '../model/sockets/syscalls.ts';
 
 /** Requests that one connection may have open: more than any client pipelines. */
 const PIPELINE = 64;
@@ -61,7 +61,7 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
   });
 
   const arrived = (socket: Socket): number => {
-    const descriptor = syscalls && plainDescriptor(socket);
+    const descriptor = syscalls && plainFd(socket);
     return syscalls && descriptor !== undefined
       ? syscalls.acknowledged(descriptor)
       : socket.bytesWritten - socket.writableLength;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type RequestListener } from 'node:http';
 import type { RecordEvent } from '../model/event.ts';
+import { listenTcp } from '../model/sockets/listen.ts';
 import type { Syscalls } from '../model/sockets/syscalls.ts';
 import { trackConnections } from './connections.ts';
 import type { MessageClasses } from './messages.ts';
@@ -71,13 +71,13 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   server.maxConnections = maxConnections;
   const connections = trackConnections(server, { perAddress, slowMs: stallMs, syscalls, record, now });
   refuseRaw(server, record);
-  await listen(server, port, host);
+  const remedy = 'set server.http.port to another port';
+  const listening = await listenTcp(server, { service: 'HTTP', address: host, port, remedy });
   // A connection that the system could not hand over (ENOBUFS, EMFILE) is lost, and nothing else.
   server.on('error', () => {});
-  const address = server.address() as AddressInfo;
   return {
-    listening: [`${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`],
-    port: address.port,
+    listening: [`${host}:${listening}`],
+    port: listening,
     stop: async (graceMs) => {
       const closed = once(server, 'close');
       server.close();
@@ -87,26 +87,4 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       clearTimeout(timer);
     },
   };
-}
-
-async function listen(server: Server, port: number, host: string): Promise<void> {
-  try {
-    const listening = once(server, 'listening');
-    server.listen(port, host);
-    await listening;
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw Object.assign(new Error(`HTTP: ${remedy(code, port, host) ?? message}`, { cause: error }), { code });
-  }
-}
-
-function remedy(code: string | undefined, port: number, host: string): string | undefined {
-  if (code === 'EADDRINUSE') {
-    return `TCP port ${port} is in use by another program: stop it ("ss -ltnp" shows it) or choose another in server.http.port`;
-  }
-  if (code === 'EACCES') {
-    return `TCP port ${port} needs a privilege: run as root or with CAP_NET_BIND_SERVICE, or choose a port above 1023 in server.http.port`;
-  }
-  if (code === 'EADDRNOTAVAIL') return `this machine does not have the address ${host}: correct server.address`;
-  return undefined;
 }

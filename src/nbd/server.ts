@@ -1,7 +1,8 @@
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { SourceBudget } from '../model/limits/source-budget.ts';
+import { listenTcp } from '../model/sockets/listen.ts';
 import type { Exports } from './export.ts';
 import { DEFAULT_LIMITS, type NbdLimits } from './limits.ts';
 import { Ended, negotiate, transmit } from './serve.ts';
@@ -29,16 +30,6 @@ export interface NbdServer {
 
 /** How long a silent connection is left alone before its other end is asked whether it still exists, milliseconds. */
 const KEEP_ALIVE = 60_000;
-
-function bindFailure(cause: NodeJS.ErrnoException, address: string, port: number): Error {
-  const remedies: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'is in use: stop what has it (see "ss -tlnp"), or set server.nbd.port',
-    EACCES: 'needs a privilege: set server.nbd.port to 1024 or more',
-    EADDRNOTAVAIL: 'cannot be opened: no interface of this machine has that address; correct server.address',
-  };
-  const why = remedies[cause.code ?? ''] ?? `cannot be opened: ${cause.message}`;
-  return Object.assign(new Error(`nbd: TCP port ${port} of ${address} ${why}`, { cause }), { code: cause.code });
-}
 
 /**
  * Starts a read-only NBD server: fixed newstyle negotiation, simple replies, one request after the other on each
@@ -119,14 +110,12 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdOpti
     const attended = attend(socket, peer).finally(() => attending.delete(attended));
     attending.add(attended);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(bindFailure(cause, address, port)));
-    server.listen(port, address, () => resolve());
-  });
+  const remedy = 'set server.nbd.port to another port';
+  const listening = await listenTcp(server, { service: 'NBD', address, port, remedy });
   server.on('error', (error) => record({ event: 'nbd.error', level: 'error', message: error.message }));
 
   return {
-    listening: [`${address}:${(server.address() as AddressInfo).port}`],
+    listening: [`${address}:${listening}`],
     stop: async () => {
       const ended = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of open.keys()) socket.destroy();

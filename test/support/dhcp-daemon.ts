@@ -27,10 +27,8 @@ try {
     identity: () => identity,
     record: print,
     device: flags.find((flag) => flag.startsWith('eth')),
-    descriptorOf: syscalls?.descriptorOf,
-    bindToDevice: syscalls?.bindToDevice,
+    syscalls,
     watchDevice: watchInterface,
-    sendNow: syscalls?.sendNow,
     now: () => performance.now(),
   });
   process.on('SIGUSR2', () => print({ event: 'memory', rss: process.memoryUsage().rss }));

@@ -4,10 +4,8 @@ import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { BootEvent } from '../../src/model/event.ts';
 import { memoryFile, type RandomAccessFile } from '../../src/model/files/random-access.ts';
-import type { SendNow, SetUdpSegment } from '../../src/model/sockets/datagrams.ts';
-import { descriptorOf } from '../../src/model/sockets/socket-fd.ts';
-import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
-import { bindFailure } from '../../src/tftp/bind-failure.ts';
+import { bindFailure } from '../../src/model/sockets/bind-failure.ts';
+import { openSyscalls, type Syscalls } from '../../src/model/sockets/syscalls.ts';
 import { startTftp, type TftpOptions, type TftpServer } from '../../src/tftp/server.ts';
 import { toNetascii } from '../../src/tftp/transfer/netascii.ts';
 import { Peer } from '../support/tftp-peer.ts';
@@ -110,11 +108,11 @@ describe('a read request', () => {
     const { syscalls } = await openSyscalls();
     if (!syscalls) throw new Error('no koffi here');
     const sent: number[] = [];
-    const sendNow: SendNow = (socket, bytes, address, port) => {
+    const sendNow: Syscalls['sendNow'] = (socket, bytes, address, port) => {
       sent.push(bytes.length);
       return syscalls.sendNow(socket, bytes, address, port);
     };
-    const { port } = await started({ syscalls: { descriptorOf, sendNow, setUdpSegment: syscalls.setUdpSegment } });
+    const { port } = await started({ syscalls: { sendNow, setUdpSegment: syscalls.setUdpSegment } });
     const client = await peer();
     client.ask(port, 'file', [['windowsize', '8']]);
     expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
@@ -126,11 +124,11 @@ describe('a read request', () => {
     ['does not like the size', () => true],
   ])('with a window is answered one by one, where the kernel %s', async (_, cut) => {
     const cuts: number[] = [];
-    const setUdpSegment: SetUdpSegment = (_, size) => {
+    const setUdpSegment: Syscalls['setUdpSegment'] = (_, size) => {
       cuts.push(size);
       return cut();
     };
-    const { port } = await started({ syscalls: { descriptorOf, sendNow: () => false, setUdpSegment } });
+    const { port } = await started({ syscalls: { sendNow: () => false, setUdpSegment } });
     const client = await peer();
     client.ask(port, 'file', [['windowsize', '2']]);
     expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
@@ -464,8 +462,9 @@ describe('the listening port', () => {
 
   it('that needs a privilege is an error which names the remedy', () => {
     const cause = Object.assign(new Error('bind EACCES'), { code: 'EACCES' });
-    expect(bindFailure(cause, '192.0.2.1', 69)).toMatchObject({ code: 'EACCES', cause });
-    expect(bindFailure(cause, '192.0.2.1', 69).message).toMatch(/UDP port 69 of 192.0.2.1.*root.*CAP_NET_BIND_SERVICE/);
+    const listen = { service: 'TFTP', protocol: 'UDP', address: '192.0.2.1', port: 69, remedy: 'x' } as const;
+    expect(bindFailure(cause, listen)).toMatchObject({ code: 'EACCES', cause });
+    expect(bindFailure(cause, listen).message).toMatch(/UDP port 69 of 192.0.2.1.*root.*CAP_NET_BIND_SERVICE/);
   });
 
   it('of an address that the machine does not have is an error which says so', async () => {

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { type OpenFile, readWhole } from '../../model/files/open-file.ts';
 import { finderIn } from '../../model/files/segment.ts';
-import { FULL, failure, GONE, plainDescriptor, type Syscalls, UNSUPPORTED } from '../../model/sockets/syscalls.ts';
+import { FULL, failure, GONE, plainFd, type Syscalls, UNSUPPORTED } from '../../model/sockets/syscalls.ts';
 import { type PageCache, REGION } from './page-cache.ts';
 import { Progress } from './progress.ts';
 import { fill } from './send-chunks.ts';
@@ -23,7 +23,7 @@ const LOOK = { first: 1, most: 200 } as const;
 
 /** Whether the kernel can send a body of this many bytes on this response's connection. */
 export function canSendByKernel({ socket }: ServerResponse, length: number): boolean {
-  return length >= WORTHWHILE && socket !== null && plainDescriptor(socket) !== undefined;
+  return length >= WORTHWHILE && socket !== null && plainFd(socket) !== undefined;
 }
 
 /**
@@ -77,7 +77,7 @@ export function createKernelSender(syscalls: Syscalls, unsent: () => UnsentShare
       }
       const { file: source, first: position, length: left } = segment;
       await cache.want(source, position);
-      const descriptor = socket && plainDescriptor(socket);
+      const descriptor = socket && plainFd(socket);
       if (descriptor === undefined || descriptor === null) return 'aborted';
       if (!source.intactNow() && !(await source.renew())) return 'changed';
       share.apply(socket);
@@ -105,7 +105,7 @@ export function createKernelSender(syscalls: Syscalls, unsent: () => UnsentShare
   async function acknowledged({ socket }: ServerResponse, progress: Progress): Promise<Sent['outcome'] | undefined> {
     let before = Number.POSITIVE_INFINITY;
     for (let wait: number = LOOK.first; ; wait = Math.min(2 * wait, LOOK.most)) {
-      const descriptor = socket && plainDescriptor(socket);
+      const descriptor = socket && plainFd(socket);
       if (descriptor === undefined || descriptor === null || progress.isOver) return 'aborted';
       const left = syscalls.unacknowledged(descriptor);
       if (left === 0) return undefined;

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { descriptorOfConnection } from '../../model/sockets/socket-fd.ts';
+import { tcpFd } from '../../model/sockets/socket-fd.ts';
 import type { Syscalls } from '../../model/sockets/syscalls.ts';
 
 /**
@@ -29,7 +29,7 @@ export function shareUnsent(syscalls: Pick<Syscalls, 'limitUnsent'> | undefined)
     return {
       apply(socket) {
         if (limit === share()) return;
-        const descriptor = socket ? descriptorOfConnection(socket) : undefined;
+        const descriptor = socket ? tcpFd(socket) : undefined;
         if (descriptor === undefined) return;
         limit = share();
         syscalls?.limitUnsent(descriptor, limit);
