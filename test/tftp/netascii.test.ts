@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { memoryFile } from '../../src/model/files/random-access.ts';
-import type { SentFile } from '../../src/tftp/transfer/file.ts';
+import type { SentFile } from '../../src/tftp/transfer/blocks.ts';
 import { asNetascii, toNetascii } from '../../src/tftp/transfer/netascii.ts';
 
 const read = async (file: SentFile, length: number) => {

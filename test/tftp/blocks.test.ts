@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { memoryFile, type RandomAccessFile, readBytes } from '../../src/model/files/random-access.ts';
-import { FileShrunk, readBlocks } from '../../src/tftp/transfer/file.ts';
+import { FileShrunk, readBlocks } from '../../src/tftp/transfer/blocks.ts';
 
 /** A file of counted octets that takes note of each read. */
 function fileOf(size: number, length = size): RandomAccessFile & { readonly reads: number[] } {
