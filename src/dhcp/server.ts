@@ -5,7 +5,7 @@ import { SourceBudget } from '../model/limits/source-budget.ts';
 import { closeUdp, type Socket } from '../model/sockets/listen.ts';
 import { udpFd } from '../model/sockets/socket-fd.ts';
 import type { Syscalls } from '../model/sockets/syscalls.ts';
-import { answer, type Outcome } from './answer.ts';
+import { type Answer, answer } from './answer.ts';
 import { Attempts } from './attempts.ts';
 import type { DhcpIdentity } from './decide.ts';
 import { missingOnce } from './missing.ts';
@@ -43,12 +43,12 @@ export interface DhcpServer {
   stop(): Promise<void>;
 }
 
-/** Replies that wait for the kernel at a time; more are dropped, as a full network would do. */
+/** Replies that wait for the kernel at a time; more are dropped, as on a full network. */
 const MAX_SENDING = 256;
-/** What one machine may ask for: firmware asks some five times for each try. */
+/** Requests of one machine: firmware asks some five times for each try. */
 const PER_MACHINE = { burst: 32, perSecond: 8 };
-/** Milliseconds between two looks for another DHCP server on this host. */
-const LOOK_AGAIN_AFTER = 1000;
+/** Milliseconds between two checks for another DHCP server on this host. */
+const CHECK_EVERY = 1000;
 
 /** Whether a packet came by way of a relay: octets 24 to 27 are `giaddr`. */
 const isRelayed = (bytes: Uint8Array) => bytes.subarray(24, 28).some((octet) => octet !== 0);
@@ -74,7 +74,7 @@ export async function startDhcp(options: DhcpServerOptions): Promise<DhcpServer>
   /** File descriptors of the sockets that are served. */
   const fds = new Map<Socket, number>();
   let sending = 0;
-  let lookedAt = Number.NEGATIVE_INFINITY;
+  let checkedAt = Number.NEGATIVE_INFINITY;
 
   const fail = (what: string, error: unknown) => {
     record({ event: 'dhcp.error', level: 'warn', message: `${what}: ${String(error)}` });
@@ -99,7 +99,7 @@ export async function startDhcp(options: DhcpServerOptions): Promise<DhcpServer>
     }
   };
 
-  const carryOut = ({ event, send: datagram, missing }: Outcome) => {
+  const carryOut = ({ event, send: datagram, missing }: Answer) => {
     if (missing !== undefined) noteMissing(missing);
     if (datagram) send(datagram);
     record(event);
@@ -165,8 +165,8 @@ export async function startDhcp(options: DhcpServerOptions): Promise<DhcpServer>
     serve(port67.unicasts, 67, isRelayed);
     // A client that renews its lease here takes this host for its DHCP server: one must have been started since.
     port67.unicasts.on('message', (bytes) => {
-      if (isRelayed(bytes) || now() - lookedAt < LOOK_AGAIN_AFTER) return;
-      lookedAt = now();
+      if (isRelayed(bytes) || now() - checkedAt < CHECK_EVERY) return;
+      checkedAt = now();
       void yieldToNeighbour();
     });
   } else {

@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS, type NbdLimits } from './limits.ts';
 import { Ended, negotiate, transmit } from './serve.ts';
 import { wireOf } from './wire.ts';
 
-/** What the NBD server needs from outside. */
+/** Options of {@link startNbd}. */
 export interface NbdOptions {
   /** The IPv4 address to listen on. */
   readonly address: string;
@@ -21,19 +21,19 @@ export interface NbdOptions {
   readonly limits?: Partial<NbdLimits>;
 }
 
-/** An NBD server at work. */
+/** A running NBD server. */
 export interface NbdServer {
   readonly listening: readonly string[];
-  /** Closes every connection and export: clients whose root this is come back until the server is there again. */
+  /** Closes every connection and export. Clients whose root this is try again until the server is back. */
   stop(): Promise<void>;
 }
 
-/** How long a silent connection is left alone before its other end is asked whether it still exists, milliseconds. */
+/** The time after which a silent connection is probed (TCP keep-alive), milliseconds. */
 const KEEP_ALIVE = 60_000;
 
 /**
  * Starts a read-only NBD server: fixed newstyle negotiation, simple replies, one request after the other on each
- * connection. What clients may take is bounded; one that exceeds a bound is disconnected, with a line in the log.
+ * connection. A client that exceeds a limit is disconnected, with a line in the log.
  * @throws Error with `code` and `cause` if the port cannot be bound; its message names the remedy
  */
 export async function startNbd({ address, port, exports, now, ...rest }: NbdOptions): Promise<NbdServer> {
@@ -46,7 +46,7 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdOpti
     record({ event: 'nbd.limited', level: 'warn', message, peer });
   });
 
-  /** Why there is no place for one more client from there. */
+  /** The reason to refuse one more client of an address; undefined where there is none. */
   const full = (peer: string): string | undefined => {
     if (open.size >= limits.connections) return `${limits.connections} connections are open`;
     const own = [...open.values()].filter((each) => each === peer).length;

@@ -19,7 +19,7 @@ import { singleFlight } from '../single-flight.ts';
 import type { Hasher } from '../store/hash.ts';
 import { concatenate } from './concatenation.ts';
 
-/** How a file is made. */
+/** The description of a composed file. */
 interface Recipe {
   /** The key under which the same file is asked for again: what it is made from, and how. */
   readonly origin: string;
@@ -29,8 +29,8 @@ interface Recipe {
   readonly size: number;
 }
 
-/** Files that are put together from others while they are read. Their recipes are kept, never their bytes. */
-export interface MadeFiles {
+/** Files that are composed of others while they are read. Their recipes are kept, never their bytes. */
+export interface ComposedFiles {
   /**
    * The version of a composed file, hashed once however many ask.
    * @param plan called where the origin is new
@@ -38,11 +38,11 @@ export interface MadeFiles {
    * @throws the error of the plan, and the operating system's error
    */
   pin(origin: string, plan: Plan): Promise<Pin | undefined>;
-  /** Opens one by its digest; undefined where no such file was made. */
+  /** Opens a composed file by its digest; undefined where there is none of that digest. */
   open(digest: string): Promise<OpenResult | undefined>;
-  /** The versions that a made file is of; none for other digests. */
+  /** Digests of the files that a composed file consists of; none for other digests. */
   sources(digest: string): readonly string[];
-  /** Forgets those of which something is gone. */
+  /** Removes the recipes of which a file is gone. */
   collect(): Promise<void>;
 }
 
@@ -71,7 +71,7 @@ function fromJson(read: unknown): Recipe | undefined {
   return list.every(isSegment) ? { origin, size, segments: list.map(segmentFromJson) } : undefined;
 }
 
-/** Reads what an earlier run wrote; what is not whole is made again when it is asked for. */
+/** Reads the recipes of an earlier run. A damaged one is dropped: its file is composed again when it is asked for. */
 async function readRecipes(folder: string, record: RecordEvent): Promise<Map<string, Recipe>> {
   const recipes = new Map<string, Recipe>();
   const names = await readdir(folder).catch(() => []);
@@ -90,24 +90,23 @@ async function readRecipes(folder: string, record: RecordEvent): Promise<Map<str
   return recipes;
 }
 
-/**
- * @param folder of the recipes, absolute; it and the one that holds it need not exist
- */
-export async function openMadeFiles(
+/** @param folder of the recipes, absolute; it and its parent need not exist */
+export async function openComposedFiles(
   folder: string,
   deps: {
     readonly hash: Hasher;
-    /** Opens a version that is made of nothing else. */
+    /** Opens a version that is not composed. */
     readonly openBlob: (digest: string) => Promise<OpenResult>;
     readonly has: (digest: string) => boolean;
     readonly record: RecordEvent;
   },
-): Promise<MadeFiles> {
+): Promise<ComposedFiles> {
   const { hash, openBlob, has, record } = deps;
   const recipes = await readRecipes(folder, record);
   const byOrigin = new Map([...recipes].map(([digest, { origin }]) => [origin, digest]));
-  const asTheyAre = new Set<string>();
-  const making = new Map<string, Promise<Pin | undefined>>();
+  /** Origins of which there is nothing to compose. */
+  const nothing = new Set<string>();
+  const running = new Map<string, Promise<Pin | undefined>>();
 
   const compose = async (recipe: Recipe, digest: string | undefined): Promise<OpenResult> => {
     const files = new Map<string, OpenFile>();
@@ -131,15 +130,15 @@ export async function openMadeFiles(
       await makeFolders(dirname(folder), folder);
       await writeSealed(join(folder, `${digest}.json`), toJson(recipe));
     } catch (error) {
-      const message = `cannot keep under ${folder} how a file is made (${(error as Error).message}): it is made again after the next start`;
+      const message = `cannot write a recipe under ${folder} (${(error as Error).message}): the file is composed again after the next start`;
       record({ event: 'artifact.unkept', level: 'warn', message, digest });
     }
   };
 
-  const make = async (origin: string, plan: Plan): Promise<Pin | undefined> => {
+  const add = async (origin: string, plan: Plan): Promise<Pin | undefined> => {
     const segments = await plan();
     if (!segments) {
-      asTheyAre.add(origin);
+      nothing.add(origin);
       return undefined;
     }
     const size = totalLength(segments);
@@ -150,7 +149,7 @@ export async function openMadeFiles(
       const { file } = opened;
       // A source may have got another name meanwhile, and be the same.
       const digest = (await hash(file)) ?? ((await file.renew()) ? await hash(file) : undefined);
-      if (digest === undefined) throw new Error('what it is made of was changed meanwhile');
+      if (digest === undefined) throw new Error('a file that it is composed of was changed meanwhile');
       recipes.set(digest, recipe);
       byOrigin.set(origin, digest);
       await write(digest, recipe);
@@ -165,8 +164,8 @@ export async function openMadeFiles(
       const digest = byOrigin.get(origin);
       const recipe = digest === undefined ? undefined : recipes.get(digest);
       if (digest !== undefined && recipe && filesOf(recipe.segments).every(has)) return { digest, size: recipe.size };
-      if (asTheyAre.has(origin)) return undefined;
-      return singleFlight(making, origin, () => make(origin, plan));
+      if (nothing.has(origin)) return undefined;
+      return singleFlight(running, origin, () => add(origin, plan));
     },
     open: async (digest) => {
       const recipe = recipes.get(digest);
@@ -177,7 +176,7 @@ export async function openMadeFiles(
       return recipe ? filesOf(recipe.segments) : [];
     },
     collect: async () => {
-      asTheyAre.clear();
+      nothing.clear();
       for (const [digest, recipe] of recipes) {
         if (filesOf(recipe.segments).every(has)) continue;
         recipes.delete(digest);

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import type { NotOpened, OpenResult } from '../../model/files/open-file.ts';
-import { openMadeFiles, type Plan } from '../composed/composed-files.ts';
+import { openComposedFiles, type Plan } from '../composed/composed-files.ts';
 import { openTrees, type Trees } from '../composed/verity-trees.ts';
 import { isInability, makeFolders } from '../folders.ts';
 import { type Located, openInside } from '../open-file.ts';
@@ -172,7 +172,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return { ok: false, reason: 'gone', why };
   };
 
-  const made = await openMadeFiles(join(own, 'made'), { hash, openBlob: openPinned, has: blobs.has, record });
+  const made = await openComposedFiles(join(own, 'made'), { hash, openBlob: openPinned, has: blobs.has, record });
   const openBlob = async (digest: string): Promise<OpenResult> =>
     (await made.open(digest)) ?? (await openPinned(digest));
 

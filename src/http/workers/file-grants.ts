@@ -4,7 +4,7 @@ import { filesOf, mapFiles, segmentToJson } from '../../model/files/segment.ts';
 import type { AppOptions } from '../app-options.ts';
 import type { Asked, FileGrant, Questions } from './worker-messages.ts';
 
-/** Answers one worker's questions, and holds the files that it was granted and has not returned. */
+/** Answers one worker's questions, and holds open the files that were granted to it until it returns them. */
 export class FileGrants {
   private readonly questions: Questions;
   private readonly granted = new Map<number, OpenFile>();
@@ -26,7 +26,7 @@ export class FileGrants {
     };
   }
 
-  /** Answers a question. Rejects where what is asked fails. */
+  /** Answers a question. */
   answer({ question, args }: Asked): Promise<unknown> {
     const answer = this.questions[question] as (...args: unknown[]) => Promise<unknown>;
     return answer(...args);
@@ -54,7 +54,7 @@ export class FileGrants {
     await file?.close();
   }
 
-  /** The worker is no more. */
+  /** Closes all files: the worker has ended. */
   async end(): Promise<void> {
     this.ended = true;
     await Promise.all([...this.granted.keys()].map((grant) => this.release(grant)));

@@ -5,7 +5,7 @@ import type { SegmentJson } from '../../model/files/segment.ts';
 import type { Mac } from '../../model/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 
-/** What a worker is started with. */
+/** Settings of a worker. */
 export interface WorkerSettings {
   /** The address to listen on. */
   readonly host: string;
@@ -43,7 +43,7 @@ export type Asked = {
 /** A file that the worker opens for itself. */
 export interface GrantedFile {
   readonly path: string;
-  /** Of the very version: what the worker opens must have the same. */
+  /** Of the version: the file that the worker opens must have the same. */
   readonly stamp: string;
 }
 
@@ -51,7 +51,7 @@ export interface GrantedFile {
 export type FileGrant =
   | {
       readonly ok: true;
-      /** By which the worker returns it. */
+      /** The number by which the worker returns it. */
       readonly grant: number;
       readonly digest: string | undefined;
       /** The file, or those that it is put together from. */
@@ -63,7 +63,7 @@ export type FileGrant =
 
 /** From a worker to the control process. */
 export type FromWorker =
-  /** It listens to messages: what is sent earlier is lost. */
+  /** It listens to messages: earlier ones are lost. */
   | { readonly kind: 'hello' }
   | { readonly kind: 'listening'; readonly listening: readonly string[]; readonly port: number }
   | { readonly kind: 'failed'; readonly message: string; readonly code: string | undefined }

@@ -11,7 +11,7 @@ import { createSender } from '../send/send.ts';
 import { type HttpServer, startHttp } from '../server.ts';
 import type { FileGrant, FromWorker, Questions, ToWorker, WorkerSettings } from './worker-messages.ts';
 
-/** How often a file is asked for again that was replaced, or got another link, before it was opened here. */
+/** How often a grant is requested anew where its file was replaced, or got another link, before it was opened here. */
 const ATTEMPTS = 5;
 
 const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
@@ -33,7 +33,7 @@ function ask<Name extends keyof Questions>(
   return answer as ReturnType<Questions[Name]>;
 }
 
-/** Opens what was granted; undefined where one of the files is another by now. */
+/** Opens a granted file; undefined where one of its files is another by now. */
 async function openGranted({
   grant,
   digest,
@@ -87,7 +87,7 @@ const deps: AppOptions = {
   bootFiles: { open: (name) => open(() => ask('bootFile', name)) },
   registry: {
     names: () => ask('imageNames'),
-    // The channel makes null of undefined.
+    // The channel turns undefined into null.
     manifest: (name, digest) =>
       digest === undefined ? ask('imageManifest', name) : ask('imageManifest', name, digest),
     blob: (digest) => open(() => ask('imageBlob', digest)),
@@ -122,13 +122,13 @@ process.on('message', async (message: ToWorker) => {
       break;
     case 'stop':
       await server?.stop(message.graceMs);
-      // Through the channel, so that what was sent before gets there.
+      // By the channel, so that earlier messages get there.
       process.disconnect();
       return;
   }
   waiting.delete(message.id);
 });
-// The control process says when to end, and without it there is nothing to do. Signals to the group are for it alone.
+// Without the control process there is nothing to do. Signals to the group are for it alone: it ends the workers.
 process.on('disconnect', () => process.exit());
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {});
 send({ kind: 'hello' });

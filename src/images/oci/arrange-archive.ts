@@ -12,27 +12,24 @@ interface Place {
   readonly length: number;
 }
 
-/** More than any image has; each costs a read. */
-const MOST_MEMBERS = 10_000;
-/** The most of an index or a manifest, bytes: what registries take (OCI distribution specification 1.1). */
+/** Members of an archive: more than any image has, and each costs a read. */
+const MAX_MEMBERS = 10_000;
+/** The longest index or manifest, bytes: the limit of registries (OCI distribution specification 1.1). */
 export const LARGEST_DOCUMENT = 4 * 1024 * 1024;
-/** How deep indexes of platforms may nest. */
-const DEEPEST = 3;
+/** Levels of nested indexes. */
+const MAX_DEPTH = 3;
 
-/** Whether a member may be one of an image layout, or of what programs write beside it. */
+/** Whether a member may be one of an image layout, or one that programs write beside it. */
 const isOfLayout = (name: string) =>
   /^(?:oci-layout|index\.json|manifest\.json|repositories|blobs(?:\/.*)?|)$/.test(name);
-/** After so many other members it is some other archive, such as that of a root file system. */
-const MOST_OTHERS = 20;
+/** With more members of other names it is no image, but perhaps a root file system. */
+const MAX_OTHERS = 20;
 
 /**
  * The files of an archive; undefined where their contents are not in one piece each, or a name comes twice.
- * @param mostOthers how many members it may have that are none of an image layout
+ * @param maxOthers members that it may have beside those of an image layout
  */
-export async function tableOf(
-  archive: RandomAccess,
-  mostOthers = MOST_OTHERS,
-): Promise<Map<string, Place> | undefined> {
+export async function tableOf(archive: RandomAccess, maxOthers = MAX_OTHERS): Promise<Map<string, Place> | undefined> {
   const table = new Map<string, Place>();
   let members = 0;
   let others = 0;
@@ -40,7 +37,7 @@ export async function tableOf(
     members += 1;
     const plain = name.replace(/^(?:\.?\/)+/, '');
     if (!isOfLayout(plain)) others += 1;
-    if (members > MOST_MEMBERS || others > mostOthers) return undefined;
+    if (members > MAX_MEMBERS || others > maxOthers) return undefined;
     if (type === 'directory') continue;
     const [only, ...more] = extents;
     const whole = more.length === 0 && (only?.length ?? 0) === size;
@@ -70,7 +67,7 @@ export async function arrangeArchive<F>(
     if (!order || isInOrder(order, table)) return undefined;
     return tarSegments(order.map((name) => ({ name, file, ...(table.get(name) ?? { first: 0, length: 0 }) })));
   } catch (error) {
-    // Whoever boots it is told what is wrong with it.
+    // The node that boots it reports what is wrong with it.
     if (error instanceof BadArchive || error instanceof BadImage) return undefined;
     throw error;
   }
@@ -103,7 +100,7 @@ async function orderOf(
     if (order.has(blob(descriptor))) return;
     const text = await document(blob(descriptor));
     const nested = text === undefined ? undefined : readIndexes(text);
-    if (text === undefined || depth > DEEPEST) whole = false;
+    if (text === undefined || depth > MAX_DEPTH) whole = false;
     else if (nested) {
       await addPresent(nested, depth + 1);
     } else {

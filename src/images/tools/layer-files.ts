@@ -48,7 +48,7 @@ export async function innerCompressionOf(path: string): Promise<Compression> {
   try {
     return detectCompression(gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH }));
   } catch (error) {
-    // Damage is reported by whoever unpacks the layer.
+    // Damage is reported where the layer is unpacked.
     if ((error as NodeJS.ErrnoException).code?.startsWith('Z_')) return 'none';
     throw error;
   }

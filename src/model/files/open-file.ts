@@ -13,13 +13,13 @@ export interface OpenFile extends RandomAccessFile {
   readonly stamp: string;
   /** SHA-256 of the bytes in 64 lower-case hex digits, where it is known. */
   readonly digest: string | undefined;
-  /** Whether the bytes still are those that were opened: asked after a read and before its bytes are used. */
+  /** Whether the bytes still are those that were opened. Called after a read and before its bytes are used. */
   intact(): Promise<boolean>;
-  /** The same at once, for who asks so often that a turn of the thread pool each time is too dear. */
+  /** The same at once, without a turn of the thread pool. */
   intactNow(): boolean;
   /**
-   * Finds out whether a file that is not {@link intact} holds the bytes that were opened after all, by its digest where
-   * that is known: it may have got another name or mode. If so it is intact again; what was read before is in doubt.
+   * Checks whether a file that is not {@link intact} holds the bytes that were opened after all, by its digest where that
+   * is known: it may have got another name or mode. If so it is intact again, but earlier reads are in doubt.
    * @throws the operating system's error
    */
   renew(): Promise<boolean>;
@@ -27,23 +27,23 @@ export interface OpenFile extends RandomAccessFile {
   close(): Promise<void>;
 }
 
-/** How often a file is renewed for one piece: who moves its stamps all the time is not waited for. */
+/** How often a file is renewed for one read: a program may move its time stamps all the time. */
 const RENEWALS = 3;
 
 /**
- * Reads a piece of the version that was opened.
- * @returns false where the file is too short, or not that version any more
+ * Fills a buffer from the version that was opened.
+ * @returns false where the file is too short, or another version by now
  */
 export async function readWhole(file: OpenFile, buffer: Uint8Array, position: number): Promise<boolean> {
   for (let attempt = 0; ; attempt++) {
     if ((await file.read(buffer, position)) < buffer.length) return false;
-    // Asked after the read: a write to the file moves its time stamp before it moves a byte.
+    // After the read: a write moves the file's time stamp before it changes a byte.
     if (file.intactNow()) return true;
     if (attempt === RENEWALS || !(await file.renew())) return false;
   }
 }
 
-/** Why there is no file to read. `gone`: this version existed, and its bytes do not any more. */
+/** A file that cannot be read. `gone`: this version existed, and its bytes do not any more. */
 export interface NotOpened {
   readonly ok: false;
   readonly reason: 'missing' | 'directory' | 'refused' | 'gone';
@@ -51,5 +51,5 @@ export interface NotOpened {
   readonly why: string;
 }
 
-/** What came of opening a file. */
+/** Result of opening a file. */
 export type OpenResult = { readonly ok: true; readonly file: OpenFile } | NotOpened;

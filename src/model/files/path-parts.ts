@@ -1,4 +1,4 @@
-/** The parts of a path without those that mean nothing: firmware doubles slashes, and ends names with one. */
+/** The parts of a path without empty ones and `.`: firmware doubles slashes, and ends names with one. */
 export function pathParts(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
 }

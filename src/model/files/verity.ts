@@ -1,7 +1,7 @@
-/** Data and hash blocks alike, bytes: what dm-verity uses where it is not told otherwise. */
+/** Bytes of data and hash blocks: the default of dm-verity. */
 export const BLOCK = 4096;
 
-/** What a node needs to know of an image's hash tree to check every block that it reads (Linux' dm-verity). */
+/** The parameters of an image's hash tree by which a node checks every block that it reads (Linux' dm-verity). */
 export interface Verity {
   /** SHA-256 of the tree's top block, 64 lower-case hex digits. */
   readonly rootHash: string;

@@ -1,11 +1,11 @@
 import type { BootEvent, Level, RecordEvent } from '../event.ts';
 
-/** How many events of a level are recorded in one second. Thousands of nodes booting at once stay below. */
+/** Events of a level that are recorded in one second. Thousands of nodes that boot at once stay below. */
 const PER_SECOND: Readonly<Record<Level, number>> = { debug: 50, info: 500, warn: 50, error: 50 };
 
 /**
- * Keeps a flood of packets from becoming a flood of events: what exceeds the bound is left out, and the next event that
- * is recorded says how many were (`suppressed`).
+ * Keeps a flood of packets from becoming a flood of events: those beyond the limit are dropped, and the next event that
+ * is recorded has their number (`suppressed`).
  * @param now milliseconds of a clock that never goes back
  */
 export function rateLimitedLog(record: RecordEvent, now: () => number): RecordEvent {

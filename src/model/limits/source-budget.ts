@@ -1,4 +1,4 @@
-/** What one source may ask for. */
+/** The requests that one source may make. */
 export interface BudgetLimits {
   /** Requests at once. */
   readonly burst: number;
@@ -11,36 +11,36 @@ const CAPACITY = 16_384;
 
 interface Bucket {
   tokens: number;
-  /** When they were counted, milliseconds. */
+  /** When the tokens were counted, milliseconds. */
   at: number;
-  /** Whether it was told of since the bucket was full. */
+  /** Whether `exhausted` was called since the bucket was full. */
   told: boolean;
 }
 
 /**
- * A token bucket for each source of requests that may be forged: what it asks for beyond its share is not looked at. Holds
- * a bounded number of sources and forgets the one that was silent longest.
+ * A token bucket for each source of requests, which may be forged: requests beyond its budget are dropped. Holds a bounded
+ * number of sources and forgets the one that was silent longest.
  */
 export class SourceBudget {
   private readonly buckets = new Map<string, Bucket>();
   private readonly limits: BudgetLimits;
   private readonly exhausted: (source: string) => void;
 
-  /** @param exhausted told of a source that gets nothing for now, once until it has been quiet for long enough */
+  /** @param exhausted called for a source whose requests are dropped, once until its bucket is full again */
   constructor(limits: BudgetLimits, exhausted: (source: string) => void) {
     this.limits = limits;
     this.exhausted = exhausted;
   }
 
   /**
-   * Whether a source may have one more request looked at.
-   * @param source an address, by which it is known
+   * Takes a token for one request; false where the source has none left.
+   * @param source its address
    * @param now milliseconds of a clock that never goes back
    */
   take(source: string, now: number): boolean {
     const { burst, perSecond } = this.limits;
     const bucket = this.buckets.get(source) ?? { tokens: burst, at: now, told: false };
-    // Behind all others, as the one that was heard last.
+    // Behind all others, as the most recent one.
     this.buckets.delete(source);
     this.buckets.set(source, bucket);
     if (this.buckets.size > CAPACITY) {
@@ -59,7 +59,7 @@ export class SourceBudget {
     return false;
   }
 
-  /** The source has shown that it exists, and asked for what it got: that request does not count. */
+  /** Gives a token back: the source has answered, so its request was not forged. */
   giveBack(source: string): void {
     const bucket = this.buckets.get(source);
     if (bucket) bucket.tokens = Math.min(this.limits.burst, bucket.tokens + 1);

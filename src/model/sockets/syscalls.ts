@@ -41,7 +41,7 @@ export interface Syscalls {
    * @returns false where the kernel does not know it; where it refuses the size, sending fails
    */
   setUdpSegment(socket: number, size: number): boolean;
-  /** Brings a part of a file into the page cache, on another thread. Never rejects: whoever reads it sees the error. */
+  /** Brings a part of a file into the page cache, on another thread. Never rejects: reading shows the error. */
   load(file: number, position: number, count: number): Promise<void>;
 }
 
