@@ -39,25 +39,29 @@ export const ROOMS: readonly Room[] = [
     files: ['nunjucks/load.ts'],
   },
   {
+    name: 'model/sockets',
+    holds: 'UDP sockets, system calls on sockets that Node lacks, ports that cannot be had',
+    imports: ['model'],
+    files: ['syscalls.ts'],
+    sockets: 'listen.ts',
+  },
+  {
     name: 'dhcp',
     holds: 'packets, the whole proxyDHCP policy as one pure function, replies, the sockets',
-    imports: ['model'],
+    imports: ['model', 'model/sockets'],
     files: [],
-    sockets: 'server.ts',
   },
   {
     name: 'tftp',
     holds: 'packets, the transfer as a state machine without a clock, the sockets',
-    imports: ['model'],
+    imports: ['model', 'model/sockets'],
     files: [],
-    sockets: 'server.ts',
   },
   {
     name: 'nbd',
     holds: 'negotiation, requests, connections; read-only',
-    imports: ['model'],
+    imports: ['model', 'model/sockets'],
     files: [],
-    sockets: 'server.ts',
   },
   {
     name: 'artifacts',
@@ -66,8 +70,8 @@ export const ROOMS: readonly Room[] = [
   },
   {
     name: 'http',
-    holds: 'routes, how bytes are sent, the worker processes, system calls that Node lacks',
-    imports: ['model', 'artifacts'],
+    holds: 'routes, how bytes are sent, the worker processes',
+    imports: ['model', 'model/sockets', 'artifacts'],
   },
   { name: 'images/tar', holds: 'tar archives, read and written', imports: TAR, files: [] },
   { name: 'images/oci', holds: 'image documents and OCI archives', imports: OCI, files: [] },
@@ -85,7 +89,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'daemon',
     holds: 'what the daemon is composed of: services, the state that they answer from, reloading',
-    imports: [...OUTPUT, 'config', 'ipxe-templates', 'dhcp', 'tftp', 'nbd', 'artifacts', 'http'],
+    imports: [...OUTPUT, 'config', 'ipxe-templates', 'model/sockets', 'dhcp', 'tftp', 'nbd', 'artifacts', 'http'],
   },
   {
     name: 'commands',

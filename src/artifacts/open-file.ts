@@ -2,6 +2,7 @@ import { constants, fstatSync } from 'node:fs';
 import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NotOpened, OpenFile } from '../model/files/open-file.ts';
+import { readHandle } from '../model/files/random-access.ts';
 import { type FileVersion, relate, sameBytes, versionOf, versionTag } from './store/version.ts';
 
 /** A file together with the place where it really is. */
@@ -76,7 +77,7 @@ function openFile(handle: FileHandle, version: FileVersion): Pick<Located, 'file
     modified: Number(version.mtimeNs / 1_000_000n),
     stamp: versionTag(version),
     digest: undefined,
-    read: (buffer, position) => readFully(handle, buffer, position),
+    read: (buffer, position) => readHandle(handle, buffer, position),
     intact: async () => sameBytes(base, versionOf(await handle.stat({ bigint: true }))),
     intactNow: () => sameBytes(base, look()),
     // Nothing is known of its bytes: it stays what it was if it only got another name, or lost one.
@@ -92,16 +93,6 @@ function openFile(handle: FileHandle, version: FileVersion): Pick<Located, 'file
     },
   };
   return { file, look, rebase };
-}
-
-async function readFully(handle: FileHandle, buffer: Uint8Array, position: number): Promise<number> {
-  let filled = 0;
-  while (filled < buffer.length) {
-    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, position + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return filled;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Image } from '../model/boot/image.ts';
 import { rootMethodOf } from '../model/boot/root-methods/methods.ts';
 import { COMPRESSED_KINDS } from '../model/boot/root-methods/root-method.ts';
 import type { Config } from '../model/config.ts';
+import { readBytes } from '../model/files/random-access.ts';
 import type { Warning } from './setting-warnings.ts';
 
 const INITRD_KINDS = ['cpio', ...COMPRESSED_KINDS];
@@ -18,8 +19,7 @@ async function startOf(root: string, path: string): Promise<Buffer | undefined> 
   const opened = await openInside(root, path).catch(() => undefined);
   if (!opened?.ok) return undefined;
   try {
-    const buffer = Buffer.alloc(Math.min(KIND_BYTES, opened.file.size));
-    return buffer.subarray(0, await opened.file.read(buffer, 0));
+    return await readBytes(opened.file, 0, KIND_BYTES);
   } finally {
     await opened.file.close();
   }

@@ -8,26 +8,26 @@ import { buildReply, type Datagram, type Sender } from './reply.ts';
 import { type PxeRequest, readPxeRequest, type ServerPort, withFirmware } from './request.ts';
 import { type Silence, silence } from './silence.ts';
 
-/** What comes of a packet: something to note, and perhaps something to send. */
-export interface Outcome {
+/** The answer to a packet: an event, and a datagram unless it gets no answer. */
+export interface Answer {
   readonly event: BootEvent;
   readonly send?: Datagram;
   /** The boot file that is missing. */
   readonly missing?: string;
 }
 
-/** All that an answer depends on besides the packet. */
+/** All that an answer depends on beside the packet. */
 export interface Context {
   readonly config: Config;
   readonly identity: DhcpIdentity;
   readonly attempts: Attempts;
-  /** What one machine may ask for, by its hardware address. */
+  /** Requests of each machine, by its hardware address. */
   readonly budget: SourceBudget;
   /** Milliseconds of a clock that never goes back. */
   readonly now: number;
 }
 
-/** The first of a machine's addresses that the configuration names, else the first at all. */
+/** The machine's settings: by the first of its addresses that the configuration names, else by the first of all. */
 function recognise(config: Config, { macs }: PxeRequest): Recognised {
   const mac = macs.find((each) => config.byMac.has(each)) ?? macs[0];
   if (mac !== undefined) return findNode(config, mac);
@@ -42,25 +42,25 @@ function countAttempt({ client, port, packet }: PxeRequest, { mac }: Recognised,
   return 1;
 }
 
-function silent(port: ServerPort, sender: Sender, why: Silence, request?: PxeRequest): Outcome {
-  const who = request?.macs[0] ?? sender.address;
+function silent(port: ServerPort, sender: Sender, why: Silence, request?: PxeRequest): Answer {
+  const mac = request?.macs[0];
   return {
     event: {
       event: 'dhcp.silent',
       level: 'debug',
-      message: `no answer to ${who} on port ${port}: ${why.reason}${why.detail === undefined ? '' : ` (${why.detail})`}`,
+      message: `no answer to ${mac ?? sender.address} on port ${port}: ${why.reason}${why.detail === undefined ? '' : ` (${why.detail})`}`,
       reason: why.reason,
       detail: why.detail,
       port,
       from: sender.address,
-      mac: request?.macs[0],
+      mac,
       arch: request?.arch,
     },
     ...(why.reason === 'no-boot-file' && why.detail !== undefined ? { missing: why.detail } : {}),
   };
 }
 
-function answered(request: PxeRequest, match: Recognised, reply: Reply, send: Datagram): Outcome {
+function answered(request: PxeRequest, match: Recognised, reply: Reply, send: Datagram): Answer {
   const name = reply.type === 'offer' ? 'OFFER' : 'ACK';
   const who = match.mac ?? 'a machine without an address';
   return {
@@ -82,8 +82,8 @@ function answered(request: PxeRequest, match: Recognised, reply: Reply, send: Da
   };
 }
 
-/** From the octets of a packet to the octets of its answer, or to the reason why there is none. */
-export function answer(bytes: Uint8Array, port: ServerPort, sender: Sender, context: Context): Outcome {
+/** Answers the octets of a packet with those of a reply, or with the reason why there is none. */
+export function answer(bytes: Uint8Array, port: ServerPort, sender: Sender, context: Context): Answer {
   const packet = decodePacket(bytes);
   if ('silent' in packet) return silent(port, sender, packet);
   const read = readPxeRequest(packet, port);

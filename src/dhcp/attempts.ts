@@ -7,14 +7,14 @@ interface Entry {
   readonly at: number;
 }
 
-/** Machines that are remembered at a time: some 100 octets each. */
+/** Machines that are remembered, some 100 octets each. */
 const CAPACITY = 4096;
-/** A machine that asks after this time begins anew, in milliseconds. */
+/** A machine that asks after this time begins with attempt 1 again, milliseconds. */
 const FORGET_AFTER = 10 * 60_000;
 
 /**
- * Counts how often machines begin to boot without getting further. A machine has got further when it comes to the boot
- * server or asks as iPXE. Holds a bounded number of machines and forgets the one that was silent longest.
+ * Counts the attempts of machines to boot. A machine has succeeded when it asks the boot server, or asks as iPXE. Holds a
+ * bounded number of machines and forgets the one that was silent longest.
  */
 export class Attempts {
   private readonly entries = new Map<Mac, Entry>();
@@ -36,12 +36,12 @@ export class Attempts {
     return attempt;
   }
 
-  /** The machine got further. */
+  /** The machine has succeeded. */
   succeed(mac: Mac): void {
     this.entries.delete(mac);
   }
 
-  /** How many machines are remembered. */
+  /** Machines that are remembered. */
   get size(): number {
     return this.entries.size;
   }

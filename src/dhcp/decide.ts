@@ -7,7 +7,7 @@ import { addressBytes } from './codec/packet.ts';
 import type { PxeRequest, VendorClass } from './request.ts';
 import { type Silence, silence } from './silence.ts';
 
-/** Who the server is, and what it has to offer. */
+/** The server as clients see it, and the boot files that it has. */
 export interface DhcpIdentity extends ServerIdentity {
   /** Whether TFTP runs. */
   readonly tftp: boolean;
@@ -17,24 +17,24 @@ export interface DhcpIdentity extends ServerIdentity {
   hasBootFile(name: string): boolean;
 }
 
-/** What the configuration says of the machine; a `Match` of the model is one. */
+/** The settings of the machine that asks; a `Match` of the model is one. */
 export interface Recognised {
-  /** The address that it was recognised by; absent for InfiniBand that does not tell. */
+  /** The address that it was recognised by; absent for InfiniBand that does not send one. */
   readonly mac?: Mac;
   readonly settings: BootSettings;
   /** The rule that matched, in words. */
   readonly why: string;
 }
 
-/** What a client is told. */
+/** The content of a reply. */
 export interface Reply {
   /** OFFER on port 67, ACK on 4011. */
   readonly type: 'offer' | 'ack';
   /** Option 60: firmware drops what does not repeat its own class. */
   readonly vendorClass: VendorClass;
-  /** TFTP name or URL; absent for a Raspberry Pi, which knows the names that it wants. */
+  /** TFTP name or URL; absent for a Raspberry Pi, which has the names built in. */
   readonly bootFile?: string;
-  /** Option 43, ready made. */
+  /** The value of option 43. */
   readonly vendorOptions?: Uint8Array;
   /** Option 66. */
   readonly tftpServer?: string;
@@ -49,26 +49,26 @@ const RASPBERRY_PI: Options = new Map([
   [PxeOption.MENU_PROMPT, Uint8Array.of(0, ...Buffer.from('PXE'))],
 ]);
 
-/** How often one machine may ask in vain before it is told its boot file in the other way. */
-const PATIENCE = 2;
+/** Attempts of a machine before it is told its boot file in the other way. */
+const ATTEMPTS_PER_WAY = 2;
 
 /** Bit 15 of a boot item's layer: boot integrity services (PXE 2.1 section 2.4.4). */
 const BIS = 0x80;
 
 /**
  * Option 43 for PXE firmware. BIOS boots what the OFFER names. UEFI does so when told ("bypass"), and goes to the boot
- * server on port 4011 when told nothing ("binl"). Firmware exists that fails in either way, so a machine that begins
- * anew without getting further is told the other way in turn.
+ * server on port 4011 when told nothing ("binl"). Some firmware fails with one of them, so a machine that does not
+ * succeed gets the other in turn.
  */
 function discoveryControl(request: PxeRequest, settings: BootSettings, attempt: number): Uint8Array | undefined {
   const firmware = request.client.kind === 'raspberry-pi' ? undefined : request.client.firmware;
   if (firmware === 'bios') return encodeOptions(BOOT_AT_ONCE);
-  const other = Math.floor((attempt - 1) / PATIENCE) % 2 === 1;
+  const other = Math.floor((attempt - 1) / ATTEMPTS_PER_WAY) % 2 === 1;
   const bypass = (settings.discovery.value === 'bypass') !== other;
   return bypass ? encodeOptions(BOOT_AT_ONCE) : undefined;
 }
 
-/** The boot item, sent back so that the client knows which of its questions is answered. */
+/** The boot item, sent back so that the client knows which request is answered. */
 function echo(bootItem: Uint8Array | undefined): Uint8Array | undefined {
   return bootItem && encodeOptions(new Map([[PxeOption.BOOT_ITEM, bootItem]]));
 }
@@ -81,7 +81,7 @@ function checkServer({ packet, port, bootItem }: PxeRequest, server: DhcpIdentit
   return ((bootItem?.[2] ?? 0) & BIS) === 0 ? undefined : silence('bis');
 }
 
-/** The boot file and what else depends on the kind of client. */
+/** The parts of a reply that depend on the kind of client. */
 function bootOptions(
   request: PxeRequest,
   { mac, settings }: Recognised,
@@ -108,8 +108,8 @@ function bootOptions(
 }
 
 /**
- * The whole policy: what a machine that asks is told, or why it is told nothing.
- * @param attempt how many times the machine has begun to boot without getting further, from 1
+ * The whole policy: the reply to a machine, or the reason why there is none.
+ * @param attempt number of this attempt to boot since the last that succeeded, from 1
  */
 export function decide(request: PxeRequest, match: Recognised, server: DhcpIdentity, attempt = 1): Reply | Silence {
   const unwanted = checkServer(request, server);

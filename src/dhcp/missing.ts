@@ -1,6 +1,6 @@
 import type { RecordEvent } from '../model/event.ts';
 
-/** Warns of boot files that machines would need and that are not there, once for each. */
+/** Makes a function that warns of a missing boot file that a machine needs, once for each file. */
 export function missingOnce(record: RecordEvent): (file: string) => void {
   const missing = new Set<string>();
   return (file) => {

@@ -4,7 +4,7 @@ import type { DhcpIdentity, Reply } from './decide.ts';
 import type { PxeRequest, ServerPort } from './request.ts';
 import { type Silence, silence } from './silence.ts';
 
-/** Where a request came from. */
+/** The address and port that a request came from. */
 export interface Sender {
   readonly address: string;
   readonly port: number;
@@ -21,13 +21,13 @@ export interface Datagram {
 
 /** RFC 2131 section 2: every client takes 576 octets, with the headers of IP and UDP. */
 const MIN_MAX_SIZE = 576;
-/** No fragments: boot ROMs cannot put them together. EDK2 also sends its limit with the octets swapped. */
+/** No fragments: boot ROMs cannot reassemble them. EDK2 also sends its limit with the octets swapped. */
 const MAX_MAX_SIZE = 1500;
 const IP_UDP_HEADERS = 28;
 /** The `file` field without the zero that ends it (RFC 2131 section 2). */
 const FILE_LENGTH = 127;
-/** What fits one option 67 with the zero that ends it. */
-const LONGEST = 254;
+/** The longest name in one option 67 without the zero that ends it. */
+const MAX_NAME = 254;
 
 function bytes(text: string): Uint8Array {
   const octets = new Uint8Array(text.length);
@@ -35,7 +35,7 @@ function bytes(text: string): Uint8Array {
   return octets;
 }
 
-/** Octets of DHCP that the client takes. */
+/** The longest DHCP message that the client takes, octets. */
 function maxLength({ options }: Packet): number {
   const asked = options.get(Option.MAX_SIZE);
   const size = asked?.length === 2 ? ((asked[0] ?? 0) << 8) | (asked[1] ?? 0) : MIN_MAX_SIZE;
@@ -71,7 +71,7 @@ function isHost(address: string): boolean {
   return first > 0 && first < 224 && first !== 127;
 }
 
-/** Where the reply goes: to the relay (RFC 2131 section 4.1), else to everybody; on 4011 to whom it came from. */
+/** The destination of the reply: the relay (RFC 2131 section 4.1), else broadcast; on port 4011 the sender. */
 function destination(request: PxeRequest, sender: Sender): Sender | Silence {
   const { giaddr } = request.packet;
   const to =
@@ -86,7 +86,7 @@ function destination(request: PxeRequest, sender: Sender): Sender | Silence {
 }
 
 /**
- * Writes an OFFER or ACK (RFC 2131 table 3, with nothing of a lease) and says where it goes.
+ * Writes an OFFER or ACK (RFC 2131 table 3, without a lease) with its destination.
  * `siaddr` and option 54 are never 0: iPXE needs the one and EDK2 the other. The broadcast flag of an OFFER is always
  * set, as the client has no address yet and a relay would otherwise send to 0.0.0.0.
  */
@@ -100,7 +100,7 @@ export function buildReply(
   const to = destination(request, sender);
   if ('silent' in to) return to;
   const file = reply.bootFile ?? '';
-  if (file.length > LONGEST) return silence('too-long', `a boot file name of ${file.length} octets`);
+  if (file.length > MAX_NAME) return silence('too-long', `a boot file name of ${file.length} octets`);
   const options = replyOptions(packet, reply, server);
   const message: Packet = {
     op: Op.REPLY,

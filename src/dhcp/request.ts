@@ -12,7 +12,7 @@ export type ServerPort = 67 | 4011;
 /** The vendor class that a client sends and looks for in replies. */
 export type VendorClass = 'PXEClient' | 'HTTPClient';
 
-/** What kind of program asks. */
+/** The kind of program that asks. */
 type Client =
   | { readonly kind: 'pxe'; readonly firmware: Firmware }
   | { readonly kind: 'http'; readonly firmware: Firmware }
@@ -30,7 +30,7 @@ export interface PxeRequest {
   /** Number of option 93, or of the vendor class. */
   readonly arch: number;
   readonly client: Client;
-  /** By what the client was recognised, in words. */
+  /** The sign by which the client was recognised, in words. */
   readonly by: string;
   /** As `${uuid}` of iPXE spells it. */
   readonly uuid?: string;
@@ -53,7 +53,7 @@ const FEATURE_HTTP = 0x13;
 const latin1 = (bytes: Uint8Array | undefined) =>
   bytes ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1') : '';
 
-/** The first architecture that means something, of option 93 and then of the vendor class's digits, and whose it is. */
+/** The first known architecture of option 93, then of the vendor class's digits, and where it was found. */
 function readArch(packet: Packet, vendorClass: string): { readonly arch: number; readonly by: string } | undefined {
   const listed = packet.options.get(Option.ARCH) ?? new Uint8Array();
   const codes: number[] = [];
@@ -81,7 +81,7 @@ function isSerialFourTimes(machine: Uint8Array | undefined): boolean {
   return latin1(machine.subarray(1)) === serial.repeat(4) && serial !== (serial[0] ?? '').repeat(4);
 }
 
-/** What says that it is a Raspberry Pi's boot ROM that asks, which is a guess where it claims to be a PC BIOS. */
+/** The sign by which a client is a Raspberry Pi's boot ROM: a guess, as it claims to be a PC BIOS. */
 function raspberryPiBy(packet: Packet, macs: readonly Mac[], arch: number): string | undefined {
   if (arch !== 0) return undefined;
   const machine = packet.options.get(Option.MACHINE_ID);
@@ -97,7 +97,7 @@ function isIpxeClass(userClass: Uint8Array | undefined): boolean {
   return text === 'iPXE' || text === '\x04iPXE';
 }
 
-/** Whether it is iPXE that asks, and whether it can fetch over HTTP. A chainloaded iPXE must not be sent iPXE again. */
+/** The features of iPXE; undefined for other clients. A chainloaded iPXE must not be sent iPXE again. */
 function readIpxe({ options }: Packet): { readonly http: boolean } | undefined {
   const encapsulated = options.get(Option.IPXE);
   if (!encapsulated) return isIpxeClass(options.get(Option.USER_CLASS)) ? { http: true } : undefined;
@@ -120,7 +120,7 @@ function readClient(
   return { arch, client: { kind: vendorClass === 'HTTPClient' ? 'http' : 'pxe', firmware }, by };
 }
 
-/** The request of a machine whose firmware the configuration names: its boot ROM is no PC's, whatever it claims. */
+/** The request with the firmware that the configuration names, whatever the boot ROM claims to be. */
 export function withFirmware(request: PxeRequest, { firmware }: BootSettings): PxeRequest {
   const { client } = request;
   if (firmware === undefined || client.kind !== 'pxe' || client.firmware !== 'bios') return request;
@@ -136,7 +136,7 @@ function readUuid(machine: Uint8Array | undefined): string | undefined {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** On 67 only a DISCOVER is for a proxy; on 4011 the firmware asks its boot server (PXE 2.1 section 2.2). */
+/** Whether this server answers a message type: DISCOVER on 67, requests to a boot server on 4011 (PXE 2.1 section 2.2). */
 function isForUs(type: number | undefined, port: ServerPort): boolean {
   return port === 67 ? type === MessageType.DISCOVER : type === MessageType.REQUEST || type === MessageType.INFORM;
 }
@@ -147,7 +147,7 @@ function readVendorClass(packet: Packet): { readonly text: string; readonly name
   return name ? { text, name } : silence('vendor-class', text.slice(0, 40));
 }
 
-/** The boot item of option 43, which only boot servers are sent. */
+/** The boot item of option 43, which only boot servers get. */
 function readBootItem(packet: Packet, port: ServerPort): { readonly bootItem?: Uint8Array } | Silence {
   const vendor = port === 4011 ? packet.options.get(Option.VENDOR) : undefined;
   if (!vendor) return {};
@@ -159,8 +159,8 @@ function readBootItem(packet: Packet, port: ServerPort): { readonly bootItem?: U
 }
 
 /**
- * Finds out who asks, or that the packet is for somebody else. Of options that do not add up counts what is sound, and
- * where that is not enough they are the reason for the silence.
+ * Reads a packet as a PXE request. Of malformed options the readable ones count; where these are not enough, the
+ * malformed ones are the reason for the silence.
  */
 export function readPxeRequest(packet: Packet, port: ServerPort): PxeRequest | Silence {
   const read = readSound(packet, port);

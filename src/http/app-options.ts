@@ -12,12 +12,12 @@ export interface RegistryManifest {
   readonly text: string;
 }
 
-/** What the HTTP server serves, and what it needs for that. */
+/** The sources of all that the HTTP server serves, its log and its clocks. */
 export interface AppOptions {
   readonly scripts: {
     /** The script of one machine. */
     forMac(mac: Mac): Promise<ScriptResult>;
-    /** What matched, where each value came from, the artifacts with their digests, and problems: for JSON. */
+    /** The rule that matched, the origin of each value, the artifacts with their digests, and problems: for JSON. */
     explain(mac: Mac): Promise<unknown>;
     /** A script that asks for the machine's own. */
     bootstrap(): string | Promise<string>;
@@ -29,11 +29,11 @@ export interface AppOptions {
   readonly bootFiles: {
     open(name: string): Promise<OpenResult>;
   };
-  /** The images that were built, offered as by a registry. */
+  /** The built images, as a registry. */
   readonly registry: {
     /** Their names; undefined where none is offered. */
     names(): Promise<readonly string[] | undefined>;
-    /** By a digest (`sha256:` and 64 hex digits), or the one that the name stands for; undefined where there is none. */
+    /** A manifest by its digest (`sha256:` and 64 hex digits), or the name's current one; undefined where there is none. */
     manifest(name: string, digest: string | undefined): Promise<RegistryManifest | undefined>;
     /** Opens a blob by its 64 hex digits. */
     blob(digest: string): Promise<OpenResult>;

@@ -6,18 +6,17 @@ import { type MessageClasses, messageClasses } from './messages.ts';
 import { artifactsRoute } from './routes/artifacts.ts';
 import { blobsRoute } from './routes/blobs.ts';
 import { bootRoute } from './routes/boot.ts';
-import { healthRoute } from './routes/health.ts';
 import { ipxeRoute } from './routes/ipxe.ts';
 import { registryRoute } from './routes/registry.ts';
-import { decline, malformed, requestDetails, sendText } from './routes/respond.ts';
+import { decline, isRead, malformed, requestDetails, sendText } from './routes/respond.ts';
 import { createServeFile } from './routes/serve-file.ts';
-import type { SendRange } from './send/sent.ts';
+import type { SendRange } from './send/progress.ts';
 import { normaliseTarget } from './target.ts';
 
-/** Errors of the operating system that say that it is only too much just now. */
+/** Errors of the operating system that pass: it lacks resources just now. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
-/** The application, and what its requests and responses are made of. */
+/** The application, and the classes of its requests and responses. */
 export interface App {
   readonly listener: RequestListener;
   readonly classes: MessageClasses;
@@ -39,14 +38,16 @@ export function createApp(deps: AppOptions, send: SendRange): App {
   const boot = bootRoute(deps, serve);
   app.use('/boot', boot);
   app.all('/autoexec.ipxe', boot);
-  app.all('/healthz', healthRoute());
+  app.all('/healthz', (request, response) => {
+    if (isRead(request, response)) sendText(response, 200, 'ok\n');
+  });
   app.use((request, response) => decline(deps, request, response, 404, 'no such path'));
   app.use(failure(deps));
   const listener: RequestListener = (incoming, response) => {
     const request = incoming as Request;
     const target = normaliseTarget(request.url);
     request.originalUrl = request.url;
-    // Express would answer by itself, with a page of its own, what it cannot take apart.
+    // Express would answer a target that it cannot parse with a page of its own.
     if (target === undefined) return malformed(deps, request, response);
     request.url = target;
     app(request, response as Response, () => malformed(deps, request, response));
@@ -54,13 +55,13 @@ export function createApp(deps: AppOptions, send: SendRange): App {
   return { listener, classes: messageClasses(app) };
 }
 
-/** A pipelined request waits here until it is its turn to be answered, so that it holds no file open meanwhile. */
+/** Has a pipelined request wait until it is its turn to be answered, so that it holds no file open meanwhile. */
 const inTurn: RequestHandler = async (_request, response, next) => {
   if (!response.socket) await Promise.race([once(response, 'socket'), once(response, 'close')]);
   next();
 };
 
-/** A store or a script that fails is the server's fault, and says so: never 404. */
+/** Answers failures of the store and of scripts: 5xx, never 404. */
 function failure(deps: AppOptions): ErrorRequestHandler {
   return (error: NodeJS.ErrnoException, request, response, _next) => {
     const status = PASSING.has(error.code ?? '') ? 503 : 500;

@@ -1,23 +1,22 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
-import type { Syscalls } from './linux/syscalls.ts';
-import { plainDescriptor } from './linux/syscalls.ts';
+import { plainFd, type Syscalls } from '../model/sockets/syscalls.ts';
 
 /** Requests that one connection may have open: more than any client pipelines. */
 const PIPELINE = 64;
 /** Bytes a second that a client must take while it is answered. */
-const LEAST = 1000;
+const MIN_PACE = 1000;
 /** Milliseconds between two messages of refused connections. */
-const TELL_EVERY = 60_000;
+const LOG_EVERY = 60_000;
 
-/** Settings and means of {@link trackConnections}. */
+/** Options of {@link trackConnections}. */
 export interface ConnectionOptions {
   /** Connections that one address may have. */
   readonly perAddress: number;
-  /** For how long a client may take less than {@link LEAST}, milliseconds. */
+  /** The time that a client may take less than {@link MIN_PACE}, milliseconds. */
   readonly slowMs: number;
-  /** Undefined where the system does not tell what arrived: then what it took counts. */
+  /** Undefined where the system does not tell which bytes arrived: then those that it took count. */
   readonly syscalls: Pick<Syscalls, 'acknowledged'> | undefined;
   readonly record: RecordEvent;
   /** Milliseconds of a clock that never goes back. */
@@ -27,13 +26,13 @@ export interface ConnectionOptions {
 interface Connection {
   /** Requests that are being answered. */
   requests: number;
-  /** Since when its pace is looked at, and what had arrived then; undefined while nothing is asked. */
+  /** The time since which its pace is measured, and the bytes that had arrived then; undefined without a request. */
   pace: { readonly at: number; readonly arrived: number } | undefined;
-  /** What had arrived when it was last looked at. */
+  /** The bytes that had arrived at the last check. */
   last: number;
 }
 
-/** Knows which connections have a request being answered, and ends those that take too much of what all share. */
+/** Tracks the connections with a request that is being answered, and ends those that are too slow or too many. */
 export function trackConnections(server: Server, options: ConnectionOptions): { drain(): void } {
   const { slowMs, syscalls, record, now } = options;
   const open = new Map<Socket, Connection>();
@@ -61,33 +60,31 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
   });
 
   const arrived = (socket: Socket): number => {
-    const descriptor = syscalls && plainDescriptor(socket);
-    return syscalls && descriptor !== undefined
-      ? syscalls.acknowledged(descriptor)
-      : socket.bytesWritten - socket.writableLength;
+    const fd = plainFd(socket);
+    return syscalls && fd !== undefined ? syscalls.acknowledged(fd) : socket.bytesWritten - socket.writableLength;
   };
-  const sweep = () => {
+  const checkPace = () => {
     const at = now();
     for (const [socket, connection] of open) {
       if (connection.requests === 0) continue;
       const { pace } = connection;
       const present = { at, arrived: arrived(socket) };
-      // What the kernel still has to send moves without the socket's own timer seeing it.
+      // The socket's own timer does not see the bytes that the kernel still has to send.
       if (present.arrived !== connection.last) socket.setTimeout(socket.timeout ?? 0);
       connection.last = present.arrived;
       if (pace && at - pace.at < slowMs) continue;
-      if (pace && present.arrived - pace.arrived < (LEAST * (at - pace.at)) / 1000) {
+      if (pace && present.arrived - pace.arrived < (MIN_PACE * (at - pace.at)) / 1000) {
         const client = socket.remoteAddress;
-        const message = `${client} took less than ${LEAST / 1000} kB/s for ${slowMs / 60_000} minutes: its connection is ended`;
+        const message = `${client} took less than ${MIN_PACE / 1000} kB/s for ${slowMs / 60_000} minutes: its connection is ended`;
         record({ event: 'http.slow', level: 'info', message, client });
-        // Else the kernel would go on with what it still has.
+        // Else the kernel would go on sending the rest.
         socket.resetAndDestroy();
       } else connection.pace = present;
     }
   };
-  const sweeping = setInterval(sweep, slowMs / 10);
-  sweeping.unref();
-  server.once('close', () => clearInterval(sweeping));
+  const checking = setInterval(checkPace, slowMs / 10);
+  checking.unref();
+  server.once('close', () => clearInterval(checking));
 
   return {
     drain: () => {
@@ -97,20 +94,20 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
   };
 }
 
-/** Counts the connections of each address; false for one too many, which is told once a minute. */
+/** Counts the connections of each address; false for one too many, which is logged at most once a minute. */
 function limitAddresses({ perAddress, record, now }: ConnectionOptions): (socket: Socket) => boolean {
-  const addresses = new Map<string, { open: number; told: number; refused: number }>();
+  const addresses = new Map<string, { open: number; logged: number; refused: number }>();
   return (socket) => {
-    // Read now, it is known for events after the connection's end too.
+    // Read once, as events after the connection's end need it too.
     const client = socket.remoteAddress;
     if (client === undefined) return false;
-    const its = addresses.get(client) ?? { open: 0, told: Number.NEGATIVE_INFINITY, refused: 0 };
+    const its = addresses.get(client) ?? { open: 0, logged: Number.NEGATIVE_INFINITY, refused: 0 };
     if (its.open >= perAddress) {
       its.refused += 1;
-      if (now() - its.told < TELL_EVERY) return false;
+      if (now() - its.logged < LOG_EVERY) return false;
       const message = `${client} has ${perAddress} connections, as many as one address may have (server.http.connections_per_address): more are refused`;
       record({ event: 'http.crowded', level: 'warn', message, client, refused: its.refused });
-      Object.assign(its, { told: now(), refused: 0 });
+      Object.assign(its, { logged: now(), refused: 0 });
       return false;
     }
     its.open += 1;

@@ -1,8 +1,8 @@
 import type { RecordEvent } from '../model/event.ts';
 
 /** Addresses that are remembered. */
-const MOST = 20_000;
-/** For how long two machines of one address mean that it is that of a router, milliseconds. */
+const MAX = 20_000;
+/** Two machines of one address within this time mean that it is a router's, milliseconds. */
 const SHARED = 10 * 60_000;
 
 /**
@@ -21,7 +21,7 @@ export function withMacs(record: RecordEvent, now: () => number): RecordEvent {
       machines.delete(client);
       machines.set(client, { mac: shared ? undefined : mac, at: now() });
       const [oldest] = machines.keys();
-      if (machines.size > MOST && oldest !== undefined) machines.delete(oldest);
+      if (machines.size > MAX && oldest !== undefined) machines.delete(oldest);
     }
     record(event.event === 'http.download' ? { ...event, mac: machines.get(client)?.mac } : event);
   };

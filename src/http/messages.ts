@@ -1,16 +1,16 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Express } from 'express';
 
-/** What `createServer` makes requests and responses of. */
+/** The classes of which `createServer` makes requests and responses. */
 export interface MessageClasses {
   readonly IncomingMessage: typeof IncomingMessage;
   readonly ServerResponse: typeof ServerResponse;
 }
 
 /**
- * Makes classes whose objects have the prototypes that express gives to each request and response, so that it need not.
- * Objects with a changed prototype outlive many collections of V8's, which then take ten times as long: that halves the
- * requests per second.
+ * Classes whose objects already have the prototypes that express gives to each request and response. Objects whose
+ * prototype is changed survive many garbage collections, which then take ten times as long: that halves the requests per
+ * second.
  */
 export function messageClasses(app: Express): MessageClasses {
   class Request extends IncomingMessage {}

@@ -2,11 +2,11 @@ import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
 
-/** What the parser of requests says, as statuses. All else is 400. */
+/** The statuses for errors of Node's HTTP parser. All others are 400. */
 const STATUS: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
 /**
- * Answers what never becomes a request: bytes that are no HTTP, heads that are too long or come too slowly, and CONNECT.
+ * Answers bytes that never become a request: no HTTP, heads that are too long or come too slowly, and CONNECT.
  */
 export function refuseRaw(server: Server, record: RecordEvent): void {
   const refuse = (socket: Socket, status: number, why: string, more: { method?: string; path?: string } = {}) => {
@@ -28,7 +28,7 @@ export function refuseRaw(server: Server, record: RecordEvent): void {
     );
   };
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: unknown }) => {
-    // An answer that is under way must not get another into its midst.
+    // A second answer must not get into the midst of one that is being sent.
     if (error.code === 'ECONNRESET' || socket._httpMessage) return socket.destroy();
     const status = STATUS[error.code ?? ''] ?? 400;
     const why = status === 431 ? "the request's head is too long" : 'the request did not come in time';

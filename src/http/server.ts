@@ -1,25 +1,25 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type RequestListener } from 'node:http';
 import type { RecordEvent } from '../model/event.ts';
+import { listenTcp } from '../model/sockets/listen.ts';
+import type { Syscalls } from '../model/sockets/syscalls.ts';
 import { trackConnections } from './connections.ts';
-import type { Syscalls } from './linux/syscalls.ts';
 import type { MessageClasses } from './messages.ts';
 import { refuseRaw } from './refuse-raw.ts';
 
-/** Settings of {@link startHttp}. */
+/** Options of {@link startHttp}. */
 export interface HttpOptions {
   /** TCP port; 0 for any that is free. */
   readonly port: number;
   /** The IPv4 address to listen on; 0.0.0.0 for all. */
   readonly host: string;
   readonly app: { readonly listener: RequestListener; readonly classes?: MessageClasses };
-  /** A connection on which nothing moves for this long is closed, milliseconds. */
+  /** A connection without traffic for this long is closed, milliseconds. */
   readonly stallMs?: number;
   readonly maxConnections?: number;
   /** Connections that one address may have. */
   readonly perAddress?: number | undefined;
-  /** Tells what of a response has arrived. */
+  /** Undefined where the system does not tell which bytes of a response have arrived. */
   readonly syscalls?: Pick<Syscalls, 'acknowledged'> | undefined;
   readonly record: RecordEvent;
   /** Milliseconds of a clock that never goes back. */
@@ -28,19 +28,19 @@ export interface HttpOptions {
 
 /** A running server. */
 export interface HttpServer {
-  /** Where it listens, as `192.0.2.10:8080`. */
+  /** `ADDRESS:PORT` of each listening socket. */
   readonly listening: readonly string[];
   readonly port: number;
   /**
-   * Takes no more connections, closes those on which no request is being answered, and gives the others some time.
-   * Resolves when all are closed.
+   * Takes no more connections and closes those without a request that is being answered. Resolves when all are closed.
+   * @param graceMs the time that the others get, milliseconds
    */
   stop(graceMs: number): Promise<void>;
 }
 
 const STALL = 5 * 60 * 1000;
 const CONNECTIONS = 10_000;
-/** One address may be that of a router with many machines behind it. */
+/** An address may be that of a router with many machines behind it. */
 const PER_ADDRESS = CONNECTIONS / 4;
 /** Time for a request's head, milliseconds. */
 const HEAD_TIMEOUT = 30_000;
@@ -66,18 +66,18 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     },
     app.listener,
   );
-  // Counts from the last byte that moved in either direction.
+  // Starts again with each byte in either direction.
   server.timeout = stallMs;
   server.maxConnections = maxConnections;
   const connections = trackConnections(server, { perAddress, slowMs: stallMs, syscalls, record, now });
   refuseRaw(server, record);
-  await listen(server, port, host);
+  const remedy = 'set server.http.port to another port';
+  const listening = await listenTcp(server, { service: 'HTTP', address: host, port, remedy });
   // A connection that the system could not hand over (ENOBUFS, EMFILE) is lost, and nothing else.
   server.on('error', () => {});
-  const address = server.address() as AddressInfo;
   return {
-    listening: [`${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`],
-    port: address.port,
+    listening: [`${host}:${listening}`],
+    port: listening,
     stop: async (graceMs) => {
       const closed = once(server, 'close');
       server.close();
@@ -87,26 +87,4 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       clearTimeout(timer);
     },
   };
-}
-
-async function listen(server: Server, port: number, host: string): Promise<void> {
-  try {
-    const listening = once(server, 'listening');
-    server.listen(port, host);
-    await listening;
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw Object.assign(new Error(`HTTP: ${remedy(code, port, host) ?? message}`, { cause: error }), { code });
-  }
-}
-
-function remedy(code: string | undefined, port: number, host: string): string | undefined {
-  if (code === 'EADDRINUSE') {
-    return `TCP port ${port} is in use by another program: stop it ("ss -ltnp" shows it) or choose another in server.http.port`;
-  }
-  if (code === 'EACCES') {
-    return `TCP port ${port} needs a privilege: run as root or with CAP_NET_BIND_SERVICE, or choose a port above 1023 in server.http.port`;
-  }
-  if (code === 'EADDRNOTAVAIL') return `this machine does not have the address ${host}: correct server.address`;
-  return undefined;
 }

@@ -4,10 +4,10 @@ import { pathParts } from '../model/files/path-parts.ts';
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
 
 /**
- * What a request's target asks for here: a path that begins with one slash and has no empty part, and the query. Firmware
- * makes `//boot/x`, `/ipxe//MAC` and `/ipxe/MAC/`; TFTP takes the same. A registry's paths stay as they are, as its
+ * A request's target as a path that begins with one slash and has no empty part, and the query. Firmware makes
+ * `//boot/x`, `/ipxe//MAC` and `/ipxe/MAC/`; TFTP takes the same. A registry's paths stay as they are, as its
  * specification has them.
- * @returns undefined for what is no path: `*`, a malformed host, another scheme
+ * @returns undefined for a target that is no path: `*`, a malformed host, another scheme
  */
 export function normaliseTarget(target: string): string | undefined {
   const [, host, rest = ''] = ABSOLUTE.exec(target) ?? [];

@@ -1,20 +1,9 @@
-/** What a client reads as a block device. Whoever got it closes it. */
-export interface Export {
-  /** Bytes. */
-  readonly size: number;
-  /**
-   * Fills the buffer from a position, which lies in the export as a whole.
-   * @returns false where the bytes are not those that were opened any more
-   * @throws the operating system's error
-   */
-  read(buffer: Uint8Array, position: number): Promise<boolean>;
-  close(): Promise<void>;
-}
+import type { RandomAccessFile } from '../model/files/random-access.ts';
 
-/** What clients can choose from. */
+/** The exports: files that clients read as block devices. */
 export interface Exports {
-  /** Opens an export by its name; undefined if there is none. */
-  open(name: string): Promise<Export | undefined>;
-  /** The names in force. */
+  /** Opens an export by its name; undefined if there is none. Once its file is overwritten, reads give fewer bytes. */
+  open(name: string): Promise<RandomAccessFile | undefined>;
+  /** The names of the current versions. */
   names(): readonly string[];
 }

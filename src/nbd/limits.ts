@@ -1,8 +1,8 @@
 import type { BudgetLimits } from '../model/limits/source-budget.ts';
 
-/** What clients may take. */
+/** Limits of the NBD server. */
 export interface NbdLimits {
-  /** Exports that one address may have opened, by whatever option: each is a look at files. */
+  /** Exports that one address may open, by whatever option: each opens files. */
   readonly opening: BudgetLimits;
   /** Connections at the same time. */
   readonly connections: number;
@@ -14,9 +14,9 @@ export interface NbdLimits {
   readonly optionLength: number;
   /** How long a negotiation may take, milliseconds. */
   readonly negotiationMs: number;
-  /** How long a client may take none of the bytes that it asked for, milliseconds. */
+  /** How long a client may take none of the bytes that it requested, milliseconds. */
   readonly stallMs: number;
-  /** Read from the file and handed to the network at a time, bytes: what a client that stalls keeps in memory. */
+  /** Bytes read from the file and sent at a time: a client that stalls keeps so many in memory. */
   readonly chunk: number;
 }
 

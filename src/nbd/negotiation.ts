@@ -9,10 +9,10 @@ import {
   TRANSMISSION_FLAGS,
 } from './protocol.ts';
 
-/** The blocks that nodes read best, bytes: those of dm-verity. */
+/** The preferred block size, bytes: that of dm-verity. */
 const PREFERRED_BLOCK = 4096;
 
-/** Reads the client's flags (4 bytes); undefined if it is none that this server speaks with. */
+/** Reads the client's flags (4 bytes); undefined for flags that this server does not support. */
 export function readClientFlags(bytes: Buffer): { readonly zeroes: boolean } | undefined {
   const flags = bytes.readUInt32BE(0);
   const known = CLIENT_FLAG.fixedNewstyle | CLIENT_FLAG.noZeroes;
@@ -20,16 +20,16 @@ export function readClientFlags(bytes: Buffer): { readonly zeroes: boolean } | u
   return { zeroes: (flags & CLIENT_FLAG.noZeroes) === 0 };
 }
 
-/** Reads an option's header (16 bytes); undefined for what is none. `length` is that of the data that follows. */
+/** Reads an option's header (16 bytes); undefined for other bytes. `length` is that of the data that follows. */
 export function readOptionHeader(bytes: Buffer): { readonly option: number; readonly length: number } | undefined {
   if (bytes.length < OPTION_HEADER_LENGTH || bytes.readBigUInt64BE(0) !== OPTION_MAGIC) return undefined;
   return { option: bytes.readUInt32BE(8), length: bytes.readUInt32BE(12) };
 }
 
-/** What NBD_OPT_INFO and NBD_OPT_GO ask for. */
+/** The data of NBD_OPT_INFO and NBD_OPT_GO. */
 export interface InfoRequest {
   readonly name: string;
-  /** The NBD_INFO types that the client would like to be told. */
+  /** The NBD_INFO types that the client asks for. */
   readonly wanted: readonly number[];
 }
 
@@ -62,7 +62,7 @@ export function serverData(name: string): Buffer {
   return Buffer.concat([length, bytes]);
 }
 
-/** The end of a negotiation by NBD_OPT_EXPORT_NAME. */
+/** The reply to NBD_OPT_EXPORT_NAME, which ends the negotiation. */
 export function exportNameReply(size: number, zeroes: boolean): Buffer {
   const reply = Buffer.alloc(zeroes ? 10 + 124 : 10);
   reply.writeBigUInt64BE(BigInt(size), 0);

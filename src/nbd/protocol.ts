@@ -11,14 +11,14 @@ export const OPTION_REPLY_MAGIC = 0x3e889045565a9n;
 export const REQUEST_MAGIC = 0x25609513;
 export const REPLY_MAGIC = 0x67446698;
 
-/** The lengths of what comes in before its data. */
+/** Bytes of the messages of a client before their data. */
 export const CLIENT_FLAGS_LENGTH = 4;
 export const OPTION_HEADER_LENGTH = 16;
 export const REQUEST_LENGTH = 28;
 
 export const CLIENT_FLAG = { fixedNewstyle: 1, noZeroes: 2 } as const;
 
-/** Has flags, read-only, and safe over several connections at once. */
+/** The flags are valid; read-only; several connections at once are safe. */
 export const TRANSMISSION_FLAGS = 1 | 2 | 256;
 
 export const OPTION = { exportName: 1, abort: 2, list: 3, info: 6, go: 7 } as const;
@@ -42,5 +42,5 @@ export const ERROR = { none: 0, permission: 1, io: 5, invalid: 22 } as const;
 /** The longest name of an export that the protocol allows, bytes. */
 export const LONGEST_NAME = 4096;
 
-/** What one read may ask for, bytes: the limit that the protocol recommends. */
+/** The longest read, bytes: the limit that the protocol recommends. */
 export const LONGEST_READ = 32 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { COMMAND, ERROR, LONGEST_READ, REPLY_MAGIC, REQUEST_LENGTH, REQUEST_MAGIC } from './protocol.ts';
 
-/** What a client wants, judged. `skip` is the length of the data that follows and has to be read over. */
+/** A request, and whether it is answered with bytes or an error. `skip`: length of the data to be skipped. */
 export type Request =
   | { readonly kind: 'read'; readonly cookie: bigint; readonly offset: number; readonly length: number }
   | { readonly kind: 'answer'; readonly cookie: bigint; readonly error: number; readonly skip: number }
@@ -8,7 +8,7 @@ export type Request =
 
 /**
  * Reads one request (28 bytes) to an export of `size` bytes.
- * @returns undefined where the bytes are no request or announce data without bounds: nothing after them can be read
+ * @returns undefined where the bytes are no request, or announce too much data: then no further request can be read
  */
 export function readRequest(bytes: Buffer, size: number): Request | undefined {
   if (bytes.length < REQUEST_LENGTH || bytes.readUInt32BE(0) !== REQUEST_MAGIC) return undefined;
@@ -26,7 +26,7 @@ export function readRequest(bytes: Buffer, size: number): Request | undefined {
     case COMMAND.flush:
       return answer(ERROR.none);
     case COMMAND.read:
-      // No flag means anything without structured replies.
+      // Flags have a meaning only with structured replies.
       if (flags !== 0 || length > LONGEST_READ || offset + BigInt(length) > BigInt(size)) return answer(ERROR.invalid);
       return { kind: 'read', cookie, offset: Number(offset), length };
     default:

@@ -1,4 +1,5 @@
-import type { Export, Exports } from './export.ts';
+import type { RandomAccessFile } from '../model/files/random-access.ts';
+import type { Exports } from './export.ts';
 import type { NbdLimits } from './limits.ts';
 import {
   exportNameReply,
@@ -20,7 +21,7 @@ import {
 } from './protocol.ts';
 import { type Request, readRequest, replyHead } from './request.ts';
 
-/** A connection's bytes. Its end, and a bound that is exceeded, reject with {@link Ended}. */
+/** A connection's bytes. Its end, and a limit that is exceeded, reject with {@link Ended}. */
 export interface Wire {
   /** Exactly so many bytes. */
   read(length: number): Promise<Buffer>;
@@ -28,18 +29,18 @@ export interface Wire {
   write(bytes: Uint8Array): Promise<void>;
 }
 
-/** Why a connection is over; half a sentence. */
+/** The end of a connection; the message is half a sentence. */
 export class Ended extends Error {}
 
 /** The export that a client reads. */
 interface Chosen {
   readonly name: string;
-  readonly source: Export;
+  readonly source: RandomAccessFile;
 }
 
 /**
  * Negotiates with a client until it has chosen an export; undefined if it leaves without one.
- * @throws Ended where it breaks the protocol or its bounds
+ * @throws Ended where it breaks the protocol or its limits
  */
 export async function negotiate(wire: Wire, exports: Exports, limits: NbdLimits): Promise<Chosen | undefined> {
   await wire.write(GREETING);
@@ -54,11 +55,11 @@ export async function negotiate(wire: Wire, exports: Exports, limits: NbdLimits)
     const reply = (type: number, more?: Uint8Array) => wire.write(optionReply(option, type, more));
     switch (option) {
       case OPTION.exportName: {
-        // This option has no way to say no.
+        // This option has no error reply.
         const name = data.toString('utf8');
         const source = await exports.open(name);
         if (!source) throw new Ended(`there is no export ${JSON.stringify(name.slice(0, 80))}`);
-        return await hand(name, source, () => wire.write(exportNameReply(source.size, client.zeroes)));
+        return await describe(name, source, () => wire.write(exportNameReply(source.size, client.zeroes)));
       }
       case OPTION.info:
       case OPTION.go: {
@@ -67,7 +68,7 @@ export async function negotiate(wire: Wire, exports: Exports, limits: NbdLimits)
         if (!asked) await reply(REPLY.invalid);
         else if (!source) await reply(REPLY.unknown, Buffer.from('there is no such export'));
         else {
-          const chosen = await hand(asked.name, source, async () => {
+          const chosen = await describe(asked.name, source, async () => {
             for (const info of infoData(source.size, asked.wanted)) await reply(REPLY.info, info);
             await reply(REPLY.ack);
           });
@@ -93,10 +94,10 @@ export async function negotiate(wire: Wire, exports: Exports, limits: NbdLimits)
   throw new Ended(`more than ${limits.options} options`);
 }
 
-/** Tells a client of its export, which is closed if that fails. */
-async function hand(name: string, source: Export, tell: () => Promise<void>): Promise<Chosen> {
+/** Sends the replies that describe an export, which is closed if that fails. */
+async function describe(name: string, source: RandomAccessFile, send: () => Promise<void>): Promise<Chosen> {
   try {
-    await tell();
+    await send();
     return { name, source };
   } catch (error) {
     await source.close();
@@ -104,19 +105,24 @@ async function hand(name: string, source: Export, tell: () => Promise<void>): Pr
   }
 }
 
-/** Told of what happens while requests are answered. */
+/** Callbacks while requests are answered. */
 export interface Watcher {
   /** Bytes that were handed to the network. */
   sent(bytes: number): void;
-  /** Why a read was answered with an error. */
+  /** A read was answered with an error. */
   failed(why: string): void;
 }
 
 /**
  * Answers a client's requests, in their order, until it disconnects.
- * @throws Ended where it breaks the protocol or its bounds, or where bytes fail in the middle of a reply
+ * @throws Ended where it breaks the protocol or its limits, or where bytes fail in the middle of a reply
  */
-export async function transmit(wire: Wire, source: Export, limits: NbdLimits, watcher: Watcher): Promise<void> {
+export async function transmit(
+  wire: Wire,
+  source: RandomAccessFile,
+  limits: NbdLimits,
+  watcher: Watcher,
+): Promise<void> {
   for (;;) {
     const request = readRequest(await wire.read(REQUEST_LENGTH), source.size);
     if (!request) throw new Ended('no request where one was expected');
@@ -130,9 +136,11 @@ export async function transmit(wire: Wire, source: Export, limits: NbdLimits, wa
   }
 }
 
+const OVERWRITTEN = 'this version was overwritten: replace artifacts by renaming the new file over the old';
+
 async function answerRead(
   wire: Wire,
-  source: Export,
+  source: RandomAccessFile,
   { cookie, offset, length }: Extract<Request, { kind: 'read' }>,
   chunk: number,
   { sent, failed }: Watcher,
@@ -144,15 +152,15 @@ async function answerRead(
     const bytes = Buffer.allocUnsafe(room + Math.min(length - done, chunk));
     if (room > 0) bytes.set(head);
     const data = bytes.subarray(room);
-    const whole = await source.read(data, offset + done).catch((error: Error) => {
-      failed(error.message);
-      return undefined;
-    });
-    if (whole === false)
-      failed('this version was overwritten: replace artifacts by renaming the new file over the old');
-    // The head of the reply has gone out by then and said that all is well.
-    if (!whole && done > 0) throw new Ended('the image could not be read any further');
-    if (!whole) return wire.write(replyHead(cookie, ERROR.io));
+    try {
+      const count = await source.read(data, offset + done);
+      if (count < data.length) throw new Error(OVERWRITTEN);
+    } catch (error) {
+      failed((error as Error).message);
+      // The head of the reply was sent by then, without an error.
+      if (done > 0) throw new Ended('the image could not be read any further');
+      return wire.write(replyHead(cookie, ERROR.io));
+    }
     await wire.write(bytes);
     done += data.length;
     sent(data.length);

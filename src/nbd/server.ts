@@ -1,13 +1,14 @@
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { SourceBudget } from '../model/limits/source-budget.ts';
+import { listenTcp } from '../model/sockets/listen.ts';
 import type { Exports } from './export.ts';
 import { DEFAULT_LIMITS, type NbdLimits } from './limits.ts';
 import { Ended, negotiate, transmit } from './serve.ts';
 import { wireOf } from './wire.ts';
 
-/** What the NBD server needs from outside. */
+/** Options of {@link startNbd}. */
 export interface NbdOptions {
   /** The IPv4 address to listen on. */
   readonly address: string;
@@ -20,29 +21,19 @@ export interface NbdOptions {
   readonly limits?: Partial<NbdLimits>;
 }
 
-/** An NBD server at work. */
+/** A running NBD server. */
 export interface NbdServer {
   readonly listening: readonly string[];
-  /** Closes every connection and export: clients whose root this is come back until the server is there again. */
+  /** Closes every connection and export. Clients whose root this is try again until the server is back. */
   stop(): Promise<void>;
 }
 
-/** How long a silent connection is left alone before its other end is asked whether it still exists, milliseconds. */
+/** The time after which a silent connection is probed (TCP keep-alive), milliseconds. */
 const KEEP_ALIVE = 60_000;
-
-function bindFailure(cause: NodeJS.ErrnoException, address: string, port: number): Error {
-  const remedies: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'is in use: stop what has it (see "ss -tlnp"), or set server.nbd.port',
-    EACCES: 'needs a privilege: set server.nbd.port to 1024 or more',
-    EADDRNOTAVAIL: 'cannot be opened: no interface of this machine has that address; correct server.address',
-  };
-  const why = remedies[cause.code ?? ''] ?? `cannot be opened: ${cause.message}`;
-  return Object.assign(new Error(`nbd: TCP port ${port} of ${address} ${why}`, { cause }), { code: cause.code });
-}
 
 /**
  * Starts a read-only NBD server: fixed newstyle negotiation, simple replies, one request after the other on each
- * connection. What clients may take is bounded; one that exceeds a bound is disconnected, with a line in the log.
+ * connection. A client that exceeds a limit is disconnected, with a line in the log.
  * @throws Error with `code` and `cause` if the port cannot be bound; its message names the remedy
  */
 export async function startNbd({ address, port, exports, now, ...rest }: NbdOptions): Promise<NbdServer> {
@@ -55,7 +46,7 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdOpti
     record({ event: 'nbd.limited', level: 'warn', message, peer });
   });
 
-  /** Why there is no place for one more client from there. */
+  /** The reason to refuse one more client of an address; undefined where there is none. */
   const full = (peer: string): string | undefined => {
     if (open.size >= limits.connections) return `${limits.connections} connections are open`;
     const own = [...open.values()].filter((each) => each === peer).length;
@@ -119,14 +110,12 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdOpti
     const attended = attend(socket, peer).finally(() => attending.delete(attended));
     attending.add(attended);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(bindFailure(cause, address, port)));
-    server.listen(port, address, () => resolve());
-  });
+  const remedy = 'set server.nbd.port to another port';
+  const listening = await listenTcp(server, { service: 'NBD', address, port, remedy });
   server.on('error', (error) => record({ event: 'nbd.error', level: 'error', message: error.message }));
 
   return {
-    listening: [`${address}:${(server.address() as AddressInfo).port}`],
+    listening: [`${address}:${listening}`],
     stop: async () => {
       const ended = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of open.keys()) socket.destroy();

@@ -2,9 +2,9 @@ import type { Duplex } from 'node:stream';
 import { Ended, type Wire } from './serve.ts';
 
 /**
- * A socket as a {@link Wire}: read by exact lengths, so that no more of it is kept than the stream's own buffer and the
- * longest read; written one piece at a time.
- * @param stallMs how long the other side may take none of what is written, milliseconds
+ * A socket as a {@link Wire}. It is read by exact lengths, so that memory holds only the stream's own buffer and the
+ * longest read.
+ * @param stallMs how long the client may take none of the written bytes, milliseconds
  */
 export function wireOf(socket: Duplex, stallMs: number): Wire {
   let over: Error | undefined;
@@ -37,7 +37,7 @@ export function wireOf(socket: Duplex, stallMs: number): Wire {
       if (length === 0) return Buffer.alloc(0);
       for (;;) {
         const bytes: Buffer | null = socket.read(length);
-        // At its end a stream gives what is left, however short.
+        // At its end a stream gives the rest, however short.
         if (bytes !== null && bytes.length === length) return bytes;
         if (bytes !== null) throw new Ended('the client closed the connection');
         if (over) throw over;

@@ -1,39 +1,33 @@
-import type { DescriptorOf, SendNow, SetUdpSegment } from '../model/datagrams.ts';
+import type { Syscalls } from '../model/sockets/syscalls.ts';
 import type { Peer, Port } from './transfer/download.ts';
 
-/** What the system can do with datagrams beyond Node's own way; each may be missing. */
-export interface DatagramCalls {
-  /** What the others take a socket by. */
-  readonly descriptorOf?: DescriptorOf;
-  readonly sendNow?: SendNow;
-  /** A way to send many at once with it. */
-  readonly setUdpSegment?: SetUdpSegment;
-}
+/** The system calls that send datagrams; each may be missing. */
+export type DatagramCalls = Partial<Pick<Syscalls, 'sendNow' | 'setUdpSegment'>>;
 
 /**
- * Makes a port's way to send: by the quickest means that the system has.
- * @param descriptor the port's; undefined once it is closed
+ * Makes the function that sends from a port: by system calls, and where these fail by Node's own way.
+ * @param fd of the port; undefined once it is closed
  * @param queue Node's own way, for one datagram
  */
 export function createSend(
   { sendNow, setUdpSegment }: DatagramCalls,
-  descriptor: () => number | undefined,
+  fd: () => number | undefined,
   queue: (datagram: Uint8Array, peer: Peer) => void,
 ): Port['send'] {
   const sendOne = (datagram: Uint8Array, peer: Peer): void => {
-    const open = descriptor();
+    const open = fd();
     if (open !== undefined && sendNow?.(open, datagram, peer.address, peer.port)) return;
-    // It may wait there.
+    // A copy: it may wait, and the memory is used again.
     queue(Uint8Array.from(datagram), peer);
   };
-  /** The size that the kernel cuts by; undefined where it cannot, as where the device sums no checksums. */
+  /** The size that the kernel cuts by; undefined where it cannot, as on devices that compute no checksums. */
   let cutBy: number | undefined = 0;
   const sendMany = (datagrams: Uint8Array, peer: Peer, size: number): boolean => {
-    const open = descriptor();
+    const open = fd();
     if (open === undefined || cutBy === undefined) return false;
     if (cutBy !== size) cutBy = setUdpSegment?.(open, size) ? size : undefined;
     if (cutBy !== undefined && sendNow?.(open, datagrams, peer.address, peer.port)) return true;
-    // A size that the kernel does not like would stop single datagrams too.
+    // A size that the kernel refuses would stop single datagrams too.
     setUdpSegment?.(open, 0);
     cutBy = undefined;
     return false;

@@ -1,17 +1,17 @@
 import type { BudgetLimits } from '../model/limits/source-budget.ts';
 
-/** What the server grants and bears. */
+/** Limits of the TFTP server. */
 export interface TftpLimits {
   /**
-   * Requests of one address that it has not answered from: their addresses may be forged, and what is sent there floods
-   * somebody else. Of 27 octets, each leads to at most two copies of 516.
+   * Requests of one address that it has not answered from: the address may be forged, and the replies flood another
+   * machine. A request of 27 octets leads to at most two copies of 516.
    */
   readonly unproven: BudgetLimits;
   /** The largest block granted. 1468 octets fill an Ethernet frame of 1500 without being fragmented. */
   readonly blksize: number;
   /** The largest window granted, in blocks. */
   readonly windowsize: number;
-  /** Transfers at a time, those included that wait after their last ACK. */
+  /** Transfers at a time, with those that wait after their last ACK. */
   readonly transfers: number;
   /** Milliseconds without progress after which a client is given up. */
   readonly silence: number;
@@ -21,7 +21,6 @@ export interface TftpLimits {
   readonly dally: number;
 }
 
-/** The limits in force unless others are given. */
 export const DEFAULT_LIMITS: TftpLimits = {
   unproven: { burst: 128, perSecond: 16 },
   blksize: 1468,
@@ -32,7 +31,7 @@ export const DEFAULT_LIMITS: TftpLimits = {
   dally: 1000,
 };
 
-/** What {@link makeRoom} needs to know of a transfer. */
+/** A transfer as {@link makeRoom} sees it. */
 export interface Occupant {
   /** The client's address without its port. */
   readonly address: string;
@@ -58,7 +57,7 @@ export function makeRoom<T extends Occupant>(occupants: Iterable<T>, newcomer: s
     latest.set(occupant.address, occupant);
   }
   if (unanswered) return unanswered;
-  let [greediest, most] = [newcomer, (counts.get(newcomer) ?? 0) + 1];
-  for (const [address, count] of counts) if (count > most) [greediest, most] = [address, count];
+  let [greediest, max] = [newcomer, (counts.get(newcomer) ?? 0) + 1];
+  for (const [address, count] of counts) if (count > max) [greediest, max] = [address, count];
   return greediest === newcomer ? undefined : latest.get(greediest);
 }

@@ -1,6 +1,6 @@
 import type { Option } from './packet.ts';
 
-/** What a server grants at most. */
+/** The largest values that a server grants. */
 export interface OptionLimits {
   /** Octets of one DATA payload. */
   readonly blksize: number;
@@ -8,7 +8,7 @@ export interface OptionLimits {
   readonly windowsize: number;
 }
 
-/** What holds for one transfer, and the OACK that says so. */
+/** The settings of one transfer, and the OACK that announces them. */
 export interface Negotiated {
   readonly blksize: number;
   readonly windowsize: number;
@@ -28,7 +28,7 @@ function decimal(text: string, min: number, max: number): number | undefined {
 /**
  * Answers a read request's options (RFC 2347): blksize (RFC 2348), timeout and tsize (RFC 2349), windowsize (RFC 7440).
  * Never more than was asked: edk2 ends a transfer whose OACK names a larger value or an option that it did not ask for.
- * What is unknown or out of the RFC's range is left out; of an option given twice the first counts.
+ * Options that are unknown or out of the RFC's range are left out; of an option given twice the first counts.
  * @param size the file's, in octets; undefined where it is not known
  */
 export function negotiate(asked: readonly Option[], size: number | undefined, limits: OptionLimits): Negotiated {

@@ -34,15 +34,15 @@ export type Packet =
   | { readonly kind: 'error'; readonly code: number; readonly message: string }
   | { readonly kind: 'oack'; readonly options: readonly Option[] };
 
-/** Bytes that are no TFTP packet, and why. */
+/** The reason why bytes are no TFTP packet. */
 export interface Malformed {
   readonly kind: 'malformed';
   readonly reason: 'too-short' | 'too-long' | 'unknown-opcode' | 'unterminated' | 'no-filename';
 }
 
-/** RFC 2347 allows 512 octets; some clients send a little more. Nobody needs more than one Ethernet frame. */
+/** RFC 2347 allows 512 octets, and some clients send a little more: what fits one Ethernet frame is enough. */
 const MAX_REQUEST = 1472;
-/** An error's text is for people: longer ones are cut. */
+/** The longest text of an ERROR, octets: longer ones are cut. */
 const MAX_MESSAGE = 200;
 
 const malformed = (reason: Malformed['reason']): Malformed => ({ kind: 'malformed', reason });
@@ -74,7 +74,7 @@ function options(texts: readonly string[]): readonly Option[] {
 }
 
 /**
- * Takes a datagram apart (RFC 1350 section 5, RFC 2347).
+ * Decodes a datagram (RFC 1350 section 5, RFC 2347).
  * @returns the packet, whose payload shares the datagram's memory, or why the bytes are none; never throws
  */
 export function decodePacket(datagram: Uint8Array): Packet | Malformed {
@@ -124,10 +124,9 @@ const word = (value: number): Uint8Array => Uint8Array.of((value >> 8) & 0xff, v
 export const DATA_HEADER = 4;
 
 /**
- * Writes the DATA packets of blocks that follow each other, one behind the other. They are made for every block, so this
- * copies once and does nothing else.
- * @param bytes where to; long enough for all
- * @returns the part of `bytes` that they take
+ * Writes the DATA packets of consecutive blocks, one behind the other. Hot: it copies once and does nothing else.
+ * @param bytes target, long enough for all
+ * @returns the part of `bytes` that was written
  */
 export function encodeBlocks(first: number, payloads: readonly Uint8Array[], bytes: Uint8Array): Uint8Array {
   let at = 0;

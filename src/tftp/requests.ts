@@ -1,11 +1,11 @@
 import { SourceBudget } from '../model/limits/source-budget.ts';
-import { limitedEvent, refusedEvent, requestEvent, type Subject, subject } from './events.ts';
+import { declinedEvent, limitedEvent, requestEvent, type Subject, subject } from './events.ts';
 import { makeRoom } from './limits.ts';
 import { decodePacket, ERROR, type Request } from './packet.ts';
 import { normaliseName } from './path.ts';
 import { type Download, type DownloadOptions, type Peer, startDownload } from './transfer/download.ts';
 
-/** Where requests arrive: tells new ones from repeated ones and keeps the number of downloads within bounds. */
+/** The requests of all clients: tells new ones from repeated ones and bounds the number of downloads. */
 export interface Requests {
   /** Takes a datagram sent to the listening port. */
   receive(datagram: Uint8Array, from: Peer): void;
@@ -16,7 +16,7 @@ export interface Requests {
   drain(graceMs: number): Promise<void>;
 }
 
-/** Begins to answer requests; see {@link Requests}. */
+/** Options are those of the downloads. */
 export function receiveRequests(deps: Omit<DownloadOptions, 'mayRefuse' | 'proven' | 'over' | 'closed'>): Requests {
   const { refuse, record, limits, now } = deps;
   const budget = new SourceBudget(limits.unproven, (address) => record(limitedEvent(address)));
@@ -37,7 +37,7 @@ export function receiveRequests(deps: Omit<DownloadOptions, 'mayRefuse' | 'prove
       const loser = makeRoom(downloads.values(), peer.address);
       if (!loser) {
         refuse(peer, ERROR.undefined, 'The server is busy, try again later');
-        record(refusedEvent(about, 'busy'));
+        record(declinedEvent('refused', about, 'busy'));
         return;
       }
       loser.end('busy');
@@ -56,12 +56,8 @@ export function receiveRequests(deps: Omit<DownloadOptions, 'mayRefuse' | 'prove
       if (downloads.get(key) === entry) downloads.delete(key);
       over();
     };
-    const entry = Object.assign(
-      startDownload(request, name, peer, about, { ...deps, mayRefuse, proven, over, closed }),
-      {
-        request: text,
-      },
-    );
+    const download = startDownload(request, name, peer, about, { ...deps, mayRefuse, proven, over, closed });
+    const entry = Object.assign(download, { request: text });
     downloads.set(key, entry);
   };
 
@@ -69,7 +65,7 @@ export function receiveRequests(deps: Omit<DownloadOptions, 'mayRefuse' | 'prove
     const about = subject(`${peer.address}:${peer.port}`, request.filename);
     const reject = (reason: string, code: number, message: string): void => {
       refuse(peer, code, message);
-      record(refusedEvent(about, reason));
+      record(declinedEvent('refused', about, reason));
     };
     const mode = request.mode.toLowerCase();
     const path = normaliseName(request.filename);
@@ -88,7 +84,7 @@ export function receiveRequests(deps: Omit<DownloadOptions, 'mayRefuse' | 'prove
 
   return {
     receive(datagram, from) {
-      // Only requests belong here. Whatever else comes is left unanswered, so that nobody can be made to echo.
+      // Nothing but requests is answered, so that nobody can be made to echo.
       const packet = decodePacket(datagram);
       if (packet.kind !== 'read' && packet.kind !== 'write') return;
       if (budget.take(from.address, now())) answer(packet, from);

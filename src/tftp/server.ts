@@ -1,7 +1,7 @@
-import { createSocket, type Socket } from 'node:dgram';
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
-import { bindFailure } from './bind-failure.ts';
+import { bindUdp, closeUdp, type Socket } from '../model/sockets/listen.ts';
+import { udpFd } from '../model/sockets/socket-fd.ts';
 import { createSend, type DatagramCalls } from './datagram-sender.ts';
 import { DEFAULT_LIMITS, type TftpLimits } from './limits.ts';
 import { encodePacket } from './packet.ts';
@@ -10,9 +10,8 @@ import type { DownloadOptions, Opened, Peer, Receive } from './transfer/download
 
 export type { TftpLimits } from './limits.ts';
 export type { Opened, Peer } from './transfer/download.ts';
-export type { TftpFile } from './transfer/file.ts';
 
-/** What the TFTP server needs from outside. */
+/** Options of {@link startTftp}. */
 export interface TftpOptions {
   /** The IPv4 address to listen on and to send from. */
   readonly address: string;
@@ -27,7 +26,7 @@ export interface TftpOptions {
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   readonly limits?: Partial<TftpLimits>;
-  /** Quicker ways to send, where there are any. */
+  /** Undefined where the system has none: sending then takes longer. */
   readonly syscalls?: DatagramCalls | undefined;
 }
 
@@ -42,25 +41,8 @@ export interface TftpServer {
   stop(graceMs?: number): Promise<void>;
 }
 
-/** Where a burst of requests waits while the event loop is busy. */
+/** Bytes in which a burst of requests waits while the event loop is busy. */
 const RECEIVE_BUFFER = 1 << 20;
-
-/** Binds a UDP socket. Errors of later sends count as lost packets. */
-function bind(address: string, port: number): Promise<Socket> {
-  // Addresses are always numbers here; dgram would ask the resolver for each packet.
-  const socket = createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, 4) });
-  return new Promise((resolve, reject) => {
-    socket.once('error', (error) => {
-      socket.close();
-      reject(error);
-    });
-    socket.bind({ address, port, exclusive: true }, () => {
-      socket.removeAllListeners('error');
-      socket.on('error', () => {});
-      resolve(socket);
-    });
-  });
-}
 
 /** Hands on what arrives. Nobody can be answered at port 0. */
 function listen(socket: Socket, receive: Receive): void {
@@ -84,28 +66,30 @@ export async function startTftp({
   ...rest
 }: TftpOptions): Promise<TftpServer> {
   const limits: TftpLimits = { ...DEFAULT_LIMITS, ...rest.limits };
-  const listener = await bind(address, port).catch((cause) => {
-    throw bindFailure(cause, address, port);
-  });
+  const remedy = 'set server.tftp.port to another port, or server.tftp to false';
+  const usualOwners = 'dnsmasq (enable-tftp), tftpd-hpa or atftpd';
+  const bind = (port: number, receiveBuffer?: number) =>
+    bindUdp({ service: 'TFTP', address, port, remedy, usualOwners, receiveBuffer });
+  const listener = await bind(port, RECEIVE_BUFFER);
   /** Refusals leave from a port other than the listener's, as every answer to a request does (RFC 1350 section 4). */
-  const refusals = await bind(address, 0).catch((cause) => {
+  const refusals = await bind(0).catch((error) => {
     listener.close();
-    throw bindFailure(cause, address, 0);
+    throw error;
   });
 
   const bindPort: DownloadOptions['bindPort'] = async (receive, unsent) => {
-    const socket = await bind(address, 0);
+    const socket = await bind(0);
     socket.on('error', unsent);
     listen(socket, receive);
-    let descriptor = calls.descriptorOf?.(socket);
+    let fd = udpFd(socket);
     return {
       send: createSend(
         calls,
-        () => descriptor,
+        () => fd,
         (datagram, peer) => socket.send(datagram, peer.port, peer.address),
       ),
       close() {
-        descriptor = undefined;
+        fd = undefined;
         socket.close();
       },
     };
@@ -115,16 +99,11 @@ export async function startTftp({
   };
   const requests = receiveRequests({ open, bindPort, refuse, record: rateLimitedLog(record, now), now, limits });
   listen(listener, requests.receive);
-  try {
-    listener.setRecvBufferSize(RECEIVE_BUFFER);
-  } catch {
-    // The system's own size serves, with less room for bursts.
-  }
 
   const stop = async (graceMs: number): Promise<void> => {
-    await new Promise<void>((resolve) => listener.close(() => resolve()));
+    await closeUdp(listener);
     await requests.drain(graceMs);
-    await new Promise<void>((resolve) => refusals.close(() => resolve()));
+    await closeUdp(refusals);
   };
   let stopped: Promise<void> | undefined;
   return {

@@ -33,7 +33,7 @@ const start = () =>
 const makeFrom = (store: Store) =>
   store.pinMade(`middle of ${IMAGE_DIGEST}`, async () => [
     { bytes: Buffer.from('<<') },
-    { digest: IMAGE_DIGEST, first: 5, length: 895 },
+    { file: IMAGE_DIGEST, first: 5, length: 895 },
     { bytes: Buffer.from('>>') },
   ]);
 

@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { concatenate } from '../../src/artifacts/composed/concatenation.ts';
 import { openStore, type Store } from '../../src/artifacts/store/store.ts';
-import type { FilePart, OpenFile, OpenResult } from '../../src/model/files/open-file.ts';
+import type { OpenFile, OpenResult } from '../../src/model/files/open-file.ts';
+import type { Segment } from '../../src/model/files/segment.ts';
 
 const sha256 = (content: string) => createHash('sha256').update(content).digest('hex');
 const HOUR = 3_600_000;
@@ -49,7 +50,7 @@ async function content(result: OpenResult): Promise<string> {
 const make = (digest: string, origin = `middle ${digest}`) =>
   store.pinMade(origin, async () => [
     { bytes: Buffer.from('<<') },
-    { digest, first: 3, length: 3 },
+    { file: digest, first: 3, length: 3 },
     { bytes: Buffer.from('>>') },
   ]);
 
@@ -68,7 +69,7 @@ describe('a file that is put together from others', () => {
     const ask = () =>
       store.pinMade('x', async () => {
         asked += 1;
-        return [{ digest, first: 0, length: 4 }];
+        return [{ file: digest, first: 0, length: 4 }];
       });
     const pins = await Promise.all([ask(), ask(), ask()]);
     expect(new Set(pins.map((pin) => pin?.digest))).toEqual(new Set([sha256('abcd')]));
@@ -167,7 +168,7 @@ describe('parts that are joined', () => {
         fc.nat(200),
         fc.nat(200),
         async (list, position, length) => {
-          const parts: FilePart[] = [];
+          const parts: Segment<OpenFile>[] = [];
           const all: Uint8Array[] = [];
           for (const { source, first, length, bytes } of list) {
             const from = Math.min(first, source.length);

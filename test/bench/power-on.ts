@@ -5,7 +5,7 @@
 import { createSocket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
 import { encodePacket } from '../../src/dhcp/codec/packet.ts';
-import { openSyscalls } from '../../src/http/linux/syscalls.ts';
+import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
 import { aPacket, ascii } from '../support/dhcp.ts';
 
 /** Machines that were answered, and milliseconds from the last question to the last answer. */

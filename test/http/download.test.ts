@@ -152,8 +152,8 @@ describe.each([
       const [a = '', b = ''] = digests;
       const mark = (text: string) => ({ bytes: Buffer.from(text) });
       const pin = await serving.store.pinMade('test', async () => [
-        ...[mark('<'), { digest: a, first: 7, length: HALF }, mark('|'.repeat(1000))],
-        ...[{ digest: b, first: 0, length: HALF }, { digest: a, first: SIZE - 3, length: 3 }, mark('>')],
+        ...[mark('<'), { file: a, first: 7, length: HALF }, mark('|'.repeat(1000))],
+        ...[{ file: b, first: 0, length: HALF }, { file: a, first: SIZE - 3, length: 3 }, mark('>')],
       ]);
       return `/blobs/sha256/${pin?.digest}/made`;
     };

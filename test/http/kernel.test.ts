@@ -1,8 +1,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { descriptorOf } from '../../src/http/linux/socket-fd.ts';
-import { openSyscalls, type Syscalls } from '../../src/http/linux/syscalls.ts';
+import { udpFd } from '../../src/model/sockets/socket-fd.ts';
+import { openSyscalls, type Syscalls } from '../../src/model/sockets/syscalls.ts';
 
 let syscalls: Syscalls;
 let sockets: readonly [Socket, Socket];
@@ -24,7 +24,7 @@ afterEach(() => {
   for (const socket of sockets) socket.close();
 });
 
-const descriptor = (socket: Socket): number => descriptorOf(socket) ?? Number.NaN;
+const descriptor = (socket: Socket): number => udpFd(socket) ?? Number.NaN;
 
 it('sends a datagram at once to an address and a port', async () => {
   const [from, to] = sockets;
@@ -46,7 +46,7 @@ it('says so where the kernel does not take a datagram', async () => {
 
 it('knows no descriptor of a socket that is closed', async () => {
   const socket = await bound('127.0.0.1');
-  expect(descriptorOf(socket)).toBeGreaterThan(2);
+  expect(udpFd(socket)).toBeGreaterThan(2);
   socket.close();
-  expect(descriptorOf(socket)).toBeUndefined();
+  expect(udpFd(socket)).toBeUndefined();
 });

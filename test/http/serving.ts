@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { openStore, type Store } from '../../src/artifacts/store/store.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { AppOptions } from '../../src/http/app-options.ts';
-import { openSyscalls, type Syscalls } from '../../src/http/linux/syscalls.ts';
 import { createSender } from '../../src/http/send/send.ts';
 import { type HttpServer, startHttp } from '../../src/http/server.ts';
 import type { BootEvent } from '../../src/model/event.ts';
+import { openSyscalls, type Syscalls } from '../../src/model/sockets/syscalls.ts';
 
 async function kernelOrThrow(): Promise<Syscalls> {
   const { syscalls, why } = await openSyscalls();

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { arrangeArchive } from '../../src/images/oci/arrange-archive.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
 import { readTar } from '../../src/images/tar/tar-read.ts';
+import { memoryFile } from '../../src/model/files/random-access.ts';
 import { type Member, makeTar } from '../support/image-layers.ts';
 import { blobOf, blobsFirst, joinIndexes, makeLayout } from '../support/oci-archive.ts';
 import { must } from '../support/process.ts';
@@ -17,7 +17,7 @@ const ORDER = names([layout, index, manifest, config, ...layers]);
 
 /** The archive in its new order; undefined where it stays as it is. */
 async function arranged(archive: Buffer, label = 'latest'): Promise<Buffer | undefined> {
-  const pieces = await arrangeArchive(memorySource(archive), label);
+  const pieces = await arrangeArchive(memoryFile(archive), label, 'archive');
   return (
     pieces && Buffer.concat(pieces.map((p) => ('bytes' in p ? p.bytes : archive.subarray(p.first, p.first + p.length))))
   );
@@ -25,7 +25,7 @@ async function arranged(archive: Buffer, label = 'latest'): Promise<Buffer | und
 
 async function filesOf(archive: Buffer | undefined): Promise<readonly string[]> {
   const found: string[] = [];
-  for await (const { name, type } of readTar(memorySource(archive ?? Buffer.alloc(1024)))) {
+  for await (const { name, type } of readTar(memoryFile(archive ?? Buffer.alloc(1024)))) {
     if (type === 'file') found.push(name);
   }
   return found;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { flatEntries, indexLayers } from '../../src/images/rootfs/flatten.ts';
 import { lookUp } from '../../src/images/rootfs/tree.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
+import { memoryFile } from '../../src/model/files/random-access.ts';
 import type { Member } from '../support/image-layers.ts';
 import { archiveOf, flattened, makeLayers } from '../support/image-tree.ts';
 
@@ -180,9 +180,7 @@ describe('the one archive', () => {
   });
 
   it('says which layer is damaged', async () => {
-    await expect(indexLayers([...makeLayers([]), memorySource(Buffer.alloc(512, 'x'))])).rejects.toThrow(
-      'layer 2 of 2',
-    );
+    await expect(indexLayers([...makeLayers([]), memoryFile(Buffer.alloc(512, 'x'))])).rejects.toThrow('layer 2 of 2');
   });
 
   it('refuses names that no file system has', async () => {

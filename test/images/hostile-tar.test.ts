@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { indexLayers } from '../../src/images/rootfs/flatten.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
 import { encodeHeader } from '../../src/images/tar/tar-header.ts';
 import { encodePax } from '../../src/images/tar/tar-pax.ts';
+import { memoryFile } from '../../src/model/files/random-access.ts';
 import { type Member, makeTar } from '../support/image-layers.ts';
 
-const index = (...tars: readonly Uint8Array[]) => indexLayers(tars.map(memorySource));
+const index = (...tars: readonly Uint8Array[]) => indexLayers(tars.map(memoryFile));
 const symlink = (name: string, linkname: string): Member => ({ name, type: 'symlink', linkname });
 
 /** An extended header of the kind `flag`. */
@@ -69,7 +69,7 @@ it('what is said of all members is bounded', async () => {
 it('a signal is heard in the middle of an archive in memory', async () => {
   const ending = new AbortController();
   const members = Array.from({ length: 30_000 }, (_, i) => ({ name: `d/${i}` }));
-  const indexing = indexLayers([memorySource(makeTar(members))], ending.signal);
+  const indexing = indexLayers([memoryFile(makeTar(members))], ending.signal);
   setImmediate(() => ending.abort(new Error('ended by SIGTERM')));
   await expect(indexing).rejects.toThrow('ended by SIGTERM');
 });

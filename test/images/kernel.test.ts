@@ -4,8 +4,8 @@ import { scanCpio } from '../../src/images/output/cpio.ts';
 import { indexLayers } from '../../src/images/rootfs/flatten.ts';
 import { pickKernel } from '../../src/images/rootfs/kernel.ts';
 import { compareVersions } from '../../src/images/rootfs/kernel-version.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
 import { detectCompression } from '../../src/images/tools/compression.ts';
+import { memoryFile } from '../../src/model/files/random-access.ts';
 import type { Member } from '../support/image-layers.ts';
 import { makeCpio } from '../support/image-source.ts';
 import { makeLayers } from '../support/image-tree.ts';
@@ -137,7 +137,7 @@ describe('the names in an initrd', () => {
     const first = makeCpio({ 'kernel/x86/microcode': 'abc' });
     const second = makeCpio({ './usr/lib/a': 'xyz', '/b': '' });
     const bytes = Buffer.concat([first, Buffer.alloc(512), second, Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 1, 2])]);
-    const { names, rest } = await scanCpio(memorySource(bytes));
+    const { names, rest } = await scanCpio(memoryFile(bytes));
     expect([...names]).toEqual(['kernel/x86/microcode', 'TRAILER!!!', 'usr/lib/a', 'b']);
     expect(rest).toBe(bytes.length - 6);
     expect(detectCompression(bytes.subarray(rest))).toBe('zstd');
@@ -146,7 +146,7 @@ describe('the names in an initrd', () => {
   it.each([Buffer.alloc(0), makeCpio({ a: 'b' }).subarray(0, 50), Buffer.from(`070701${'z'.repeat(104)}`)])(
     'of a damaged one end the search',
     async (bytes) => {
-      expect((await scanCpio(memorySource(bytes))).names.size).toBeLessThan(2);
+      expect((await scanCpio(memoryFile(bytes))).names.size).toBeLessThan(2);
     },
   );
 });

@@ -7,9 +7,9 @@ import { checkArguments, checkRootSize, foldersOf, layOutMedia } from '../../src
 import { isSigned } from '../../src/images/media/pe.ts';
 import { fatSize } from '../../src/images/media/write-disk.ts';
 import { scanCpio } from '../../src/images/output/cpio.ts';
-import { piecesSize } from '../../src/images/output/pieces.ts';
-import { readPieces, writePieces } from '../../src/images/output/write-pieces.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
+import { readSegments, writeSegments } from '../../src/images/output/write-segments.ts';
+import { memoryFile } from '../../src/model/files/random-access.ts';
+import { totalLength } from '../../src/model/files/segment.ts';
 import { makePe } from '../support/pe.ts';
 
 const GRUB: BootLoader = {
@@ -19,15 +19,17 @@ const GRUB: BootLoader = {
 };
 const SYSTEMD: BootLoader = { kind: 'systemd-boot', programs: { 'BOOTX64.EFI': Buffer.from('systemd') } };
 
+const text = (bytes: string) => ({ bytes: Buffer.from(bytes) });
+
 async function contents(loader: BootLoader, args = 'console=ttyS0 quiet'): Promise<Record<string, string>> {
   const files = layOutMedia({
     ...{ name: 'debian', loader, args },
-    ...{ kernel: Buffer.from('kernel'), initrd: Buffer.from('first'), archive: [Buffer.from('oc'), Buffer.from('i')] },
+    ...{ kernel: text('kernel'), initrd: text('first'), archive: [text('oc'), text('i')] },
   });
   const all = await Promise.all(
-    files.map(async ({ path, pieces }) => {
+    files.map(async ({ path, segments }) => {
       const bytes: Uint8Array[] = [];
-      for await (const piece of readPieces(pieces)) bytes.push(piece);
+      for await (const piece of readSegments(segments)) bytes.push(piece);
       return [path, Buffer.concat(bytes).toString('latin1')] as const;
     }),
   );
@@ -59,7 +61,7 @@ describe('a medium with shim and GRUB', () => {
     const files = await contents(GRUB);
     expect(files['slipway/initrd.img']).toBe('first\0\0\0');
     const root = Buffer.from(files['slipway/root.img'] ?? '', 'latin1');
-    expect([...(await scanCpio(memorySource(root))).names]).toEqual(['root.oci', 'TRAILER!!!']);
+    expect([...(await scanCpio(memoryFile(root))).names]).toEqual(['root.oci', 'TRAILER!!!']);
     expect(root.includes('oci')).toBe(true);
   });
 });
@@ -83,12 +85,12 @@ describe('what a medium is written from', () => {
       const [source, target] = [join(folder, 'source'), join(folder, 'target')];
       await writeFile(source, 'abcdef');
       let told = 0;
-      await writePieces(target, [Buffer.from('x'), { file: source, size: 4 }, Buffer.alloc(0)], (bytes) => {
+      await writeSegments(target, [text('x'), { file: source, first: 0, length: 4 }, text('')], (bytes) => {
         told += bytes;
       });
       expect([await readFile(target, 'utf8'), told]).toEqual(['xabcd', 5]);
-      await expect(writePieces(target, [])).rejects.toMatchObject({ code: 'EEXIST' });
-      const short = writePieces(join(folder, 'short'), [{ file: source, size: 7 }]);
+      await expect(writeSegments(target, [])).rejects.toMatchObject({ code: 'EEXIST' });
+      const short = writeSegments(join(folder, 'short'), [{ file: source, first: 0, length: 7 }]);
       await expect(short).rejects.toThrow('is shorter than it was');
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -129,10 +131,10 @@ describe('a program for UEFI', () => {
 
 describe('a disk', () => {
   it('has FAT32 of the least size, or of one that its files need', () => {
-    const file = (size: number) => ({ path: 'a/b/c', pieces: [{ file: '/x', size }] });
+    const file = (size: number) => ({ path: 'a/b/c', segments: [{ file: '/x', first: 0, length: size }] });
     expect(fatSize([file(1)])).toBe(260);
     expect(fatSize([file(2 ** 30)])).toBe(1029);
-    expect(piecesSize(file(5).pieces)).toBe(5);
-    expect(foldersOf([file(1), { path: 'a/d', pieces: [] }])).toEqual(['a', 'a/b']);
+    expect(totalLength(file(5).segments)).toBe(5);
+    expect(foldersOf([file(1), { path: 'a/d', segments: [] }])).toEqual(['a', 'a/b']);
   });
 });

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { ociArchive } from '../../src/images/oci/oci-archive.ts';
 import { type Descriptor, digestHex, type OciImage, readImage, readIndex } from '../../src/images/oci/oci-image.ts';
 import { parseSource } from '../../src/images/store/source.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
 import { readTar } from '../../src/images/tar/tar-read.ts';
 import { isBuildName } from '../../src/model/boot/build.ts';
+import { memoryFile } from '../../src/model/files/random-access.ts';
+import { totalLength } from '../../src/model/files/segment.ts';
 
 const blob = (letter: string, size: number, mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip'): Descriptor => ({
   mediaType,
@@ -22,13 +23,13 @@ const image: OciImage = {
 
 describe('an OCI archive', () => {
   it('has the length that it announces, each blob once, and no time', async () => {
-    const { pieces, size } = ociArchive(image, 'latest');
+    const segments = ociArchive(image, 'latest');
     const bytes = Buffer.concat(
-      pieces.map((piece) => ('bytes' in piece ? piece.bytes : Buffer.alloc(piece.size, 'x'))),
+      segments.map((segment) => ('bytes' in segment ? segment.bytes : Buffer.alloc(segment.length, 'x'))),
     );
-    expect(bytes.length).toBe(size);
+    expect(bytes.length).toBe(totalLength(segments));
     const names: string[] = [];
-    for await (const entry of readTar(memorySource(bytes))) {
+    for await (const entry of readTar(memoryFile(bytes))) {
       expect(entry.mtime).toBe(0n);
       names.push(`${entry.name} ${entry.size}`);
     }

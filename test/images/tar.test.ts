@@ -5,17 +5,17 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { extract } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
 import type { TarEntry } from '../../src/images/tar/tar-entry.ts';
 import { encodeHeader } from '../../src/images/tar/tar-header.ts';
 import { decodePax, encodePax, formatTime, parseTime } from '../../src/images/tar/tar-pax.ts';
 import { readTar } from '../../src/images/tar/tar-read.ts';
 import { encodeMember, padding } from '../../src/images/tar/tar-write.ts';
+import { memoryFile } from '../../src/model/files/random-access.ts';
 import { type Member, makeTar, toEntry } from '../support/image-layers.ts';
 
 async function read(bytes: Uint8Array): Promise<TarEntry[]> {
   const entries: TarEntry[] = [];
-  for await (const entry of readTar(memorySource(bytes))) entries.push(entry);
+  for await (const entry of readTar(memoryFile(bytes))) entries.push(entry);
   return entries;
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { layOutUki } from '../../src/images/media/uki-layout.ts';
 import { cpioFrame, scanCpio } from '../../src/images/output/cpio.ts';
-import { memorySource } from '../../src/images/tar/byte-source.ts';
+import { memoryFile } from '../../src/model/files/random-access.ts';
 import { makePe } from '../support/pe.ts';
 
 describe('a unified kernel image', () => {
@@ -32,7 +32,7 @@ describe('a unified kernel image', () => {
 
   it.each([0, 1, 2, 3, 4, 1001])('has an initrd of which a file of %i bytes is a part', async (size) => {
     const { before, after } = cpioFrame('root.oci', size);
-    const { names, rest } = await scanCpio(memorySource(Buffer.concat([before, Buffer.alloc(size, 'x'), after])));
+    const { names, rest } = await scanCpio(memoryFile(Buffer.concat([before, Buffer.alloc(size, 'x'), after])));
     expect([[...names], rest]).toEqual([['root.oci', 'TRAILER!!!'], undefined]);
   });
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { BootEvent } from '../../src/model/event.ts';
-import type { Export } from '../../src/nbd/export.ts';
+import { memoryFile, type RandomAccessFile } from '../../src/model/files/random-access.ts';
 import type { NbdLimits } from '../../src/nbd/limits.ts';
 import { type NbdServer, startNbd } from '../../src/nbd/server.ts';
 import { NbdPeer } from '../support/nbd-peer.ts';
@@ -20,7 +20,7 @@ let events: BootEvent[];
 let opened: number;
 let closed: number;
 
-async function serve(limits: Partial<NbdLimits> = {}, changes: Partial<Export> = {}): Promise<NbdServer> {
+async function serve(limits: Partial<NbdLimits> = {}, changes: Partial<RandomAccessFile> = {}): Promise<NbdServer> {
   events = [];
   opened = 0;
   closed = 0;
@@ -36,11 +36,7 @@ async function serve(limits: Partial<NbdLimits> = {}, changes: Partial<Export> =
         if (name !== NAME) return undefined;
         opened += 1;
         return {
-          size: CONTENT.length,
-          read: async (buffer, position) => {
-            CONTENT.copy(buffer, 0, position);
-            return true;
-          },
+          ...memoryFile(CONTENT),
           close: async () => {
             closed += 1;
           },
@@ -225,10 +221,10 @@ describe('reading', () => {
 
   it('says that a read failed, with the reason in the log, and ends where it failed half way', async () => {
     let reads = 0;
-    const read = async () => {
+    const read = async (buffer: Uint8Array) => {
       reads += 1;
       if (reads === 1) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
-      return reads === 2;
+      return reads === 2 ? buffer.length : 0;
     };
     const peer = await reader(await serve({}, { read }));
     peer.request(0, 0, 16);
@@ -286,7 +282,7 @@ describe('bounds', () => {
     const read = async (buffer: Uint8Array) => {
       reads += 1;
       buffer.fill(1);
-      return true;
+      return buffer.length;
     };
     const peer = await reader(await serve({}, { read }));
     peer.socket.pause();

@@ -67,7 +67,8 @@ async function readAll(digest: string): Promise<Buffer | undefined> {
   const bytes = Buffer.alloc(opened.size, 0xff);
   // Pieces that begin and end within blocks, and one that has the end of the image within it.
   for (let at = 0; at < bytes.length; at += 50_001) {
-    expect(await opened.read(bytes.subarray(at, Math.min(at + 50_001, bytes.length)), at)).toBe(true);
+    const piece = bytes.subarray(at, at + 50_001);
+    expect(await opened.read(piece, at)).toBe(piece.length);
   }
   await opened.close();
   await opened.close();
@@ -159,7 +160,7 @@ describe('an export', () => {
     // The kept version is a second name of the same file where the file system cannot copy by reference.
     const opened = await exports().open(digest);
     await writeFile(join(root, '.slipway/blobs/sha256', digest), randomBytes(SIZE), { mode: 0o644 });
-    expect(await opened?.read(Buffer.alloc(4096), 0)).toBe(false);
+    expect(await opened?.read(Buffer.alloc(4096), 0)).toBe(0);
     await opened?.close();
   });
 });

@@ -7,7 +7,7 @@
 import { performance } from 'node:perf_hooks';
 import { watchInterface } from '../../src/daemon/identity.ts';
 import { startDhcp } from '../../src/dhcp/server.ts';
-import { openSyscalls } from '../../src/http/linux/syscalls.ts';
+import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
 import { aConfig, aNode, ignored, mac, settings, sourced } from './config.ts';
 import { anIdentity } from './dhcp.ts';
 
@@ -27,10 +27,8 @@ try {
     identity: () => identity,
     record: print,
     device: flags.find((flag) => flag.startsWith('eth')),
-    descriptorOf: syscalls?.descriptorOf,
-    bindToDevice: syscalls?.bindToDevice,
+    syscalls,
     watchDevice: watchInterface,
-    sendNow: syscalls?.sendNow,
     now: () => performance.now(),
   });
   process.on('SIGUSR2', () => print({ event: 'memory', rss: process.memoryUsage().rss }));

@@ -1,4 +1,4 @@
-import { answer, type Context, type Outcome } from '../../src/dhcp/answer.ts';
+import { type Answer, answer, type Context } from '../../src/dhcp/answer.ts';
 import { Attempts } from '../../src/dhcp/attempts.ts';
 import { encodePacket, type Packet } from '../../src/dhcp/codec/packet.ts';
 import type { DhcpIdentity } from '../../src/dhcp/decide.ts';
@@ -77,7 +77,7 @@ export function aPacket(
 }
 
 /** What comes of a packet. */
-export function ask(packet: Packet, port: ServerPort = 67, context: Context = aContext()): Outcome {
+export function ask(packet: Packet, port: ServerPort = 67, context: Context = aContext()): Answer {
   const sender = port === 67 ? { address: '0.0.0.0', port: 68 } : { address: '192.0.2.100', port: 4011 };
   return answer(encodePacket(packet), port, sender, context);
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { flatEntries, indexLayers, writeTar } from '../../src/images/rootfs/flatten.ts';
 import type { Tree } from '../../src/images/rootfs/tree.ts';
-import { type ByteSource, memorySource } from '../../src/images/tar/byte-source.ts';
+import { memoryFile, type RandomAccess } from '../../src/model/files/random-access.ts';
 import { type Member, makeTar } from './image-layers.ts';
 
 /** Layers of members as sources. */
-export function makeLayers(...layers: readonly (readonly Member[])[]): ByteSource[] {
-  return layers.map((members) => memorySource(makeTar(members)));
+export function makeLayers(...layers: readonly (readonly Member[])[]): RandomAccess[] {
+  return layers.map((members) => memoryFile(makeTar(members)));
 }
 
 /** What flattening layers gives: path to a short description, content included; links name what they lead to. */
@@ -16,11 +16,11 @@ export async function flattened(...layers: readonly (readonly Member[])[]): Prom
 }
 
 /** One line for each file of a tree, without the root. */
-export function describeTree(sources: readonly ByteSource[], tree: Tree): Promise<Record<string, string>> {
+export function describeTree(sources: readonly RandomAccess[], tree: Tree): Promise<Record<string, string>> {
   const lines = [...flatEntries(tree)].slice(1).map(async ({ entry, content }) => {
     const bytes = Buffer.alloc(entry.size);
     for (const { position, offset, length } of content?.extents ?? []) {
-      (await sources[content?.layer ?? 0]?.read(position, length))?.copy(bytes, offset);
+      await sources[content?.layer ?? 0]?.read(bytes.subarray(offset, offset + length), position);
     }
     const shown = bytes.length > 40 ? createHash('sha256').update(bytes).digest('hex') : bytes.toString('latin1');
     const more = entry.type === 'file' ? shown : entry.linkname;
@@ -30,7 +30,7 @@ export function describeTree(sources: readonly ByteSource[], tree: Tree): Promis
 }
 
 /** A tree as one archive. */
-export async function archiveOf(sources: readonly ByteSource[]): Promise<Buffer> {
+export async function archiveOf(sources: readonly RandomAccess[]): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of writeTar(sources, await indexLayers(sources))) pieces.push(piece);
   return Buffer.concat(pieces);

@@ -5,7 +5,8 @@
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { openSyscalls } from '../../src/http/linux/syscalls.ts';
+import { readHandle } from '../../src/model/files/random-access.ts';
+import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
 import { type Opened, startTftp } from '../../src/tftp/server.ts';
 
 const [address = '127.0.0.1', port = '69', folder = '.'] = process.argv.slice(2);
@@ -20,10 +21,7 @@ async function open(name: string): Promise<Opened> {
     }
     return {
       size: stat.size,
-      async read(offset, length) {
-        const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(length), 0, length, offset);
-        return buffer.subarray(0, bytesRead);
-      },
+      read: (buffer, position) => readHandle(handle, buffer, position),
       close: () => handle.close(),
     };
   } catch (error) {

@@ -2,12 +2,11 @@ import { createSocket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { descriptorOf } from '../../src/http/linux/socket-fd.ts';
-import { openSyscalls } from '../../src/http/linux/syscalls.ts';
-import type { SendNow, SetUdpSegment } from '../../src/model/datagrams.ts';
 import type { BootEvent } from '../../src/model/event.ts';
-import { bindFailure } from '../../src/tftp/bind-failure.ts';
-import { startTftp, type TftpFile, type TftpOptions, type TftpServer } from '../../src/tftp/server.ts';
+import { memoryFile, type RandomAccessFile } from '../../src/model/files/random-access.ts';
+import { bindFailure } from '../../src/model/sockets/bind-failure.ts';
+import { openSyscalls, type Syscalls } from '../../src/model/sockets/syscalls.ts';
+import { startTftp, type TftpOptions, type TftpServer } from '../../src/tftp/server.ts';
 import { toNetascii } from '../../src/tftp/transfer/netascii.ts';
 import { Peer } from '../support/tftp-peer.ts';
 
@@ -41,9 +40,8 @@ class Events {
   }
 }
 
-const inMemory = (content: Uint8Array, closed = () => {}): TftpFile => ({
-  size: content.length,
-  read: async (offset, length) => content.subarray(offset, offset + length),
+const inMemory = (content: Uint8Array, closed = () => {}): RandomAccessFile => ({
+  ...memoryFile(content),
   close: async () => closed(),
 });
 
@@ -110,11 +108,11 @@ describe('a read request', () => {
     const { syscalls } = await openSyscalls();
     if (!syscalls) throw new Error('no koffi here');
     const sent: number[] = [];
-    const sendNow: SendNow = (socket, bytes, address, port) => {
+    const sendNow: Syscalls['sendNow'] = (socket, bytes, address, port) => {
       sent.push(bytes.length);
       return syscalls.sendNow(socket, bytes, address, port);
     };
-    const { port } = await started({ syscalls: { descriptorOf, sendNow, setUdpSegment: syscalls.setUdpSegment } });
+    const { port } = await started({ syscalls: { sendNow, setUdpSegment: syscalls.setUdpSegment } });
     const client = await peer();
     client.ask(port, 'file', [['windowsize', '8']]);
     expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
@@ -126,11 +124,11 @@ describe('a read request', () => {
     ['does not like the size', () => true],
   ])('with a window is answered one by one, where the kernel %s', async (_, cut) => {
     const cuts: number[] = [];
-    const setUdpSegment: SetUdpSegment = (_, size) => {
+    const setUdpSegment: Syscalls['setUdpSegment'] = (_, size) => {
       cuts.push(size);
       return cut();
     };
-    const { port } = await started({ syscalls: { descriptorOf, sendNow: () => false, setUdpSegment } });
+    const { port } = await started({ syscalls: { sendNow: () => false, setUdpSegment } });
     const client = await peer();
     client.ask(port, 'file', [['windowsize', '2']]);
     expect((await client.fetch(await client.next())).equals(CONTENT)).toBe(true);
@@ -140,11 +138,12 @@ describe('a read request', () => {
 
   it('for a large file of mode netascii costs no more than any other before it is acknowledged', async () => {
     let read = 0;
-    const huge = async (): Promise<TftpFile> => ({
+    const huge = async (): Promise<RandomAccessFile> => ({
       size: 2 ** 31,
-      read: async (_offset, length) => {
-        read += length;
-        return Buffer.alloc(length, 'a line\n');
+      read: async (buffer) => {
+        read += buffer.length;
+        Buffer.from(buffer.buffer, buffer.byteOffset, buffer.length).fill('a line\n');
+        return buffer.length;
       },
       close: async () => {},
     });
@@ -463,8 +462,9 @@ describe('the listening port', () => {
 
   it('that needs a privilege is an error which names the remedy', () => {
     const cause = Object.assign(new Error('bind EACCES'), { code: 'EACCES' });
-    expect(bindFailure(cause, '192.0.2.1', 69)).toMatchObject({ code: 'EACCES', cause });
-    expect(bindFailure(cause, '192.0.2.1', 69).message).toMatch(/UDP port 69 of 192.0.2.1.*root.*CAP_NET_BIND_SERVICE/);
+    const listen = { service: 'TFTP', protocol: 'UDP', address: '192.0.2.1', port: 69, remedy: 'x' } as const;
+    expect(bindFailure(cause, listen)).toMatchObject({ code: 'EACCES', cause });
+    expect(bindFailure(cause, listen).message).toMatch(/UDP port 69 of 192.0.2.1.*root.*CAP_NET_BIND_SERVICE/);
   });
 
   it('of an address that the machine does not have is an error which says so', async () => {
@@ -499,7 +499,7 @@ describe('stop', () => {
   });
 
   it('closes a file that was still being opened', async () => {
-    let open = (_file: TftpFile): void => {};
+    let open = (_file: RandomAccessFile): void => {};
     const { server, port, events } = await started({
       open: () =>
         new Promise((resolve) => {

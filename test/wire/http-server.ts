@@ -1,9 +1,9 @@
 /** A program for the wire tests: serves a folder by HTTP until it is told to end. Arguments: folder, address, port. */
 import { openStore } from '../../src/artifacts/store/store.ts';
 import { createApp } from '../../src/http/app.ts';
-import { openSyscalls } from '../../src/http/linux/syscalls.ts';
 import { createSender } from '../../src/http/send/send.ts';
 import { startHttp } from '../../src/http/server.ts';
+import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
 
 const [root = '', host = '', port = ''] = process.argv.slice(2);
 const record = (event: object) => console.log(JSON.stringify(event));

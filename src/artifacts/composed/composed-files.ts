@@ -2,7 +2,16 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { RecordEvent } from '../../model/event.ts';
-import type { FilePart, OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import {
+  filesOf,
+  mapFiles,
+  type Segment,
+  type SegmentJson,
+  segmentFromJson,
+  segmentToJson,
+  totalLength,
+} from '../../model/files/segment.ts';
 import { isSha256 } from '../../model/files/sha256.ts';
 import { makeFolders, removeUnneeded } from '../folders.ts';
 import { readSealed, writeSealed } from '../sealed-json.ts';
@@ -10,67 +19,59 @@ import { singleFlight } from '../single-flight.ts';
 import type { Hasher } from '../store/hash.ts';
 import { concatenate } from './concatenation.ts';
 
-/** A piece of a made file: bytes, or a part of a version that the store has. */
-export type Piece =
-  | { readonly bytes: Uint8Array }
-  | { readonly digest: string; readonly first: number; readonly length: number };
-
-/** How a file is made. */
+/** The description of a composed file. */
 interface Recipe {
-  /** What it was made from and how, for who wants the same again. */
+  /** The key under which the same file is asked for again: what it is made from, and how. */
   readonly origin: string;
-  readonly pieces: readonly Piece[];
+  /** Of versions that the store has, by their digests. */
+  readonly segments: readonly Segment<string>[];
+  /** Bytes. */
   readonly size: number;
 }
 
-/** Files that are put together from others while they are read. Their recipes are kept, never their bytes. */
-export interface MadeFiles {
+/** Files that are composed of others while they are read. Their recipes are kept, never their bytes. */
+export interface ComposedFiles {
   /**
-   * The version of a made file, hashed once however many ask.
-   * @param origin decides the pieces
-   * @param pieces asked for where the origin is new; undefined if there is nothing to make
-   * @throws what it throws, and the operating system's error
+   * The version of a composed file, hashed once however many ask.
+   * @param plan called where the origin is new
+   * @returns undefined where the plan says that there is nothing to compose
+   * @throws the error of the plan, and the operating system's error
    */
-  pin(origin: string, pieces: () => Promise<readonly Piece[] | undefined>): Promise<Pin | undefined>;
-  /** Opens one by its digest; undefined where no such file was made. */
+  pin(origin: string, plan: Plan): Promise<Pin | undefined>;
+  /** Opens a composed file by its digest; undefined where there is none of that digest. */
   open(digest: string): Promise<OpenResult | undefined>;
-  /** The versions that a made file is of; none for other digests. */
+  /** Digests of the files that a composed file consists of; none for other digests. */
   sources(digest: string): readonly string[];
-  /** Forgets those of which something is gone. */
+  /** Removes the recipes of which a file is gone. */
   collect(): Promise<void>;
 }
 
+/** Gives the segments of a file, by digests; undefined where there is nothing to compose. */
+export type Plan = () => Promise<readonly Segment<string>[] | undefined>;
+
 const FORMAT = 1;
 
-const sourcesOf = ({ pieces }: Recipe): readonly string[] => [
-  ...new Set(pieces.flatMap((piece) => ('digest' in piece ? [piece.digest] : []))),
-];
-
-function toJson({ origin, size, pieces }: Recipe): unknown {
-  const list = pieces.map((piece) =>
-    'bytes' in piece ? Buffer.from(piece.bytes).toString('base64') : [piece.digest, piece.first, piece.length],
-  );
-  return { format: FORMAT, origin, size, pieces: list };
+function toJson({ origin, size, segments }: Recipe): unknown {
+  return { format: FORMAT, origin, size, pieces: segments.map(segmentToJson) };
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function isSegment(item: unknown): item is SegmentJson<string> {
+  const [digest, first, length] = Array.isArray(item) ? item : [];
+  return (
+    typeof item === 'string' || (typeof digest === 'string' && isSha256(digest) && isCount(first) && isCount(length))
+  );
+}
 
 function fromJson(read: unknown): Recipe | undefined {
   const json = read as { format?: unknown; origin?: unknown; size?: unknown; pieces?: unknown } | null;
   const { format, origin, size, pieces: list } = json ?? {};
   if (format !== FORMAT || typeof origin !== 'string' || !isCount(size) || !Array.isArray(list)) return undefined;
-  const pieces: Piece[] = [];
-  for (const item of list) {
-    const [digest, first, length] = Array.isArray(item) ? item : [];
-    if (typeof item === 'string') pieces.push({ bytes: Buffer.from(item, 'base64') });
-    else if (typeof digest === 'string' && isSha256(digest) && isCount(first) && isCount(length)) {
-      pieces.push({ digest, first, length });
-    } else return undefined;
-  }
-  return { origin, size, pieces };
+  return list.every(isSegment) ? { origin, size, segments: list.map(segmentFromJson) } : undefined;
 }
 
-/** Reads what an earlier run wrote; what is not whole is made again when it is asked for. */
+/** Reads the recipes of an earlier run. A damaged one is dropped: its file is composed again when it is asked for. */
 async function readRecipes(folder: string, record: RecordEvent): Promise<Map<string, Recipe>> {
   const recipes = new Map<string, Recipe>();
   const names = await readdir(folder).catch(() => []);
@@ -89,28 +90,27 @@ async function readRecipes(folder: string, record: RecordEvent): Promise<Map<str
   return recipes;
 }
 
-/**
- * @param folder of the recipes, absolute; it and the one that holds it need not exist
- */
-export async function openMadeFiles(
+/** @param folder of the recipes, absolute; it and its parent need not exist */
+export async function openComposedFiles(
   folder: string,
   deps: {
     readonly hash: Hasher;
-    /** Opens a version that is made of nothing else. */
+    /** Opens a version that is not composed. */
     readonly openBlob: (digest: string) => Promise<OpenResult>;
     readonly has: (digest: string) => boolean;
     readonly record: RecordEvent;
   },
-): Promise<MadeFiles> {
+): Promise<ComposedFiles> {
   const { hash, openBlob, has, record } = deps;
   const recipes = await readRecipes(folder, record);
   const byOrigin = new Map([...recipes].map(([digest, { origin }]) => [origin, digest]));
-  const asTheyAre = new Set<string>();
-  const making = new Map<string, Promise<Pin | undefined>>();
+  /** Origins of which there is nothing to compose. */
+  const nothing = new Set<string>();
+  const running = new Map<string, Promise<Pin | undefined>>();
 
   const compose = async (recipe: Recipe, digest: string | undefined): Promise<OpenResult> => {
     const files = new Map<string, OpenFile>();
-    for (const source of sourcesOf(recipe)) {
+    for (const source of filesOf(recipe.segments)) {
       const opened = await openBlob(source).catch(async (error: Error) => {
         await Promise.all([...files.values()].map((file) => file.close()));
         throw error;
@@ -121,12 +121,8 @@ export async function openMadeFiles(
       }
       files.set(source, opened.file);
     }
-    const parts = recipe.pieces.flatMap((piece): FilePart[] => {
-      if ('bytes' in piece) return [piece];
-      const file = files.get(piece.digest);
-      return file ? [{ file, first: piece.first, length: piece.length }] : [];
-    });
-    return { ok: true, file: concatenate(parts, digest) };
+    const segments = mapFiles(recipe.segments, (source) => files.get(source) as OpenFile);
+    return { ok: true, file: concatenate(segments, digest) };
   };
 
   const write = async (digest: string, recipe: Recipe): Promise<void> => {
@@ -134,26 +130,26 @@ export async function openMadeFiles(
       await makeFolders(dirname(folder), folder);
       await writeSealed(join(folder, `${digest}.json`), toJson(recipe));
     } catch (error) {
-      const message = `cannot keep under ${folder} how a file is made (${(error as Error).message}): it is made again after the next start`;
+      const message = `cannot write a recipe under ${folder} (${(error as Error).message}): the file is composed again after the next start`;
       record({ event: 'artifact.unkept', level: 'warn', message, digest });
     }
   };
 
-  const make = async (origin: string, plan: () => Promise<readonly Piece[] | undefined>): Promise<Pin | undefined> => {
-    const pieces = await plan();
-    if (!pieces) {
-      asTheyAre.add(origin);
+  const add = async (origin: string, plan: Plan): Promise<Pin | undefined> => {
+    const segments = await plan();
+    if (!segments) {
+      nothing.add(origin);
       return undefined;
     }
-    const size = pieces.reduce((sum, piece) => sum + ('bytes' in piece ? piece.bytes.length : piece.length), 0);
-    const recipe: Recipe = { origin, pieces, size };
+    const size = totalLength(segments);
+    const recipe: Recipe = { origin, segments, size };
     const opened = await compose(recipe, undefined);
     if (!opened.ok) throw new Error(opened.why);
     try {
       const { file } = opened;
       // A source may have got another name meanwhile, and be the same.
       const digest = (await hash(file)) ?? ((await file.renew()) ? await hash(file) : undefined);
-      if (digest === undefined) throw new Error('what it is made of was changed meanwhile');
+      if (digest === undefined) throw new Error('a file that it is composed of was changed meanwhile');
       recipes.set(digest, recipe);
       byOrigin.set(origin, digest);
       await write(digest, recipe);
@@ -167,9 +163,9 @@ export async function openMadeFiles(
     pin: async (origin, plan) => {
       const digest = byOrigin.get(origin);
       const recipe = digest === undefined ? undefined : recipes.get(digest);
-      if (digest !== undefined && recipe && sourcesOf(recipe).every(has)) return { digest, size: recipe.size };
-      if (asTheyAre.has(origin)) return undefined;
-      return singleFlight(making, origin, () => make(origin, plan));
+      if (digest !== undefined && recipe && filesOf(recipe.segments).every(has)) return { digest, size: recipe.size };
+      if (nothing.has(origin)) return undefined;
+      return singleFlight(running, origin, () => add(origin, plan));
     },
     open: async (digest) => {
       const recipe = recipes.get(digest);
@@ -177,12 +173,12 @@ export async function openMadeFiles(
     },
     sources: (digest) => {
       const recipe = recipes.get(digest);
-      return recipe ? sourcesOf(recipe) : [];
+      return recipe ? filesOf(recipe.segments) : [];
     },
     collect: async () => {
-      asTheyAre.clear();
+      nothing.clear();
       for (const [digest, recipe] of recipes) {
-        if (sourcesOf(recipe).every(has)) continue;
+        if (filesOf(recipe.segments).every(has)) continue;
         recipes.delete(digest);
         byOrigin.delete(recipe.origin);
         await removeUnneeded(join(folder, `${digest}.json`));

@@ -13,7 +13,7 @@ function levels(blocks: number): readonly number[] {
   return sizes;
 }
 
-/** How many blocks an image of so many bytes has, the last one filled up with zeroes. */
+/** Blocks of an image of so many bytes, the last one filled up with zeroes. */
 export function dataBlocks(size: number): number {
   return Math.ceil(size / BLOCK);
 }
@@ -39,7 +39,7 @@ export function hashBlocks(data: Uint8Array, leaves: Uint8Array, at: number): nu
   return written;
 }
 
-/** Room for the digests of so many data blocks, zero where there is none. */
+/** A buffer for the digests of so many data blocks, zero behind them. */
 export function emptyLeaves(blocks: number): Buffer {
   return Buffer.alloc(Math.ceil(blocks / PER_BLOCK) * BLOCK);
 }

@@ -21,7 +21,7 @@ export interface Tree extends Verity {
   readonly bytes: Buffer;
 }
 
-/** What came of asking for a tree. `small`: an image of one block or none, which no file system is. */
+/** A tree, or the reason why there is none. `small`: an image of one block or none, which no file system is. */
 export type TreeResult =
   | Tree
   | { readonly ok: false; readonly reason: NotOpened['reason'] | 'small'; readonly why: string };
@@ -34,29 +34,27 @@ export interface Trees {
    */
   get(digest: string): Promise<TreeResult>;
   /**
-   * The tree that was computed before; undefined where that would mean to hash the image.
+   * The tree that was computed before; undefined where the image would have to be hashed.
    * @param size of the image, bytes
    */
   stored(digest: string, size: number): Promise<Tree | undefined>;
-  /** The same without the tree's bytes, which are not read again. */
+  /** The parameters of a tree, which are remembered without its bytes. */
   verity(digest: string): Promise<Verity | Exclude<TreeResult, Tree>>;
-  /** Removes the trees of images that are not there any more. */
+  /** Removes the trees of images that do not exist any more. */
   collect(exists: (digest: string) => boolean): Promise<void>;
 }
 
-/**
- * @param folder where trees are kept across restarts; need not exist
- */
+/** @param folder where trees are kept across restarts; need not exist */
 export function openTrees(
   folder: string,
   { open, record }: { readonly open: (digest: string) => Promise<OpenResult>; readonly record: RecordEvent },
 ): Trees {
   const known = new Map<string, Verity>();
   const running = new Map<string, Promise<TreeResult>>();
-  // One at a time: what else the daemon does goes first.
+  // One at a time: hashing must not starve the rest of the daemon.
   let turn: Promise<unknown> = Promise.resolve();
 
-  /** Trees that cannot be written down. */
+  /** Trees that could not be written to disk. */
   const unkept = new Map<string, Tree>();
 
   const keep = async (digest: string, tree: Tree): Promise<void> => {
@@ -70,7 +68,7 @@ export function openTrees(
     }
   };
 
-  /** The tree that was kept of an image of so many blocks, if it is whole. */
+  /** The tree on disk of an image of so many blocks, if it is whole. */
   const read = async (digest: string, blocks: number): Promise<Tree | undefined> => {
     try {
       return await readTree(join(folder, digest), blocks);
@@ -145,7 +143,7 @@ export function openTrees(
   };
 }
 
-/** A tree as it is kept: its root hash is behind it, as nothing else tells a damaged top block. */
+/** A tree as it is stored: its root hash follows it, which alone shows damage of the top block. */
 const withRoot = ({ bytes, rootHash }: Tree): Buffer => Buffer.concat([bytes, Buffer.from(rootHash, 'hex')]);
 
 /**

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import type { NotOpened, OpenResult } from '../../model/files/open-file.ts';
-import { openMadeFiles, type Piece } from '../composed/composed-files.ts';
+import { openComposedFiles, type Plan } from '../composed/composed-files.ts';
 import { openTrees, type Trees } from '../composed/verity-trees.ts';
 import { isInability, makeFolders } from '../folders.ts';
 import { type Located, openInside } from '../open-file.ts';
@@ -67,11 +67,11 @@ export interface Store {
   pin(path: string): Promise<PinResult>;
   /**
    * The version of a file that is put together from versions pinned here, and read so by {@link openBlob}.
-   * @param origin what decides the pieces
-   * @param pieces asked for where the origin is new; undefined if there is nothing to put together
-   * @throws what it throws, and an error that says why where one of the versions is not there any more
+   * @param origin what decides the segments
+   * @param plan called where the origin is new
+   * @throws the error of the plan, and an error that says why where one of the versions is not there any more
    */
-  pinMade(origin: string, pieces: () => Promise<readonly Piece[] | undefined>): Promise<Pin | undefined>;
+  pinMade(origin: string, plan: Plan): Promise<Pin | undefined>;
   /** Notes that a digest was handed out once more. */
   use(digest: string): void;
   /** The hash trees of versions, by the versions' SHA-256. */
@@ -172,7 +172,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return { ok: false, reason: 'gone', why };
   };
 
-  const made = await openMadeFiles(join(own, 'made'), { hash, openBlob: openPinned, has: blobs.has, record });
+  const made = await openComposedFiles(join(own, 'made'), { hash, openBlob: openPinned, has: blobs.has, record });
   const openBlob = async (digest: string): Promise<OpenResult> =>
     (await made.open(digest)) ?? (await openPinned(digest));
 
@@ -266,8 +266,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     open,
     openBlob,
     pin,
-    pinMade: async (origin, pieces) => {
-      const pin = await made.pin(origin, pieces);
+    pinMade: async (origin, plan) => {
+      const pin = await made.pin(origin, plan);
       if (pin) use(pin.digest);
       return pin;
     },

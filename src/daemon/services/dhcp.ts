@@ -22,7 +22,6 @@ export function dhcpService({ state, syscalls, record, monotonic }: ServiceConte
     name: 'dhcp',
     plan: ({ config, server: { address, interface: device } }) => {
       if (config.server.dhcp.mode === 'off') return undefined;
-      const { descriptorOf, bindToDevice, growReceiveBuffer, sendNow } = syscalls ?? {};
       return {
         key: JSON.stringify([config.server.dhcp, address, device]),
         start: () =>
@@ -32,11 +31,8 @@ export function dhcpService({ state, syscalls, record, monotonic }: ServiceConte
             config: () => state().config,
             identity,
             record,
-            descriptorOf,
-            bindToDevice,
+            syscalls,
             watchDevice: watchInterface,
-            growReceiveBuffer,
-            sendNow,
             now: monotonic,
           }),
       };

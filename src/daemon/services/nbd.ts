@@ -4,7 +4,7 @@ import { lazyRoots } from '../../model/boot/used-files.ts';
 import { readWhole } from '../../model/files/open-file.ts';
 import { isSha256 } from '../../model/files/sha256.ts';
 import { BLOCK } from '../../model/files/verity.ts';
-import type { Export, Exports } from '../../nbd/export.ts';
+import type { Exports } from '../../nbd/export.ts';
 import { startNbd } from '../../nbd/server.ts';
 import type { ServingState } from '../serving-state.ts';
 import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
@@ -60,12 +60,12 @@ export function nbdExports(state: () => ServingState): Exports {
         size: end + bytes.length,
         read: async (buffer, position) => {
           const fromFile = Math.max(0, Math.min(buffer.length, file.size - position));
-          if (fromFile > 0 && !(await readWhole(file, buffer.subarray(0, fromFile), position))) return false;
+          if (fromFile > 0 && !(await readWhole(file, buffer.subarray(0, fromFile), position))) return 0;
           buffer.fill(0, fromFile);
           const start = Math.max(0, end - position);
           if (start < buffer.length)
             buffer.set(bytes.subarray(position + start - end, position + buffer.length - end), start);
-          return true;
+          return buffer.length;
         },
         close: async () => {
           if (!open) return;
@@ -74,7 +74,7 @@ export function nbdExports(state: () => ServingState): Exports {
           forgetIdle();
           await file.close();
         },
-      } satisfies Export;
+      };
     },
     names,
   };

@@ -1,5 +1,5 @@
-import type { Syscalls } from '../../http/linux/syscalls.ts';
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
+import type { Syscalls } from '../../model/sockets/syscalls.ts';
 import type { DaemonOptions, ServingState } from '../serving-state.ts';
 import type { Plan } from './service-slot.ts';
 

@@ -1,4 +1,4 @@
-import { openSyscalls } from '../../http/linux/syscalls.ts';
+import { openSyscalls } from '../../model/sockets/syscalls.ts';
 import { type DaemonOptions, type ServingState, scriptsOf } from '../serving-state.ts';
 import type { NetworkService, ServiceContext } from './service.ts';
 import { ServiceSlot } from './service-slot.ts';

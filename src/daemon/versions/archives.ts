@@ -2,22 +2,13 @@ import type { PinResult, Store } from '../../artifacts/store/store.ts';
 import { arrangeArchive } from '../../images/oci/arrange-archive.ts';
 import { ociArchive } from '../../images/oci/oci-archive.ts';
 import { BadImage, digestHex, imageOf } from '../../images/oci/oci-image.ts';
-import type { ByteSource } from '../../images/tar/byte-source.ts';
 import type { Pin } from '../../model/boot/boot-plan.ts';
-import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import type { OpenResult } from '../../model/files/open-file.ts';
+import { readBytes } from '../../model/files/random-access.ts';
+import { mapFiles } from '../../model/files/segment.ts';
 
 /** The most of a manifest, bytes (OCI distribution specification 1.1). */
 const LARGEST_MANIFEST = 4 * 1024 * 1024;
-
-function toSource({ size, read }: OpenFile): ByteSource {
-  return {
-    size,
-    read: async (position, length) => {
-      const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - position)));
-      return buffer.subarray(0, await read(buffer, position));
-    },
-  };
-}
 
 /**
  * The version in force of an OCI archive as nodes are to get it: itself, or in an order in which it can be unpacked
@@ -33,8 +24,7 @@ export async function pinArchive(store: Store, path: string, label: string): Pro
     const opened = await store.openBlob(digest);
     if (!opened.ok) throw new Error(opened.why);
     try {
-      const pieces = await arrangeArchive(toSource(opened.file), label);
-      return pieces?.map((piece) => ('bytes' in piece ? piece : { digest, ...piece }));
+      return await arrangeArchive(opened.file, label, digest);
     } finally {
       await opened.file.close();
     }
@@ -70,8 +60,7 @@ async function readManifest(store: Store, digest: string): Promise<string> {
   if (!opened.ok) throw new Error(opened.why);
   try {
     if (opened.file.size > LARGEST_MANIFEST) throw new BadImage('the manifest of the image is too large');
-    const buffer = Buffer.alloc(opened.file.size);
-    return buffer.toString('utf8', 0, await opened.file.read(buffer, 0));
+    return (await readBytes(opened.file, 0, LARGEST_MANIFEST)).toString('utf8');
   } finally {
     await opened.file.close();
   }
@@ -94,9 +83,7 @@ export async function pinImageArchive(store: Store, image: string): Promise<Pin>
       digest: `sha256:${image}`,
       size,
     };
-    return ociArchive({ manifest, config, layers }, 'latest').pieces.map((piece) =>
-      'bytes' in piece ? piece : { digest: digestHex(piece.digest), first: 0, length: piece.size },
-    );
+    return mapFiles(ociArchive({ manifest, config, layers }, 'latest'), digestHex);
   });
   if (!pin) throw new Error('the image has no archive');
   return pin;

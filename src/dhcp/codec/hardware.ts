@@ -42,7 +42,7 @@ function infinibandAddresses(packet: Packet): readonly Mac[] {
 
 /**
  * The client's hardware addresses, best first; none where it is InfiniBand and does not say.
- * @returns undefined for hardware that boots from no network that we know
+ * @returns undefined for other hardware
  */
 export function hardwareAddresses(packet: Packet): readonly Mac[] | undefined {
   if (packet.htype === INFINIBAND && packet.hlen !== 6) return infinibandAddresses(packet);

@@ -50,11 +50,10 @@ export const MessageType = { DISCOVER: 1, OFFER: 2, REQUEST: 3, ACK: 5, INFORM: 
 /** Options by code in the order of their first appearance; each with all its octets, however often it was split. */
 export type Options = ReadonlyMap<number, Uint8Array>;
 
-/** What could be read of options. */
+/** Options as far as they could be read. */
 export interface DecodedOptions {
-  /** Those that are sound. */
   readonly options: Options;
-  /** Which one is not, and with it whatever followed in its field. */
+  /** The first malformed option, in words. It and the rest of its field are missing. */
   readonly malformed?: string;
 }
 
@@ -90,7 +89,7 @@ export function decodeOptions(...fields: readonly Uint8Array[]): DecodedOptions 
   return malformed === undefined ? { options } : { options, malformed };
 }
 
-/** Writes options with their end mark; what is longer than 255 octets is split (RFC 3396 section 5). */
+/** Writes options with their end mark; those longer than 255 octets are split (RFC 3396 section 5). */
 export function encodeOptions(options: Options): Uint8Array {
   let length = 1;
   for (const data of options.values()) length += data.length + 2 * Math.max(1, Math.ceil(data.length / 255));

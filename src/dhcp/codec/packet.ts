@@ -7,7 +7,7 @@ export const Op = { REQUEST: 1, REPLY: 2 } as const;
 /** The flag of a client that wants replies by broadcast (RFC 2131 section 2). */
 export const BROADCAST = 0x8000;
 
-/** A DHCP message (RFC 2131 figure 1) with its options taken out of wherever they stood. */
+/** A DHCP message (RFC 2131 figure 1) with the options of all its fields. */
 export interface Packet {
   readonly op: number;
   readonly htype: number;
@@ -28,15 +28,15 @@ export interface Packet {
   /** At most 128 octets, without trailing zeros; empty where the field held options. */
   readonly file: Uint8Array;
   readonly options: Options;
-  /** What is wrong with those that are missing. */
+  /** The first malformed option, in words. */
   readonly malformed?: string;
 }
 
 const COOKIE = 0x63825363;
 const OPTIONS_AT = 240;
-/** Octets that are read of a message: as many as fit the largest frame of Ethernet or IPoIB that a boot ROM has. */
+/** Octets of a message that are read: as many as fit the largest frame of Ethernet or IPoIB of a boot ROM. */
 const MAX_LENGTH = 2048;
-/** What old BOOTP clients and relays take for a whole message (RFC 1542 section 2.1). */
+/** The shortest message that old BOOTP clients and relays accept, octets (RFC 1542 section 2.1). */
 const MIN_LENGTH = 300;
 
 const SNAME = { at: 44, length: 64 };

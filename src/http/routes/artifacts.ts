@@ -5,7 +5,7 @@ import type { Validators } from './conditional.ts';
 import { decodedPath, isRead, malformed, refuse } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 
-/** How long after its last write a file's time stamp is sure to differ from the next write's, milliseconds. */
+/** The age from which a file's time stamp is sure to differ from that of the next write, milliseconds. */
 const SETTLED = 2000;
 
 /**

@@ -5,7 +5,7 @@ import { fileValidators } from './artifacts.ts';
 import { decodedPath, isRead, malformed, refuse, sendText } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 
-/** `/boot/<name>`: iPXE binaries, and beside each the script that iPXE of any origin looks for. */
+/** `/boot/<name>`: iPXE binaries, and beside each the `autoexec.ipxe` that any iPXE looks for. */
 export function bootRoute(deps: AppOptions, serve: ServeFile): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;

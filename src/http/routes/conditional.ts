@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What a representation can be recognised by. */
+/** The validators of a representation (RFC 9110 section 8.8). */
 export interface Validators {
   /** With its quotes, and with `W/` in front where it is weak. */
   readonly etag: string;
@@ -55,8 +55,8 @@ export function evaluatePreconditions(
 }
 
 /**
- * Whether a Range header may be honoured (RFC 9110 section 13.1.5): there is no If-Range, or it names exactly what
- * would be sent. The date must be the very same; {@link Validators.lastModified} is only given where it is strong.
+ * Whether a Range header may be honoured (RFC 9110 section 13.1.5): there is no If-Range, or it names exactly this
+ * representation. The date must be the very same; {@link Validators.lastModified} is only given where it is strong.
  */
 export function rangeApplies(ifRange: string | undefined, { etag, lastModified }: Validators): boolean {
   if (ifRange === undefined) return true;

@@ -5,10 +5,10 @@ import type { AppOptions } from '../app-options.ts';
 import { ipxeMessage } from './ipxe-text.ts';
 import { decodedPath, isRead, requestDetails, sendText } from './respond.ts';
 
-/** Seconds after which a client may ask again for what was not available. */
+/** Seconds after which a client may ask again for a script that was not available. */
 const RETRY_AFTER = 5;
 
-/** `/ipxe`: the bootstrap; `/ipxe/<mac>`: one machine's script; with `?explain` where all of it comes from. */
+/** `/ipxe`: the bootstrap script; `/ipxe/<mac>`: one machine's script; with `?explain` the origin of each value. */
 export function ipxeRoute(deps: AppOptions): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;

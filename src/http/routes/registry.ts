@@ -4,7 +4,7 @@ import type { AppOptions, RegistryManifest } from '../app-options.ts';
 import { decodedPath, requestDetails } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 
-/** The only tag: what an image's name stands for now. */
+/** The only tag: the current version of an image. */
 const TAG = 'latest';
 
 /** The error codes of the OCI distribution specification 1.1, "Error Codes", that apply here. */
@@ -30,7 +30,7 @@ function sendManifest(response: Response, { digest, mediaType, text }: RegistryM
 }
 
 /**
- * `/v2/`: the images that were built, read-only, as a registry (OCI distribution specification 1.1, "Pull"), for
+ * `/v2/`: the built images, read-only, as a registry (OCI distribution specification 1.1, "Pull"), for
  * skopeo, podman, and nodes that boot from one. Names are single words, and the only tag is `latest`.
  */
 export function registryRoute(deps: AppOptions, serve: ServeFile): RequestHandler {

@@ -31,7 +31,7 @@ export function decodedPath(request: Request): string | undefined {
   }
 }
 
-/** Who asks, and for what, for an event. Long requests are cut. */
+/** The client and its request, for an event. Long paths are cut. */
 export function requestDetails(request: Request): { client: string; method: string; path: string } {
   return {
     client: request.socket.remoteAddress ?? '',
@@ -41,8 +41,8 @@ export function requestDetails(request: Request): { client: string; method: stri
 }
 
 /**
- * Answers a request that is not served with a status and a line of text, and notes it.
- * @param told what the client is told, where that is not all of `why`
+ * Answers a request with an error status and a line of text, and logs it.
+ * @param text for the client, where it may not know all of `why`
  */
 export function decline(
   { record }: AppOptions,
@@ -50,15 +50,15 @@ export function decline(
   response: ServerResponse,
   status: number,
   why: string,
-  told = why,
+  text = why,
 ): void {
   record({ event: 'http.refused', level: 'info', message: `${status}: ${why}`, status, ...requestDetails(request) });
-  sendText(response, status, `${told}\n`);
+  sendText(response, status, `${text}\n`);
 }
 
-/** Answers a request for a file that is not to be had, without repeating its name. */
+/** Answers a request for a file that cannot be opened, without its name. */
 export function refuse(options: AppOptions, request: Request, response: Response, { reason, why }: NotOpened): void {
-  // What a link points to is nobody's business outside.
+  // The target of a symbolic link stays inside.
   decline(options, request, response, STATUS[reason], why, reason === 'refused' ? 'refused' : why);
 }
 

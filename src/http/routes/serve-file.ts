@@ -1,12 +1,12 @@
 import type { Request, Response } from 'express';
 import type { OpenFile } from '../../model/files/open-file.ts';
 import type { AppOptions } from '../app-options.ts';
-import type { SendRange, Sent } from '../send/sent.ts';
+import type { SendRange, Sent } from '../send/progress.ts';
 import { evaluatePreconditions, rangeApplies, type Validators } from './conditional.ts';
 import { parseRange } from './range.ts';
 import { requestDetails, sendText } from './respond.ts';
 
-/** How a file is presented. */
+/** The headers of a file. */
 export interface Presentation {
   readonly validators: Validators;
   readonly cacheControl: string;
@@ -18,13 +18,13 @@ export interface Presentation {
 /** A function that answers GET and HEAD with an open file, which it closes. */
 export type ServeFile = (request: Request, response: Response, file: OpenFile, as: Presentation) => Promise<void>;
 
-/** UEFI HTTP boot takes a program only as `application/efi` or by the ending of its path. */
+/** The Content-Type: UEFI HTTP boot takes a program only as `application/efi` or by the ending of its path. */
 function contentType(name: string): string {
   if (/\.efi$/i.test(name)) return 'application/efi';
   return /\.ipxe$/i.test(name) ? 'text/plain; charset=utf-8' : 'application/octet-stream';
 }
 
-/** Makes the one way in which files are answered with: conditions, ranges, and a record of each download. */
+/** Makes the function that serves files: preconditions, ranges, and an event for each download. */
 export function createServeFile(deps: AppOptions, send: SendRange): ServeFile {
   const record = (request: Request, status: number, seconds: number, length: number, sent: Sent | undefined) => {
     const details = { status, bytes: sent?.bytes ?? 0, length, complete: sent?.outcome === 'complete', seconds };

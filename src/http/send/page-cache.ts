@@ -1,17 +1,16 @@
 import type { OpenFile } from '../../model/files/open-file.ts';
-import type { Syscalls } from '../linux/syscalls.ts';
+import type { Syscalls } from '../../model/sockets/syscalls.ts';
 
 /** Bytes that are loaded, and remembered, together. */
 export const REGION = 4 * 1024 * 1024;
-/** For how long what was read is taken to be still in the page cache, milliseconds. */
+/** The time for which a region that was read counts as cached, milliseconds. */
 const FRESH = 30_000;
 /** Files that are remembered. */
 const FILES = 64;
 
 /**
- * Remembers which parts of files were read lately, so that sendfile(2), which would stop the whole program until the
- * disk has answered, is called only for what is in the page cache. A part that was not is read on another thread, once
- * for all who want it.
+ * Remembers the regions of files that were read lately. sendfile(2) stops the whole program until the disk has answered,
+ * so it is called only for regions in the page cache. Others are read on another thread first, once for all downloads.
  */
 export class PageCache {
   private readonly syscalls: Pick<Syscalls, 'load'>;
@@ -26,7 +25,7 @@ export class PageCache {
     this.now = now;
   }
 
-  /** Resolves when the region that holds a position was read; gives undefined where it was lately. */
+  /** Reads the region that holds a position; undefined where it was read lately. */
   want(file: OpenFile, position: number): Promise<void> | undefined {
     const region = Math.floor(position / REGION);
     const times = this.timesOf(file);

@@ -2,38 +2,37 @@ import { readSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { type OpenFile, readWhole } from '../../model/files/open-file.ts';
-import { FULL, failure, GONE, plainDescriptor, type Syscalls, UNSUPPORTED } from '../linux/syscalls.ts';
-import { placesIn } from '../routes/part-cursor.ts';
+import { finderIn } from '../../model/files/segment.ts';
+import { FULL, failure, GONE, plainFd, type Syscalls, UNSUPPORTED } from '../../model/sockets/syscalls.ts';
 import { type PageCache, REGION } from './page-cache.ts';
-import { Progress } from './progress.ts';
+import { Progress, type SendRange, type Sent } from './progress.ts';
 import { fill } from './send-chunks.ts';
-import type { SendRange, Sent } from './sent.ts';
 import type { UnsentShare } from './unsent-limit.ts';
 
-/** Bytes at the beginning that go with the response's head, and at the end that are held back. */
+/** Bytes that go with the response's head, and bytes that are held back at the end. */
 const EDGE = 16 * 1024;
-/** Below this length it is not worth the trouble. */
-const WORTHWHILE = 256 * 1024;
-/** Bytes that go through a buffer when the socket is full: their call-back tells when there is room again. */
+/** The shortest body for which it is faster, bytes. */
+const MIN_LENGTH = 256 * 1024;
+/** Bytes that go through a buffer when the socket is full: their callback tells when there is room again. */
 const PROBE = 4 * 1024;
-/** Bytes given to the kernel in one call: it takes some half a millisecond, in which nobody else is served. */
-const PIECE = 2 * 1024 * 1024;
-/** Milliseconds between two looks whether the client has everything, at first and at most. */
-const LOOK = { first: 1, most: 200 } as const;
+/** Bytes of one call: it takes half a millisecond, in which no other client is served. */
+const MAX_CALL = 2 * 1024 * 1024;
+/** Milliseconds between two checks whether the client has all bytes, at first and at most. */
+const CHECK = { first: 1, max: 200 } as const;
 
 /** Whether the kernel can send a body of this many bytes on this response's connection. */
 export function canSendByKernel({ socket }: ServerResponse, length: number): boolean {
-  return length >= WORTHWHILE && socket !== null && plainDescriptor(socket) !== undefined;
+  return length >= MIN_LENGTH && socket !== null && plainFd(socket) !== undefined;
 }
 
 /**
  * Makes a sender that has the kernel copy from its page cache to the socket: no byte passes through this process, and a
- * download pins no memory of it.
+ * download takes none of its memory.
  *
- * What the kernel was given and the client has not acknowledged is still part of the file: were the file overwritten in
- * place, these bytes would change. So the last ones are held back until the client has all others and the file is seen
- * to be what it was: whatever a change spoils, the response is not complete.
- * @param unsent counts a download, and bounds what waits in its socket
+ * Bytes that the client has not acknowledged are still pages of the file: they change if the file is overwritten in
+ * place. So the last bytes are held back until the client has all others and the file is seen to be unchanged. A response
+ * with spoiled bytes is never complete.
+ * @param unsent counts a download, and limits the unsent bytes in its socket
  */
 export function createKernelSender(syscalls: Syscalls, unsent: () => UnsentShare, cache: PageCache): SendRange {
   return async (file, first, length, response) => {
@@ -57,7 +56,7 @@ export function createKernelSender(syscalls: Syscalls, unsent: () => UnsentShare
     }
   };
 
-  /** Sends up to a position of the body, a piece at a time and in turn with the other downloads. */
+  /** Sends up to a position of the body, call by call and in turn with the other downloads. */
   async function pour(
     file: OpenFile,
     first: number,
@@ -67,21 +66,22 @@ export function createKernelSender(syscalls: Syscalls, unsent: () => UnsentShare
     share: UnsentShare,
   ): Promise<Sent['outcome'] | undefined> {
     const probe = Buffer.allocUnsafeSlow(PROBE);
-    const find = placesIn(file);
+    const find = finderIn(file.segments ?? [{ file, first: 0, length: file.size }]);
     while (progress.bytes < until) {
-      const place = find(first + progress.bytes);
-      if ('bytes' in place) {
-        if (!(await progress.write(place.bytes.subarray(0, until - progress.bytes)))) return 'aborted';
+      const segment = find(first + progress.bytes);
+      if (!segment) return 'changed';
+      if ('bytes' in segment) {
+        if (!(await progress.write(segment.bytes.subarray(0, until - progress.bytes)))) return 'aborted';
         continue;
       }
-      const { file: source, position, left } = place;
+      const { file: source, first: position, length: left } = segment;
       await cache.want(source, position);
-      const descriptor = socket && plainDescriptor(socket);
-      if (descriptor === undefined || descriptor === null) return 'aborted';
+      const fd = socket && plainFd(socket);
+      if (fd === undefined || fd === null) return 'aborted';
       if (!source.intactNow() && !(await source.renew())) return 'changed';
       share.apply(socket);
-      const count = Math.min(PIECE, REGION - (position % REGION), until - progress.bytes, left);
-      const sent = syscalls.sendfile(descriptor, source.fd, position, count);
+      const count = Math.min(MAX_CALL, REGION - (position % REGION), until - progress.bytes, left);
+      const sent = syscalls.sendfile(fd, source.fd, position, count);
       if (sent > 0) progress.bytes += sent;
       if (sent === 0) return 'changed';
       if (GONE.has(sent)) return 'aborted';
@@ -89,7 +89,7 @@ export function createKernelSender(syscalls: Syscalls, unsent: () => UnsentShare
       const taken = Math.max(0, sent);
       if (sent === count) await nextTurn();
       else {
-        // The region was just loaded, so that this read does not wait for the disk either.
+        // The region was just loaded: this read does not wait for the disk either.
         const piece = probe.subarray(0, Math.min(PROBE, count - taken));
         const size = readSync(source.fd, piece, 0, piece.length, position + taken);
         const good = size === piece.length && source.intactNow();
@@ -100,15 +100,15 @@ export function createKernelSender(syscalls: Syscalls, unsent: () => UnsentShare
     return undefined;
   }
 
-  /** Waits until the client has everything that it was sent. */
+  /** Waits until the client has acknowledged all bytes that it was sent. */
   async function acknowledged({ socket }: ServerResponse, progress: Progress): Promise<Sent['outcome'] | undefined> {
     let before = Number.POSITIVE_INFINITY;
-    for (let wait: number = LOOK.first; ; wait = Math.min(2 * wait, LOOK.most)) {
-      const descriptor = socket && plainDescriptor(socket);
-      if (descriptor === undefined || descriptor === null || progress.isOver) return 'aborted';
-      const left = syscalls.unacknowledged(descriptor);
+    for (let wait: number = CHECK.first; ; wait = Math.min(2 * wait, CHECK.max)) {
+      const fd = socket && plainFd(socket);
+      if (fd === undefined || fd === null || progress.isOver) return 'aborted';
+      const left = syscalls.unacknowledged(fd);
       if (left === 0) return undefined;
-      // The time after which a stalled connection is given up begins anew with each byte that arrives.
+      // The time-out of a stalled connection starts again with each byte that arrives.
       if (left < before) socket?.setTimeout(socket.timeout ?? 0);
       before = left;
       await delay(wait);

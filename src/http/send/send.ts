@@ -1,25 +1,25 @@
-import type { Syscalls } from '../linux/syscalls.ts';
+import type { Syscalls } from '../../model/sockets/syscalls.ts';
 import { PageCache } from './page-cache.ts';
+import type { SendRange } from './progress.ts';
 import { createChunkSender } from './send-chunks.ts';
 import { canSendByKernel, createKernelSender } from './send-kernel.ts';
-import type { SendRange } from './sent.ts';
 import { shareUnsent } from './unsent-limit.ts';
 
 /** Options of {@link createSender}. */
 export interface SenderOptions {
   /** Undefined where the system has none. */
   readonly syscalls: Syscalls | undefined;
-  /** Whether it is to send files by itself. */
+  /** Whether the kernel is to send files by itself. */
   readonly sendfile: boolean;
-  /** What all downloads together may hold in buffers, roughly, bytes. */
+  /** Bytes of all downloads' buffers together, roughly. */
   readonly bufferMemory: number;
   /** Milliseconds. */
   readonly now: () => number;
 }
 
 /**
- * Makes a sender: the kernel copies from its page cache to the socket where that is possible; what is short, TLS, and a
- * system without that goes through buffers of a bounded size.
+ * Makes a sender: the kernel copies from its page cache to the socket. Short bodies, TLS, and systems without sendfile(2)
+ * go through buffers of a bounded size.
  */
 export function createSender({ syscalls, sendfile, bufferMemory, now }: SenderOptions): SendRange {
   const unsent = shareUnsent(syscalls);

@@ -1,9 +1,10 @@
 import { readlink } from 'node:fs/promises';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { filesOf, mapFiles, segmentToJson } from '../../model/files/segment.ts';
 import type { AppOptions } from '../app-options.ts';
 import type { Asked, FileGrant, Questions } from './worker-messages.ts';
 
-/** Answers one worker's questions, and holds the files that it was granted and has not returned. */
+/** Answers one worker's questions, and holds open the files that were granted to it until it returns them. */
 export class FileGrants {
   private readonly questions: Questions;
   private readonly granted = new Map<number, OpenFile>();
@@ -25,29 +26,25 @@ export class FileGrants {
     };
   }
 
-  /** Answers a question. Rejects where what is asked fails. */
+  /** Answers a question. */
   answer({ question, args }: Asked): Promise<unknown> {
     const answer = this.questions[question] as (...args: unknown[]) => Promise<unknown>;
     return answer(...args);
   }
 
-  private async grant(opened: OpenResult): Promise<FileGrant> {
-    if (!opened.ok) return opened;
-    const { file } = opened;
+  private async grant(result: OpenResult): Promise<FileGrant> {
+    if (!result.ok) return result;
+    const { file } = result;
     this.last += 1;
     const grant = this.last;
     this.granted.set(grant, file);
-    const whole = file.parts ? [...new Set(file.parts.flatMap((part) => ('file' in part ? [part.file] : [])))] : [file];
+    const opened = file.segments ? filesOf(file.segments) : [file];
     const files = await Promise.all(
-      whole.map(async ({ fd, stamp }) => ({ path: await readlink(`/proc/self/fd/${fd}`), stamp })),
+      opened.map(async ({ fd, stamp }) => ({ path: await readlink(`/proc/self/fd/${fd}`), stamp })),
     );
-    const parts = file.parts?.map((part) =>
-      'bytes' in part
-        ? Buffer.from(part.bytes).toString('base64')
-        : { file: whole.indexOf(part.file), first: part.first, length: part.length },
-    );
+    const segments = file.segments && mapFiles(file.segments, (each) => opened.indexOf(each)).map(segmentToJson);
     if (this.ended) await this.release(grant);
-    return { ok: true, grant, digest: file.digest, files, parts };
+    return { ok: true, grant, digest: file.digest, files, segments };
   }
 
   /** Closes a file that the worker has returned. */
@@ -57,7 +54,7 @@ export class FileGrants {
     await file?.close();
   }
 
-  /** The worker is no more. */
+  /** Closes all files: the worker has ended. */
   async end(): Promise<void> {
     this.ended = true;
     await Promise.all([...this.granted.keys()].map((grant) => this.release(grant)));

@@ -1,10 +1,11 @@
 import type { ScriptResult } from '../../model/boot/script.ts';
 import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
+import type { SegmentJson } from '../../model/files/segment.ts';
 import type { Mac } from '../../model/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 
-/** What a worker is started with. */
+/** Settings of a worker. */
 export interface WorkerSettings {
   /** The address to listen on. */
   readonly host: string;
@@ -42,29 +43,27 @@ export type Asked = {
 /** A file that the worker opens for itself. */
 export interface GrantedFile {
   readonly path: string;
-  /** Of the very version: what the worker opens must have the same. */
+  /** Of the version: the file that the worker opens must have the same. */
   readonly stamp: string;
 }
-
-/** A part of a file that is put together: bytes in base64, or a part of one of the files that are granted for it. */
-export type GrantedPart = string | { readonly file: number; readonly first: number; readonly length: number };
 
 /** A file that the control process holds open for a worker. */
 export type FileGrant =
   | {
       readonly ok: true;
-      /** By which the worker returns it. */
+      /** The number by which the worker returns it. */
       readonly grant: number;
       readonly digest: string | undefined;
       /** The file, or those that it is put together from. */
       readonly files: readonly GrantedFile[];
-      readonly parts: readonly GrantedPart[] | undefined;
+      /** Of a file that is put together: its segments, by indexes of `files`. */
+      readonly segments: readonly SegmentJson<number>[] | undefined;
     }
   | NotOpened;
 
 /** From a worker to the control process. */
 export type FromWorker =
-  /** It listens to messages: what is sent earlier is lost. */
+  /** It listens to messages: earlier ones are lost. */
   | { readonly kind: 'hello' }
   | { readonly kind: 'listening'; readonly listening: readonly string[]; readonly port: number }
   | { readonly kind: 'failed'; readonly message: string; readonly code: string | undefined }

@@ -2,15 +2,16 @@
 
 import { concatenate } from '../../artifacts/composed/concatenation.ts';
 import { openInside, verified, withOnClose } from '../../artifacts/open-file.ts';
-import type { FilePart, OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { mapFiles, segmentFromJson } from '../../model/files/segment.ts';
+import { openSyscalls } from '../../model/sockets/syscalls.ts';
 import { createApp } from '../app.ts';
 import type { AppOptions } from '../app-options.ts';
-import { openSyscalls } from '../linux/syscalls.ts';
 import { createSender } from '../send/send.ts';
 import { type HttpServer, startHttp } from '../server.ts';
 import type { FileGrant, FromWorker, Questions, ToWorker, WorkerSettings } from './worker-messages.ts';
 
-/** How often a file is asked for again that was replaced, or got another link, before it was opened here. */
+/** How often a grant is requested anew where its file was replaced, or got another link, before it was opened here. */
 const ATTEMPTS = 5;
 
 const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
@@ -32,12 +33,12 @@ function ask<Name extends keyof Questions>(
   return answer as ReturnType<Questions[Name]>;
 }
 
-/** Opens what was granted; undefined where one of the files is another by now. */
+/** Opens a granted file; undefined where one of its files is another by now. */
 async function openGranted({
   grant,
   digest,
   files,
-  parts,
+  segments,
 }: Extract<FileGrant, { ok: true }>): Promise<OpenFile | undefined> {
   const opened: OpenFile[] = [];
   const closeAll = () => Promise.all(opened.map((file) => file.close()));
@@ -53,13 +54,9 @@ async function openGranted({
     await closeAll();
     throw error;
   }
-  if (!parts) return opened[0];
-  const pieces = parts.flatMap((part): FilePart[] => {
-    if (typeof part === 'string') return [{ bytes: Buffer.from(part, 'base64') }];
-    const file = opened[part.file];
-    return file ? [{ file, first: part.first, length: part.length }] : [];
-  });
-  return concatenate(pieces, digest);
+  if (!segments) return opened[0];
+  const joined = mapFiles(segments.map(segmentFromJson), (index) => opened[index] as OpenFile);
+  return concatenate(joined, digest);
 }
 
 async function open(request: () => Promise<FileGrant>): Promise<OpenResult> {
@@ -90,7 +87,7 @@ const deps: AppOptions = {
   bootFiles: { open: (name) => open(() => ask('bootFile', name)) },
   registry: {
     names: () => ask('imageNames'),
-    // The channel makes null of undefined.
+    // The channel turns undefined into null.
     manifest: (name, digest) =>
       digest === undefined ? ask('imageManifest', name) : ask('imageManifest', name, digest),
     blob: (digest) => open(() => ask('imageBlob', digest)),
@@ -125,13 +122,13 @@ process.on('message', async (message: ToWorker) => {
       break;
     case 'stop':
       await server?.stop(message.graceMs);
-      // Through the channel, so that what was sent before gets there.
+      // By the channel, so that earlier messages get there.
       process.disconnect();
       return;
   }
   waiting.delete(message.id);
 });
-// The control process says when to end, and without it there is nothing to do. Signals to the group are for it alone.
+// Without the control process there is nothing to do. Signals to the group are for it alone: it ends the workers.
 process.on('disconnect', () => process.exit());
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => {});
 send({ kind: 'hello' });

@@ -7,10 +7,10 @@ import type { FromWorker, ToWorker, WorkerSettings } from './worker-messages.ts'
 
 /** A worker that ends sooner than this after its start is not replaced at once, milliseconds. */
 const SHORT_LIFE = 2000;
-/** How much longer than its downloads a worker may take to end, milliseconds. */
+/** The time that a worker gets to end beyond that of its downloads, milliseconds. */
 const PATIENCE = 2000;
 
-/** Settings and means of {@link startHttpWorkers}. */
+/** Options of {@link startHttpWorkers}. */
 export interface WorkersOptions {
   readonly count: number;
   /** The worker's program. */
@@ -26,8 +26,8 @@ interface Member {
 }
 
 /**
- * Serves HTTP by several processes: this one accepts connections and hands them out in turn, and answers what the
- * workers cannot know by themselves. A worker that dies takes its own connections with it, and is replaced.
+ * Serves HTTP by several processes: this one accepts connections, hands them out in turn, and answers the workers'
+ * questions. A worker that dies takes its own connections with it, and is replaced.
  * @throws an error with `code`, whose message names the port and the remedy, if they cannot listen
  */
 export async function startHttpWorkers({ count, program, settings, deps }: WorkersOptions): Promise<HttpServer> {
@@ -57,7 +57,7 @@ export async function startHttpWorkers({ count, program, settings, deps }: Worke
     await Promise.all(
       [...members].map(async ({ worker }) => {
         if (worker.isDead()) return;
-        // Not events.once: it would give up at the first message that does not get there.
+        // Not events.once, which rejects at the first message that does not get there.
         const ended = new Promise((resolve) => worker.once('exit', resolve));
         tell(worker, { kind: 'stop', graceMs });
         const timer = setTimeout(() => worker.process.kill('SIGKILL'), graceMs + PATIENCE);
@@ -78,7 +78,7 @@ export async function startHttpWorkers({ count, program, settings, deps }: Worke
 }
 
 function tell(worker: Worker, message: ToWorker): void {
-  // A worker that is just going hears nothing any more.
+  // A worker that is ending receives no messages.
   if (worker.isConnected()) worker.send(message, () => {});
 }
 

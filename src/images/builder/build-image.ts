@@ -1,6 +1,7 @@
 import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT_FILES, type RootKind } from '../../model/boot/root-kind.ts';
+import type { RandomAccessFile } from '../../model/files/random-access.ts';
 import { checkMediaTargets, findMediaPrograms, type Media, writeMedia } from '../media/write-media.ts';
 import { BadImage, type OciImage } from '../oci/oci-image.ts';
 import { dropImpossible } from '../output/format-limits.ts';
@@ -28,7 +29,7 @@ import {
 import { type ImageSource, mustBeRoot } from '../store/source.ts';
 import { BadArchive, type Bytes } from '../tar/tar-entry.ts';
 import { DiskFull, isDiskFull } from '../tools/disk-full.ts';
-import { hashFile, type LayerFile, openLayer } from '../tools/layer-files.ts';
+import { hashFile, openLayer } from '../tools/layer-files.ts';
 import type { Progress } from '../tools/progress.ts';
 import type { Tools } from '../tools/tool-run.ts';
 import type { Built } from './image-text.ts';
@@ -102,8 +103,8 @@ async function openLayers(
   image: FetchedImage,
   folder: string,
   { tools, progress }: BuildRunOptions,
-): Promise<LayerFile[]> {
-  const layers: LayerFile[] = [];
+): Promise<RandomAccessFile[]> {
+  const layers: RandomAccessFile[] = [];
   progress.begin(
     'unpack',
     'unpacking layers',
@@ -123,7 +124,7 @@ async function openLayers(
 
 async function flattenImage(
   image: FetchedImage,
-  layers: readonly LayerFile[],
+  layers: readonly RandomAccessFile[],
   { epoch, source }: BuildOptions,
   { progress, signal }: BuildRunOptions,
 ): Promise<Flat & { readonly notes: readonly string[] }> {
@@ -173,7 +174,7 @@ async function bringInitrd(
     return { from: 'given' };
   }
   const { builder: source } = options;
-  let layers: readonly LayerFile[] = [];
+  let layers: readonly RandomAccessFile[] = [];
   const openBuilder = async (source: ImageSource): Promise<BuilderImage> => {
     progress.end();
     const folder = join(scratch, 'builder');

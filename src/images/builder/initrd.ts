@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buffered } from '../../model/files/random-access.ts';
 import { BadImage, type OciImage } from '../oci/oci-image.ts';
 import { scanCpio } from '../output/cpio.ts';
 import { type Flat, writeContent } from '../output/output-files.ts';
@@ -8,10 +9,9 @@ import type { FileTree } from '../rootfs/flatten.ts';
 import type { Kernel } from '../rootfs/kernel.ts';
 import { howToMakeBuilder, type OsRelease, readOsRelease } from '../rootfs/os-release.ts';
 import { lookUp } from '../rootfs/tree.ts';
-import { buffered } from '../tar/byte-source.ts';
 import { type Bytes, printable } from '../tar/tar-entry.ts';
 import { detectCompression } from '../tools/compression.ts';
-import { openSource } from '../tools/layer-files.ts';
+import { openPlain, readPart } from '../tools/layer-files.ts';
 import { ToolFailed, type Tools } from '../tools/tool-run.ts';
 import { runDracut } from './dracut.ts';
 
@@ -34,19 +34,10 @@ function ownPlaces({ version, path }: Kernel): readonly Bytes[] {
 
 /** Looks for the mark in a file's uncompressed archives; `rest` is where something compressed follows. */
 async function findMark(path: string): Promise<{ readonly found: boolean; readonly rest: number | undefined }> {
-  const source = await openSource(path);
+  const source = await openPlain(path);
   try {
     const { names, rest } = await scanCpio(buffered(source));
     return { found: [...names].some((name) => name.endsWith(MARK)), rest };
-  } finally {
-    await source.close();
-  }
-}
-
-async function firstBytes(path: string, position: number): Promise<Buffer> {
-  const source = await openSource(path);
-  try {
-    return await source.read(position, 8);
   } finally {
     await source.close();
   }
@@ -56,7 +47,7 @@ async function firstBytes(path: string, position: number): Promise<Buffer> {
 export async function hasModules(tools: Tools, path: string, scratch: string): Promise<boolean> {
   const { found, rest } = await findMark(path);
   if (found || rest === undefined) return found;
-  const how = detectCompression(await firstBytes(path, rest));
+  const how = detectCompression(await readPart(path, rest, 8));
   if (how === 'none') return false;
   const plain = join(scratch, 'initrd.cpio');
   const target = await open(plain, 'w');

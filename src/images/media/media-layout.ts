@@ -1,13 +1,13 @@
+import { lengthOf, type Segment, totalLength } from '../../model/files/segment.ts';
 import { BadImage } from '../oci/oci-image.ts';
 import { cpioFrame } from '../output/cpio.ts';
-import { type Piece, piecesSize } from '../output/pieces.ts';
 import type { BootLoader } from './boot-loader.ts';
 
 /** A file of a medium. */
 export interface MediaFile {
   /** With `/` between; no leading one. */
   readonly path: string;
-  readonly pieces: readonly Piece[];
+  readonly segments: readonly Segment<string>[];
 }
 
 /** What a medium is made of. */
@@ -15,10 +15,10 @@ export interface MediaParts {
   /** What a menu calls it, from {@link isBuildName}. */
   readonly name: string;
   readonly loader: BootLoader;
-  readonly kernel: Piece;
-  readonly initrd: Piece;
+  readonly kernel: Segment<string>;
+  readonly initrd: Segment<string>;
   /** The OCI archive. */
-  readonly archive: readonly Piece[];
+  readonly archive: readonly Segment<string>[];
   /** Kernel arguments beside `root=`. */
   readonly args: string;
 }
@@ -32,14 +32,14 @@ export function mediaArguments(args: string): string {
 }
 
 /** An initrd that holds the OCI archive. */
-export function rootInitrd(archive: readonly Piece[]): readonly Piece[] {
-  const { before, after } = cpioFrame(ROOT, piecesSize(archive));
-  return [before, ...archive, after];
+export function rootInitrd(archive: readonly Segment<string>[]): readonly Segment<string>[] {
+  const { before, after } = cpioFrame(ROOT, totalLength(archive));
+  return [{ bytes: before }, ...archive, { bytes: after }];
 }
 
 /** An initrd filled up so that another can follow it: archives in an initrd begin at multiples of four. */
-export function aligned(initrd: Piece): readonly Piece[] {
-  return [initrd, Buffer.alloc((4 - (piecesSize([initrd]) % 4)) % 4)];
+export function aligned(initrd: Segment<string>): readonly Segment<string>[] {
+  return [initrd, { bytes: Buffer.alloc((4 - (lengthOf(initrd) % 4)) % 4) }];
 }
 
 /** The largest file in FAT, bytes. */
@@ -123,10 +123,10 @@ export function layOutMedia(parts: MediaParts): readonly MediaFile[] {
     ...Object.fromEntries(Object.entries(configuration(parts)).map(([path, text]) => [path, Buffer.from(text)])),
   };
   return [
-    ...Object.entries(small).map(([path, bytes]) => ({ path, pieces: [bytes] })),
-    { path: `${FOLDER}/vmlinuz`, pieces: [kernel] },
-    { path: `${FOLDER}/initrd.img`, pieces: aligned(initrd) },
-    { path: `${FOLDER}/root.img`, pieces: rootInitrd(archive) },
+    ...Object.entries(small).map(([path, bytes]) => ({ path, segments: [{ bytes }] })),
+    { path: `${FOLDER}/vmlinuz`, segments: [kernel] },
+    { path: `${FOLDER}/initrd.img`, segments: aligned(initrd) },
+    { path: `${FOLDER}/root.img`, segments: rootInitrd(archive) },
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 

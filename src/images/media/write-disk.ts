@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open, stat, statfs } from 'node:fs/promises';
+import { totalLength } from '../../model/files/segment.ts';
 import { BadImage } from '../oci/oci-image.ts';
-import { piecesSize } from '../output/pieces.ts';
-import { readPieces } from '../output/write-pieces.ts';
+import { readSegments } from '../output/write-segments.ts';
 import { uuidOf } from '../store/fetch-image.ts';
 import { DiskFull } from '../tools/disk-full.ts';
 import { ToolFailed, type Tools } from '../tools/tool-run.ts';
@@ -24,7 +24,7 @@ const ESP_TYPE = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
 
 /** How large a FAT32 file system of 4 KiB clusters is into which files fit, MiB. */
 export function fatSize(files: readonly MediaFile[]): number {
-  const clusters = files.reduce((sum, { pieces }) => sum + Math.ceil(piecesSize(pieces) / CLUSTER), 0);
+  const clusters = files.reduce((sum, { segments }) => sum + Math.ceil(totalLength(segments) / CLUSTER), 0);
   const all = clusters + foldersOf(files).length + 1;
   // Two tables of four bytes for each cluster; the rest is room for the reserved sectors and the rounding.
   return Math.max(LEAST_MIB, Math.ceil((all * (CLUSTER + 8)) / MIB) + 2);
@@ -113,8 +113,8 @@ async function* oneChunk(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }
 
-async function* counted({ pieces }: MediaFile, progress: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-  for await (const bytes of readPieces(pieces)) {
+async function* counted({ segments }: MediaFile, progress: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+  for await (const bytes of readSegments(segments)) {
     yield bytes;
     progress(bytes.length);
   }

@@ -1,7 +1,7 @@
 import { lstat, mkdir, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BadImage } from '../oci/oci-image.ts';
-import { besides, writePieces } from '../output/write-pieces.ts';
+import { besides, writeSegments } from '../output/write-segments.ts';
 import { namesIn } from '../store/publish.ts';
 import { foldersOf, type MediaFile } from './media-layout.ts';
 
@@ -49,8 +49,8 @@ export async function writeEsp(folder: string, files: readonly MediaFile[], opti
     await mkdir(fresh);
     const folders = foldersOf(files);
     for (const path of folders) await mkdir(join(fresh, path));
-    for (const { path, pieces } of files) {
-      await writePieces(join(fresh, path), pieces, progress);
+    for (const { path, segments } of files) {
+      await writeSegments(join(fresh, path), segments, progress);
       await utimes(join(fresh, path), epoch, epoch);
     }
     for (const path of [...folders].reverse()) await utimes(join(fresh, path), epoch, epoch);

@@ -1,12 +1,12 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type Segment, totalLength } from '../../model/files/segment.ts';
 import { ociArchive } from '../oci/oci-archive.ts';
 import { BadImage } from '../oci/oci-image.ts';
-import { type Flat, ociPieces } from '../output/output-files.ts';
-import { type Piece, piecesSize } from '../output/pieces.ts';
-import { removeStale, replaceFile } from '../output/write-pieces.ts';
+import { type Flat, ociSegments } from '../output/output-files.ts';
+import { removeStale, replaceFile } from '../output/write-segments.ts';
 import { DiskFull, isDiskFull } from '../tools/disk-full.ts';
-import { openSource } from '../tools/layer-files.ts';
+import { readPart } from '../tools/layer-files.ts';
 import type { Progress } from '../tools/progress.ts';
 import type { Tools } from '../tools/tool-run.ts';
 import { type BootLoader, findBootLoader, findStub } from './boot-loader.ts';
@@ -90,8 +90,8 @@ export interface MediaPrograms {
 export async function findMediaPrograms({ uki, esp, disk }: Media, flat: Flat, kernel: string): Promise<MediaPrograms> {
   const stub = uki === undefined ? undefined : await findStub(flat);
   if (esp === undefined && disk === undefined) return { stub, loader: undefined };
-  checkRootSize(ociArchive(flat.image, 'latest').size);
-  return { stub, loader: await findBootLoader(flat, await firstPage(kernel)) };
+  checkRootSize(totalLength(ociArchive(flat.image, 'latest')));
+  return { stub, loader: await findBootLoader(flat, await readPart(kernel, 0, 4096)) };
 }
 
 /** Which boot loader the media have. */
@@ -108,9 +108,9 @@ export async function writeMedia(
   { name, kernel, initrd, stub, loader }: MediaSources,
   { tools, progress }: WriteMediaOptions,
 ): Promise<LoaderKind | undefined> {
-  const archive = ociPieces(flat.image);
+  const archive = ociSegments(flat.image);
   const parts = { name, args, archive, kernel: await wholeFile(kernel), initrd: await wholeFile(initrd) };
-  const total = piecesSize([parts.kernel, parts.initrd, ...archive]);
+  const total = totalLength([parts.kernel, parts.initrd, ...archive]);
   if (uki !== undefined && stub) {
     progress.begin('uki', `writing ${uki}`, total);
     const whole = { ...parts, stub, progress: progress.advance };
@@ -135,15 +135,6 @@ export async function writeMedia(
   return kind;
 }
 
-async function wholeFile(file: string): Promise<Piece> {
-  return { file, size: (await stat(file)).size };
-}
-
-async function firstPage(file: string): Promise<Buffer> {
-  const source = await openSource(file);
-  try {
-    return await source.read(0, 4096);
-  } finally {
-    await source.close();
-  }
+async function wholeFile(file: string): Promise<Segment<string>> {
+  return { file, first: 0, length: (await stat(file)).size };
 }

@@ -1,6 +1,6 @@
+import { type Segment, totalLength } from '../../model/files/segment.ts';
 import type { Flat } from '../output/output-files.ts';
-import { type Piece, piecesSize } from '../output/pieces.ts';
-import { writePieces } from '../output/write-pieces.ts';
+import { writeSegments } from '../output/write-segments.ts';
 import { readOsRelease } from '../rootfs/os-release.ts';
 import { aligned, mediaArguments, rootInitrd } from './media-layout.ts';
 import { layOutUki } from './uki-layout.ts';
@@ -9,10 +9,10 @@ import { layOutUki } from './uki-layout.ts';
 export interface UkiParts {
   /** From {@link findStub}. */
   readonly stub: Buffer;
-  readonly kernel: Piece;
-  readonly initrd: Piece;
+  readonly kernel: Segment<string>;
+  readonly initrd: Segment<string>;
   /** The OCI archive. */
-  readonly archive: readonly Piece[];
+  readonly archive: readonly Segment<string>[];
   /** Kernel arguments beside `root=`. */
   readonly args: string;
   readonly progress: (bytes: number) => void;
@@ -25,16 +25,16 @@ export interface UkiParts {
  * @throws BadImage with what to do; the operating system's error
  */
 export async function writeUki(path: string, flat: Flat, parts: UkiParts): Promise<void> {
-  const sections: readonly (readonly [name: string, pieces: readonly Piece[]])[] = [
-    ['.osrel', [Buffer.from((await readOsRelease(flat)).text)]],
-    ['.cmdline', [Buffer.from(mediaArguments(parts.args))]],
+  const sections: readonly (readonly [name: string, segments: readonly Segment<string>[]])[] = [
+    ['.osrel', [{ bytes: Buffer.from((await readOsRelease(flat)).text) }]],
+    ['.cmdline', [{ bytes: Buffer.from(mediaArguments(parts.args)) }]],
     ['.linux', [parts.kernel]],
     ['.initrd', [...aligned(parts.initrd), ...rootInitrd(parts.archive)]],
   ];
   const { head, padding } = layOutUki(
     parts.stub,
-    sections.map(([name, pieces]) => ({ name, size: piecesSize(pieces) })),
+    sections.map(([name, segments]) => ({ name, size: totalLength(segments) })),
   );
-  const pieces = sections.flatMap(([, section], i) => [...section, Buffer.alloc(padding[i] ?? 0)]);
-  await writePieces(path, [head, ...pieces], parts.progress);
+  const padded = sections.flatMap(([, segments], i) => [...segments, { bytes: Buffer.alloc(padding[i] ?? 0) }]);
+  await writeSegments(path, [{ bytes: head }, ...padded], parts.progress);
 }

@@ -1,37 +1,35 @@
-import type { ByteSource } from '../tar/byte-source.ts';
+import { type RandomAccess, readBytes } from '../../model/files/random-access.ts';
+import type { Segment } from '../../model/files/segment.ts';
 import { BadArchive } from '../tar/tar-entry.ts';
 import { readTar } from '../tar/tar-read.ts';
 import { labelled } from './choose-image.ts';
-import { tarPieces } from './oci-archive.ts';
+import { tarSegments } from './oci-archive.ts';
 import { BadImage, type Descriptor, digestHex, imageOf, readIndexes } from './oci-image.ts';
 
-/** A part of an archive in another order: bytes, or a part of the archive as it is. */
-export type ArrangedPiece = { readonly bytes: Uint8Array } | { readonly first: number; readonly length: number };
-
-/** Where a member's content lies. */
+/** Where a member's content lies in the archive, bytes. */
 interface Place {
   readonly first: number;
   readonly length: number;
 }
 
-/** More than any image has; each costs a read. */
-const MOST_MEMBERS = 10_000;
-/** The most of an index or a manifest, bytes: what registries take (OCI distribution specification 1.1). */
+/** Members of an archive: more than any image has, and each costs a read. */
+const MAX_MEMBERS = 10_000;
+/** The longest index or manifest, bytes: the limit of registries (OCI distribution specification 1.1). */
 export const LARGEST_DOCUMENT = 4 * 1024 * 1024;
-/** How deep indexes of platforms may nest. */
-const DEEPEST = 3;
+/** Levels of nested indexes. */
+const MAX_DEPTH = 3;
 
-/** Whether a member may be one of an image layout, or of what programs write beside it. */
+/** Whether a member may be one of an image layout, or one that programs write beside it. */
 const isOfLayout = (name: string) =>
   /^(?:oci-layout|index\.json|manifest\.json|repositories|blobs(?:\/.*)?|)$/.test(name);
-/** After so many other members it is some other archive, such as that of a root file system. */
-const MOST_OTHERS = 20;
+/** With more members of other names it is no image, but perhaps a root file system. */
+const MAX_OTHERS = 20;
 
 /**
  * The files of an archive; undefined where their contents are not in one piece each, or a name comes twice.
- * @param mostOthers how many members it may have that are none of an image layout
+ * @param maxOthers members that it may have beside those of an image layout
  */
-export async function tableOf(archive: ByteSource, mostOthers = MOST_OTHERS): Promise<Map<string, Place> | undefined> {
+export async function tableOf(archive: RandomAccess, maxOthers = MAX_OTHERS): Promise<Map<string, Place> | undefined> {
   const table = new Map<string, Place>();
   let members = 0;
   let others = 0;
@@ -39,7 +37,7 @@ export async function tableOf(archive: ByteSource, mostOthers = MOST_OTHERS): Pr
     members += 1;
     const plain = name.replace(/^(?:\.?\/)+/, '');
     if (!isOfLayout(plain)) others += 1;
-    if (members > MOST_MEMBERS || others > mostOthers) return undefined;
+    if (members > MAX_MEMBERS || others > maxOthers) return undefined;
     if (type === 'directory') continue;
     const [only, ...more] = extents;
     const whole = more.length === 0 && (only?.length ?? 0) === size;
@@ -54,25 +52,22 @@ export async function tableOf(archive: ByteSource, mostOthers = MOST_OTHERS): Pr
  * configuration, the layers from the lowest up (of several platforms: all documents, then the layers of each). skopeo and podman write
  * blobs first, in any order. Members of other images are left out.
  * @param label which image is to run
+ * @param file what the result calls the archive
  * @returns the archive in that order; undefined where it has it, and for what is no OCI archive with such an image
  * @throws the operating system's error
  */
-export async function arrangeArchive(
-  archive: ByteSource,
+export async function arrangeArchive<F>(
+  archive: RandomAccess,
   label: string,
-): Promise<readonly ArrangedPiece[] | undefined> {
+  file: F,
+): Promise<readonly Segment<F>[] | undefined> {
   try {
     const table = await tableOf(archive);
     const order = table && (await orderOf(archive, table, label));
     if (!order || isInOrder(order, table)) return undefined;
-    return tarPieces(
-      order.map((name) => {
-        const { first, length } = table.get(name) ?? { first: 0, length: 0 };
-        return { name, size: length, content: { first, length } };
-      }),
-    );
+    return tarSegments(order.map((name) => ({ name, file, ...(table.get(name) ?? { first: 0, length: 0 }) })));
   } catch (error) {
-    // Whoever boots it is told what is wrong with it.
+    // The node that boots it reports what is wrong with it.
     if (error instanceof BadArchive || error instanceof BadImage) return undefined;
     throw error;
   }
@@ -86,7 +81,7 @@ function isInOrder(order: readonly string[], table: ReadonlyMap<string, Place>):
 }
 
 async function orderOf(
-  archive: ByteSource,
+  archive: RandomAccess,
   table: ReadonlyMap<string, Place>,
   label: string,
 ): Promise<readonly string[] | undefined> {
@@ -95,7 +90,7 @@ async function orderOf(
     const place = table.get(name);
     if (!place || place.length > LARGEST_DOCUMENT) return undefined;
     order.add(name);
-    return (await archive.read(place.first, place.length)).toString('utf8');
+    return (await readBytes(archive, place.first, place.length)).toString('utf8');
   };
   const blob = ({ digest }: Descriptor) => `blobs/sha256/${digestHex(digest)}`;
   const contents = new Set<string>();
@@ -105,7 +100,7 @@ async function orderOf(
     if (order.has(blob(descriptor))) return;
     const text = await document(blob(descriptor));
     const nested = text === undefined ? undefined : readIndexes(text);
-    if (text === undefined || depth > DEEPEST) whole = false;
+    if (text === undefined || depth > MAX_DEPTH) whole = false;
     else if (nested) {
       await addPresent(nested, depth + 1);
     } else {

@@ -1,5 +1,5 @@
+import { type RandomAccess, readBytes } from '../../model/files/random-access.ts';
 import { BadImage } from '../oci/oci-image.ts';
-import type { ByteSource } from '../tar/byte-source.ts';
 
 /** The format that the kernel unpacks (Documentation/driver-api/early-userspace/buffer-format.rst), as text. */
 const MAGICS = ['070701', '070702'];
@@ -18,10 +18,10 @@ const align = (position: number): number => Math.ceil(position / 4) * 4;
  * Lists the names in the uncompressed archives at a file's start: an initrd may have several, microcode first.
  * Damaged ones end the list.
  */
-export async function scanCpio(source: ByteSource, start = 0): Promise<CpioNames> {
+export async function scanCpio(source: RandomAccess, start = 0): Promise<CpioNames> {
   const names = new Set<string>();
   for (let position = start; position < source.size; ) {
-    const header = (await source.read(position, HEADER)).toString('latin1');
+    const header = (await readBytes(source, position, HEADER)).toString('latin1');
     if (!MAGICS.includes(header.slice(0, 6))) {
       // Zeros fill the room between archives.
       if (header.slice(0, 4) !== '\0\0\0\0') return { names, rest: position };
@@ -31,7 +31,7 @@ export async function scanCpio(source: ByteSource, start = 0): Promise<CpioNames
     const field = (index: number) => Number.parseInt(header.slice(6 + 8 * index, 14 + 8 * index), 16);
     const [size, length] = [field(6), field(11)];
     if (!(size >= 0) || !(length > 0 && length <= 4096)) return { names, rest: undefined };
-    const name = (await source.read(position + HEADER, length - 1)).toString('latin1');
+    const name = (await readBytes(source, position + HEADER, length - 1)).toString('latin1');
     names.add(name.replace(/^\.?\//, ''));
     position = align(align(position + HEADER + length) + size);
   }

@@ -1,17 +1,17 @@
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ROOT_FILES, type RootKind } from '../../model/boot/root-kind.ts';
+import type { RandomAccess } from '../../model/files/random-access.ts';
+import { mapFiles, type Segment } from '../../model/files/segment.ts';
 import { ociArchive } from '../oci/oci-archive.ts';
 import { BadImage } from '../oci/oci-image.ts';
 import { contentBytes, type FileTree, type FlattenOptions, flatEntries, writeTar } from '../rootfs/flatten.ts';
 import type { Content, Inode } from '../rootfs/tree.ts';
 import { type FetchedImage, uuidOf } from '../store/fetch-image.ts';
-import type { ByteSource } from '../tar/byte-source.ts';
 import { type Bytes, printable } from '../tar/tar-entry.ts';
 import { ToolFailed, type Tools } from '../tools/tool-run.ts';
 import { FAKEROOT_LIMITS, FILESYSTEM_LIMITS, type FormatLimits, fitFormat } from './format-limits.ts';
-import type { Piece } from './pieces.ts';
-import { writePieces } from './write-pieces.ts';
+import { writeSegments } from './write-segments.ts';
 
 /** The programs that make each form. */
 export const ROOT_TOOLS: Readonly<Record<RootKind, readonly string[]>> = {
@@ -220,14 +220,12 @@ async function writeTarZst(flat: Flat, path: string, { tools, progress }: Output
 }
 
 /** The image as an OCI archive, without a copy of anything. */
-export function ociPieces(image: FetchedImage): readonly Piece[] {
-  return ociArchive(image, 'latest').pieces.map((piece) =>
-    'bytes' in piece ? piece.bytes : { file: image.file(piece.digest), size: piece.size },
-  );
+export function ociSegments(image: FetchedImage): readonly Segment<string>[] {
+  return mapFiles(ociArchive(image, 'latest'), image.file);
 }
 
 function writeOci(flat: Flat, path: string, { progress }: OutputOptions): Promise<void> {
-  return writePieces(path, ociPieces(flat.image), progress);
+  return writeSegments(path, ociSegments(flat.image), progress);
 }
 
 const WRITERS: Readonly<Record<RootKind, (flat: Flat, path: string, options: OutputOptions) => Promise<void>>> = {
@@ -249,7 +247,7 @@ export function writeRoot(kind: RootKind, flat: Flat, options: OutputOptions): P
  * Writes one file of the image beside it.
  * @throws the operating system's error
  */
-export async function writeContent(layers: readonly ByteSource[], content: Content, path: string): Promise<void> {
+export async function writeContent(layers: readonly RandomAccess[], content: Content, path: string): Promise<void> {
   const target = await open(path, 'w', 0o644);
   try {
     for await (const bytes of contentBytes(layers, content)) await target.appendFile(bytes);

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ByteSource } from '../tar/byte-source.ts';
+import { type RandomAccess, readBytes } from '../../model/files/random-access.ts';
 import { type Attributes, BadArchive, type Bytes, type Extent, printable, type TarEntry } from '../tar/tar-entry.ts';
 import { readTar } from '../tar/tar-read.ts';
 import { END_OF_ARCHIVE, encodeMember, padding } from '../tar/tar-write.ts';
@@ -20,7 +20,7 @@ const CHUNK = 1024 * 1024;
  * @param signal ends it, within some milliseconds
  * @throws BadArchive with the layer's number where one cannot be read; the operating system's error where a source fails
  */
-export async function indexLayers(layers: readonly ByteSource[], signal?: AbortSignal): Promise<Tree> {
+export async function indexLayers(layers: readonly RandomAccess[], signal?: AbortSignal): Promise<Tree> {
   const tree = emptyTree();
   let work = 0;
   for (const [layer, source] of layers.entries()) {
@@ -44,7 +44,7 @@ export async function indexLayers(layers: readonly ByteSource[], signal?: AbortS
 
 /** A tree, and the layers that have what is in its files. */
 export interface FileTree {
-  readonly layers: readonly ByteSource[];
+  readonly layers: readonly RandomAccess[];
   readonly tree: Tree;
 }
 
@@ -111,10 +111,11 @@ export function* flatEntries(tree: Tree, options: FlattenOptions = {}): Generato
  * A run of a file's bytes.
  * @throws BadArchive where a layer has become shorter since it was indexed
  */
-async function* storedBytes(layers: readonly ByteSource[], layer: number, extent: Extent): AsyncGenerator<Buffer> {
+async function* storedBytes(layers: readonly RandomAccess[], layer: number, extent: Extent): AsyncGenerator<Buffer> {
   for (let done = 0; done < extent.length; ) {
     const length = Math.min(CHUNK, extent.length - done);
-    const bytes = await layers[layer]?.read(extent.position + done, length);
+    const source = layers[layer];
+    const bytes = source && (await readBytes(source, extent.position + done, length));
     if (bytes?.length !== length) throw new BadArchive(`layer ${layer + 1} is shorter than it was`);
     yield bytes;
     done += length;
@@ -130,7 +131,7 @@ function* zeros(count: number): Generator<Uint8Array> {
  * All bytes of a file, zeros for its holes.
  * @throws as {@link storedBytes}
  */
-export async function* contentBytes(layers: readonly ByteSource[], content: Content): AsyncGenerator<Uint8Array> {
+export async function* contentBytes(layers: readonly RandomAccess[], content: Content): AsyncGenerator<Uint8Array> {
   let reached = 0;
   for (const extent of content.extents) {
     yield* zeros(extent.offset - reached);
@@ -144,7 +145,7 @@ export async function* contentBytes(layers: readonly ByteSource[], content: Cont
  * The first bytes of a file, or all of it where it is shorter.
  * @throws as {@link storedBytes}
  */
-export async function contentStart(layers: readonly ByteSource[], content: Content, length: number): Promise<Buffer> {
+export async function contentStart(layers: readonly RandomAccess[], content: Content, length: number): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let held = 0;
   for await (const piece of contentBytes(layers, content)) {
@@ -162,7 +163,7 @@ export async function contentStart(layers: readonly ByteSource[], content: Conte
  * @throws as {@link storedBytes}
  */
 export async function readFile(
-  layers: readonly ByteSource[],
+  layers: readonly RandomAccess[],
   tree: Tree,
   path: Bytes,
   most: number,
@@ -180,7 +181,7 @@ export async function readFile(
  * @throws the operating system's error where a source fails
  */
 export async function* writeTar(
-  layers: readonly ByteSource[],
+  layers: readonly RandomAccess[],
   tree: Tree,
   options?: FlattenOptions,
 ): AsyncGenerator<Uint8Array> {
@@ -206,7 +207,7 @@ export async function* writeTar(
 }
 
 async function* members(
-  layers: readonly ByteSource[],
+  layers: readonly RandomAccess[],
   tree: Tree,
   options?: FlattenOptions,
 ): AsyncGenerator<Uint8Array> {

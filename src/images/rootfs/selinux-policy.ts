@@ -1,4 +1,4 @@
-import type { ByteSource } from '../tar/byte-source.ts';
+import type { RandomAccess } from '../../model/files/random-access.ts';
 import type { Attributes, Bytes } from '../tar/tar-entry.ts';
 import { readFile } from './flatten.ts';
 import { createLabeller, type Labeller } from './selinux.ts';
@@ -15,7 +15,7 @@ export interface Policy {
 }
 
 /** A text file of the image; empty where there is none. Longer ones than any policy's are left alone. */
-async function readText(layers: readonly ByteSource[], tree: Tree, path: Bytes): Promise<string> {
+async function readText(layers: readonly RandomAccess[], tree: Tree, path: Bytes): Promise<string> {
   return (await readFile(layers, tree, path, 64 * 1024 * 1024))?.toString('latin1') ?? '';
 }
 
@@ -23,7 +23,7 @@ async function readText(layers: readonly ByteSource[], tree: Tree, path: Bytes):
  * Reads the policy's file contexts, where the image has one.
  * @throws BadImage for what is not understood of them
  */
-export async function readPolicy(layers: readonly ByteSource[], tree: Tree): Promise<Policy | undefined> {
+export async function readPolicy(layers: readonly RandomAccess[], tree: Tree): Promise<Policy | undefined> {
   const config = await readText(layers, tree, 'etc/selinux/config');
   const name = /^\s*SELINUXTYPE\s*=\s*([\w.-]+)/m.exec(config)?.[1];
   if (name === undefined) return undefined;

@@ -3,13 +3,13 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { type RandomAccess, type RandomAccessFile, readBytes } from '../../model/files/random-access.ts';
 import { LARGEST_DOCUMENT, tableOf } from '../oci/arrange-archive.ts';
 import { chooseImage } from '../oci/choose-image.ts';
 import { BadImage, digestHex, readIndexes } from '../oci/oci-image.ts';
-import type { ByteSource } from '../tar/byte-source.ts';
 import { BadArchive } from '../tar/tar-entry.ts';
 import { readTar } from '../tar/tar-read.ts';
-import { compressionOf, type LayerFile, openLayer } from '../tools/layer-files.ts';
+import { compressionOf, openLayer } from '../tools/layer-files.ts';
 import type { Tools } from '../tools/tool-run.ts';
 
 /** What {@link chooseLayout} needs. */
@@ -54,14 +54,14 @@ async function chooseInFolder(reference: string, path: string, label: string, op
 }
 
 /** Whether an archive has a file, whatever else is in it. */
-async function hasMember(archive: ByteSource, wanted: string): Promise<boolean> {
+async function hasMember(archive: RandomAccess, wanted: string): Promise<boolean> {
   for await (const { name } of readTar(archive)) if (name.replace(/^\.\//, '') === wanted) return true;
   return false;
 }
 
 /** An archive that is open, uncompressed; `plain` is its file, `isPlain` whether that is the one that was given. */
 interface Opened {
-  readonly archive: LayerFile;
+  readonly archive: RandomAccessFile;
   readonly plain: string;
   readonly isPlain: boolean;
 }
@@ -73,7 +73,13 @@ async function openArchive(path: string, { work, tools }: ChooseOptions): Promis
 }
 
 /** Refuses an archive with one kind's index instead of the other's. */
-async function mustHave(path: string, archive: ByteSource, index: string, other: string, right: string): Promise<void> {
+async function mustHave(
+  path: string,
+  archive: RandomAccess,
+  index: string,
+  other: string,
+  right: string,
+): Promise<void> {
   if ((await hasMember(archive, index)) || !(await hasMember(archive, other))) return;
   throw new BadImage(`${path} is of another kind: name it ${right}:${path}`);
 }
@@ -85,10 +91,10 @@ async function chooseInArchive(path: string, label: string, opened: Opened, opti
   const table = await tableOf(archive, Number.POSITIVE_INFINITY);
   const place = table?.get('index.json');
   if (!table || !place) return undefined;
-  const index = (await archive.read(place.first, place.length)).toString('utf8');
+  const index = (await readBytes(archive, place.first, place.length)).toString('utf8');
   await mustMatch(index, async (name) => {
     const blob = table.get(name);
-    return blob && archive.read(blob.first, Math.min(blob.length, LARGEST_DOCUMENT));
+    return blob && readBytes(archive, blob.first, Math.min(blob.length, LARGEST_DOCUMENT));
   });
   if (isPlain && !listsSeveral(index)) return undefined;
   await mkdir(join(work, 'blobs/sha256'), { recursive: true });

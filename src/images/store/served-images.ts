@@ -1,5 +1,6 @@
 import { isBuildName } from '../../model/boot/build.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { readBytes } from '../../model/files/random-access.ts';
 import { hexOfDigest } from '../../model/files/sha256.ts';
 import { listImages, readImage } from './image-list.ts';
 import { NameTaken, storePaths } from './publish.ts';
@@ -34,9 +35,9 @@ const LARGEST = 4 * 1024 * 1024;
 async function readText(file: OpenFile): Promise<string | undefined> {
   try {
     if (file.size > LARGEST) return undefined;
-    const buffer = Buffer.alloc(file.size);
-    const whole = (await file.read(buffer, 0)) === file.size;
-    return whole ? new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(buffer) : undefined;
+    const bytes = await readBytes(file, 0, file.size);
+    if (bytes.length < file.size) return undefined;
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (error) {
     if (error instanceof TypeError) return undefined;
     throw error;

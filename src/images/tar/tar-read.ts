@@ -1,4 +1,4 @@
-import { type ByteSource, buffered } from './byte-source.ts';
+import { buffered, type RandomAccess, readBytes } from '../../model/files/random-access.ts';
 import { type Attributes, BadArchive, type Bytes, type EntryType, printable, type TarEntry } from './tar-entry.ts';
 import { BLOCK, decodeHeader, isZero, type RawHeader, textField } from './tar-header.ts';
 import { decodePax, type PaxRecords, parseTime } from './tar-pax.ts';
@@ -93,7 +93,7 @@ function entryType({ flag }: RawHeader, name: Bytes): EntryType {
 
 /** Puts a member together from its header and what was announced; `next` is where the following header begins. */
 async function readMember(
-  source: ByteSource,
+  source: RandomAccess,
   block: Buffer,
   header: RawHeader,
   position: number,
@@ -136,7 +136,7 @@ async function readMember(
  * kind. Contents are skipped, not read; {@link TarEntry.extents} say where they are.
  * @throws BadArchive for what is no archive, or a damaged one
  */
-export async function* readTar(archive: ByteSource): AsyncGenerator<TarEntry> {
+export async function* readTar(archive: RandomAccess): AsyncGenerator<TarEntry> {
   const source = buffered(archive);
   let global: ReadonlyMap<Bytes, Bytes> = new Map();
   let announced: Announced = { pax: [] };
@@ -144,7 +144,7 @@ export async function* readTar(archive: ByteSource): AsyncGenerator<TarEntry> {
   let ahead = 0;
   let saidInAll = 0;
   for (let position = 0; position < source.size; ) {
-    const block = await source.read(position, BLOCK);
+    const block = await readBytes(source, position, BLOCK);
     if (block.length < BLOCK) throw new BadArchive('the archive ends within a header');
     if (isZero(block)) return;
     const header = decodeHeader(block);
@@ -152,7 +152,7 @@ export async function* readTar(archive: ByteSource): AsyncGenerator<TarEntry> {
     if ('LKxgXV'.includes(header.flag)) {
       ahead += header.size;
       if (ahead > LONGEST_HEADER) throw new BadArchive('an extended header is too long');
-      const body = await source.read(position, header.size);
+      const body = await readBytes(source, position, header.size);
       if (body.length < header.size) throw new BadArchive('the archive ends within an extended header');
       position += wholeBlocks(header.size);
       const text = () => textField(body, 0, body.length);

@@ -1,4 +1,4 @@
-import type { ByteSource } from './byte-source.ts';
+import { type RandomAccess, readBytes } from '../../model/files/random-access.ts';
 import { BadArchive, type Bytes, type Extent } from './tar-entry.ts';
 import { BLOCK, numberField } from './tar-header.ts';
 import type { PaxRecords } from './tar-pax.ts';
@@ -21,7 +21,7 @@ const MOST_RUNS = 1_000_000;
  * @param block the header
  * @param position of what follows the header
  */
-export async function readOldMap(source: ByteSource, block: Buffer, position: number): Promise<SparseMap> {
+export async function readOldMap(source: RandomAccess, block: Buffer, position: number): Promise<SparseMap> {
   const runs: [number, number][] = [];
   const collect = (from: Buffer, start: number, count: number) => {
     for (let i = 0; i < count; i++) {
@@ -33,7 +33,7 @@ export async function readOldMap(source: ByteSource, block: Buffer, position: nu
   collect(block, 386, 4);
   let skip = 0;
   for (let more = block[482] !== 0; more; ) {
-    const next = await source.read(position + skip, BLOCK);
+    const next = await readBytes(source, position + skip, BLOCK);
     if (next.length < BLOCK || runs.length > MOST_RUNS) throw new BadArchive('the map of a sparse file is malformed');
     collect(next, 0, 21);
     more = next[504] !== 0;
@@ -54,14 +54,14 @@ function pairs(numbers: readonly number[]): (readonly [number, number])[] {
 }
 
 /** Version 1.0 has the map before the data, as decimal numbers a line each, filled up to whole blocks. */
-async function readMapInData(source: ByteSource, position: number): Promise<Pick<SparseMap, 'runs' | 'skip'>> {
+async function readMapInData(source: RandomAccess, position: number): Promise<Pick<SparseMap, 'runs' | 'skip'>> {
   let text = '';
   let at = position;
   const numbers: number[] = [];
   const next = async (): Promise<number> => {
     let end = text.indexOf('\n');
     while (end === -1) {
-      const block = await source.read(at, BLOCK);
+      const block = await readBytes(source, at, BLOCK);
       if (block.length < BLOCK || text.length > BLOCK) throw new BadArchive('the map of a sparse file is malformed');
       text += block.toString('latin1');
       at += BLOCK;
@@ -82,7 +82,7 @@ async function readMapInData(source: ByteSource, position: number): Promise<Pick
  * @returns undefined where the file is not sparse
  */
 export async function readPaxMap(
-  source: ByteSource,
+  source: RandomAccess,
   records: PaxRecords,
   position: number,
 ): Promise<SparseMap | undefined> {

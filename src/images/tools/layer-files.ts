@@ -2,72 +2,66 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { constants, gunzipSync } from 'node:zlib';
-import type { ByteSource } from '../tar/byte-source.ts';
+import { type RandomAccessFile, readBytes, readHandle } from '../../model/files/random-access.ts';
 import { type Compression, detectCompression } from './compression.ts';
 import type { Tools } from './tool-run.ts';
 
-/** A layer that can be read, uncompressed. */
-export interface LayerFile extends ByteSource {
-  close(): Promise<void>;
-}
-
 /**
- * Opens a file as a source of bytes.
+ * Opens a file for reading.
  * @throws the operating system's error
  */
-export async function openSource(path: string): Promise<LayerFile> {
+export async function openPlain(path: string): Promise<RandomAccessFile> {
   const handle = await open(path, 'r');
   const { size } = await handle.stat();
   return {
     size,
-    read: async (position, length) => {
-      const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - position)));
-      for (let filled = 0; filled < buffer.length; ) {
-        const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, position + filled);
-        if (bytesRead === 0) return buffer.subarray(0, filled);
-        filled += bytesRead;
-      }
-      return buffer;
-    },
+    read: (buffer, position) => readHandle(handle, buffer, position),
     close: () => handle.close(),
   };
 }
 
-/** How a file is compressed. */
-export async function compressionOf(path: string): Promise<Compression> {
-  const handle = await open(path, 'r');
+/**
+ * Reads a part of a file: as many bytes as asked for, or fewer at its end.
+ * @throws the operating system's error
+ */
+export async function readPart(path: string, position: number, length: number): Promise<Buffer> {
+  const file = await openPlain(path);
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(8), 0, 8, 0);
-    return detectCompression(buffer.subarray(0, bytesRead));
+    return await readBytes(file, position, length);
   } finally {
-    await handle.close();
+    await file.close();
   }
+}
+
+/** The compression of a file. */
+export async function compressionOf(path: string): Promise<Compression> {
+  return detectCompression(await readPart(path, 0, 8));
 }
 
 /**
- * How what is in a layer is compressed once more, which it is not as a rule: skopeo takes a compression that it does not
- * know for none, and puts gzip around it.
+ * The compression below a layer's gzip, as a rule none: skopeo takes a compression that it does not know for none, and
+ * puts gzip around it.
  */
 export async function innerCompressionOf(path: string): Promise<Compression> {
-  const handle = await open(path, 'r');
+  const start = await readPart(path, 0, 1024);
+  if (detectCompression(start) !== 'gzip') return 'none';
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(1024), 0, 1024, 0);
-    const start = buffer.subarray(0, bytesRead);
-    if (detectCompression(start) !== 'gzip') return 'none';
     return detectCompression(gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH }));
   } catch (error) {
-    // Whoever unpacks it says what is wrong with it.
+    // Damage is reported where the layer is unpacked.
     if ((error as NodeJS.ErrnoException).code?.startsWith('Z_')) return 'none';
     throw error;
-  } finally {
-    await handle.close();
   }
 }
 
-type Told = (bytes: number) => void;
-
-/** Takes a file's compression off, into a new file. */
-async function decompress(tools: Tools, from: string, to: FileHandle, how: Compression, progress: Told): Promise<void> {
+/** Decompresses a file into an open one. */
+async function decompress(
+  tools: Tools,
+  from: string,
+  to: FileHandle,
+  how: Compression,
+  progress: (bytes: number) => void,
+): Promise<void> {
   const counted = async function* () {
     for await (const chunk of createReadStream(from, { highWaterMark: 1024 * 1024 })) {
       yield chunk as Buffer;
@@ -78,16 +72,20 @@ async function decompress(tools: Tools, from: string, to: FileHandle, how: Compr
 }
 
 /**
- * Opens a layer for reading at any position. A compressed one is unpacked to disk first, as it can only be read from
- * front to back.
- * @param spool where the uncompressed bytes go, if need be
- * @param progress told of the file's bytes that are done
+ * Opens a layer, uncompressed. A compressed one can only be read from front to back, so it is decompressed to disk first.
+ * @param spool the path of the decompressed file
+ * @param progress called with the number of bytes of each piece that is done
  * @throws ToolFailed for a damaged file; the operating system's error
  */
-export async function openLayer(tools: Tools, path: string, spool: string, progress: Told): Promise<LayerFile> {
+export async function openLayer(
+  tools: Tools,
+  path: string,
+  spool: string,
+  progress: (bytes: number) => void,
+): Promise<RandomAccessFile> {
   const how = await compressionOf(path);
   if (how === 'none') {
-    const plain = await openSource(path);
+    const plain = await openPlain(path);
     progress(plain.size);
     return plain;
   }
@@ -97,7 +95,7 @@ export async function openLayer(tools: Tools, path: string, spool: string, progr
   } finally {
     await target.close();
   }
-  return openSource(spool);
+  return openPlain(spool);
 }
 
 /** The SHA-256 of a file in 64 hex digits, and its length. */

@@ -1,30 +1,25 @@
-/** A regular file open for reading. The caller that got it closes it. */
-export interface OpenFile {
-  /** The descriptor, valid until {@link close}; -1 for a file that is composed of {@link parts}. */
+import type { RandomAccessFile } from './random-access.ts';
+import type { Segment } from './segment.ts';
+
+/** A regular file held open for reading. */
+export interface OpenFile extends RandomAccessFile {
+  /** The descriptor, valid until {@link close}; -1 where there is none, because there are {@link segments}. */
   readonly fd: number;
-  /** The parts that the file is composed of while it is read, in order. */
-  readonly parts?: readonly FilePart[];
-  /** Bytes. */
-  readonly size: number;
+  /** The segments that the file is put together from while it is read, in order. */
+  readonly segments?: readonly Segment<OpenFile>[];
   /** When the bytes last changed, milliseconds since 1970. */
   readonly modified: number;
   /** Differs between versions of one file, and of different files; letters, digits and hyphens. */
   readonly stamp: string;
   /** SHA-256 of the bytes in 64 lower-case hex digits, if it is known. */
   readonly digest: string | undefined;
-  /**
-   * Reads at a position (bytes from the file's start) until the buffer is full or the file ends.
-   * @returns the number of bytes read
-   * @throws the operating system's error
-   */
-  read(buffer: Uint8Array, position: number): Promise<number>;
-  /** Checks that the bytes are still those that were opened. Call it after a read, before its bytes are used. */
+  /** Whether the bytes still are those that were opened. Called after a read and before its bytes are used. */
   intact(): Promise<boolean>;
-  /** The same, synchronously: cheaper for frequent checks than a turn of the thread pool. */
+  /** The same at once, without a turn of the thread pool. */
   intactNow(): boolean;
   /**
-   * For a file that is not {@link intact}: compares its digest, if that is known, because a new name or mode also moves
-   * the stamp. If the digest is the same, the file is intact again, but what was read before must be read again.
+   * Checks whether a file that is not {@link intact} holds the bytes that were opened after all, by its digest where that
+   * is known: it may have got another name or mode. If so it is intact again, but earlier reads are in doubt.
    * @throws the operating system's error
    */
   renew(): Promise<boolean>;
@@ -32,28 +27,23 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
-/** How often a file is renewed for one piece; a file whose stamp moves all the time is given up. */
+/** How often a file is renewed for one read: a program may move its time stamps all the time. */
 const RENEWALS = 3;
 
 /**
- * Reads a piece of the version that was opened.
- * @returns false if the file is too short or has changed
+ * Fills a buffer from the version that was opened.
+ * @returns false where the file is too short, or another version by now
  */
 export async function readWhole(file: OpenFile, buffer: Uint8Array, position: number): Promise<boolean> {
   for (let attempt = 0; ; attempt++) {
     if ((await file.read(buffer, position)) < buffer.length) return false;
-    // Checked after the read: a write moves the file's time stamp before it changes a byte.
+    // After the read: a write moves the file's time stamp before it changes a byte.
     if (file.intactNow()) return true;
     if (attempt === RENEWALS || !(await file.renew())) return false;
   }
 }
 
-/** A part of a file that is on no disk as a whole: bytes, or a part of another file. */
-export type FilePart =
-  | { readonly bytes: Uint8Array }
-  | { readonly file: OpenFile; readonly first: number; readonly length: number };
-
-/** Why a file cannot be read. `gone`: this version existed, but its bytes are lost. */
+/** A file that cannot be read. `gone`: this version existed, and its bytes do not any more. */
 export interface NotOpened {
   readonly ok: false;
   readonly reason: 'missing' | 'directory' | 'refused' | 'gone';
@@ -61,5 +51,5 @@ export interface NotOpened {
   readonly why: string;
 }
 
-/** The result of opening a file. */
+/** Result of opening a file. */
 export type OpenResult = { readonly ok: true; readonly file: OpenFile } | NotOpened;

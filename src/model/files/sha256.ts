@@ -1,4 +1,4 @@
-/** Whether a text is a SHA-256 in the only spelling that is used here: 64 lower-case hex digits. */
+/** Whether a text is a SHA-256 as it is spelt here: 64 lower-case hex digits. */
 export function isSha256(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }

@@ -1,13 +1,14 @@
 import type { RecordEvent } from '../../model/event.ts';
-import { endEvent, missingEvent, type Subject, unreadableEvent } from '../events.ts';
+import type { RandomAccessFile } from '../../model/files/random-access.ts';
+import { declinedEvent, endEvent, type Subject, unreadableEvent } from '../events.ts';
 import type { TftpLimits } from '../limits.ts';
 import { negotiate } from '../options.ts';
 import { decodePacket, ERROR, encodePacket, type Request } from '../packet.ts';
-import type { SentFile, TftpFile } from './file.ts';
+import type { SentFile } from './blocks.ts';
 import { asNetascii } from './netascii.ts';
 import { type AbortReason, type Session, startSession } from './session.ts';
 
-/** Where a client sends from. */
+/** A client's address and port. */
 export interface Peer {
   /** IPv4 address, dotted. */
   readonly address: string;
@@ -15,20 +16,20 @@ export interface Peer {
   readonly port: number;
 }
 
-/** What the way to a file can lead to. */
-export type Opened = TftpFile | 'missing' | 'directory' | 'refused';
+/** Result of opening a file. */
+export type Opened = RandomAccessFile | 'missing' | 'directory' | 'refused';
 
-/** Takes a datagram. */
+/** A function that takes a datagram. */
 export type Receive = (datagram: Uint8Array, from: Peer) => void;
 
 /** A bound UDP port. Sending never throws. */
 export interface Port {
-  /** One datagram, or several of a size, one behind the other, of which the last may be shorter; copies what must wait. */
+  /** Sends one datagram, or several of a size, one behind the other, of which the last may be shorter. Copies what waits. */
   send(datagrams: Uint8Array, peer: Peer, size?: number): void;
   close(): void;
 }
 
-/** What a download needs. */
+/** Options of {@link startDownload}. */
 export interface DownloadOptions {
   readonly open: (name: string, peer: Peer) => Promise<Opened>;
   /** Binds a free port. `unsent` is called when the system has refused to send a datagram. */
@@ -38,13 +39,13 @@ export interface DownloadOptions {
   readonly record: RecordEvent;
   readonly now: () => number;
   readonly limits: TftpLimits;
-  /** Whether an address that has no part in the transfer may be sent an ERROR. */
+  /** Whether an address without a part in the transfer may be sent an ERROR. */
   readonly mayRefuse: (address: string) => boolean;
-  /** The client has answered from where it asked: its address is not forged. */
+  /** Called when the client has answered from the address that it asked from, which is not forged then. */
   readonly proven: () => void;
-  /** The transfer has ended; its port stays open a little longer. */
+  /** Called when the transfer has ended; its port stays open a little longer. */
   readonly over: () => void;
-  /** The port is closed too. */
+  /** Called when the port is closed too. */
   readonly closed: () => void;
 }
 
@@ -52,13 +53,13 @@ export interface DownloadOptions {
 export interface Download {
   readonly address: string;
   readonly state: 'over' | 'unanswered' | 'answered';
-  /** The client repeats its request. True if that needs nothing more: the file is being opened, or was announced again. */
+  /** The client repeats its request. True if the download answers it: the file is being opened, or announced again. */
   repeat(): boolean;
   /** Ends it now, whatever its state. */
   end(reason: AbortReason): void;
 }
 
-/** Opens the file and a port, and carries the transfer out. Never throws. */
+/** Opens the file and a port, and runs the transfer. Never throws. */
 export function startDownload(
   request: Request,
   name: string,
@@ -67,21 +68,22 @@ export function startDownload(
   deps: DownloadOptions,
 ): Download {
   const { open, bindPort, refuse, record, now, limits } = deps;
-  const opening: { file?: TftpFile; port?: Port } = {};
+  let opened: RandomAccessFile | undefined;
+  let port: Port | undefined;
   let session: Session | undefined;
   let state: 'opening' | 'running' | 'over' | 'closed' = 'opening';
   let dally: NodeJS.Timeout | undefined;
   let proven = false;
 
   const closeFile = (): void => {
-    opening.file?.close().catch((error) => record(unreadableEvent(about, error)));
-    delete opening.file;
+    opened?.close().catch((error) => record(unreadableEvent(about, error)));
+    opened = undefined;
   };
   const close = (): void => {
     clearTimeout(dally);
     closeFile();
-    opening.port?.close();
-    delete opening.port;
+    port?.close();
+    port = undefined;
     if (state === 'closed') return;
     state = 'closed';
     deps.closed();
@@ -93,52 +95,45 @@ export function startDownload(
       proven = true;
       session?.receive(datagram);
     } else if (decodePacket(datagram).kind !== 'error' && deps.mayRefuse(from.address)) {
-      // RFC 1350 section 4: whoever else sends here is told so, and the transfer goes on.
+      // RFC 1350 section 4: a stranger gets an ERROR, and the transfer goes on.
       const code = ERROR.unknownTransferId;
-      opening.port?.send(encodePacket({ kind: 'error', code, message: 'Unknown transfer ID' }), from);
+      port?.send(encodePacket({ kind: 'error', code, message: 'Unknown transfer ID' }), from);
     }
   };
 
-  /** Opens what is asked for; undefined where the client has been answered already. */
-  const prepare = async (): Promise<{ file: SentFile; port: Port } | undefined> => {
-    const opened = await open(name, peer);
-    if (typeof opened === 'string') {
+  /** Opens the file and the port; undefined where the client got an ERROR instead. */
+  const prepare = async (): Promise<SentFile | undefined> => {
+    const found = await open(name, peer);
+    if (typeof found === 'string') {
       if (state === 'closed') return undefined;
-      if (opened === 'refused') refuse(peer, ERROR.accessViolation, 'Access violation');
-      else refuse(peer, ERROR.fileNotFound, opened === 'directory' ? 'Is a directory' : 'File not found');
-      record(missingEvent(about, opened));
+      if (found === 'refused') refuse(peer, ERROR.accessViolation, 'Access violation');
+      else refuse(peer, ERROR.fileNotFound, found === 'directory' ? 'Is a directory' : 'File not found');
+      record(declinedEvent('missing', about, found));
       return undefined;
     }
-    opening.file = opened;
-    const netascii = request.mode.toLowerCase() === 'netascii';
-    const file = netascii ? asNetascii(opened) : opened;
-    const port = await bindPort(receive, () => session?.unsent());
-    opening.port = port;
-    return { file, port };
+    opened = found;
+    port = await bindPort(receive, () => session?.unsent());
+    return request.mode.toLowerCase() === 'netascii' ? asNetascii(found) : found;
   };
 
   const run = async (): Promise<void> => {
-    const prepared = await prepare();
+    const file = await prepare();
     // It may have been ended while the file was being opened.
-    if (!prepared || state === 'closed') {
+    if (!file || state === 'closed') {
       close();
       return;
     }
-    const { file, port } = prepared;
     const negotiated = negotiate(request.options, file.size, limits);
-    const started = now();
     state = 'running';
     session = startSession({
       file,
       negotiated,
       limits,
       now,
-      send: (datagrams, size) => port.send(datagrams, peer, size),
-      ended: (outcome) => {
+      send: (datagrams, size) => port?.send(datagrams, peer, size),
+      ended: (outcome, figures) => {
         state = 'over';
         closeFile();
-        const seconds = Math.round(now() - started) / 1000;
-        const figures = { bytes: session?.size(), seconds, retransmits: session?.retransmits() ?? 0 };
         record(endEvent(about, outcome, figures, negotiated));
         // The client may repeat its last ACK: a port closed at once would answer that with an ICMP error.
         dally = setTimeout(close, limits.dally);

@@ -1,11 +1,12 @@
-import { FileShrunk, type SentFile, type TftpFile } from './file.ts';
+import { type RandomAccessFile, readBytes } from '../../model/files/random-access.ts';
+import { FileShrunk, type SentFile } from './blocks.ts';
 
 const CR = 13;
 const LF = 10;
 /** Octets of the file that are converted at a time: some tenth of a millisecond. */
 const STEP = 32 * 1024;
 
-/** How many octets of a text take two in netascii. */
+/** The number of octets of a text that take two in netascii. */
 function doubled(text: Uint8Array): number {
   let count = 0;
   for (const octet of text) if (octet === LF || octet === CR) count++;
@@ -25,22 +26,21 @@ export function toNetascii(text: Uint8Array): Uint8Array {
 }
 
 /**
- * A file as mode netascii sends it, which is what tftp-hpa's client asks for unless told otherwise. It is converted while
- * it is read, in order: to know its size beforehand would mean to read it whole for one packet, of whomever. So a client
- * that asks for the size is not told it.
+ * A file in mode netascii, the default of tftp-hpa's client. It is converted while it is read, in order. Its size stays
+ * unknown: to compute it, one packet of any client would have the whole file read.
  */
-export function asNetascii(file: TftpFile): SentFile {
-  /** How much of the file is converted, and what of that has not been asked for yet. */
+export function asNetascii(file: RandomAccessFile): SentFile {
+  /** Octets of the file that are converted, and the converted ones that were not read yet. */
   let converted = 0;
   let rest: Uint8Array = new Uint8Array(0);
   return {
     size: undefined,
-    async read(_offset, length) {
+    async read(buffer) {
       const parts = [rest];
       let [have, at] = [rest.length, converted];
-      while (have < length && at < file.size) {
+      while (have < buffer.length && at < file.size) {
         const wanted = Math.min(STEP, file.size - at);
-        const bytes = await file.read(at, wanted);
+        const bytes = await readBytes(file, at, wanted);
         if (bytes.length !== wanted) throw new FileShrunk(`${bytes.length} octets instead of ${wanted} at ${at}`);
         const part = toNetascii(bytes);
         parts.push(part);
@@ -49,8 +49,8 @@ export function asNetascii(file: TftpFile): SentFile {
       }
       const all = Buffer.concat(parts);
       // Only now: a read that fails is tried again.
-      [converted, rest] = [at, all.subarray(length)];
-      return all.subarray(0, length);
+      [converted, rest] = [at, all.subarray(buffer.length)];
+      return all.copy(buffer);
     },
     close: () => file.close(),
   };

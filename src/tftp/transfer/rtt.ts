@@ -1,4 +1,4 @@
-/** How long one peer's answers take, and how long the server waits for the next. Milliseconds throughout. */
+/** Round trips of one peer, and the wait for its next answer. Milliseconds throughout. */
 export interface Rtt {
   /** Smoothed round trip; undefined before the first measurement. */
   readonly srtt: number | undefined;
@@ -6,7 +6,7 @@ export interface Rtt {
   readonly rttvar: number;
   /** The retransmission timeout that follows from both. */
   readonly rto: number;
-  /** The wait when quick tries were in vain. */
+  /** The wait after the quick retransmissions. */
   readonly long: number;
   /** Timeouts in a row without any progress of the peer. */
   readonly tries: number;
@@ -22,13 +22,13 @@ const FLOOR = 5;
 const GRANULARITY = 1;
 /** Doublings before the server falls silent for long: on a LAN 5, 10, 20 and 40 ms. */
 const QUICK_TRIES = 3;
-/** A longer answer tells of one pause, not of the peer's pace. */
+/** A longer round trip shows one pause, not the peer's pace. */
 const MAX_SAMPLE = 250;
 /** The client's own timer where it names none, in seconds: atftp and U-Boot wait 5, edk2 4, others less. */
 const CLIENT_TIMEOUT = 5;
 /** The longest timer of a client, in seconds, that is waited for. */
 const MAX_CLIENT_TIMEOUT = 30;
-/** How much longer than the client's timer a long wait is, so that the client's runs out first. */
+/** Added to the client's timer for a long wait, so that the client's runs out first. */
 const MARGIN = 500;
 
 /**
@@ -40,7 +40,7 @@ export function unmeasured(timeout: number | undefined): Rtt {
   return { srtt: undefined, rttvar: 0, rto: INITIAL_RTO, long, tries: 0, silence: 0 };
 }
 
-/** Takes in a round trip (RFC 6298 section 2). */
+/** With one more round trip measured (RFC 6298 section 2). */
 function measured(rtt: Rtt, sample: number): Rtt {
   const srtt = rtt.srtt === undefined ? sample : 0.875 * rtt.srtt + 0.125 * sample;
   const rttvar = rtt.srtt === undefined ? sample / 2 : 0.75 * rtt.rttvar + 0.25 * Math.abs(rtt.srtt - sample);
@@ -49,10 +49,10 @@ function measured(rtt: Rtt, sample: number): Rtt {
 }
 
 /**
- * The peer made progress. Which copy of a packet sent repeatedly it answers cannot be told (RFC 6298 section 3), but
- * guessed: an answer as quick as usual is one to the last copy, and something was lost; a later one is an answer to the
- * first, and the peer has become slow. Without the guess, a doubled timeout would have to stay until something is
- * measured, which on a bad network is never.
+ * The peer made progress. Which copy of a repeated packet it answers cannot be told (RFC 6298 section 3), but guessed: an
+ * answer as quick as usual is one to the last copy, and a packet was lost; a later one is an answer to the first copy,
+ * and the peer has become slow. Without the guess, a doubled timeout would stay until a packet that was sent once is
+ * answered, which on a bad network is never.
  * @param once whether it answers something that was sent once
  * @param sinceLast milliseconds since it was sent last
  * @param sinceFirst milliseconds since it was sent first
@@ -66,15 +66,15 @@ export function onAck(rtt: Rtt, once: boolean, sinceLast: number, sinceFirst: nu
 }
 
 /**
- * How long to wait for an answer to what was just sent: a few times doubled (RFC 6298, 5.5), then longer than the
- * client's own timer. Many clients start that anew with every packet and repeat a lost ACK only when it runs out, so a
- * server that goes on sending would keep them from ever doing so (atftp). A slow client is not drowned either.
+ * The wait for an answer: a few times doubled (RFC 6298, 5.5), then longer than the client's own timer. Many clients
+ * start that anew with every packet and repeat a lost ACK only when it runs out, so a server that goes on sending would
+ * keep them from ever doing so (atftp). A slow client is not drowned either.
  */
 export function patience(rtt: Rtt): number {
   return rtt.tries > QUICK_TRIES ? rtt.long : Math.min(rtt.long, rtt.rto * 2 ** rtt.tries);
 }
 
-/** The peer asks anew: it waits for an answer as it did at first. */
+/** The peer repeats its request: it waits for an answer as it did at first. */
 export function asked(rtt: Rtt): Rtt {
   return { ...rtt, tries: 0 };
 }

@@ -1,13 +1,12 @@
 /**
- * One read transfer as the server sees it: which blocks are sent, sent again and acknowledged. Blocks are numbered from
- * 1 without wrapping; on the wire they are taken modulo 65536, so that 0 follows 65535.
+ * The state of one read transfer: the blocks that are sent, sent again and acknowledged. Blocks are numbered from 1
+ * without wrapping; on the wire modulo 65536, so that 0 follows 65535.
  */
 export interface Transfer {
   /** `oack`: the OACK waits for its ACK 0. `over`: nothing is sent any more. */
   readonly phase: 'oack' | 'data' | 'over';
   /**
-   * How many DATA packets the file takes, the last of them shorter than a block, possibly empty; infinite until that is
-   * known.
+   * DATA packets of the file, the last of them shorter than a block, possibly empty; infinite until that is known.
    */
   readonly blocks: number;
   readonly windowsize: number;
@@ -23,11 +22,11 @@ export interface Transfer {
   readonly repeated: number;
   /** Whether the client has acknowledged anything: before, its address may be forged. */
   readonly answered: boolean;
-  /** How many copies of the first answer were sent since the client asked last. */
+  /** Copies of the first answer since the client's last request. */
   readonly copies: number;
 }
 
-/** What happens to a transfer. */
+/** An event of a transfer. */
 export type Input =
   | { readonly kind: 'start' }
   /** `block` as on the wire. */
@@ -40,7 +39,7 @@ export type Input =
   /** It ran out for the last time. */
   | { readonly kind: 'gone' };
 
-/** What is to be done about it, in order. */
+/** An action that follows. */
 export type Output =
   | { readonly kind: 'send-oack' }
   /**
@@ -48,9 +47,9 @@ export type Output =
    * for, they take the place of what is still to be sent.
    */
   | { readonly kind: 'send-data'; readonly from: number; readonly to: number; readonly again: number }
-  /** The peer made progress; `once` says that what it acknowledged was sent once and all of it arrived. */
+  /** The peer made progress; `once`: the acknowledged blocks were sent once, and all of them arrived. */
   | { readonly kind: 'progress'; readonly once: boolean }
-  /** `confirmed` is false where everything was sent and only the last ACK is missing. */
+  /** `confirmed` is false where all was sent and only the last ACK is missing. */
   | { readonly kind: 'done'; readonly confirmed: boolean }
   /** The client wanted nothing but the size. */
   | { readonly kind: 'probe' }
@@ -59,10 +58,10 @@ export type Output =
 const NOTHING: readonly Output[] = [];
 
 /**
- * Copies of the first answer: an address that never asked is sent no more. A client that misses both repeats its request.
- * curl does not where it is its own ACK of the OACK that is lost, both times.
+ * Copies of the first answer, as the address may be forged. A client that misses both repeats its request. curl does not
+ * where its own ACK of the OACK is lost, both times.
  */
-const MOST_COPIES = 2;
+const MAX_COPIES = 2;
 
 /**
  * A transfer that has not begun.
@@ -75,14 +74,14 @@ export function newTransfer(size: number | undefined, blksize: number, windowsiz
   return { phase, blocks, windowsize, acked: 0, sent: 0, repeated: -1, answered: false, copies: 0 };
 }
 
-/** The transfer of a file whose end has been found: none of the blocks behind it have left. */
+/** The transfer once the end of the file is found: none of the blocks behind it was sent. */
 export function endAt(transfer: Transfer, blocks: number): Transfer {
   return { ...transfer, blocks, sent: Math.min(transfer.sent, blocks) };
 }
 
 /**
- * Sends the window that follows a block, whatever of it was sent before. Every packet comes through here, and V8 is
- * slow at spreads: hence the fields one by one.
+ * Sends the window that follows a block, again where it was sent before. Hot: V8 is slow at spreads, hence the fields
+ * one by one.
  */
 function sendWindow(transfer: Transfer, acked: number): readonly [Transfer, Output] {
   const { blocks, windowsize, sent } = transfer;
@@ -100,7 +99,7 @@ function sendWindow(transfer: Transfer, acked: number): readonly [Transfer, Outp
   return [next, { kind: 'send-data', from: acked + 1, to, again: sent - acked }];
 }
 
-function heard(transfer: Transfer, wireBlock: number): readonly [Transfer, readonly Output[]] {
+function onAck(transfer: Transfer, wireBlock: number): readonly [Transfer, readonly Output[]] {
   const { acked, sent, repeated } = transfer;
   if (transfer.phase === 'oack') {
     if (wireBlock !== 0) return [transfer, NOTHING];
@@ -119,23 +118,23 @@ function heard(transfer: Transfer, wireBlock: number): readonly [Transfer, reado
   if (ahead > sent - acked) return [transfer, NOTHING];
   const block = acked + ahead;
   const progress: Output = { kind: 'progress', once: block === sent && block > repeated };
-  const heard = transfer.answered ? transfer : { ...transfer, answered: true };
+  const answered = transfer.answered ? transfer : { ...transfer, answered: true };
   if (block === transfer.blocks) {
-    return [{ ...heard, phase: 'over', acked: block }, [progress, { kind: 'done', confirmed: true }]];
+    return [{ ...answered, phase: 'over', acked: block }, [progress, { kind: 'done', confirmed: true }]];
   }
   if (block < sent && block <= repeated) {
-    // What follows the block may still be on its way, in one copy or two. Sending it once more would be answered like
+    // The blocks that follow may still be on their way, in one copy or two. Sending them again would be answered like
     // this again, and so on to the end of the file. Only what the window has room for now is sent; if the gap is real,
     // the timer runs out.
-    const to = Math.min(block + heard.windowsize, heard.blocks);
-    const slid = { ...heard, acked: block, sent: to };
+    const to = Math.min(block + answered.windowsize, answered.blocks);
+    const slid = { ...answered, acked: block, sent: to };
     return [slid, to > sent ? [progress, { kind: 'send-data', from: sent + 1, to, again: 0 }] : [progress]];
   }
-  const [next, send] = sendWindow(heard, block);
+  const [next, send] = sendWindow(answered, block);
   return [next, [progress, send]];
 }
 
-/** Sends what is not acknowledged, of which so many copies have been sent then. */
+/** Sends again what is not acknowledged. `copies` counts this one too. */
 function sendAgain(transfer: Transfer, copies: number): readonly [Transfer, readonly Output[]] {
   if (transfer.phase === 'oack')
     return [{ ...transfer, copies, repeated: copies > 1 ? 0 : transfer.repeated }, [{ kind: 'send-oack' }]];
@@ -153,13 +152,13 @@ export function step(transfer: Transfer, input: Input): readonly [Transfer, read
     case 'start':
       return sendAgain(transfer, 1);
     case 'ack':
-      return heard(transfer, input.block);
+      return onAck(transfer, input.block);
     case 'again': {
       const [next, outputs] = sendAgain(transfer, 1);
       return [{ ...next, repeated: Math.max(0, next.repeated) }, outputs];
     }
     case 'timeout':
-      if (!transfer.answered && transfer.copies >= MOST_COPIES) return [transfer, NOTHING];
+      if (!transfer.answered && transfer.copies >= MAX_COPIES) return [transfer, NOTHING];
       return sendAgain(transfer, transfer.copies + 1);
     case 'error': {
       // edk2 ends a size probe with ERROR 8, PXE ROMs with ERROR 0 "TFTP Aborted", both in answer to the OACK.

@@ -1,15 +1,14 @@
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
-import type { DescriptorOf, SendNow, SetUdpSegment } from '../../model/datagrams.ts';
-import { descriptorOf, descriptorOfConnection } from './socket-fd.ts';
+import { tcpFd } from './socket-fd.ts';
 
-/** What Linux does with sockets and Node does not offer. */
+/** System calls of Linux that Node lacks. `socket` and `file` are file descriptors. */
 export interface Syscalls {
   /**
-   * Copies a part of a file to a socket without the bytes passing through this process: sendfile(2). Waits for the
-   * disk where they are not in the page cache.
-   * @returns bytes taken, 0 at the end of the file; or the error's number, negative
+   * Copies a part of a file to a socket without the bytes passing through this process: sendfile(2). Blocks until the
+   * disk has answered where they are not in the page cache.
+   * @returns bytes sent, 0 at the end of the file; or the error's number, negative
    */
   sendfile(socket: number, file: number, position: number, count: number): number;
   /** Bytes that the peer has not acknowledged yet: SIOCOUTQ of tcp(7). */
@@ -17,22 +16,32 @@ export interface Syscalls {
   /** Bytes that the peer has acknowledged since the connection began: tcpi_bytes_acked of struct tcp_info, Linux 4.1. */
   acknowledged(socket: number): number;
   /**
-   * Limits what waits in a socket without having been sent once: TCP_NOTSENT_LOWAT of tcp(7). There is room again when
-   * half of it has gone.
+   * Limits the bytes that wait in a socket and were never sent: TCP_NOTSENT_LOWAT of tcp(7). The socket is writable
+   * again when half of them have gone.
    */
   limitUnsent(socket: number, bytes: number): void;
-  /** Gives a socket a receive buffer beyond what the system allows all: SO_RCVBUFFORCE, for CAP_NET_ADMIN alone. */
+  /** Enlarges a receive buffer beyond the system's limit: SO_RCVBUFFORCE, which needs CAP_NET_ADMIN. */
   growReceiveBuffer(socket: number, bytes: number): void;
   /**
-   * Has a socket receive nothing but what comes in on an interface: SO_BINDTODEVICE of socket(7), which needs
-   * CAP_NET_RAW before Linux 5.7. False where the system refuses.
+   * Has a socket receive only packets of one interface: SO_BINDTODEVICE of socket(7), which needs CAP_NET_RAW before
+   * Linux 5.7.
+   * @returns false where the system refuses
    */
   bindToDevice(socket: number, device: string): boolean;
-  /** Sends a datagram without waiting: sendto(2). */
-  readonly sendNow: SendNow;
-  readonly descriptorOf: DescriptorOf;
-  readonly setUdpSegment: SetUdpSegment;
-  /** Brings a part of a file into the page cache, on another thread. Never rejects: who then reads it sees the error. */
+  /**
+   * Sends a datagram without waiting: sendto(2). Node's own way takes half as long again, as it makes a request with a
+   * callback of each datagram.
+   * @param address IPv4, dotted
+   * @returns false where the kernel did not take it, for whatever reason: Node's own way then waits, or reports the error
+   */
+  sendNow(socket: number, bytes: Uint8Array, address: string, port: number): boolean;
+  /**
+   * Has the kernel cut what is sent into datagrams of a size, the last of them shorter: one call sends many (UDP_SEGMENT
+   * of udp(7), Linux 4.18). 0 ends it.
+   * @returns false where the kernel does not know it; where it refuses the size, sending fails
+   */
+  setUdpSegment(socket: number, size: number): boolean;
+  /** Brings a part of a file into the page cache, on another thread. Never rejects: reading shows the error. */
   load(file: number, position: number, count: number): Promise<void>;
 }
 
@@ -50,7 +59,7 @@ export const GONE: ReadonlySet<number> = new Set([
 /** The file's file system does not know sendfile(2). */
 export const UNSUPPORTED = -constants.errno.EINVAL;
 
-/** What any other error is thrown as. */
+/** The error of a negative result of {@link Syscalls.sendfile}. */
 export function failure(negative: number): Error {
   const code = Object.entries(constants.errno).find(([, number]) => number === -negative)?.[0];
   return Object.assign(new Error(`sendfile: ${code ?? `error ${-negative}`}`), { code, errno: negative });
@@ -91,7 +100,7 @@ function writeAddress(target: Uint8Array, address: string, port: number): void {
 }
 
 /**
- * The kernel's own means, by way of koffi; or why there are none: another system, or no such package for this processor.
+ * Opens the system calls by way of koffi. `why` says why there are none: another system, or no koffi for this processor.
  * `sendfile64` has 64-bit offsets everywhere; a libc without it has them in `sendfile`.
  */
 export async function openSyscalls(): Promise<{ readonly syscalls?: Syscalls; readonly why?: string }> {
@@ -115,14 +124,13 @@ export async function openSyscalls(): Promise<{ readonly syscalls?: Syscalls; re
     );
     const to = new Uint8Array(ADDRESS_LENGTH);
     new Uint16Array(to.buffer)[0] = AF_INET;
-    // Bytes that are sent there go nowhere, and are in the page cache then. Never closed: calls may be under way.
+    // Bytes that are sent there are in the page cache then. Never closed: calls may be under way.
     const nowhere = openSync('/dev/null', 'w');
     const offset = new BigInt64Array(1);
     const value = new Int32Array(1);
     const info = new BigUint64Array(ACKED.end / 8);
     const infoLength = new Uint32Array(1);
     const syscalls: Syscalls = {
-      descriptorOf,
       sendfile: (socket, file, position, count) => {
         offset[0] = BigInt(position);
         const sent: number = sendfile(socket, file, offset, count);
@@ -165,7 +173,7 @@ export async function openSyscalls(): Promise<{ readonly syscalls?: Syscalls; re
   }
 }
 
-/** The descriptor of a connection whose bytes go to the kernel as they are; undefined for TLS and for one that closed. */
-export function plainDescriptor(socket: Socket): number | undefined {
-  return 'encrypted' in socket || socket.destroyed ? undefined : descriptorOfConnection(socket);
+/** The file descriptor of a TCP connection; undefined for TLS, whose bytes Node encrypts, and for a closed one. */
+export function plainFd(socket: Socket): number | undefined {
+  return 'encrypted' in socket || socket.destroyed ? undefined : tcpFd(socket);
 }

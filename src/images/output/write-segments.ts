@@ -1,31 +1,33 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { readBytes } from '../../model/files/random-access.ts';
+import type { Segment } from '../../model/files/segment.ts';
 import { isAbandoned, namesIn, uniqueName } from '../store/publish.ts';
-import { openSource } from '../tools/layer-files.ts';
-import type { Piece } from './pieces.ts';
+import { openPlain } from '../tools/layer-files.ts';
 
 const CHUNK = 1024 * 1024;
 
 /**
- * All bytes in their order.
+ * The bytes of segments of files, by the files' paths.
  * @throws the operating system's error; where a file has become shorter meanwhile
  */
-export async function* readPieces(pieces: readonly Piece[]): AsyncGenerator<Uint8Array> {
-  for (const piece of pieces) {
-    if (piece instanceof Uint8Array) {
-      if (piece.length > 0) yield piece;
+export async function* readSegments(segments: readonly Segment<string>[]): AsyncGenerator<Uint8Array> {
+  for (const segment of segments) {
+    if ('bytes' in segment) {
+      if (segment.bytes.length > 0) yield segment.bytes;
       continue;
     }
-    const source = await openSource(piece.file);
+    const { file: path, first, length } = segment;
+    const file = await openPlain(path);
     try {
-      for (let position = 0; position < piece.size; ) {
-        const bytes = await source.read(position, Math.min(CHUNK, piece.size - position));
-        if (bytes.length === 0) throw new Error(`${piece.file} is shorter than it was`);
+      for (let done = 0; done < length; ) {
+        const bytes = await readBytes(file, first + done, Math.min(CHUNK, length - done));
+        if (bytes.length === 0) throw new Error(`${path} is shorter than it was`);
         yield bytes;
-        position += bytes.length;
+        done += bytes.length;
       }
     } finally {
-      await source.close();
+      await file.close();
     }
   }
 }
@@ -33,13 +35,13 @@ export async function* readPieces(pieces: readonly Piece[]): AsyncGenerator<Uint
 const SUFFIX = '.new';
 const prefixOf = (path: string): string => `.${basename(path)}.`;
 
-/** A place beside a file or folder, for what will replace it once it is whole. */
+/** A new path beside a file or folder, for its successor while that is written. */
 export async function besides(path: string): Promise<string> {
   return join(dirname(path), `${prefixOf(path)}${await uniqueName()}${SUFFIX}`);
 }
 
 /**
- * Removes what was beside a file or folder when its writer was killed.
+ * Removes the unfinished successors of a file or folder whose writers were killed.
  * @param now milliseconds since 1970
  */
 export async function removeStale(path: string, now: number): Promise<void> {
@@ -56,17 +58,17 @@ export async function removeStale(path: string, now: number): Promise<void> {
 
 /**
  * Writes a new file.
- * @param progress told of bytes as they are written
+ * @param progress called with the number of bytes of each write
  * @throws the operating system's error, such as EEXIST
  */
-export async function writePieces(
+export async function writeSegments(
   path: string,
-  pieces: readonly Piece[],
+  segments: readonly Segment<string>[],
   progress: (bytes: number) => void = () => {},
 ): Promise<void> {
   const target = await open(path, 'wx', 0o644);
   try {
-    for await (const bytes of readPieces(pieces)) {
+    for await (const bytes of readSegments(segments)) {
       await target.appendFile(bytes);
       progress(bytes.length);
     }

@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { FileShrunk, readBlocks, type TftpFile } from '../../src/tftp/transfer/file.ts';
+import { memoryFile, type RandomAccessFile, readBytes } from '../../src/model/files/random-access.ts';
+import { FileShrunk, readBlocks } from '../../src/tftp/transfer/blocks.ts';
 
 /** A file of counted octets that takes note of each read. */
-function fileOf(size: number, length = size): TftpFile & { readonly reads: number[] } {
+function fileOf(size: number, length = size): RandomAccessFile & { readonly reads: number[] } {
   const bytes = Buffer.from(Array.from({ length }, (_, index) => index % 251));
   const reads: number[] = [];
   return {
     size,
     reads,
-    async read(offset, count) {
-      reads.push(offset);
-      return bytes.subarray(offset, offset + count);
+    async read(buffer, position) {
+      reads.push(position);
+      return memoryFile(bytes).read(buffer, position);
     },
     close: async () => {},
   };
@@ -25,7 +26,7 @@ describe('readBlocks', () => {
       parts.push(blocks.get(block) ?? Buffer.from('missing'));
     }
     expect(parts.at(-1)?.length).toBe(size % 512);
-    expect(Buffer.compare(Buffer.concat(parts), await fileOf(size).read(0, size))).toBe(0);
+    expect(Buffer.compare(Buffer.concat(parts), await readBytes(fileOf(size), 0, size))).toBe(0);
   });
 
   it('has nothing before it is loaded', () => {
@@ -63,10 +64,8 @@ describe('readBlocks', () => {
     expect(blocks.get(3)?.length).toBe(150_000 - 2 * 65_464);
   });
 
-  it('takes files that answer at once', async () => {
-    const bytes = Buffer.alloc(1000, 7);
-    const read = (offset: number, length: number) => bytes.subarray(offset, offset + length);
-    const blocks = readBlocks({ size: 1000, read, close: async () => {} }, 512);
+  it('takes files in memory', async () => {
+    const blocks = readBlocks(memoryFile(Buffer.alloc(1000, 7)), 512);
     await blocks.load(1);
     expect(blocks.get(2)).toEqual(Buffer.alloc(488, 7));
   });
@@ -77,15 +76,15 @@ describe('readBlocks', () => {
 
   it('rejects with the system’s error', async () => {
     const error = Object.assign(new Error('input/output error'), { code: 'EIO' });
-    const file: TftpFile = { size: 10, read: () => Promise.reject(error), close: async () => {} };
+    const file: RandomAccessFile = { size: 10, read: () => Promise.reject(error), close: async () => {} };
     await expect(readBlocks(file, 512).load(1)).rejects.toBe(error);
   });
 
   it('reports a failed read in advance only when its blocks are due', async () => {
     const good = fileOf(100_000);
-    const file: TftpFile = {
+    const file: RandomAccessFile = {
       ...good,
-      read: (offset, length) => (offset === 0 ? good.read(offset, length) : Promise.reject(new Error('broken'))),
+      read: (buffer, position) => (position === 0 ? good.read(buffer, position) : Promise.reject(new Error('broken'))),
     };
     const blocks = readBlocks(file, 1000);
     await blocks.load(1);
