@@ -117,7 +117,7 @@ addImageCommands(program, {
 });
 withConfig('deploy', 'print the configuration of a program in front of the server')
   .argument('<program>', 'nginx')
-  .option('--cache <folder>', 'where it keeps what it has fetched (default: /var/cache/nginx/slipway)')
+  .option('--cache <folder>', 'where it keeps what it has fetched (default: /var/cache/slipway-nginx)')
   .option('--size <size>', 'what it may keep (default: 50g)')
   .action(async (name: string, { config, ...options }: { config: string } & DeployOptions) => {
     const { deployment } = await import('./commands/deploy.ts');
