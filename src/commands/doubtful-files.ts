@@ -11,7 +11,7 @@ const FILESYSTEMS: readonly FileKind[] = ['squashfs', 'EROFS', 'ISO 9660', 'ext4
 const ARCHIVE = { needs: 'an archive', not: [...PROGRAMS, ...FILESYSTEMS, 'cpio'] as readonly FileKind[] };
 const IMAGE = { needs: 'a squashfs or EROFS image', not: [...PROGRAMS, ...COMPRESSED, 'tar', 'cpio'] as const };
 
-/** What each root method reads, and the kinds of files that it cannot; a file of unknown kind is not doubted. */
+/** For each root method, the expected file in words, and kinds of files that it cannot read. Unknown kinds pass. */
 const ROOTS: Readonly<
   Record<Exclude<Root['method'], 'none'>, { readonly needs: string; readonly not: readonly FileKind[] }>
 > = {
@@ -27,7 +27,7 @@ const called = (kind: FileKind): string =>
   ({ empty: 'is empty', text: 'is text', tar: 'is a tar archive', cpio: 'is a cpio archive' })[kind as string] ??
   `is ${COMPRESSED.includes(kind) ? `a ${kind} file` : kind}`;
 
-/** The first bytes of an artifact; undefined where it is missing or no file, which is told elsewhere. */
+/** The first bytes of an artifact; undefined if it is missing or no file, which other checks report. */
 async function startOf(root: string, path: string): Promise<Buffer | undefined> {
   const opened = await openInside(root, path).catch(() => undefined);
   if (!opened?.ok) return undefined;
@@ -39,7 +39,7 @@ async function startOf(root: string, path: string): Promise<Buffer | undefined> 
   }
 }
 
-/** All files that an image names, with what is wrong with a file that begins with certain bytes. */
+/** The files of an image, each with a check of its first bytes that returns the wrong kind, if any. */
 function filesOf({ name, kernel, initrd, root }: Image) {
   const at = (...steps: (string | number)[]) => ['images', name, ...steps];
   const among = (not: readonly FileKind[]) => (start: Buffer) => {
@@ -66,13 +66,13 @@ function filesOf({ name, kernel, initrd, root }: Image) {
   ];
 }
 
-/** The images that machines boot and that are no builds, each once. */
+/** The images that machines boot, without builds, each once. */
 function imagesOf({ nodes, unknown }: Config): readonly Image[] {
   const images = [unknown, ...nodes.map(({ settings }) => settings)].flatMap(({ image }) => image?.value ?? []);
   return [...new Set(images)].filter(({ build }) => build === undefined);
 }
 
-/** Files that are, by their first bytes, not what an image takes them for. Reads no more than those of each. */
+/** Warnings about files whose first bytes do not fit their use. Reads only these bytes. */
 export async function doubtfulFiles(config: Config): Promise<readonly Doubt[]> {
   const root = await realpath(config.artifacts).catch(() => undefined);
   if (root === undefined) return [];
