@@ -163,7 +163,7 @@ class SimpleReader {
     return object;
   }
 
-  /** A list of what stands on one line each. */
+  /** A list with each item on one line. */
   private blockList(outer: number): unknown {
     const { column } = this;
     const list: unknown[] = [];
