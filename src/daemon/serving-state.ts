@@ -111,7 +111,7 @@ export function scriptsOf(state: () => ServingState, { monotonic }: Pick<DaemonO
 
 type Registry = Omit<ServedImages, 'names'> & { names(): Promise<readonly string[] | undefined> };
 
-/** The images of the current state as a registry; empty if the configuration turns the registry off. */
+/** A registry of the current images; `names` gives undefined if the configuration turns the registry off. */
 export function registryOf(state: () => ServingState): Registry {
   const images = () => {
     const { store } = state();
