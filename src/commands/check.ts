@@ -12,7 +12,7 @@ import { formatProblem } from '../model/config.ts';
 import { fileWarnings } from './file-warnings.ts';
 import { settingWarnings } from './setting-warnings.ts';
 
-/** What is known of the builds that machines boot, by the image's name. */
+/** The builds that machines boot, by the image's name. */
 async function findBuilds(config: Config): Promise<ReadonlyMap<string, FoundBuild>> {
   const found = usedBuilds(config).map(async ({ name, build }) => {
     return [name, (await readBuiltFiles(config.artifacts, build?.name ?? name)) ?? ('missing' as const)] as const;
@@ -20,13 +20,14 @@ async function findBuilds(config: Config): Promise<ReadonlyMap<string, FoundBuil
   return new Map(await Promise.all(found));
 }
 
-/** Files that images name and that are not there: the node would wait in vain, but the server runs. */
+/** Warnings about missing files of images: their nodes cannot boot, but the server runs. */
 async function missingFiles(config: Config, builds: ReadonlyMap<string, FoundBuild>): Promise<readonly string[]> {
   const messages: string[] = [];
   for (const { name, build: use } of usedBuilds(config)) {
     const [build, what] = [builds.get(name), `images.${name} is the build ${use?.name}`];
     if (build === 'missing') messages.push(`${what}, which is not in ${config.artifacts}`);
-    else if (use && build && !rootOf({ build: use }, build)) messages.push(`${what}, which has no such root`);
+    else if (use && build && !rootOf({ build: use }, build))
+      messages.push(`${what}, which was built without this root: build it with another --root`);
   }
   for (const { path, form, from } of usedArtifacts(config, builds)) {
     const file = form === 'image' ? join(path.slice('oci:'.length), 'manifest.json') : path;
@@ -37,7 +38,7 @@ async function missingFiles(config: Config, builds: ReadonlyMap<string, FoundBui
   return messages;
 }
 
-/** Settings and files that are valid and hardly meant, each with its place in the file. */
+/** Warnings about settings that are valid but probably mistakes, in the order of the file. */
 async function warningsOf(
   file: string,
   text: string,
@@ -56,7 +57,7 @@ async function warningsOf(
 }
 
 /**
- * Validates a configuration and tells what it means.
+ * Validates a configuration, and describes its nodes.
  * @returns the text to print, and whether the configuration can be used; missing files are warnings
  */
 export async function checkConfig(

@@ -4,23 +4,23 @@ import { resolveIdentity } from '../daemon/identity.ts';
 import type { Config } from '../model/config.ts';
 import type { ServerIdentity } from '../model/server.ts';
 
-/** Where the cache lies unless something else is asked for. nginx makes this folder, but none above it. */
+/** Default folder of the cache. nginx makes this folder, but not its parents. */
 const CACHE_FOLDER = '/var/cache/slipway-nginx';
 
-/** What the machine in front is called where the configuration does not say it yet. */
+/** Host name of the machine in front if the configuration does not have it yet. */
 const EXAMPLE = 'boot.example.net';
 
 /** Settings of {@link deployment}. */
 export interface DeployOptions {
-  /** The folder of the cache, absolute. */
+  /** Absolute path of the cache's folder. */
   readonly cache?: string;
-  /** What it may hold, as nginx writes sizes: `50g`. */
+  /** Size limit of the cache, in nginx's notation: `50g`. */
   readonly size?: string;
 }
 
 /**
  * `slipway deploy PROGRAM`: the configuration of a program in front of the server.
- * @throws ConfigError for a configuration with problems; Error for a program that is not known, or where HTTP is off
+ * @throws ConfigError for a configuration with problems; Error for an unknown program, or if HTTP is off
  */
 export async function deployment(configFile: string, program: string, options: DeployOptions): Promise<string> {
   if (program !== 'nginx') throw new Error(`unknown program ${JSON.stringify(program)}; supported: nginx`);
@@ -30,11 +30,11 @@ export async function deployment(configFile: string, program: string, options: D
 }
 
 /**
- * The configuration of an nginx in front of the daemon: it keeps what is named by its digest, which never changes, and
- * passes on the rest. It fetches in slices, so that a hundred nodes that begin together wait for no more than the first
- * one, and each byte leaves the daemon once.
- * @param server as resolved, for the address behind it
- * @throws Error where HTTP is off
+ * The configuration of an nginx in front of the daemon. It caches blobs, which never change, and passes on all other
+ * requests. It fetches in slices, so that a hundred nodes that begin together wait only for the first slice, and each
+ * byte leaves the daemon once.
+ * @param server the daemon's address
+ * @throws Error if HTTP is off
  */
 function nginxConfig(
   config: Config,
@@ -42,17 +42,17 @@ function nginxConfig(
   { cache = CACHE_FOLDER, size = '50g' }: DeployOptions,
 ): string {
   const { http } = config.server;
-  if (http === false) throw new Error('server.http is off: there is nothing to put nginx in front of');
+  if (http === false) throw new Error('server.http is off: turn it on, as nginx passes requests to it');
   const url = http.url === undefined ? undefined : new URL(http.url);
   if (!/^\/[\w./-]+$/.test(cache))
     throw new Error(`--cache ${JSON.stringify(cache)}: expected the absolute path of a folder`);
   if (!/^\d+[kmg]?$/i.test(size)) throw new Error(`--size ${JSON.stringify(size)}: expected a size such as 50g`);
-  // Not a name for all: Debian's own site is the default one.
+  // Not server_name _, because Debian's own site is the default server.
   const name = url?.hostname ?? EXAMPLE;
   const tls = url?.protocol === 'https:';
   const port = url?.port || (tls ? '443' : '80');
-  return `# nginx in front of Slipway: a cache for what is named by its digest, and the edge for TLS.
-# Put it into /etc/nginx/conf.d/slipway.conf on the machine in front, and tell nodes of it in Slipway's configuration:
+  return `# nginx in front of Slipway: caches files by digest, and can speak TLS.
+# Save this as /etc/nginx/conf.d/slipway.conf on the machine in front, and set its URL in Slipway's configuration:
 #   server: { http: { url: "${http.url ?? `http://${EXAMPLE}`}" } }
 proxy_cache_path ${cache} levels=1:2 keys_zone=slipway:10m max_size=${size} inactive=30d use_temp_path=off;
 
@@ -71,7 +71,7 @@ ${tls ? `  ssl_certificate /etc/ssl/certs/${name}.pem;\n  ssl_certificate_key /e
   proxy_set_header Connection "";
   proxy_set_header Host $http_host;
 
-  # Versions by digest: kept until there is no more room, and fetched once however many ask.
+  # Files by digest never change: kept until the cache is full, and fetched once, however many nodes ask.
   location /blobs/ {
     slice 8m;
     proxy_pass http://slipway;
@@ -85,7 +85,7 @@ ${tls ? `  ssl_certificate /etc/ssl/certs/${name}.pem;\n  ssl_certificate_key /e
     add_header X-Cache-Status $upstream_cache_status;
   }
 
-  # Scripts and files by path are as they are at the moment.
+  # Scripts, and files by path, can change: not cached.
   location / {
     proxy_pass http://slipway;
     proxy_buffering off;

@@ -14,7 +14,7 @@ const called = (kind: FileKind): string =>
   ({ empty: 'is empty', text: 'is text', tar: 'is a tar archive', cpio: 'is a cpio archive' })[kind as string] ??
   `is ${COMPRESSED_KINDS.includes(kind) ? `a ${kind} file` : kind}`;
 
-/** The first bytes of an artifact; undefined where it is missing or no file, which is told elsewhere. */
+/** The first bytes of an artifact; undefined if it is missing or no file, which other checks report. */
 async function startOf(root: string, path: string): Promise<Buffer | undefined> {
   const opened = await openInside(root, path).catch(() => undefined);
   if (!opened?.ok) return undefined;
@@ -25,7 +25,7 @@ async function startOf(root: string, path: string): Promise<Buffer | undefined> 
   }
 }
 
-/** All files that an image names, with what is wrong with a file that begins with certain bytes. */
+/** The files of an image, each with a check of its first bytes that returns the wrong kind, if any. */
 function filesOf({ name, kernel, initrd, root }: Image) {
   const { reads } = rootMethodOf(root.method);
   const at = (...steps: (string | number)[]) => ['images', name, ...steps];
@@ -51,13 +51,13 @@ function filesOf({ name, kernel, initrd, root }: Image) {
   ];
 }
 
-/** The images that machines boot and that are no builds, each once. */
+/** The images that machines boot, without builds, each once. */
 function imagesOf({ nodes, unknown }: Config): readonly Image[] {
   const images = [unknown, ...nodes.map(({ settings }) => settings)].flatMap(({ image }) => image?.value ?? []);
   return [...new Set(images)].filter(({ build }) => build === undefined);
 }
 
-/** Files that are, by their first bytes, not what an image takes them for. Reads no more than those of each. */
+/** Warnings about files whose first bytes do not fit their use. Reads only these bytes. */
 export async function fileWarnings(config: Config): Promise<readonly Warning[]> {
   const root = await realpath(config.artifacts).catch(() => undefined);
   if (root === undefined) return [];

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 
-/** Where the configuration is looked for unless `--config` names it, the first that is there. */
+/** Default configuration files; the first that exists is used. */
 const PLACES = ['./config.yaml', '/etc/slipway/config.yaml'];
 
-/** What `--help` says of it. */
+/** Help text of `--config`. */
 export const CONFIG_OPTION = `the configuration file, YAML (default: ${PLACES.join(', else ')})`;
 
-/** @throws Error with the remedy where there is no configuration */
+/** The first default configuration file that exists. @throws Error with the remedy if there is none */
 export function findConfig(): string {
   const found = PLACES.find((place) => existsSync(place));
   if (found === undefined) {

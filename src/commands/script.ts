@@ -5,8 +5,8 @@ import { parseMac } from '../model/mac.ts';
 
 /**
  * The script that the machine with this address would get over HTTP, digests included.
- * @throws ConfigError for a configuration with problems; Error for a text that is no MAC address, for a machine that is
- * left alone, and where an artifact is missing
+ * @throws ConfigError for a configuration with problems; Error for text that is no MAC address, for a machine with
+ * `action: ignore`, and for a missing artifact
  */
 export async function printScript(configFile: string, macText: string): Promise<string> {
   const mac = parseMac(macText);
@@ -18,7 +18,9 @@ export async function printScript(configFile: string, macText: string): Promise<
   try {
     const result = await scriptsOf(() => state, options).forMac(mac);
     if (result.kind === 'script') return result.text;
-    throw new Error(result.kind === 'ignored' ? `${mac} gets no script: ${result.why}` : result.why);
+    throw new Error(
+      result.kind === 'ignored' ? `${mac} gets no script, as its action is "ignore": ${result.why}` : result.why,
+    );
   } finally {
     await state.store.close();
   }

@@ -6,14 +6,14 @@ import { type Config, findNode, type Match } from '../model/config.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Sourced } from '../model/node.ts';
 
-/** A valid setting that hardly anybody means. */
+/** A setting that is valid but probably a mistake. */
 export interface Warning {
   readonly path: Path;
-  /** What is wrong there, without the path. */
+  /** The problem, without the path. */
   readonly message: string;
 }
 
-/** What the addresses are that no network card sends from (IEEE 802-2014, section 8.2): undefined for others. */
+/** The kind of an address that no network card sends from (IEEE 802-2014, section 8.2); undefined for others. */
 function notACard(mac: Mac): string | undefined {
   if (!/^(?:..:){5}..$/.test(mac)) return undefined;
   if (mac === 'ff:ff:ff:ff:ff:ff') return 'the broadcast address';
@@ -31,7 +31,7 @@ function unusableMacs({ nodes }: Config): readonly Warning[] {
   );
 }
 
-/** All `root=` among arguments but the first; the template of a method with a root has one already. */
+/** Warnings about each further `root=` argument. The template of a method with a root sets the first. */
 function furtherRoots({ settings }: Match): readonly Warning[] {
   const root = settings.image?.value.root;
   if (!root) return [];
@@ -46,14 +46,14 @@ function furtherRoots({ settings }: Match): readonly Warning[] {
   );
 }
 
-/** The most that Linux takes on x86 and arm64, octets (COMMAND_LINE_SIZE, 2,048, less the NUL at the end). */
+/** Longest kernel arguments on x86 and arm64, octets (COMMAND_LINE_SIZE, 2,048, less the final NUL). */
 const MOST_ARGUMENTS = 2047;
-/** More than templates add to the arguments, octets, but for an unusual URL. */
+/** Octets that templates add to the arguments at most, unusual URLs apart. */
 const ADDED = 1024;
 
 const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '0'.repeat(64), blocks: 1_000_000 } };
 
-/** Octets of the kernel's arguments in a script: what follows the URL of iPXE's command `kernel`. */
+/** Octets of the kernel's arguments in a script, which follow the URL of iPXE's command `kernel`. */
 function argumentsIn(script: string): number {
   const line = /^[ \t]*kernel(?:[ \t]+--?\w+[ \t]+\S+)*[ \t]+\S+[ \t]+(.*?)(?:[ \t]*\|\|.*)?$/m.exec(script)?.[1];
   return Buffer.byteLength(line ?? '');
@@ -78,7 +78,7 @@ function tooLong(config: Config, match: Match, templates: Templates): readonly W
   return [{ path: pathOfArgument(longest.from), message }];
 }
 
-/** The warnings on the settings of machines, one for each place. */
+/** Warnings about the settings of machines, one for each place. */
 export function settingWarnings(config: Config, templates: Templates): readonly Warning[] {
   const named = config.nodes.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
   const unknown: Match = { mac: '00:00:00:00:00:00' as Mac, settings: config.unknown, why: '' };

@@ -100,8 +100,8 @@ export async function watchConfig({
       if (stopped || looking) return;
       looking = setInterval(ask, LOOK_EVERY);
       onUnwatched(
-        `${folder} cannot be watched (${(error as Error).message}): ${file} is looked at every ${LOOK_EVERY / 1000} s ` +
-          'instead; the limits are fs.inotify.max_user_watches and fs.inotify.max_user_instances of sysctl',
+        `${folder} cannot be watched (${(error as Error).message}): ${file} is checked every ${LOOK_EVERY / 1000} s ` +
+          'instead; raise the sysctls fs.inotify.max_user_watches and fs.inotify.max_user_instances',
       );
     });
     await new Promise<void>((done) => watcher.once('ready', done));

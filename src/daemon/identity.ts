@@ -54,7 +54,9 @@ function configuredPlace(
     const known = own.filter(({ internal }) => !internal).map((each) => `${each.address} (${each.interface})`);
     throw new Error(
       `server.address ${address} is on no interface of this machine; it has ${known.join(', ') || 'none'}` +
-        (settings.dhcp.mode === 'off' ? '; set server.listen to any where nodes reach it by way of another' : ''),
+        (settings.dhcp.mode === 'off'
+          ? '; if it belongs to a proxy in front of this machine, set server.listen to any'
+          : ''),
     );
   }
   if (name === undefined || here.length === 0 || here.includes(deviceOf(name))) {

@@ -35,7 +35,7 @@ export async function prepare(state: ServingState, { record }: DaemonOptions): P
   );
 }
 
-/** The iPXE binaries that PCs would be told to fetch and that this server does not have, each with the remedy. */
+/** Messages about iPXE binaries that PCs would fetch but this server lacks, each with the remedy. */
 function missingBinaries({ config, bootFiles }: ServingState): readonly string[] {
   const { server } = config;
   if (server.dhcp.mode === 'off' && server.tftp === false) return [];

@@ -80,7 +80,7 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
     if (path.endsWith('.njk')) enqueue();
   });
   templates.on('error', (error) => {
-    const message = `templates: ${plainMessage(error)}; a change there is seen after a restart, or with the next change of ${file}`;
+    const message = `templates: ${plainMessage(error)}; changes there take effect after a restart, or with the next change of ${file}`;
     record({ event: 'config.watch', level: 'warn', message });
   });
   await watching;

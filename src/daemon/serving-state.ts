@@ -17,10 +17,10 @@ import { openImageBlob } from './versions/archives.ts';
 import { type Builds, createBuilds } from './versions/builds.ts';
 import { versionsOf } from './versions/current.ts';
 
-/** A file whose last write is younger than this may still be being written, milliseconds. */
+/** Milliseconds after its last write for which a file may still be being written. */
 const SETTLE_MS = 1000;
 
-/** All that requests are answered from; replaced whole when something of it changes. */
+/** The data from which requests are answered; replaced whole when something in it changes. */
 export interface ServingState extends CheckedConfig {
   readonly server: ServerIdentity;
   readonly store: Store;
@@ -28,7 +28,7 @@ export interface ServingState extends CheckedConfig {
   readonly bootFiles: BootFiles;
 }
 
-/** What the daemon takes from outside. */
+/** The daemon's log and clocks. */
 export interface DaemonOptions {
   readonly record: RecordEvent;
   /** Milliseconds since 1970. */
@@ -42,7 +42,7 @@ async function openArtifacts({ artifacts: root }: Config, { record, now, monoton
     if ((await mkdir(root, { recursive: true })) !== undefined) {
       record({ event: 'artifact.folder', level: 'warn', message: `artifacts: made ${root}, which did not exist` });
     }
-    // Names that lead nowhere good come from the network.
+    // Rate-limited, because requests from the network cause events.
     return await openStore({ root, record: rateLimitedLog(record, monotonic), now, monotonic, settleMs: SETTLE_MS });
   } catch (cause) {
     throw new Error(`artifacts: ${plainMessage(cause)}; make the folder, or name another with artifacts:`, { cause });
@@ -50,8 +50,8 @@ async function openArtifacts({ artifacts: root }: Config, { record, now, monoton
 }
 
 /**
- * Opens what a configuration names, and takes over from the serving state before what is still the same.
- * @throws Error with the remedy where the machine has no such address or folder
+ * Opens the folders that a configuration names; unchanged ones are taken from the previous serving state.
+ * @throws Error with the remedy if the machine lacks the address or folder
  */
 export async function openServingState(
   checked: CheckedConfig,
@@ -75,8 +75,8 @@ export async function openServingState(
 }
 
 /**
- * Watches the artifacts that the state in force uses, in the folder that it has now.
- * @param onName told when a name in the folder has come to mean something else
+ * Watches the artifacts of the current state, in its current folder.
+ * @param onName called when a name in the folder has been replaced
  */
 export function watchArtifacts(
   state: () => ServingState,
@@ -98,7 +98,7 @@ export function watchArtifacts(
   });
 }
 
-/** The scripts of the state in force. */
+/** The scripts of the current state. */
 export function scriptsOf(state: () => ServingState, { monotonic }: Pick<DaemonOptions, 'monotonic'>): Scripts {
   const versions = new WeakMap<Store, (needed: RequiredFile) => Promise<Pin>>();
   return createScripts(() => {
@@ -111,7 +111,7 @@ export function scriptsOf(state: () => ServingState, { monotonic }: Pick<DaemonO
 
 type Registry = Omit<ServedImages, 'names'> & { names(): Promise<readonly string[] | undefined> };
 
-/** The images of the state in force as a registry; none while the configuration does not say to offer them. */
+/** A registry of the current images; `names` gives undefined if the configuration turns the registry off. */
 export function registryOf(state: () => ServingState): Registry {
   const images = () => {
     const { store } = state();

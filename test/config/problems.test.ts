@@ -27,7 +27,7 @@ describe('text that is no YAML', { timeout: 60_000 }, () => {
     ['a: b: c', '1:4: YAML: Nested mappings are not allowed in compact mappings'],
     ['a: 1\n---\nb: 2', '2:1: YAML: Source contains multiple documents; please use YAML.parseAllDocuments()'],
     ['a: *b', '1:4: the alias "b" has no anchor before it'],
-    ['a: &b [*b]', '1:8: the alias "b" stands inside what it stands for'],
+    ['a: &b [*b]', '1:8: the alias "b" is inside the value that it refers to'],
     ['a: !!binary aGk=', '1:13: unknown tag "tag:yaml.org,2002:binary": expected a value without a tag'],
     ['nodes: !node {}', '1:14: unknown tag "!node": expected a value without a tag'],
     [`a: ${'['.repeat(60)}${']'.repeat(60)}`, '1:54: nested more than 50 levels deep'],
@@ -74,8 +74,8 @@ describe('unknown keys', () => {
 
 describe('keys', () => {
   check([
-    ['server: {}\nserver: {}', '2:1: duplicate key "server": it stands already at line 1, column 1'],
-    ['profiles: { 7: {}, "7": {} }', '1:20: duplicate key "7": it stands already at line 1, column 13'],
+    ['server: {}\nserver: {}', '2:1: duplicate key "server": it is already at line 1, column 1'],
+    ['profiles: { 7: {}, "7": {} }', '1:20: duplicate key "7": it is already at line 1, column 13'],
     [
       'profiles: { "a\\tb": {} }',
       `1:13: "a\\tb" has a control character (U+0009): expected plain text`,
@@ -413,11 +413,11 @@ describe('profiles and unknown machines', () => {
       `1:13: the name "x\\ty" in profiles: expected ${NAME}`,
       '2:21: unknown.profile: there is no profile "p": expected x\\u0009y',
     ],
-    ['profiles: { p: { image: a } }', '1:25: profiles.p.image: there is no image "a": there is none'],
+    ['profiles: { p: { image: a } }', '1:25: profiles.p.image: there is no image "a": none is defined'],
     [
       'unknown: { image: a, profile: p }',
-      '1:19: unknown.image: there is no image "a": there is none',
-      '1:31: unknown.profile: there is no profile "p": there is none',
+      '1:19: unknown.image: there is no image "a": none is defined',
+      '1:31: unknown.profile: there is no profile "p": none is defined',
     ],
     [
       'unknown: { action: boot }',
@@ -456,7 +456,7 @@ describe('all problems', () => {
         "/etc/slipway.yaml:21:14: nodes.n001.profile: there is no profile "computer": did you mean "compute"?",
         "/etc/slipway.yaml:23:19: nodes.n001.vars.rack: expected a text, a number, true or false, found a list",
         "/etc/slipway.yaml:24:20: unknown.action is boot, but there is no image: expected "image:" beside it, or "profile:" with one",
-        "/etc/slipway.yaml:25:1: duplicate key "server": it stands already at line 1, column 1",
+        "/etc/slipway.yaml:25:1: duplicate key "server": it is already at line 1, column 1",
       ]
     `);
   });

@@ -119,7 +119,7 @@ describe('a watched file', { timeout: 60_000 }, () => {
     await writeFile(file, portOf(1));
     const next = await follow();
     await unlink(file);
-    expect(await next()).toBe('1:1: file not found: expected a YAML file that this program may read');
+    expect(await next()).toBe('1:1: file not found: expected a YAML file that this user may read');
     await writeFile(file, portOf(2));
     expect(await next()).toBe(2);
   });
@@ -183,7 +183,7 @@ describe('a file that is loaded', () => {
     return loaded.ok ? undefined : loaded.problems;
   };
   const whole = (path: string, message: string) => [{ file: path, line: 1, column: 1, message }];
-  const expected = 'expected a YAML file that this program may read';
+  const expected = 'expected a YAML file that this user may read';
 
   it('has folders relative to its own', async () => {
     await writeFile(file, 'artifacts: a\n');

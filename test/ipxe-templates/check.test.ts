@@ -53,6 +53,15 @@ test('a variable without a value is an error at load time, with its place and th
   expect(template('#!ipxe\necho {{ vars.rack }}', { rack: sourced(7) }).ok).toBe(true);
 });
 
+test('a mistake in the syntax has its place', () => {
+  expect(template('#!ipxe\n{% if %}{% endif %}')).toMatchObject({
+    ok: false,
+    problems: [
+      { file: '/t/own.ipxe.njk', line: 2, column: 7, message: expect.stringContaining('unexpected token: %}') },
+    ],
+  });
+});
+
 test.each(['', '\n', 'echo hello\n', '{# #!ipxe #}\n'])(
   'what gives no iPXE script is refused, a file half saved too: %j',
   (text) => {

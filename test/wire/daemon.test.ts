@@ -210,7 +210,7 @@ describe('what the commands print', () => {
     const { code, stderr } = await slipway('script', '52:54:00:00:00:99');
     expect(code).toBe(1);
     expect(stderr).toBe(
-      'slipway: 52:54:00:00:00:99 gets no script: no node has 52:54:00:00:00:99: the rule "unknown" applies\n',
+      'slipway: 52:54:00:00:00:99 gets no script, as its action is "ignore": no node has 52:54:00:00:00:99: the rule "unknown" applies\n',
     );
   });
 });

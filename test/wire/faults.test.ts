@@ -102,7 +102,7 @@ test.each(['max_inotify_watches', 'max_inotify_instances'])(
   'without %s a new configuration is in force all the same',
   async (limit) => {
     const daemon = await serve(`echo 0 > /proc/sys/user/${limit}`, ['--user', '--map-root-user', '--mount']);
-    await daemon.until(/"event":"config.watch","level":"warn","message":"[^"]*looked at every 2 s[^"]*fs\.inotify/);
+    await daemon.until(/"event":"config.watch","level":"warn","message":"[^"]*checked every 2 s[^"]*fs\.inotify/);
     await writeFile(lab.configFile, CONFIG.replace('round=0', 'round=1'));
     await daemon.until(/"event":"config.loaded"/);
     expect(daemon.output).not.toContain('config.problem');

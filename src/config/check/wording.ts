@@ -70,7 +70,7 @@ function nearest(name: string, candidates: Iterable<string>): string | undefined
 export function suggest(name: string, candidates: readonly string[]): string {
   const near = nearest(name, candidates);
   if (near !== undefined) return `did you mean ${quote(near)}?`;
-  if (candidates.length === 0) return 'there is none';
+  if (candidates.length === 0) return 'none is defined';
   const shown = candidates.slice(0, 20).map(shortText).join(', ');
   return `expected ${candidates.length === 1 ? '' : 'one of '}${shown}${candidates.length > 20 ? ', …' : ''}`;
 }

@@ -38,7 +38,7 @@ export async function readText(file: string): Promise<FileText> {
     bytes = await readFile(file);
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const message = `${missing ? 'file not found' : `the file ${reasonOf(error)}`}: expected a YAML file that this program may read`;
+    const message = `${missing ? 'file not found' : `the file ${reasonOf(error)}`}: expected a YAML file that this user may read`;
     return { problem: fileProblem(file, message) };
   }
   try {

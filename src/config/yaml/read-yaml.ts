@@ -122,7 +122,7 @@ class Reader {
       target === undefined
         ? `the alias ${quote(node.source)} has no anchor before it`
         : target === 'open'
-          ? `the alias ${quote(node.source)} stands inside what it stands for`
+          ? `the alias ${quote(node.source)} is inside the value that it refers to`
           : undefined;
     if (message !== undefined || target === undefined || target === 'open') {
       this.fatal.push({ offset: offsetOf(node), message: message ?? '' });
@@ -167,7 +167,7 @@ class Reader {
         else object[name] = content;
       } else {
         const { line, col } = this.lines.linePos(first);
-        const message = `duplicate key ${quote(name)}: it stands already at line ${line}, column ${col}`;
+        const message = `duplicate key ${quote(name)}: it is already at line ${line}, column ${col}`;
         this.flaws.push({ offset, message });
       }
     }

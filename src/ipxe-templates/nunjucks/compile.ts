@@ -127,7 +127,7 @@ function forbidden(tree: TreeNode): Fault | undefined {
   for (const node of walk(tree)) {
     const name = symbolName(node);
     if (name !== undefined && !NAME.test(name)) return at(node, `${JSON.stringify(name)} is no name`);
-    if (WAITING.test(node.typename)) return at(node, 'templates wait for nothing: expected "for" and "if"');
+    if (WAITING.test(node.typename)) return at(node, 'templates cannot wait: expected "for" or "if"');
     if (node.typename === 'Literal' && node.value instanceof RegExp)
       return at(node, 'regular expressions are not for templates');
     for (const given of givenNames(node)) {
@@ -139,7 +139,7 @@ function forbidden(tree: TreeNode): Fault | undefined {
     if (node.typename === 'Is' && !isTestName(node.right)) return at(node, 'expected the name of a test');
     const odd =
       node.typename === 'FunCall' && literalsOfCallee(node.name).find(({ value }) => !/^\w*$/.test(String(value)));
-    if (odd) return at(odd, `${JSON.stringify(odd.value)} is no name of something to call`);
+    if (odd) return at(odd, `${JSON.stringify(odd.value)} is not the name of a function`);
   }
   return undefined;
 }

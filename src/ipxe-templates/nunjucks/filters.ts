@@ -45,7 +45,7 @@ function checkProduct([value, ...settings]: readonly unknown[]): void {
   let product = sizeOf(value);
   for (const setting of settings) {
     if (!isText(setting) && Object(setting) === setting)
-      throw new Error('a filter takes texts and numbers for its settings');
+      throw new Error('a filter takes texts and numbers as its settings');
     product *= Math.max(sizeOf(setting), Math.abs(Number(setting)) || 0);
   }
   if (product > MAX_PRODUCT) throw new Error(`a filter would make more than ${MAX_PRODUCT} characters`);

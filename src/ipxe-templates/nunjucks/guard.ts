@@ -50,7 +50,7 @@ export class Budget {
 
   step(count = 1): void {
     this.steps += count;
-    if (this.steps > MAX_STEPS) throw new Error('this takes too long: loops are for some thousand rounds');
+    if (this.steps > MAX_STEPS) throw new Error(`this takes too long: a script has at most ${MAX_STEPS} steps`);
   }
 
   wrote(length: number): void {

@@ -104,14 +104,15 @@ export class Templates {
   }
 }
 
-/** nunjucks puts file, line and column into the text of its errors: `(FILE) [Line 3, Column 7]\n  message`. */
+/** Reads a nunjucks error: `(FILE) [Line 3, Column 7]\n  message`; the parser's errors have the place as members. */
 function asProblem(error: unknown, file: string): Problem {
   const text = error instanceof Error ? error.message : String(error);
   const place = /^\((.*?)\)(?: \[Line (\d+), Column (\d+)\])?\s*/.exec(text);
+  const { lineno = 1, colno = 1 } = Object(error) as { lineno?: number; colno?: number };
   return {
     file: place?.[1]?.includes('/') ? place[1] : file,
-    line: Number(place?.[2] ?? 1),
-    column: Number(place?.[3] ?? 1),
+    line: Number(place?.[2] ?? lineno),
+    column: Number(place?.[3] ?? colno),
     message: text.slice(place?.[0].length ?? 0).replace(/\s+/g, ' '),
   };
 }
