@@ -1,12 +1,10 @@
-import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import type { FilePart, OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { isSha256 } from '../../model/files/sha256.ts';
-import { makeFolders, removeUnneeded } from '../folders.ts';
-import { readSealed, writeSealed } from '../sealed-json.ts';
+import { readSealed, sealJson } from '../sealed-json.ts';
 import { singleFlight } from '../single-flight.ts';
+import { type DigestFolder, digestFolder } from '../store/digest-folder.ts';
 import type { Hasher } from '../store/hash.ts';
 import { concatenate } from './concatenation.ts';
 
@@ -71,18 +69,15 @@ function fromJson(read: unknown): Recipe | undefined {
 }
 
 /** Reads what an earlier run wrote; what is not whole is made again when it is asked for. */
-async function readRecipes(folder: string, record: RecordEvent): Promise<Map<string, Recipe>> {
+async function readRecipes(folder: DigestFolder, record: RecordEvent): Promise<Map<string, Recipe>> {
   const recipes = new Map<string, Recipe>();
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names) {
-    const digest = name.replace(/\.json$/, '');
-    if (!isSha256(digest)) continue;
+  for (const digest of await folder.list().catch(() => [])) {
     try {
-      const recipe = fromJson(await readSealed(join(folder, name)));
+      const recipe = fromJson(await readSealed(folder.pathOf(digest)));
       if (!recipe) throw new Error('it is of another version of Slipway');
       recipes.set(digest, recipe);
     } catch (error) {
-      const message = `dropped ${join(folder, name)}: ${(error as Error).message}`;
+      const message = `dropped ${folder.pathOf(digest)}: ${(error as Error).message}`;
       record({ event: 'artifact.dropped', level: 'warn', message });
     }
   }
@@ -90,19 +85,22 @@ async function readRecipes(folder: string, record: RecordEvent): Promise<Map<str
 }
 
 /**
- * @param folder of the recipes, absolute; it and the one that holds it need not exist
+ * @param path of the folder of recipes, absolute; it and the one that holds it need not exist
  */
 export async function openMadeFiles(
-  folder: string,
+  path: string,
   deps: {
     readonly hash: Hasher;
     /** Opens a version that is made of nothing else. */
     readonly openBlob: (digest: string) => Promise<OpenResult>;
     readonly has: (digest: string) => boolean;
     readonly record: RecordEvent;
+    /** Milliseconds since 1970. */
+    readonly now: () => number;
   },
 ): Promise<MadeFiles> {
-  const { hash, openBlob, has, record } = deps;
+  const { hash, openBlob, has, record, now } = deps;
+  const folder = digestFolder(path, '.json');
   const recipes = await readRecipes(folder, record);
   const byOrigin = new Map([...recipes].map(([digest, { origin }]) => [origin, digest]));
   const asTheyAre = new Set<string>();
@@ -131,10 +129,9 @@ export async function openMadeFiles(
 
   const write = async (digest: string, recipe: Recipe): Promise<void> => {
     try {
-      await makeFolders(dirname(folder), folder);
-      await writeSealed(join(folder, `${digest}.json`), toJson(recipe));
+      await folder.write(digest, sealJson(toJson(recipe)));
     } catch (error) {
-      const message = `cannot keep under ${folder} how a file is made (${(error as Error).message}): it is made again after the next start`;
+      const message = `cannot keep under ${path} how a file is made (${(error as Error).message}): it is made again after the next start`;
       record({ event: 'artifact.unkept', level: 'warn', message, digest });
     }
   };
@@ -181,12 +178,13 @@ export async function openMadeFiles(
     },
     collect: async () => {
       asTheyAre.clear();
-      for (const [digest, recipe] of recipes) {
-        if (sourcesOf(recipe).every(has)) continue;
+      const lost = [...recipes].filter(([, recipe]) => !sourcesOf(recipe).every(has));
+      for (const [digest, { origin }] of lost) {
         recipes.delete(digest);
-        byOrigin.delete(recipe.origin);
-        await removeUnneeded(join(folder, `${digest}.json`));
+        byOrigin.delete(origin);
       }
+      const unused = new Set(lost.map(([digest]) => digest));
+      await folder.collect(now(), (digest) => !unused.has(digest) || recipes.has(digest));
     },
   };
 }

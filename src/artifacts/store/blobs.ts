@@ -1,21 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { constants, linkSync, renameSync, rmSync } from 'node:fs';
-import { chmod, copyFile, lstat, readdir, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, copyFile, lstat, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordEvent } from '../../model/event.ts';
 import type { OpenFile } from '../../model/files/open-file.ts';
-import { isSha256 } from '../../model/files/sha256.ts';
-import { isInability, makeFolders, removeUnneeded } from '../folders.ts';
+import { isInability, removeUnneeded } from '../folders.ts';
 import { type Located, openInside, verified, withOnClose } from '../open-file.ts';
 import { singleFlight } from '../single-flight.ts';
+import { type DigestFolder, digestFolder } from './digest-folder.ts';
 import type { Hasher } from './hash.ts';
 import type { Pinned } from './index-file.ts';
 import { versionAt, versionAtNow } from './stat.ts';
 import { type FileVersion, relate, sameBytes, sameFile, sameStamp, tickLeft, versionTag } from './version.ts';
-
-/** Milliseconds after which a file that was being made counts as given up: making one takes none. */
-const LEFTOVER = 60_000;
+import { TEMPORARY } from './write-whole.ts';
 
 /** A version of a file that was pinned once. */
 interface Blob {
@@ -58,11 +55,11 @@ export interface Blobs {
 
 /**
  * Opens the folder and takes stock of what an earlier run left.
- * @param folder absolute and without symbolic links; need not exist
+ * @param path of the folder, absolute and without symbolic links; need not exist
  * @param known the entries that the earlier run wrote down
  */
 export async function openBlobs(
-  folder: string,
+  path: string,
   known: ReadonlyMap<string, Pinned>,
   deps: {
     readonly hash: Hasher;
@@ -74,7 +71,10 @@ export async function openBlobs(
   },
 ): Promise<Blobs> {
   const { hash, record, now, monotonic } = deps;
-  const blobs = await takeStock(folder, known, now(), monotonic());
+  const folder = digestFolder(path);
+  // The daemon has told of a folder that cannot be read or written.
+  await folder.collect(now(), () => true).catch(() => {});
+  const blobs = await takeStock(folder, known, monotonic());
   const verifying = new Map<string, Promise<boolean>>();
 
   const handOut = (digest: string, found: Located): OpenFile => {
@@ -120,7 +120,7 @@ export async function openBlobs(
   /** Gives up a kept file that was overwritten. */
   const discard = async (digest: string, blob: Blob): Promise<void> => {
     blob.kept = false;
-    await removeUnneeded(join(folder, digest));
+    await removeUnneeded(folder.pathOf(digest));
     record({
       event: 'artifact.lost',
       level: 'warn',
@@ -133,7 +133,7 @@ export async function openBlobs(
   const open = async (digest: string): Promise<OpenFile | undefined> => {
     const blob = blobs.get(digest);
     if (!blob?.kept) return undefined;
-    const found = await openInside(folder, digest).catch((error: Error) => {
+    const found = await openInside(path, digest).catch((error: Error) => {
       if (!isInability(error)) throw error;
       return undefined;
     });
@@ -166,7 +166,7 @@ export async function openBlobs(
   const keep = async (digest: string, source: Located): Promise<FileVersion | undefined> => {
     await disown(digest, source.version);
     const known = blobs.get(digest);
-    const present = known?.kept ? await versionAt(join(folder, digest)) : undefined;
+    const present = known?.kept ? await versionAt(folder.pathOf(digest)) : undefined;
     if (known && present && sameBytes(source.version, present)) {
       known.version = present;
       return present;
@@ -177,13 +177,14 @@ export async function openBlobs(
       return source.version;
     }
     const blob = blobs.get(digest) ?? add(digest, source.file.size);
-    const path = join(folder, digest);
-    const temporary = join(folder, `${randomUUID()}.new`);
+    const target = folder.pathOf(digest);
+    const temporary = `${target}.${randomUUID()}${TEMPORARY}`;
     let { version } = source;
     try {
-      const how = await duplicate(source, temporary, path);
+      await folder.make();
+      const how = await duplicate(source, temporary, target);
       if (how === undefined) return undefined;
-      blob.version = versionAtNow(path);
+      blob.version = versionAtNow(target);
       if (how === 'hard link') version = blob.version ?? version;
       blob.kept = true;
       record({
@@ -198,7 +199,7 @@ export async function openBlobs(
       record({
         event: 'artifact.unkept',
         level: 'warn',
-        message: `cannot keep versions under ${folder} (${(error as Error).message}): nodes that still need the old version of a file when it is replaced will fail`,
+        message: `cannot keep versions under ${path} (${(error as Error).message}): nodes that still need the old version of a file when it is replaced will fail`,
         digest,
         path: source.realPath,
       });
@@ -209,12 +210,17 @@ export async function openBlobs(
   };
 
   const collect = async (inUse: ReadonlySet<string>, unusedMs: number): Promise<void> => {
+    const isUnused = ({ readers, lastUsed }: Blob) => readers === 0 && monotonic() - lastUsed >= unusedMs;
+    const unused = new Set<string>();
     for (const [digest, blob] of blobs) {
-      if (inUse.has(digest) || blob.readers > 0 || monotonic() - blob.lastUsed < unusedMs) continue;
+      if (inUse.has(digest) || !isUnused(blob)) continue;
       blobs.delete(digest);
-      await removeUnneeded(join(folder, digest));
-      record({ event: 'artifact.collected', level: 'debug', message: 'removed a version that nothing uses', digest });
+      unused.add(digest);
     }
+    // Other processes may keep versions here too; and one may have been kept anew meanwhile.
+    const { digests } = await folder.collect(now(), (digest) => !unused.has(digest) || blobs.has(digest));
+    for (const digest of digests)
+      record({ event: 'artifact.collected', level: 'debug', message: 'removed a version that nothing uses', digest });
   };
 
   return {
@@ -240,33 +246,18 @@ export async function openBlobs(
 
 /** Finds the kept files; one that the index does not know is verified when somebody asks for it. */
 async function takeStock(
-  folder: string,
+  folder: DigestFolder,
   known: ReadonlyMap<string, Pinned>,
-  now: number,
   lastUsed: number,
 ): Promise<Map<string, Blob>> {
   const blobs = new Map<string, Blob>();
-  // tidy has told of a folder that cannot be read.
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (isSha256(name)) {
-      const stats = await lstat(join(folder, name)).catch(() => undefined);
-      if (!stats?.isFile()) continue;
-      const { size } = stats;
-      blobs.set(name, { size, version: known.get(name)?.version, kept: true, readers: 0, lastUsed });
-    } else if (name.endsWith('.new')) {
-      await removeLeftover(join(folder, name), now);
-    }
+  for (const digest of await folder.list().catch(() => [])) {
+    const stats = await lstat(folder.pathOf(digest)).catch(() => undefined);
+    if (!stats?.isFile()) continue;
+    const { size } = stats;
+    blobs.set(digest, { size, version: known.get(digest)?.version, kept: true, readers: 0, lastUsed });
   }
   return blobs;
-}
-
-/** Removes what a process that was killed left behind, and leaves what another one is making now. */
-async function removeLeftover(path: string, now: number): Promise<void> {
-  try {
-    if (now - (await stat(path)).ctimeMs > LEFTOVER) await rm(path, { force: true });
-  } catch {
-    // Somebody else was quicker, or the folder cannot be written: neither does harm.
-  }
 }
 
 /** Makes a second name or an unshared copy of an open file's bytes; undefined if they were touched before that. */
@@ -275,8 +266,6 @@ async function duplicate(
   temporary: string,
   target: string,
 ): Promise<'reflink' | 'hard link' | undefined> {
-  const folder = dirname(target);
-  await makeFolders(dirname(dirname(folder)), dirname(folder), folder);
   try {
     await copyFile(`/proc/self/fd/${file.fd}`, temporary, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
     await chmod(temporary, 0o444);

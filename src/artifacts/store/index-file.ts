@@ -1,7 +1,8 @@
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import { isSha256 } from '../../model/files/sha256.ts';
-import { readSealed, writeSealed } from '../sealed-json.ts';
+import { readSealed, sealJson } from '../sealed-json.ts';
 import { type FileVersion, versionFromJson, versionToJson } from './version.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** A pin and the file version that it was computed from. */
 export interface Pinned {
@@ -59,5 +60,5 @@ export async function readIndex(file: string): Promise<Index | undefined> {
  * @throws the operating system's error
  */
 export async function writeIndex(file: string, index: Index): Promise<void> {
-  await writeSealed(file, { format: FORMAT, paths: toJson(index.paths), blobs: toJson(index.blobs) });
+  await writeWhole(file, sealJson({ format: FORMAT, paths: toJson(index.paths), blobs: toJson(index.blobs) }));
 }

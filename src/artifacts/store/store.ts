@@ -172,7 +172,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return { ok: false, reason: 'gone', why };
   };
 
-  const made = await openMadeFiles(join(own, 'made'), { hash, openBlob: openPinned, has: blobs.has, record });
+  const made = await openMadeFiles(join(own, 'made'), { hash, openBlob: openPinned, has: blobs.has, record, now });
   const openBlob = async (digest: string): Promise<OpenResult> =>
     (await made.open(digest)) ?? (await openPinned(digest));
 
@@ -180,7 +180,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     for (const each of [digest, ...made.sources(digest)]) blobs.use(each);
   };
 
-  const trees = openTrees(join(own, 'verity'), { open: openPinned, record });
+  const trees = openTrees(join(own, 'verity'), { open: openPinned, record, now });
 
   const handOut = (pin: Pin): PinResult => {
     use(pin.digest);
@@ -278,9 +278,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       for (const path of [...current.keys()]) {
         if (!(await versionAt(join(root, path)))) current.delete(path);
       }
-      await blobs.collect(new Set([...current.values()].map(({ pin }) => pin.digest)), UNUSED);
-      await made.collect();
-      await trees.collect(blobs.has);
+      const inUse = new Set([...current.values()].map(({ pin }) => pin.digest));
+      // In this order: the others drop what was composed of removed versions, or belongs to them.
+      for (const begin of [() => blobs.collect(inUse, UNUSED), made.collect, () => trees.collect(blobs.has)]) {
+        // What cannot be removed takes room, and does no other harm.
+        await begin().catch(() => {});
+      }
       await save();
     },
     close: async () => {

@@ -1,6 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isAbandoned, namesIn, uniqueName } from '../store/publish.ts';
+import { namesIn } from '../../artifacts/folders.ts';
+import { isAbandoned, uniqueName } from '../store/publish.ts';
 import { openSource } from '../tools/layer-files.ts';
 import type { Piece } from './pieces.ts';
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '../../artifacts/folders.ts';
 import { BadImage, type Descriptor, digestHex } from '../oci/oci-image.ts';
-import { namesIn } from './publish.ts';
 
 /** How often what arrives is looked at, milliseconds. */
 const INTERVAL_MS = 200;

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, symlink, utimes } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readFile, readlink, rename, rm, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { namesIn } from '../../artifacts/folders.ts';
 
 /** The folder below the artifacts in which builds, blobs and unfinished work lie; what begins with a dot is not served. */
 const OWN = '.images';
@@ -90,16 +91,6 @@ export async function removeAbandoned(places: StorePaths, now: number): Promise<
     else running += 1;
   }
   return running;
-}
-
-/** The names in a folder; none where there is no such folder. */
-export async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 /** Makes sure that a file or folder survives a loss of power. */
