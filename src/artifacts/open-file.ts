@@ -5,7 +5,7 @@ import type { NotOpened, OpenFile } from '../model/files/open-file.ts';
 import { type FileVersion, relate, sameBytes, versionOf, versionTag } from './store/version.ts';
 
 /** A file together with the place where it really is. */
-export interface Located {
+export interface LocatedFile {
   readonly ok: true;
   readonly file: OpenFile;
   readonly version: FileVersion;
@@ -33,7 +33,7 @@ const EXPECTED: Readonly<Record<string, NotOpened>> = {
  * @param path relative, from safePath
  * @throws the operating system's error where the store itself fails
  */
-export async function openInside(root: string, path: string): Promise<Located | NotOpened> {
+export async function openInside(root: string, path: string): Promise<LocatedFile | NotOpened> {
   let handle: FileHandle;
   try {
     handle = await open(join(root, path), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
@@ -52,7 +52,7 @@ export async function openInside(root: string, path: string): Promise<Located | 
   }
 }
 
-async function inspect(handle: FileHandle, root: string): Promise<Located | NotOpened> {
+async function inspect(handle: FileHandle, root: string): Promise<LocatedFile | NotOpened> {
   const stats = await handle.stat({ bigint: true });
   const realPath = await readlink(`/proc/self/fd/${handle.fd}`);
   const inside = realPath === root || realPath.startsWith(root === '/' ? root : `${root}/`);
@@ -63,7 +63,7 @@ async function inspect(handle: FileHandle, root: string): Promise<Located | NotO
   return { ok: true, realPath, version, ...openFile(handle, version) };
 }
 
-function openFile(handle: FileHandle, version: FileVersion): Pick<Located, 'file' | 'look' | 'rebase'> {
+function openFile(handle: FileHandle, version: FileVersion): Pick<LocatedFile, 'file' | 'look' | 'rebase'> {
   let closing: Promise<void> | undefined;
   let base = version;
   const look = () => versionOf(fstatSync(handle.fd, { bigint: true }));
@@ -109,7 +109,7 @@ async function readFully(handle: FileHandle, buffer: Uint8Array, position: numbe
  * @param check finds out whether the bytes are still those of the digest, whatever the stamps say
  */
 export function verified(
-  { file, look, rebase }: Located,
+  { file, look, rebase }: LocatedFile,
   digest: string | undefined,
   check: (version: FileVersion) => Promise<boolean>,
 ): OpenFile {

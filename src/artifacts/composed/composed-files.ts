@@ -22,7 +22,7 @@ interface Recipe {
 }
 
 /** Files that are put together from others while they are read. Their recipes are kept, never their bytes. */
-export interface MadeFiles {
+export interface ComposedFiles {
   /**
    * The version of a made file, hashed once however many ask.
    * @param origin decides the pieces
@@ -87,7 +87,7 @@ async function readRecipes(folder: DigestFolder, record: RecordEvent): Promise<M
 /**
  * @param path of the folder of recipes, absolute; it and the one that holds it need not exist
  */
-export async function openMadeFiles(
+export async function openComposedFiles(
   path: string,
   deps: {
     readonly hash: Hasher;
@@ -98,7 +98,7 @@ export async function openMadeFiles(
     /** Milliseconds since 1970. */
     readonly now: () => number;
   },
-): Promise<MadeFiles> {
+): Promise<ComposedFiles> {
   const { hash, openBlob, has, record, now } = deps;
   const folder = digestFolder(path, '.json');
   const recipes = await readRecipes(folder, record);

@@ -1,4 +1,5 @@
-import type { PinResult, Store } from '../../artifacts/store/store.ts';
+import type { PinResult } from '../../artifacts/store/pins.ts';
+import type { Store } from '../../artifacts/store/store.ts';
 import { arrangeArchive } from '../../images/oci/arrange-archive.ts';
 import { ociArchive } from '../../images/oci/oci-archive.ts';
 import { BadImage, digestHex, imageOf } from '../../images/oci/oci-image.ts';
@@ -29,7 +30,7 @@ export async function pinArchive(store: Store, path: string, label: string): Pro
   const pinned = await store.pin(path);
   if (!pinned.ok) return pinned;
   const { digest } = pinned.pin;
-  const made = await store.pinMade(`arranged ${digest} ${label}`, async () => {
+  const made = await store.pinComposed(`arranged ${digest} ${label}`, async () => {
     const opened = await store.openBlob(digest);
     if (!opened.ok) throw new Error(opened.why);
     try {
@@ -42,27 +43,23 @@ export async function pinArchive(store: Store, path: string, label: string): Pro
   return made ? { ok: true, pin: made } : pinned;
 }
 
-const placeOf = (digest: string) => `.images/blobs/sha256/${digest}`;
-
 /**
  * Opens a blob of a built image, hashed once.
  * @throws the operating system's error, and one that says that it is still being written
  */
 export async function openImageBlob(store: Store, digest: string): Promise<OpenResult> {
-  const result = await store.pin(placeOf(digest));
-  if (!result.ok) {
-    if (result.reason === 'busy') throw Object.assign(new Error(result.why), { code: 'EAGAIN' });
-    return { ok: false, reason: result.reason, why: result.why };
-  }
-  if (result.pin.digest === digest) return store.openBlob(digest);
-  return { ok: false, reason: 'gone', why: `blob ${digest} of an image is damaged: build the image again` };
+  const result = await store.pinImageBlob(digest);
+  if (result.ok) return store.openBlob(digest);
+  const { ok, reason, why } = result;
+  if (reason === 'busy') throw Object.assign(new Error(why), { code: 'EAGAIN' });
+  return { ok, reason, why };
 }
 
 async function pinImageBlob(store: Store, digest: string): Promise<Pin> {
-  const result = await store.pin(placeOf(digest));
-  if (!result.ok) throw new Error(`blob ${digest} of the image: ${result.why}; build the image again`);
-  if (result.pin.digest !== digest) throw new Error(`blob ${digest} of the image is damaged: build the image again`);
-  return result.pin;
+  const result = await store.pinImageBlob(digest);
+  if (result.ok) return result.pin;
+  if (result.reason === 'gone') throw new Error(result.why);
+  throw new Error(`blob ${digest} of the image: ${result.why}; build the image again`);
 }
 
 async function readManifest(store: Store, digest: string): Promise<string> {
@@ -83,7 +80,7 @@ async function readManifest(store: Store, digest: string): Promise<string> {
  * @throws an error that says what is missing
  */
 export async function pinImageArchive(store: Store, image: string): Promise<Pin> {
-  const pin = await store.pinMade(`image ${image}`, async () => {
+  const pin = await store.pinComposed(`image ${image}`, async () => {
     const { size } = await pinImageBlob(store, image);
     const text = await readManifest(store, image);
     const { config, layers } = imageOf(text);
