@@ -13,7 +13,6 @@ import {
   watchArtifacts,
 } from './serving-state.ts';
 import { listUnknown } from './unknown-machines.ts';
-import { currentVersion } from './versions/current.ts';
 
 /** The daemon at work. */
 export interface Daemon {
@@ -31,7 +30,7 @@ async function prepare(state: ServingState, { record }: DaemonOptions): Promise<
   const builds = new Map<string, FoundBuild>();
   await Promise.all(
     usedBuilds(state.config).map(async (image) => {
-      const build = await state.builds.current(image).catch((error: NodeJS.ErrnoException) => {
+      const build = await state.versions.build(image).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== undefined) throw error;
         const message = `images.${image.name} is the build ${image.build?.name}, which cannot be served: ${error.message}`;
         record({ event: 'artifact.missing', level: 'warn', message, path: image.build?.name });
@@ -42,7 +41,7 @@ async function prepare(state: ServingState, { record }: DaemonOptions): Promise<
   );
   await Promise.all(
     usedArtifacts(state.config, builds).map(async (needed) => {
-      await currentVersion(state.store, state.builds, needed).catch((error: NodeJS.ErrnoException) => {
+      await state.versions.pin(needed).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== undefined) throw error;
         const message = `${needed.from} names ${needed.path}, which cannot be served: ${error.message}`;
         record({ event: 'artifact.missing', level: 'warn', message, path: needed.path });
@@ -65,8 +64,8 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
   const services = await startServices(() => state, options);
   /** Has new builds made ready before a machine asks; what is missing was told before. */
   const onName = () => {
-    state.builds.expire();
-    for (const image of usedBuilds(state.config)) state.builds.current(image).catch(() => {});
+    state.versions.expireBuilds();
+    for (const image of usedBuilds(state.config)) state.versions.build(image).catch(() => {});
   };
   let artifacts = await watchArtifacts(() => state, options, onName);
 

@@ -49,7 +49,7 @@ export interface Services {
  */
 export async function startServices(state: () => ServingState, options: DaemonOptions): Promise<Services> {
   const { record, now, monotonic } = options;
-  const scripts = scriptsOf(state, options);
+  const scripts = scriptsOf(state);
   const httpDeps: AppOptions = {
     scripts,
     artifacts: {

@@ -1,14 +1,11 @@
-import type { PinResult } from '../../artifacts/store/pins.ts';
 import type { Store } from '../../artifacts/store/store.ts';
 import { arrangeArchive } from '../../images/oci/arrange-archive.ts';
 import { ociArchive } from '../../images/oci/oci-archive.ts';
 import { BadImage, digestHex, imageOf } from '../../images/oci/oci-image.ts';
+import { readDocument } from '../../images/store/served-images.ts';
 import type { ByteSource } from '../../images/tar/byte-source.ts';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
-
-/** The most of a manifest, bytes (OCI distribution specification 1.1). */
-const LARGEST_MANIFEST = 4 * 1024 * 1024;
 
 function toSource({ size, read }: OpenFile): ByteSource {
   return {
@@ -21,16 +18,13 @@ function toSource({ size, read }: OpenFile): ByteSource {
 }
 
 /**
- * The version in force of an OCI archive as nodes are to get it: itself, or in an order in which it can be unpacked
- * while it arrives.
+ * An OCI archive as nodes get it: itself, or in an order in which it can be unpacked while it arrives.
  * @param label which image of the archive is to run
  * @throws the operating system's error
  */
-export async function pinArchive(store: Store, path: string, label: string): Promise<PinResult> {
-  const pinned = await store.pin(path);
-  if (!pinned.ok) return pinned;
-  const { digest } = pinned.pin;
-  const made = await store.pinComposed(`arranged ${digest} ${label}`, async () => {
+export async function arrangedArchive(store: Store, archive: Pin, label: string): Promise<Pin> {
+  const { digest } = archive;
+  const arranged = await store.pinComposed(`arranged ${digest} ${label}`, async () => {
     const opened = await store.openBlob(digest);
     if (!opened.ok) throw new Error(opened.why);
     try {
@@ -40,7 +34,7 @@ export async function pinArchive(store: Store, path: string, label: string): Pro
       await opened.file.close();
     }
   });
-  return made ? { ok: true, pin: made } : pinned;
+  return arranged ?? archive;
 }
 
 /**
@@ -62,27 +56,18 @@ async function pinImageBlob(store: Store, digest: string): Promise<Pin> {
   throw new Error(`blob ${digest} of the image: ${result.why}; build the image again`);
 }
 
-async function readManifest(store: Store, digest: string): Promise<string> {
-  const opened = await store.openBlob(digest);
-  if (!opened.ok) throw new Error(opened.why);
-  try {
-    if (opened.file.size > LARGEST_MANIFEST) throw new BadImage('the manifest of the image is too large');
-    const buffer = Buffer.alloc(opened.file.size);
-    return buffer.toString('utf8', 0, await opened.file.read(buffer, 0));
-  } finally {
-    await opened.file.close();
-  }
-}
-
 /**
- * The version of a built image's OCI archive, which is put together from its blobs while it is sent.
+ * The version of a built image's OCI archive, which is composed of its blobs while it is sent.
  * @param image the digest of its manifest, 64 hex digits
  * @throws an error that says what is missing
  */
 export async function pinImageArchive(store: Store, image: string): Promise<Pin> {
   const pin = await store.pinComposed(`image ${image}`, async () => {
     const { size } = await pinImageBlob(store, image);
-    const text = await readManifest(store, image);
+    const opened = await store.openBlob(image);
+    if (!opened.ok) throw new Error(opened.why);
+    const text = await readDocument(opened.file);
+    if (text === undefined) throw new BadImage('the manifest of the image is too large, or is not text');
     const { config, layers } = imageOf(text);
     for (const blob of [config, ...layers]) await pinImageBlob(store, digestHex(blob.digest));
     const mediaType = (JSON.parse(text) as { mediaType?: unknown }).mediaType;

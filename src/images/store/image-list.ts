@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { namesIn } from '../../artifacts/folders.ts';
 import { digestFolder } from '../../artifacts/store/digest-folder.ts';
 import { hexOfDigest } from '../../model/files/sha256.ts';
+import { LARGEST_DOCUMENT } from '../oci/arrange-archive.ts';
 import { type BuildManifest, type BuiltSource, parseManifest } from './manifest.ts';
 import { currentBuild, NameTaken, removeAbandoned, type StorePaths } from './publish.ts';
 
@@ -108,7 +109,7 @@ async function usedBlobs(places: StorePaths, pathOf: (digest: string) => string)
 /** The 64 hex digits of the configuration that a manifest names; undefined for blobs that are no manifests. */
 async function configDigest(file: string): Promise<string | undefined> {
   try {
-    if ((await stat(file)).size > 4 * 1024 * 1024) return undefined;
+    if ((await stat(file)).size > LARGEST_DOCUMENT) return undefined;
     const json = JSON.parse(await readFile(file, 'utf8')) as { config?: { digest?: unknown } } | null;
     return typeof json?.config?.digest === 'string' ? hexOfDigest(json.config.digest) : undefined;
   } catch {

@@ -1,6 +1,7 @@
 import { isBuildName } from '../../model/boot/build.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { hexOfDigest } from '../../model/files/sha256.ts';
+import { LARGEST_DOCUMENT } from '../oci/arrange-archive.ts';
 import { listImages, readImage } from './image-list.ts';
 import { NameTaken, storePaths } from './publish.ts';
 
@@ -27,13 +28,10 @@ export interface ServedImages {
   blob(digest: string): Promise<OpenResult>;
 }
 
-/** The most bytes of a manifest (OCI distribution specification 1.1, "Pushing Manifests", has 4 MB). */
-const LARGEST = 4 * 1024 * 1024;
-
-/** Reads a document; undefined for what is too long, or no text. */
-async function readText(file: OpenFile): Promise<string | undefined> {
+/** Reads a manifest or another document of an image and closes it; undefined for what is too long, or no text. */
+export async function readDocument(file: OpenFile): Promise<string | undefined> {
   try {
-    if (file.size > LARGEST) return undefined;
+    if (file.size > LARGEST_DOCUMENT) return undefined;
     const buffer = Buffer.alloc(file.size);
     const whole = (await file.read(buffer, 0)) === file.size;
     return whole ? new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(buffer) : undefined;
@@ -85,7 +83,7 @@ export function createServedImages(artifacts: string, blob: (digest: string) => 
       const digest = hexOfDigest(wanted ?? (await current(name)) ?? '');
       if (digest === undefined) return undefined;
       const opened = await blob(digest);
-      const text = opened.ok ? await readText(opened.file) : undefined;
+      const text = opened.ok ? await readDocument(opened.file) : undefined;
       const mediaType = text === undefined ? undefined : mediaTypeOf(text);
       return text !== undefined && mediaType !== undefined ? { digest, mediaType, text } : undefined;
     },
