@@ -1,11 +1,10 @@
-import { constants } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesIn } from '../../artifacts/folders.ts';
 import { digestFolder } from '../../artifacts/store/digest-folder.ts';
 import { hexOfDigest } from '../../model/files/sha256.ts';
 import { LARGEST_DOCUMENT } from '../oci/arrange-archive.ts';
-import { type BuildManifest, type BuiltSource, parseManifest } from './manifest.ts';
+import { type BuildManifest, type BuiltSource, readManifest } from './manifest.ts';
 import { currentBuild, NameTaken, removeAbandoned, type StorePaths } from './publish.ts';
 
 /** How long a build that no name stands for stays: scripts that named its files may still be followed. */
@@ -25,19 +24,9 @@ export interface BuiltImage {
 export async function readImage(places: StorePaths, name: string): Promise<BuiltImage | undefined> {
   const id = await currentBuild(places, name);
   if (id === undefined) return undefined;
-  const file = join(places.builds, id, 'manifest.json');
-  const manifest = await readManifest(file);
-  return manifest && { name, id, manifest, built: (await stat(join(places.builds, id))).mtimeMs };
-}
-
-async function readManifest(file: string): Promise<BuildManifest | undefined> {
-  try {
-    // Without a wait: a FIFO would keep a thread of the pool for ever.
-    return parseManifest(await readFile(file, { encoding: 'utf8', flag: constants.O_NONBLOCK }));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const folder = join(places.builds, id);
+  const read = await readManifest(join(folder, 'manifest.json'));
+  return read && { name, id, manifest: read.manifest, built: (await stat(folder)).mtimeMs };
 }
 
 /** All images that were built, by name. */
@@ -97,8 +86,8 @@ export async function collectGarbage(places: StorePaths, now: number): Promise<R
 async function usedBlobs(places: StorePaths, pathOf: (digest: string) => string): Promise<ReadonlySet<string>> {
   const used: string[] = [];
   for (const id of await digestFolder(places.builds).list()) {
-    const manifest = await readManifest(join(places.builds, id, 'manifest.json'));
-    for (const { digest, layers } of manifest ? sourcesOf(manifest) : []) {
+    const read = await readManifest(join(places.builds, id, 'manifest.json'));
+    for (const { digest, layers } of read ? sourcesOf(read.manifest) : []) {
       used.push(...[digest, ...layers].flatMap((each) => hexOfDigest(each) ?? []));
     }
   }

@@ -1,3 +1,5 @@
+import { constants } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { RootKind } from '../../model/boot/root-kind.ts';
 
 /** A file of a build. */
@@ -66,15 +68,20 @@ export function memoryNeeded(kind: RootKind, size: number, unpacked: number, ini
 
 /**
  * Reads a manifest.
- * @returns undefined for what is none, or one of another version
+ * @returns undefined where there is none, and for what is cut short, of another version or of another program
+ * @throws the operating system's error
  */
-export function parseManifest(text: string): BuildManifest | undefined {
+export async function readManifest(
+  file: string,
+): Promise<{ readonly manifest: BuildManifest; readonly text: string } | undefined> {
   try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json === 'object' && json !== null && 'format' in json && json.format === 1)
-      return json as BuildManifest;
-  } catch {
-    // Cut short.
+    // Without a wait: a FIFO would keep a thread of the pool for ever.
+    const text = await readFile(file, { encoding: 'utf8', flag: constants.O_NONBLOCK });
+    const json = JSON.parse(text) as BuildManifest | null;
+    return json?.format === 1 ? { manifest: json, text } : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined;
+    throw error;
   }
-  return undefined;
 }

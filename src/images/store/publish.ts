@@ -62,11 +62,6 @@ export async function isAbandoned(path: string, name: string, now: number): Prom
   return now - mtimeMs > FOREIGN_MS;
 }
 
-/** Deletes a tree, directories that may not be written to included. */
-async function remove(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
-}
-
 /**
  * Makes a folder for one build; whatever becomes of the build, {@link removeAbandoned} finds what it left.
  * @throws the operating system's error
@@ -87,7 +82,7 @@ export async function removeAbandoned(places: StorePaths, now: number): Promise<
   let running = 0;
   for (const name of await namesIn(places.work)) {
     const folder = join(places.work, name);
-    if (await isAbandoned(folder, name, now)) await remove(folder);
+    if (await isAbandoned(folder, name, now)) await rm(folder, { recursive: true, force: true });
     else running += 1;
   }
   return running;
