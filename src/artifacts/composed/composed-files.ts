@@ -5,7 +5,7 @@ import { isSha256 } from '../../model/files/sha256.ts';
 import { readSealed, sealJson } from '../sealed-json.ts';
 import { singleFlight } from '../single-flight.ts';
 import { type DigestFolder, digestFolder } from '../store/digest-folder.ts';
-import type { Hasher } from '../store/hash.ts';
+import type { StoreServices } from '../store/services.ts';
 import { concatenate } from './concatenation.ts';
 
 /** A piece of a made file: bytes, or a part of a version that the store has. */
@@ -86,20 +86,14 @@ async function readRecipes(folder: DigestFolder, record: RecordEvent): Promise<M
 
 /**
  * @param path of the folder of recipes, absolute; it and the one that holds it need not exist
+ * @param openBlob opens a version that is not composed
  */
 export async function openComposedFiles(
   path: string,
-  deps: {
-    readonly hash: Hasher;
-    /** Opens a version that is made of nothing else. */
-    readonly openBlob: (digest: string) => Promise<OpenResult>;
-    readonly has: (digest: string) => boolean;
-    readonly record: RecordEvent;
-    /** Milliseconds since 1970. */
-    readonly now: () => number;
-  },
+  { hash, record, now }: StoreServices,
+  openBlob: (digest: string) => Promise<OpenResult>,
+  has: (digest: string) => boolean,
 ): Promise<ComposedFiles> {
-  const { hash, openBlob, has, record, now } = deps;
   const folder = digestFolder(path, '.json');
   const recipes = await readRecipes(folder, record);
   const byOrigin = new Map([...recipes].map(([digest, { origin }]) => [origin, digest]));

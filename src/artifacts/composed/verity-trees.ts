@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { RecordEvent } from '../../model/event.ts';
 import type { NotOpened, OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { BLOCK, type Verity } from '../../model/files/verity.ts';
 import { singleFlight } from '../single-flight.ts';
 import { digestFolder } from '../store/digest-folder.ts';
+import type { StoreServices } from '../store/services.ts';
 import { buildTree, checkTree, dataBlocks, emptyLeaves, hashBlocks } from './hash-tree.ts';
 
 /** Bytes hashed at a time: the event loop is free again after about a millisecond. */
@@ -46,14 +46,9 @@ export interface Trees {
  */
 export function openTrees(
   path: string,
-  deps: {
-    readonly open: (digest: string) => Promise<OpenResult>;
-    readonly record: RecordEvent;
-    /** Milliseconds since 1970. */
-    readonly now: () => number;
-  },
+  { record, now }: StoreServices,
+  open: (digest: string) => Promise<OpenResult>,
 ): Trees {
-  const { open, record, now } = deps;
   const folder = digestFolder(path);
   const known = new Map<string, Verity>();
   const running = new Map<string, Promise<TreeResult>>();

@@ -1,16 +1,14 @@
 import { lstat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RecordEvent } from '../../model/event.ts';
 import type { OpenFile } from '../../model/files/open-file.ts';
 import { isInability, removeUnneeded } from '../folders.ts';
 import { type LocatedFile, openInside, verified, withOnClose } from '../open-file.ts';
 import { singleFlight } from '../single-flight.ts';
 import { digestFolder } from './digest-folder.ts';
 import { duplicate } from './duplicate.ts';
-import type { Hasher } from './hash.ts';
 import type { Pinned } from './index-file.ts';
-import { versionAt } from './stat.ts';
-import { type FileVersion, relate, sameBytes, sameFile, tickLeft, versionTag } from './version.ts';
+import type { StoreServices } from './services.ts';
+import { type FileVersion, relate, sameBytes, sameFile, tickLeft, versionAt, versionTag } from './version.ts';
 
 /** A version of a file that was pinned once. */
 interface Blob {
@@ -59,16 +57,8 @@ export interface Blobs {
 export async function openBlobs(
   path: string,
   known: ReadonlyMap<string, Pinned>,
-  deps: {
-    readonly hash: Hasher;
-    readonly record: RecordEvent;
-    /** Milliseconds since 1970. */
-    readonly now: () => number;
-    /** Milliseconds of a clock that never goes back. */
-    readonly monotonic: () => number;
-  },
+  { hash, record, now, monotonic }: StoreServices,
 ): Promise<Blobs> {
-  const { hash, record, now, monotonic } = deps;
   const folder = digestFolder(path);
   const blobs = new Map<string, Blob>();
   const verifying = new Map<string, Promise<boolean>>();

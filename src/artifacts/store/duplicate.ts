@@ -3,8 +3,7 @@ import { constants, linkSync, renameSync, rmSync } from 'node:fs';
 import { chmod, copyFile, rm } from 'node:fs/promises';
 import { isInability } from '../folders.ts';
 import type { LocatedFile } from '../open-file.ts';
-import { versionAtNow } from './stat.ts';
-import { type FileVersion, sameStamp } from './version.ts';
+import { type FileVersion, sameStamp, versionAtNow } from './version.ts';
 import { TEMPORARY } from './write-whole.ts';
 
 /** A second name, or an unshared copy, of a file. */

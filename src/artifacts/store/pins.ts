@@ -1,16 +1,14 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pin } from '../../model/boot/boot-plan.ts';
-import type { RecordEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
 import type { LocatedFile } from '../open-file.ts';
 import { singleFlight } from '../single-flight.ts';
 import type { Blobs } from './blobs.ts';
-import type { Hasher } from './hash.ts';
 import type { Pinned } from './index-file.ts';
 import type { Locate } from './locate.ts';
-import { versionAt } from './stat.ts';
-import { type FileVersion, sameBytes, sameFile, tickLeft } from './version.ts';
+import type { StoreServices } from './services.ts';
+import { type FileVersion, sameBytes, sameFile, tickLeft, versionAt } from './version.ts';
 
 /** A pinned version, or why there is none. `busy`: the file is still being written and no earlier version is whole. */
 export type PinResult =
@@ -33,19 +31,13 @@ export interface Pins {
 }
 
 /** Settings and services of {@link createPins}. */
-export interface PinsOptions {
+export interface PinsOptions extends StoreServices {
   /** The artifacts folder. */
   readonly root: string;
   /** The versions that an earlier run wrote down. */
   readonly known: ReadonlyMap<string, Pinned>;
   readonly blobs: Blobs;
-  readonly hash: Hasher;
   readonly locate: Locate;
-  readonly record: RecordEvent;
-  /** Milliseconds since 1970, on the clock that stamps files. */
-  readonly now: () => number;
-  /** Milliseconds of a clock that never goes back. */
-  readonly monotonic: () => number;
   /** A file whose last write is younger than this may still be being written, milliseconds. */
   readonly settleMs: number;
   /** How long a caller waits for a file that is being written, milliseconds. */

@@ -13,6 +13,7 @@ import { createHasher } from './hash.ts';
 import { createIndexWriter, readIndex } from './index-file.ts';
 import { createLocate } from './locate.ts';
 import { createPins, type PinResult } from './pins.ts';
+import type { StoreServices } from './services.ts';
 import { sameBytes } from './version.ts';
 
 /** The store's own folder below the artifacts. */
@@ -27,14 +28,9 @@ const PATIENCE = 30_000;
 const UNUSED = 60 * 60 * 1000;
 
 /** Settings and services of {@link openStore}. */
-export interface StoreOptions {
+export interface StoreOptions extends Omit<StoreServices, 'hash'> {
   /** The artifacts folder. */
   readonly root: string;
-  readonly record: RecordEvent;
-  /** Milliseconds since 1970, on the clock that stamps files. */
-  readonly now: () => number;
-  /** Milliseconds of a clock that never goes back. */
-  readonly monotonic: () => number;
   /** A file whose last write is younger than this may still be being written, milliseconds. */
   readonly settleMs: number;
   /** For tests: instead of 30 s of waiting for a file that is being written. */
@@ -83,7 +79,7 @@ export interface Store {
  * @throws if it does not exist or cannot be read
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { record, now, monotonic } = options;
+  const { record } = options;
   const root = await realpath(options.root);
   const own = join(root, OWN);
   const locate = await createLocate(root, own, record);
@@ -95,15 +91,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const message = `dropped ${indexFile}: ${error.message}; digests are computed again`;
     record({ event: 'artifact.dropped', level: 'warn', message });
   });
-  const hash = createHasher(HASHES_AT_ONCE);
-  const services = { hash, record, now, monotonic };
+  const services = { ...options, hash: createHasher(HASHES_AT_ONCE) };
   const blobs = await openBlobs(join(own, 'blobs', 'sha256'), index?.blobs ?? new Map(), services);
   const closing = new AbortController();
   const writeIndex = createIndexWriter(indexFile, record, writable);
   const save = () => writeIndex(() => ({ paths: pins.current, blobs: blobs.entries() }));
   const pins = createPins({
-    ...{ patienceMs: PATIENCE, ...options, ...services },
-    ...{ root, known: index?.paths ?? new Map(), blobs, locate, closing: closing.signal, save },
+    ...{ patienceMs: PATIENCE, ...services, root, known: index?.paths ?? new Map() },
+    ...{ blobs, locate, closing: closing.signal, save },
   });
 
   const openPinned = async (digest: string): Promise<OpenResult> => {
@@ -119,14 +114,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return { ok: false, reason: 'gone', why };
   };
 
-  const composed = await openComposedFiles(join(own, 'made'), {
-    hash,
-    openBlob: openPinned,
-    has: blobs.has,
-    record,
-    now,
-  });
-  const trees = openTrees(join(own, 'verity'), { open: openPinned, record, now });
+  const composed = await openComposedFiles(join(own, 'made'), services, openPinned, blobs.has);
+  const trees = openTrees(join(own, 'verity'), services, openPinned);
   const use = (digest: string): void => {
     for (const each of [digest, ...composed.sources(digest)]) blobs.use(each);
   };

@@ -1,4 +1,5 @@
-import type { BigIntStats } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 
 /** What tells one version of a file from another without reading it. Times are nanoseconds since 1970. */
 export interface FileVersion {
@@ -14,6 +15,26 @@ export interface FileVersion {
 /** The version that a stat of a file shows. */
 export function versionOf({ dev, ino, size, mtimeNs, ctimeNs, nlink }: BigIntStats): FileVersion {
   return { dev, ino, size: Number(size), mtimeNs, ctimeNs, nlink };
+}
+
+/**
+ * The version of the file at a path, links followed; undefined where there is none.
+ * @throws the operating system's error for all else
+ */
+export async function versionAt(path: string): Promise<FileVersion | undefined> {
+  try {
+    return versionOf(await stat(path, { bigint: true }));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
+    throw error;
+  }
+}
+
+/** The same at once, for a file that the store has just made. */
+export function versionAtNow(path: string): FileVersion | undefined {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats && versionOf(stats);
 }
 
 /**
