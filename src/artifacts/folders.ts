@@ -1,4 +1,5 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 
 /** The errors that say that there is too much at the moment: a second later the same may go well. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
@@ -41,4 +42,24 @@ export async function namesIn(folder: string): Promise<readonly string[]> {
 /** Removes what is not needed any more. Where that cannot be done it takes room, and does no other harm. */
 export async function removeUnneeded(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true }).catch(() => {});
+}
+
+/** How the names of files end that are being written, and so those that a killed process leaves. */
+export const TEMPORARY = '.new';
+
+/**
+ * Writes a file in one step: a reader sees the old one or the new one. Another process, such as `slipway script`, may
+ * write its own at the same time.
+ * @throws the operating system's error
+ */
+export async function writeWhole(file: string, data: string | Uint8Array): Promise<void> {
+  const temporary = `${file}.${randomUUID()}${TEMPORARY}`;
+  try {
+    await writeFile(temporary, data);
+    await rename(temporary, file);
+  } catch (error) {
+    // What hindered the writing may hinder this too; the first error tells more.
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
 }

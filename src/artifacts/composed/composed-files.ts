@@ -4,7 +4,7 @@ import type { FilePart, OpenFile, OpenResult } from '../../model/files/open-file
 import { isSha256 } from '../../model/files/sha256.ts';
 import { readSealed, sealJson } from '../sealed-json.ts';
 import { singleFlight } from '../single-flight.ts';
-import { type DigestFolder, digestFolder } from '../store/digest-folder.ts';
+import { DigestFolder } from '../store/digest-folder.ts';
 import type { StoreServices } from '../store/services.ts';
 import { concatenate } from './concatenation.ts';
 
@@ -94,7 +94,7 @@ export async function openComposedFiles(
   openBlob: (digest: string) => Promise<OpenResult>,
   has: (digest: string) => boolean,
 ): Promise<ComposedFiles> {
-  const folder = digestFolder(path, '.json');
+  const folder = new DigestFolder(path, '.json');
   const recipes = await readRecipes(folder, record);
   const byOrigin = new Map([...recipes].map(([digest, { origin }]) => [origin, digest]));
   const asTheyAre = new Set<string>();

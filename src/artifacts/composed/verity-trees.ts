@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { NotOpened, OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { BLOCK, type Verity } from '../../model/files/verity.ts';
 import { singleFlight } from '../single-flight.ts';
-import { digestFolder } from '../store/digest-folder.ts';
+import { DigestFolder } from '../store/digest-folder.ts';
 import type { StoreServices } from '../store/services.ts';
 import { buildTree, checkTree, dataBlocks, emptyLeaves, hashBlocks } from './hash-tree.ts';
 
@@ -49,7 +49,7 @@ export function openTrees(
   { record, now }: StoreServices,
   open: (digest: string) => Promise<OpenResult>,
 ): Trees {
-  const folder = digestFolder(path);
+  const folder = new DigestFolder(path);
   const known = new Map<string, Verity>();
   const running = new Map<string, Promise<TreeResult>>();
   // One at a time: what else the daemon does goes first.

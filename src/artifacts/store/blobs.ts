@@ -4,7 +4,7 @@ import type { OpenFile } from '../../model/files/open-file.ts';
 import { isInability, removeUnneeded } from '../folders.ts';
 import { type LocatedFile, openInside, verified, withOnClose } from '../open-file.ts';
 import { singleFlight } from '../single-flight.ts';
-import { digestFolder } from './digest-folder.ts';
+import { DigestFolder } from './digest-folder.ts';
 import { duplicate } from './duplicate.ts';
 import type { Pinned } from './index-file.ts';
 import type { StoreServices } from './services.ts';
@@ -59,7 +59,7 @@ export async function openBlobs(
   known: ReadonlyMap<string, Pinned>,
   { hash, record, now, monotonic }: StoreServices,
 ): Promise<Blobs> {
-  const folder = digestFolder(path);
+  const folder = new DigestFolder(path);
   const blobs = new Map<string, Blob>();
   const verifying = new Map<string, Promise<boolean>>();
 

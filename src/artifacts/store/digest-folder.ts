@@ -2,89 +2,78 @@ import type { Stats } from 'node:fs';
 import { lstat, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isSha256 } from '../../model/files/sha256.ts';
-import { makeFolders, namesIn } from '../folders.ts';
-import { TEMPORARY, writeWhole } from './write-whole.ts';
+import { makeFolders, namesIn, TEMPORARY, writeWhole } from '../folders.ts';
 
 /** Age at which a temporary file counts as left by a killed process, milliseconds: writing one takes far less. */
 const LEFTOVER = 60_000;
 
-/** The entries that {@link DigestFolder.collect} removed. */
-export interface Collected {
-  readonly digests: readonly string[];
-  /** Bytes that are free now: those of files that had no other name. */
-  readonly bytes: number;
-}
-
 /**
  * A folder of files or folders that are each named by a SHA-256: versions of artifacts, recipes of composed files, hash
  * trees, blobs of images, builds. Other names in it are foreign and stay, but for leftovers of killed processes.
+ * Whatever fails throws the operating system's error.
  */
-export interface DigestFolder {
+export class DigestFolder {
+  readonly path: string;
+  private readonly extension: string;
+
+  /**
+   * @param path absolute; need not exist
+   * @param extension the end of each name, such as `.json`
+   */
+  constructor(path: string, extension = '') {
+    this.path = path;
+    this.extension = extension;
+  }
+
   /** The absolute path of an entry. */
-  pathOf(digest: string): string;
-  /**
-   * The digests that have an entry; none where there is no such folder.
-   * @throws the operating system's error
-   */
-  list(): Promise<readonly string[]>;
-  /**
-   * Makes the folder, and the two that hold it.
-   * @throws the operating system's error
-   */
-  make(): Promise<void>;
-  /**
-   * Writes an entry, whole or not at all.
-   * @throws the operating system's error
-   */
-  write(digest: string, data: string | Uint8Array): Promise<void>;
+  pathOf(digest: string): string {
+    return join(this.path, `${digest}${this.extension}`);
+  }
+
+  /** The digests that have an entry; none where there is no such folder. */
+  async list(): Promise<readonly string[]> {
+    return (await namesIn(this.path)).flatMap((name) => this.digestOf(name) ?? []);
+  }
+
+  /** Makes the folder, and the two that hold it. */
+  async make(): Promise<void> {
+    await makeFolders(dirname(dirname(this.path)), dirname(this.path), this.path);
+  }
+
+  /** Writes an entry, whole or not at all. */
+  async write(digest: string, data: string | Uint8Array): Promise<void> {
+    await this.make();
+    await writeWhole(this.pathOf(digest), data);
+  }
+
   /**
    * Removes the entries that are not in use, and leftovers.
+   * @param now milliseconds since 1970
    * @param inUse gets the time of an entry's last change, milliseconds since 1970
-   * @throws the operating system's error
+   * @returns the removed digests, and the bytes that are free now: those of files that had no other name
    */
-  collect(now: number, inUse: (digest: string, modified: number) => boolean): Promise<Collected>;
-}
-
-/**
- * @param folder absolute; need not exist
- * @param extension the end of each name, such as `.json`
- */
-export function digestFolder(folder: string, extension = ''): DigestFolder {
-  const pathOf = (digest: string) => join(folder, `${digest}${extension}`);
-  const digestOf = (name: string): string | undefined => {
-    const digest = name.slice(0, name.length - extension.length);
-    return isSha256(digest) && name.endsWith(extension) ? digest : undefined;
-  };
-  const make = () => makeFolders(dirname(dirname(folder)), dirname(folder), folder);
-  return {
-    pathOf,
-    list: async () => (await namesIn(folder)).flatMap((name) => digestOf(name) ?? []),
-    make,
-    write: async (digest, data) => {
-      await make();
-      await writeWhole(pathOf(digest), data);
-    },
-    collect: async (now, inUse) => {
-      const digests: string[] = [];
-      let bytes = 0;
-      for (const name of await namesIn(folder)) {
-        const path = join(folder, name);
-        const stats = await lstat(path).catch(() => undefined);
-        const digest = digestOf(name);
-        if (!stats) continue;
-        if (digest === undefined) {
-          if (name.endsWith(TEMPORARY) && now - stats.ctimeMs > LEFTOVER) await rm(path, { force: true });
-          continue;
-        }
-        if (inUse(digest, stats.mtimeMs)) continue;
-        const freed = await bytesOf(path, stats);
+  async collect(now: number, inUse: (digest: string, modified: number) => boolean) {
+    const removed = { digests: [] as string[], bytes: 0 };
+    for (const name of await namesIn(this.path)) {
+      const path = join(this.path, name);
+      const digest = this.digestOf(name);
+      const stats = await lstat(path).catch(() => undefined);
+      if (!stats) continue;
+      if (digest === undefined) {
+        if (name.endsWith(TEMPORARY) && now - stats.ctimeMs > LEFTOVER) await rm(path, { force: true });
+      } else if (!inUse(digest, stats.mtimeMs)) {
+        removed.bytes += await bytesOf(path, stats);
         await rm(path, { recursive: true, force: true });
-        digests.push(digest);
-        bytes += freed;
+        removed.digests.push(digest);
       }
-      return { digests, bytes };
-    },
-  };
+    }
+    return removed;
+  }
+
+  private digestOf(name: string): string | undefined {
+    const digest = name.slice(0, name.length - this.extension.length);
+    return isSha256(digest) && name.endsWith(this.extension) ? digest : undefined;
+  }
 }
 
 /** Bytes that removing a file or a folder frees: a file that has further names stays under those. */

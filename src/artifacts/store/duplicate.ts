@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { constants, linkSync, renameSync, rmSync } from 'node:fs';
 import { chmod, copyFile, rm } from 'node:fs/promises';
-import { isInability } from '../folders.ts';
+import { isInability, TEMPORARY } from '../folders.ts';
 import type { LocatedFile } from '../open-file.ts';
 import { type FileVersion, sameStamp, versionAtNow } from './version.ts';
-import { TEMPORARY } from './write-whole.ts';
 
 /** A second name, or an unshared copy, of a file. */
 export interface Duplicate {

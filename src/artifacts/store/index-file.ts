@@ -2,10 +2,9 @@ import { dirname } from 'node:path';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import { isSha256 } from '../../model/files/sha256.ts';
-import { makeFolders } from '../folders.ts';
+import { makeFolders, writeWhole } from '../folders.ts';
 import { readSealed, sealJson } from '../sealed-json.ts';
 import { type FileVersion, versionFromJson, versionToJson } from './version.ts';
-import { writeWhole } from './write-whole.ts';
 
 /** A pin and the file version that it was computed from. */
 export interface Pinned {

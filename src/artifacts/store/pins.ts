@@ -15,21 +15,6 @@ export type PinResult =
   | { readonly ok: true; readonly pin: Pin }
   | { readonly ok: false; readonly reason: NotOpened['reason'] | 'busy'; readonly why: string };
 
-/** The current versions of paths. */
-export interface Pins {
-  /** By path below the folder. */
-  readonly current: ReadonlyMap<string, Pinned>;
-  /**
-   * The current version of a file: hashed once however many ask; while it is being written the one before, if that is
-   * still whole.
-   * @param path from safePath
-   * @throws the operating system's error
-   */
-  pin(path: string): Promise<PinResult>;
-  /** Forgets the paths that have no file any more. */
-  forgetRemoved(): Promise<void>;
-}
-
 /** Settings and services of {@link createPins}. */
 export interface PinsOptions extends StoreServices {
   /** The artifacts folder. */
@@ -48,7 +33,8 @@ export interface PinsOptions extends StoreServices {
   readonly save: () => Promise<void>;
 }
 
-export function createPins(options: PinsOptions): Pins {
+/** The current versions of paths. */
+export function createPins(options: PinsOptions) {
   const { root, known, blobs, hash, locate, record, now, monotonic, settleMs, patienceMs, closing, save } = options;
   const current = new Map(known);
   const pinning = new Map<string, Promise<PinResult>>();
@@ -116,14 +102,24 @@ export function createPins(options: PinsOptions): Pins {
   };
 
   return {
-    current,
-    pin: async (path) => {
+    /** By path below the folder. */
+    current: current as ReadonlyMap<string, Pinned>,
+
+    /**
+     * The current version of a file: hashed once however many ask; while it is being written the one before, if that is
+     * still whole.
+     * @param path from safePath
+     * @throws the operating system's error
+     */
+    async pin(path: string): Promise<PinResult> {
       const pin = await unchanged(path);
       const result = pin ? { ok: true as const, pin } : await singleFlight(pinning, path, () => pinAnew(path));
       if (result.ok) blobs.use(result.pin.digest);
       return result;
     },
-    forgetRemoved: async () => {
+
+    /** Forgets the paths that have no file any more. */
+    async forgetRemoved(): Promise<void> {
       for (const path of [...current.keys()]) if (!(await versionAt(join(root, path)))) current.delete(path);
     },
   };

@@ -8,7 +8,7 @@ import type { Image } from '../../model/boot/image.ts';
 import { ROOT_FILES } from '../../model/boot/root-kind.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import { pinImageArchive } from './archives.ts';
-import { freshCache } from './fresh-cache.ts';
+import { FreshCache } from './fresh-cache.ts';
 
 /** How often a build is looked at that is just being replaced. */
 const ATTEMPTS = 4;
@@ -43,7 +43,7 @@ interface Ready {
 
 /** The builds in a store's folder. */
 export function createBuilds(store: Store, record: RecordEvent, monotonic: () => number): Builds {
-  const current = freshCache<Ready>(monotonic);
+  const current = new FreshCache<Ready>(monotonic);
   /** By the names of the build and of the image. */
   const required = new Map<string, Map<string, RequiredOf>>();
   const replacing = new Map<string, Promise<void>>();
@@ -146,7 +146,7 @@ export function createBuilds(store: Store, record: RecordEvent, monotonic: () =>
       if (!pin) throw new Error('it was replaced just now');
       return pin;
     },
-    expire: current.expire,
+    expire: () => current.expire(),
   };
 }
 

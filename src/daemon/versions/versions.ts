@@ -5,7 +5,7 @@ import type { Image } from '../../model/boot/image.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import { arrangedArchive } from './archives.ts';
 import { createBuilds } from './builds.ts';
-import { freshCache } from './fresh-cache.ts';
+import { FreshCache } from './fresh-cache.ts';
 
 /** The current versions of builds and of files, for scripts. */
 export interface Versions {
@@ -33,7 +33,7 @@ interface Look {
 /** @param monotonic milliseconds of a clock that never goes back */
 export function createVersions(store: Store, record: RecordEvent, monotonic: () => number): Versions {
   const builds = createBuilds(store, record, monotonic);
-  const pins = freshCache<Look>(monotonic);
+  const pins = new FreshCache<Look>(monotonic);
 
   const look = async ({ path, form, label = 'latest' }: RequiredFile): Promise<Look> => {
     if (form === 'image') return { pin: await builds.archive(path.slice('oci:'.length)), base: undefined };

@@ -3,7 +3,7 @@ import { copyFile, link, mkdir, open, readFile, rename, rm, stat, writeFile } fr
 import { arch, homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { type DigestFolder, digestFolder } from '../../artifacts/store/digest-folder.ts';
+import { DigestFolder } from '../../artifacts/store/digest-folder.ts';
 import { platformsOf } from '../oci/choose-image.ts';
 import {
   BadImage,
@@ -47,7 +47,7 @@ const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 
-const blobsOf = ({ blobs }: FetchOptions): DigestFolder => digestFolder(join(blobs, 'sha256'));
+const blobsOf = ({ blobs }: FetchOptions): DigestFolder => new DigestFolder(join(blobs, 'sha256'));
 
 const exists = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
 

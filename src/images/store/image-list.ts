@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesIn } from '../../artifacts/folders.ts';
-import { digestFolder } from '../../artifacts/store/digest-folder.ts';
+import { DigestFolder } from '../../artifacts/store/digest-folder.ts';
 import { hexOfDigest } from '../../model/files/sha256.ts';
 import { LARGEST_DOCUMENT } from '../oci/arrange-archive.ts';
 import { type BuildManifest, type BuiltSource, readManifest } from './manifest.ts';
@@ -71,27 +71,27 @@ function sourcesOf({ source, initrd: { builder } }: BuildManifest): readonly Bui
 export async function collectGarbage(places: StorePaths, now: number): Promise<RemovedImages> {
   const running = await removeAbandoned(places, now);
   const named = new Set((await listImages(places)).map(({ id }) => id));
-  const folder = digestFolder(places.builds);
+  const folder = new DigestFolder(places.builds);
   const builds = await folder.collect(now, (id, modified) => named.has(id) || now - modified < GRACE_MS);
   const removed = { builds: builds.digests.length, blobs: 0, bytes: builds.bytes, running };
   // A build that runs counts on the blobs that it found.
   if (running > 0) return removed;
-  const kept = digestFolder(join(places.blobs, 'sha256'));
-  const used = await usedBlobs(places, kept.pathOf);
+  const kept = new DigestFolder(join(places.blobs, 'sha256'));
+  const used = await usedBlobs(places, kept);
   const blobs = await kept.collect(now, (digest) => used.has(digest));
   return { ...removed, blobs: blobs.digests.length, bytes: builds.bytes + blobs.bytes };
 }
 
 /** The digests of all blobs that builds are made of: manifests, layers and configurations. */
-async function usedBlobs(places: StorePaths, pathOf: (digest: string) => string): Promise<ReadonlySet<string>> {
+async function usedBlobs(places: StorePaths, blobs: DigestFolder): Promise<ReadonlySet<string>> {
   const used: string[] = [];
-  for (const id of await digestFolder(places.builds).list()) {
+  for (const id of await new DigestFolder(places.builds).list()) {
     const read = await readManifest(join(places.builds, id, 'manifest.json'));
     for (const { digest, layers } of read ? sourcesOf(read.manifest) : []) {
       used.push(...[digest, ...layers].flatMap((each) => hexOfDigest(each) ?? []));
     }
   }
-  const configs = await Promise.all(used.map((digest) => configDigest(pathOf(digest))));
+  const configs = await Promise.all(used.map((digest) => configDigest(blobs.pathOf(digest))));
   return new Set([...used, ...configs.flatMap((digest) => digest ?? [])]);
 }
 
