@@ -2,7 +2,7 @@ import type { Store } from '../../artifacts/store/store.ts';
 import { arrangeArchive } from '../../images/oci/arrange-archive.ts';
 import { ociArchive } from '../../images/oci/oci-archive.ts';
 import { BadImage, digestHex, imageOf } from '../../images/oci/oci-image.ts';
-import { readDocument } from '../../images/store/served-images.ts';
+import { readServedManifest } from '../../images/store/served-images.ts';
 import type { ByteSource } from '../../images/tar/byte-source.ts';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
@@ -66,16 +66,11 @@ export async function pinImageArchive(store: Store, image: string): Promise<Pin>
     const { size } = await pinImageBlob(store, image);
     const opened = await store.openBlob(image);
     if (!opened.ok) throw new Error(opened.why);
-    const text = await readDocument(opened.file);
-    if (text === undefined) throw new BadImage('the manifest of the image is too large, or is not text');
-    const { config, layers } = imageOf(text);
+    const served = await readServedManifest(opened.file, image);
+    if (!served) throw new BadImage('the manifest of the image is too large, or is none');
+    const { config, layers } = imageOf(served.text);
     for (const blob of [config, ...layers]) await pinImageBlob(store, digestHex(blob.digest));
-    const mediaType = (JSON.parse(text) as { mediaType?: unknown }).mediaType;
-    const manifest = {
-      mediaType: typeof mediaType === 'string' ? mediaType : 'application/vnd.oci.image.manifest.v1+json',
-      digest: `sha256:${image}`,
-      size,
-    };
+    const manifest = { mediaType: served.mediaType, digest: `sha256:${image}`, size };
     return ociArchive({ manifest, config, layers }, 'latest').pieces.map((piece) =>
       'bytes' in piece ? piece : { digest: digestHex(piece.digest), first: 0, length: piece.size },
     );

@@ -32,7 +32,7 @@ export interface FetchOptions {
   readonly work: string;
   /** As Go spells it, with a variant or not (`arm/v7`); undefined for that of this machine. */
   readonly architecture: string | undefined;
-  /** Whether a registry may speak plain HTTP, or have a certificate that nothing vouches for. */
+  /** Allows a registry plain HTTP, or a certificate that no authority signed. */
   readonly insecure: boolean;
   readonly tools: Tools;
   /** Gets the number of bytes that arrived. */
@@ -84,7 +84,7 @@ async function bySkopeo(reference: string, options: FetchOptions): Promise<Arriv
   const platform = architecture ?? hostArchitecture();
   const from = await chooseLayout(reference, { work: chosen, platform, tools });
   const [name = '', variant] = platform.split('/');
-  // What is read from a disk may take its time to be unpacked.
+  // An archive on a disk may take long to be unpacked.
   const remote = reference.startsWith('docker://');
   const patience = remote ? (options.patienceMs ?? PATIENCE_MS) : Number.POSITIVE_INFINITY;
   const watch = await watchFetch(layout, blobsOf(options), progress, patience);
@@ -213,7 +213,7 @@ async function damaged(digest: string, kept: string): Promise<BadImage> {
   return new BadImage(`blob ${digest} was damaged on disk and is removed: build again`);
 }
 
-/** An image whose blobs are at hand. */
+/** An image whose blobs are on disk. */
 export interface FetchedImage extends OciImage {
   /** The file of a blob, in the caller's folder. */
   file(digest: string): string;

@@ -7,7 +7,7 @@ import { LARGEST_DOCUMENT } from '../oci/arrange-archive.ts';
 import { type BuildManifest, type BuiltSource, readManifest } from './manifest.ts';
 import { currentBuild, NameTaken, removeAbandoned, type StorePaths } from './publish.ts';
 
-/** How long a build that no name stands for stays: scripts that named its files may still be followed. */
+/** How long a build without a name stays, milliseconds: machines may still boot by a script that names its files. */
 const GRACE_MS = 60 * 60 * 1000;
 
 /** An image that was built. */
@@ -45,11 +45,9 @@ export async function listImages(places: StorePaths): Promise<readonly BuiltImag
   return images;
 }
 
-/** What {@link collectGarbage} removed. */
+/** The counts of {@link collectGarbage}. */
 export interface RemovedImages {
-  /** How many builds. */
   readonly builds: number;
-  /** How many blobs. */
   readonly blobs: number;
   /** Bytes that are free now. */
   readonly bytes: number;
@@ -63,8 +61,8 @@ function sourcesOf({ source, initrd: { builder } }: BuildManifest): readonly Bui
 }
 
 /**
- * Removes builds that no name has stood for in the last hour, blobs that no build left is made of, and what killed
- * builds left. What a script named and what is being downloaded the store keeps by names or copies of its own.
+ * Removes builds that had no name in the last hour, blobs that none of the other builds is made of, and leftovers of
+ * killed builds. The daemon's store keeps the files that a script named or a node downloads, by links or copies.
  * @param now milliseconds since 1970
  * @throws the operating system's error
  */

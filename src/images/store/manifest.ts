@@ -25,7 +25,7 @@ export interface BuiltSource {
   readonly layers: readonly string[];
 }
 
-/** What `manifest.json` says. The same source and versions give the same text: it has no time of making. */
+/** The content of `manifest.json`. It has no date, so the same source and versions give the same text. */
 export interface BuildManifest {
   readonly format: 1;
   readonly architecture: string;
@@ -45,12 +45,14 @@ export interface BuildManifest {
   readonly tools: Readonly<Record<string, string>>;
 }
 
-/** What a kernel, systemd and the initrd need by themselves, without a root: measured with Debian 12, bytes. */
+/** Memory of a kernel, systemd and the initrd without a root, bytes: measured with Debian 12. */
 const BASE = 170 * 1024 * 1024;
 
 /**
- * What a node needs to boot, bytes: what the root occupies in memory at its most, beside the system itself.
- * @param size of the file; @param unpacked of the tree
+ * The memory that a node needs to boot, bytes: the most that the root occupies, and the system itself.
+ * @param size of the root's file, bytes
+ * @param unpacked bytes of the root's tree
+ * @param initrd bytes of the initrd
  */
 export function memoryNeeded(kind: RootKind, size: number, unpacked: number, initrd: number): number {
   // An initrd of the size that the base was measured with is part of it.

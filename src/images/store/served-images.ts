@@ -24,38 +24,28 @@ export interface ServedImages {
    * @throws the operating system's error
    */
   manifest(name: string, digest: string | undefined): Promise<ServedManifest | undefined>;
-  /** Opens a blob by its 64 hex digits; whoever gets it closes it. */
+  /** Opens a blob by its 64 hex digits. */
   blob(digest: string): Promise<OpenResult>;
 }
 
-/** Reads a manifest or another document of an image and closes it; undefined for what is too long, or no text. */
-export async function readDocument(file: OpenFile): Promise<string | undefined> {
+/** Reads an image's manifest and closes its file; undefined for what is too long, no text, or no manifest. */
+export async function readServedManifest(file: OpenFile, digest: string): Promise<ServedManifest | undefined> {
   try {
     if (file.size > LARGEST_DOCUMENT) return undefined;
     const buffer = Buffer.alloc(file.size);
-    const whole = (await file.read(buffer, 0)) === file.size;
-    return whole ? new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(buffer) : undefined;
+    if ((await file.read(buffer, 0)) < file.size) return undefined;
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(buffer);
+    const json = JSON.parse(text) as { mediaType?: unknown; config?: unknown; layers?: unknown } | null;
+    if (!json?.config || !Array.isArray(json.layers)) return undefined;
+    const { mediaType: given } = json;
+    const isPlain = typeof given === 'string' && /^[\w.+/-]{1,200}$/.test(given);
+    return { digest, mediaType: isPlain ? given : 'application/vnd.oci.image.manifest.v1+json', text };
   } catch (error) {
-    if (error instanceof TypeError) return undefined;
+    // No UTF-8, or no JSON.
+    if (error instanceof TypeError || error instanceof SyntaxError) return undefined;
     throw error;
   } finally {
     await file.close();
-  }
-}
-
-/** The media type of a manifest; undefined for a blob that is none. */
-function mediaTypeOf(text: string): string | undefined {
-  try {
-    const json = JSON.parse(text) as {
-      mediaType?: unknown;
-      config?: unknown;
-      layers?: unknown;
-    } | null;
-    if (!json?.config || !Array.isArray(json.layers)) return undefined;
-    const plain = typeof json.mediaType === 'string' && /^[\w.+/-]{1,200}$/.test(json.mediaType);
-    return plain ? (json.mediaType as string) : 'application/vnd.oci.image.manifest.v1+json';
-  } catch {
-    return undefined;
   }
 }
 
@@ -83,9 +73,7 @@ export function createServedImages(artifacts: string, blob: (digest: string) => 
       const digest = hexOfDigest(wanted ?? (await current(name)) ?? '');
       if (digest === undefined) return undefined;
       const opened = await blob(digest);
-      const text = opened.ok ? await readDocument(opened.file) : undefined;
-      const mediaType = text === undefined ? undefined : mediaTypeOf(text);
-      return text !== undefined && mediaType !== undefined ? { digest, mediaType, text } : undefined;
+      return opened.ok ? await readServedManifest(opened.file, digest) : undefined;
     },
     blob,
   };
