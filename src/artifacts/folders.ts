@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 
-/** The errors that say that there is too much at the moment: a second later the same may go well. */
+/** The errors of a short overload: a second later the same call may work. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
 /**
- * Whether an error is one of those that an unable, full, read-only or damaged file system gives. Nodes get what the
- * store serves all the same: only what it would keep is lost.
+ * Tells whether an error is of a file system that is full, read-only, damaged, or lacks a feature. The store serves all
+ * the same then, and only keeps nothing.
  */
 export function isInability(error: unknown): boolean {
   const { code, syscall } = error as NodeJS.ErrnoException;
@@ -39,7 +39,7 @@ export async function namesIn(folder: string): Promise<readonly string[]> {
   }
 }
 
-/** Removes what is not needed any more. Where that cannot be done it takes room, and does no other harm. */
+/** Removes a file or folder. What cannot be removed takes room and does no other harm. */
 export async function removeUnneeded(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true }).catch(() => {});
 }
@@ -58,7 +58,7 @@ export async function writeWhole(file: string, data: string | Uint8Array): Promi
     await writeFile(temporary, data);
     await rename(temporary, file);
   } catch (error) {
-    // What hindered the writing may hinder this too; the first error tells more.
+    // The removal may fail for the same reason; the first error tells more.
     await rm(temporary, { force: true }).catch(() => {});
     throw error;
   }

@@ -15,7 +15,7 @@ interface Blob {
   readonly size: number;
   /** The kept file as last seen; undefined until its content is verified. */
   version: FileVersion | undefined;
-  /** Whether there is a kept file. */
+  /** True while there is a kept file. */
   kept: boolean;
   /** Downloads that run. */
   readers: number;
@@ -25,7 +25,7 @@ interface Blob {
 
 /** The folder of pinned versions, each named by its digest. */
 export interface Blobs {
-  /** Whether a digest was ever pinned here and is not forgotten. */
+  /** True for a digest that was pinned here and is not forgotten. */
   has(digest: string): boolean;
   /** Notes that a digest was handed out. */
   use(digest: string): void;
@@ -72,7 +72,7 @@ export async function openBlobs(
     return blob;
   };
 
-  // Leftovers only. tidy has told of a folder that cannot be read.
+  // Only leftovers are removed. tidy has warned of a folder that cannot be read.
   await folder.collect(now(), () => true).catch(() => {});
   for (const digest of await folder.list().catch(() => [])) {
     const stats = await lstat(folder.pathOf(digest)).catch(() => undefined);
@@ -88,7 +88,7 @@ export async function openBlobs(
       return (await hash(file)) === digest;
     });
 
-  /** Whether a file in some version holds what it held in a known one: told by the stamps, or by its digest. */
+  /** Tells whether a file in some version has the bytes of the known one: by the stamps, or else by its digest. */
   const isWhole = async (
     digest: string,
     known: FileVersion | undefined,
@@ -131,7 +131,8 @@ export async function openBlobs(
     blob.kept = false;
     await removeUnneeded(folder.pathOf(digest));
     const message =
-      'a file was overwritten in place while nodes still need its old version: replace artifacts by renaming the new file over the old one';
+      'a file was overwritten in place while nodes still need its old version: ' +
+      'replace artifacts by renaming the new file over the old one';
     record({ event: 'artifact.lost', level: 'warn', message, digest });
   };
 
@@ -185,7 +186,9 @@ export async function openBlobs(
       return made.how === 'hard link' ? (made.version ?? source.version) : source.version;
     } catch (error) {
       if (!isInability(error)) throw error;
-      const message = `cannot keep versions under ${path} (${(error as Error).message}): nodes that still need the old version of a file when it is replaced will fail`;
+      const message =
+        `cannot keep versions under ${folder.path} (${(error as Error).message}): ` +
+        'nodes that still need the old version of a file when it is replaced will fail';
       record({ event: 'artifact.unkept', level: 'warn', message, ...about });
       return source.version;
     }

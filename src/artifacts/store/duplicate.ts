@@ -37,7 +37,7 @@ export async function duplicate(
       await rm(temporary, { force: true });
       if (!isInability(error)) throw error;
     }
-    // Without a pause from here on: each step moves ctime, which would hide that somebody else moves it.
+    // Without a pause from here on: each step moves ctime, which would hide that another program moves it.
     if (!file.intactNow()) return undefined;
     linkSync(realPath, temporary);
     // The path may have come to mean another file since it was opened.

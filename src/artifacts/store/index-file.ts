@@ -12,7 +12,7 @@ export interface Pinned {
   readonly version: FileVersion;
 }
 
-/** What the store remembers across restarts, so that no image is hashed twice. */
+/** The digests that the store remembers across restarts, so that no image is hashed twice. */
 export interface Index {
   /** By path below the artifacts folder. */
   readonly paths: ReadonlyMap<string, Pinned>;
@@ -74,7 +74,8 @@ export function createIndexWriter(
       await writeWhole(file, sealJson({ format: FORMAT, paths: toJson(paths), blobs: toJson(blobs) }));
       works = true;
     } catch (error) {
-      const message = `cannot write ${file} (${(error as Error).message}): digests are computed again at the next start`;
+      const why = (error as Error).message;
+      const message = `cannot write ${file} (${why}): digests are computed again at the next start`;
       record({ event: 'artifact.index', level: works ? 'warn' : 'debug', message });
       works = false;
     }

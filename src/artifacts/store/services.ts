@@ -1,7 +1,7 @@
 import type { RecordEvent } from '../../model/event.ts';
 import type { Hasher } from './hash.ts';
 
-/** What the parts of the store share. */
+/** The clocks, the log and the hasher of the store. */
 export interface StoreServices {
   readonly record: RecordEvent;
   /** Milliseconds since 1970, on the clock that stamps files. */

@@ -46,7 +46,7 @@ export interface Store {
    * @throws the operating system's error where the store itself fails, never for a file that is not there
    */
   open(path: string): Promise<OpenResult>;
-  /** Opens a version by its SHA-256 (64 lower-case hex digits), whatever has become of the path that it was pinned from. */
+  /** Opens a version by its SHA-256 (64 lower-case hex digits), though its path may have another by now. */
   openBlob(digest: string): Promise<OpenResult>;
   /**
    * The current version of a file: hashed once however many ask; while it is being written the one before, if that is
@@ -156,7 +156,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       const inUse = new Set([...pins.current.values()].map(({ pin }) => pin.digest));
       // In this order: the others drop what was composed of removed versions, or belongs to them.
       for (const begin of [() => blobs.collect(inUse, UNUSED), composed.collect, () => trees.collect(blobs.has)]) {
-        // What cannot be removed takes room, and does no other harm.
+        // An entry that cannot be removed takes room and does no other harm.
         await begin().catch(() => {});
       }
       await save();
@@ -168,7 +168,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
 }
 
-/** Whether there is a folder of the store's own, or could be made. */
+/** Makes the store's own folder; false where that cannot be done. */
 async function makeOwnFolder(own: string, record: RecordEvent): Promise<boolean> {
   try {
     await makeFolders(own);
