@@ -18,7 +18,7 @@ const TAR = ['model'];
 const OCI = [...TAR, 'images/tar'];
 const TOOLS = [...OCI, 'images/oci'];
 const ROOTFS = [...TOOLS, 'images/tools'];
-const STORE = [...ROOTFS, 'images/rootfs'];
+const STORE = [...ROOTFS, 'images/rootfs', 'artifacts'];
 const OUTPUT = [...STORE, 'images/store'];
 const MEDIA = [...OUTPUT, 'images/output'];
 const BUILD = [...MEDIA, 'images/media'];
@@ -65,7 +65,7 @@ export const ROOMS: readonly Room[] = [
   },
   {
     name: 'artifacts',
-    holds: 'files by path, their versions by digest, hash trees, iPXE binaries',
+    holds: 'folders of files by digest; artifacts by path, their versions, hash trees, iPXE binaries',
     imports: ['model'],
   },
   {
@@ -89,12 +89,12 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'daemon',
     holds: 'what the daemon is composed of: services, the state that they answer from, reloading',
-    imports: [...OUTPUT, 'config', 'ipxe-templates', 'model/sockets', 'dhcp', 'tftp', 'nbd', 'artifacts', 'http'],
+    imports: [...OUTPUT, 'config', 'ipxe-templates', 'model/sockets', 'dhcp', 'tftp', 'nbd', 'http'],
   },
   {
     name: 'commands',
     holds: 'one file for each command',
-    imports: [...BUILD, 'images/builder', 'config', 'ipxe-templates', 'artifacts', 'daemon'],
+    imports: [...BUILD, 'images/builder', 'config', 'ipxe-templates', 'daemon'],
   },
 ];
 

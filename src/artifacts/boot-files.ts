@@ -6,10 +6,10 @@ import type { RecordEvent } from '../model/event.ts';
 import type { OpenResult } from '../model/files/open-file.ts';
 import { openInside } from './open-file.ts';
 
-/** Where Debian's and Fedora's packages put iPXE, in the order in which they are looked into. */
+/** The folders of Debian's and Fedora's iPXE packages, in the order of the search. */
 export const PACKAGE_FOLDERS: readonly string[] = ['/usr/lib/ipxe', '/usr/share/ipxe'];
 
-/** How distributions call an architecture in file names, and where iPXE's own build tree puts it. */
+/** The names of an architecture in distributions' file names and in iPXE's build tree. */
 const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
   'efi-x64': ['x86_64', 'amd64', 'x64'],
   'efi-ia32': ['i386', 'ia32'],
@@ -56,11 +56,11 @@ const NAMES: readonly string[] = [
 
 /** The iPXE binaries that there are. */
 export interface BootFiles {
-  /** Whether a name of the model's boot-file.ts can be served, by what was there at the start. */
+  /** True for a name of model/boot/boot-file.ts that had a file at the start. */
   has(name: string): boolean;
   /** The absolute path of the file that a name stands for. */
   where(name: string): string | undefined;
-  /** Opens a binary: the shape of the store's open. Packages link out of their folder (Debian's to /boot), so that may be. */
+  /** Opens a binary, as the store opens a file, but behind links out of its folder too: Debian's lead to /boot. */
   open(name: string): Promise<OpenResult>;
 }
 
@@ -75,27 +75,21 @@ export async function findBootFiles(folders: readonly string[], record: RecordEv
     const path = await firstFile(folders.flatMap((folder) => candidates(name).map((file) => join(folder, file))));
     if (path !== undefined) found.set(name, path);
   }
-  const places = new Map(found);
+  const paths = new Map(found);
   for (const name of NAMES) {
-    const place = found.get(otherBuild(name));
-    if (found.has(name) || place === undefined) continue;
-    places.set(name, place);
-    record({
-      event: 'bootfile.substitute',
-      level: 'info',
-      message: `there is no ${name}: ${place} is served in its stead`,
-      name,
-      path: place,
-    });
+    const path = found.get(otherBuild(name));
+    if (found.has(name) || path === undefined) continue;
+    paths.set(name, path);
+    const message = `there is no ${name}: ${path} is served in its stead`;
+    record({ event: 'bootfile.substitute', level: 'info', message, name, path });
   }
   return {
-    has: (name) => places.has(name),
-    where: (name) => places.get(name),
+    has: (name) => paths.has(name),
+    where: (name) => paths.get(name),
     open: async (name) => {
-      const place = places.get(name);
-      return place === undefined
-        ? { ok: false, reason: 'missing', why: 'no such iPXE binary on this server' }
-        : await openInside('/', place);
+      const path = paths.get(name);
+      if (path !== undefined) return await openInside('/', path);
+      return { ok: false, reason: 'missing', why: 'no such iPXE binary on this server' };
     },
   };
 }
@@ -107,9 +101,6 @@ function otherBuild(name: string): string {
 }
 
 async function firstFile(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) {
-    const stats = await stat(path).catch(() => undefined);
-    if (stats?.isFile()) return path;
-  }
+  for (const path of paths) if ((await stat(path).catch(() => undefined))?.isFile()) return path;
   return undefined;
 }

@@ -6,7 +6,7 @@ import { readHandle } from '../model/files/random-access.ts';
 import { type FileVersion, relate, sameBytes, versionOf, versionTag } from './store/version.ts';
 
 /** A file together with the place where it really is. */
-export interface Located {
+export interface LocatedFile {
   readonly ok: true;
   readonly file: OpenFile;
   readonly version: FileVersion;
@@ -34,7 +34,7 @@ const EXPECTED: Readonly<Record<string, NotOpened>> = {
  * @param path relative, from safePath
  * @throws the operating system's error where the store itself fails
  */
-export async function openInside(root: string, path: string): Promise<Located | NotOpened> {
+export async function openInside(root: string, path: string): Promise<LocatedFile | NotOpened> {
   let handle: FileHandle;
   try {
     handle = await open(join(root, path), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
@@ -53,7 +53,7 @@ export async function openInside(root: string, path: string): Promise<Located | 
   }
 }
 
-async function inspect(handle: FileHandle, root: string): Promise<Located | NotOpened> {
+async function inspect(handle: FileHandle, root: string): Promise<LocatedFile | NotOpened> {
   const stats = await handle.stat({ bigint: true });
   const realPath = await readlink(`/proc/self/fd/${handle.fd}`);
   const inside = realPath === root || realPath.startsWith(root === '/' ? root : `${root}/`);
@@ -64,7 +64,7 @@ async function inspect(handle: FileHandle, root: string): Promise<Located | NotO
   return { ok: true, realPath, version, ...openFile(handle, version) };
 }
 
-function openFile(handle: FileHandle, version: FileVersion): Pick<Located, 'file' | 'look' | 'rebase'> {
+function openFile(handle: FileHandle, version: FileVersion): Pick<LocatedFile, 'file' | 'look' | 'rebase'> {
   let closing: Promise<void> | undefined;
   let base = version;
   const look = () => versionOf(fstatSync(handle.fd, { bigint: true }));
@@ -100,7 +100,7 @@ function openFile(handle: FileHandle, version: FileVersion): Pick<Located, 'file
  * @param check finds out whether the bytes are still those of the digest, whatever the stamps say
  */
 export function verified(
-  { file, look, rebase }: Located,
+  { file, look, rebase }: LocatedFile,
   digest: string | undefined,
   check: (version: FileVersion) => Promise<boolean>,
 ): OpenFile {

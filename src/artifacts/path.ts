@@ -1,16 +1,15 @@
+import type { NotOpened } from '../model/files/open-file.ts';
 import { pathParts } from '../model/files/path-parts.ts';
 
 /** A path below the artifacts folder that is safe to join to it, or why it is not. */
-export type SafePath =
-  | { readonly ok: true; readonly path: string }
-  | { readonly ok: false; readonly reason: 'refused' | 'missing'; readonly why: string };
+export type SafePath = { readonly ok: true; readonly path: string } | NotOpened;
 
-const refused = (why: string): SafePath => ({ ok: false, reason: 'refused', why });
+const refused = (why: string): NotOpened => ({ ok: false, reason: 'refused', why });
 
 /**
- * Makes a requested path, percent-decoded once by the caller, into a relative one without empty or `.` parts.
- * What tries to leave the folder is refused; what begins with a dot (such as the store's own `.slipway`) is hidden,
- * and so is said to be missing.
+ * Makes a requested path, percent-decoded once by the caller, into a relative one without empty or `.` parts. A path
+ * that tries to leave the folder is refused. Names with a dot in front (such as the store's own `.slipway`) are hidden:
+ * the file is missing.
  */
 export function safePath(requested: string): SafePath {
   if (/[\0-\x1f\x7f]/.test(requested)) return refused('control character in the path');

@@ -1,20 +1,16 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { writeWhole } from './store/write-whole.ts';
 
-const seal = (text: string): string => `${text}\n${createHash('sha256').update(text).digest('hex')}\n`;
+const withDigest = (text: string): string => `${text}\n${createHash('sha256').update(text).digest('hex')}\n`;
 
-/**
- * Writes JSON with its SHA-256 in a line behind it, whole or not at all.
- * @throws the operating system's error
- */
-export async function writeSealed(file: string, json: unknown): Promise<void> {
-  await writeWhole(file, seal(JSON.stringify(json)));
+/** JSON with its SHA-256 in a line behind it: one flipped bit of a digest in it would give another valid digest. */
+export function sealJson(json: unknown): string {
+  return withDigest(JSON.stringify(json));
 }
 
 /**
- * Reads what {@link writeSealed} wrote: a digest that one flipped bit made another is still a digest.
+ * Reads a file that holds {@link sealJson}'s text.
  * @throws Error that says why for what was cut short or altered; the operating system's error
  */
 export async function readSealed(file: string): Promise<unknown> {
@@ -22,6 +18,6 @@ export async function readSealed(file: string): Promise<unknown> {
   const whole = await readFile(file, { encoding: 'utf8', flag: constants.O_NONBLOCK });
   // JSON of JSON.stringify has no line feed.
   const [text = ''] = whole.split('\n', 1);
-  if (whole !== seal(text)) throw new Error('it is cut short, damaged, or of another version of Slipway');
+  if (whole !== withDigest(text)) throw new Error('it is cut short, damaged, or of another version of Slipway');
   return JSON.parse(text);
 }

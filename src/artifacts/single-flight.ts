@@ -1,6 +1,6 @@
 /**
- * Begins something unless it is running already: however many ask at once, it is done once.
- * @param running what runs, by key; it goes out of it when it ends, well or not
+ * Runs something once for all who ask while it runs.
+ * @param running the promises of the runs, by key; each is removed when it settles
  */
 export function singleFlight<T>(running: Map<string, Promise<T>>, key: string, begin: () => Promise<T>): Promise<T> {
   const present = running.get(key);

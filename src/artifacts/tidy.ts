@@ -3,12 +3,12 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecordEvent } from '../model/event.ts';
 
-/** What lies in the store's own folder, and of which kind it is. The files of a folder in it are all regular. */
+/** The folders in the store's own folder. All else in them are regular files. */
 const OWN_FOLDERS: readonly string[] = ['blobs', 'blobs/sha256', 'made', 'verity'];
 
 /**
- * Removes what takes the place of the store's own files and folders and is of another kind, such as a link, a FIFO or a
- * folder, and says so. All of it is made anew when it is needed.
+ * Removes entries that have the place of the store's own files and folders and are of another kind, such as a link, a
+ * FIFO or a folder, and records that. The store makes its own anew when it needs them.
  * @param own the store's own folder; need not exist
  */
 export async function tidy(own: string, record: RecordEvent): Promise<void> {
@@ -30,7 +30,7 @@ export async function tidy(own: string, record: RecordEvent): Promise<void> {
     for (const entry of entries) {
       const name = join(folder, entry.name);
       const right = OWN_FOLDERS.includes(name) ? entry.isDirectory() : entry.isFile();
-      // In the outermost folder others may keep what they like.
+      // Other programs may have files in the outermost folder.
       const ours = folder !== '' || OWN_FOLDERS.includes(name) || name === 'digests.json';
       if (ours && !right) await drop(join(own, name));
     }

@@ -7,23 +7,23 @@ import { foldersTo, type WatchedFolder } from './watched-folders.ts';
 /** Milliseconds between two collections of unused versions. */
 const COLLECT_EVERY = 10 * 60 * 1000;
 
-/** Milliseconds without an event after which names are looked at. */
+/** Milliseconds without an event after which changed names are looked up. */
 const NAMES_SETTLED = 100;
 
-/** Folders that are watched: each takes a watch of the system's. */
+/** The most folders that are watched: the system has a limit on watches. */
 const MOST_FOLDERS = 1000;
 
-/** Settings and means of {@link watchStore}. */
+/** Settings and services of {@link watchStore}. */
 export interface WatchOptions {
   readonly store: Store;
-  /** What nodes use, below the folder: nothing else is watched. */
+  /** The paths below the folder that nodes use: nothing else is watched. */
   readonly paths: () => readonly string[];
   readonly record: RecordEvent;
   /** The same as the store's. */
   readonly settleMs: number;
-  /** Told when a pinned path has a new version in force. */
+  /** Called when a pinned path has a new current version. */
   readonly onChange: (path: string) => void;
-  /** Told when a name in the folder itself has come to mean something else, such as another build. */
+  /** Called when a name in the folder itself may lead elsewhere, such as to another build. */
   readonly onName: () => void;
   /** For tests: instead of a thousand. */
   readonly mostFolders?: number;
@@ -31,7 +31,7 @@ export interface WatchOptions {
 
 /** A watch over the artifacts. */
 export interface StoreWatch {
-  /** Watches what nodes use by now. */
+  /** Watches the paths that nodes use now. */
   refresh(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -43,16 +43,12 @@ export interface StoreWatch {
 export async function watchStore(options: WatchOptions): Promise<StoreWatch> {
   const { store, paths, record, settleMs, onChange, onName, mostFolders = MOST_FOLDERS } = options;
   const waiting = new Map<string, { readonly before: Pin; readonly timer: NodeJS.Timeout }>();
-  const watchers = new Map<
-    string,
-    { readonly inode: number; names: WatchedFolder['names']; readonly watcher: FSWatcher }
-  >();
+  const watchers = new Map<string, WatchedFolder & { readonly watcher: FSWatcher }>();
   let stopped = false;
-  let told = '';
-  const failed = (error: unknown) => tell(`artifacts: ${(error as Error).message}`);
-  const tell = (message: string) => record({ event: 'artifact.watch', level: 'warn', message });
+  const warn = (message: string) => record({ event: 'artifact.watch', level: 'warn', message });
+  const failed = (error: unknown) => warn(`artifacts: ${(error as Error).message}`);
 
-  const again = async (path: string, before: Pin) => {
+  const pinAgain = async (path: string, before: Pin) => {
     waiting.delete(path);
     const result = await store.pin(path);
     if (result.ok && result.pin.digest !== before.digest) onChange(path);
@@ -61,7 +57,7 @@ export async function watchStore(options: WatchOptions): Promise<StoreWatch> {
     const before = waiting.get(path)?.before ?? store.pinned(path);
     if (!before) return;
     clearTimeout(waiting.get(path)?.timer);
-    waiting.set(path, { before, timer: setTimeout(() => again(path, before).catch(failed), settleMs) });
+    waiting.set(path, { before, timer: setTimeout(() => pinAgain(path, before).catch(failed), settleMs) });
   };
 
   let names: NodeJS.Timeout | undefined;
@@ -77,15 +73,16 @@ export async function watchStore(options: WatchOptions): Promise<StoreWatch> {
     }, NAMES_SETTLED);
   };
 
-  const begin = ({ folder, inode, names }: WatchedFolder) => {
+  const begin = (folder: string): FSWatcher => {
     const watcher = watch(folder, (event, name) => {
       for (const path of watchers.get(folder)?.names.get(name ?? '') ?? []) changed(path);
       if (event === 'rename') renamed(folder);
     });
-    watcher.on('error', failed);
-    watchers.set(folder, { inode, names, watcher });
+    return watcher.on('error', failed);
   };
 
+  /** The last warning about folders: the same one is not repeated. */
+  let warned = '';
   const look = async () => {
     const { folders, full } = await foldersTo(store.root, paths(), mostFolders);
     if (stopped) return;
@@ -96,18 +93,15 @@ export async function watchStore(options: WatchOptions): Promise<StoreWatch> {
     }
     let trouble = full ? `artifacts lie in more than ${mostFolders} folders: not all are watched` : '';
     for (const wanted of folders.values()) {
-      const present = watchers.get(wanted.folder);
-      if (present) present.names = wanted.names;
-      else {
-        try {
-          begin(wanted);
-        } catch (error) {
-          trouble = `${wanted.folder} cannot be watched: ${(error as Error).message}`;
-        }
+      try {
+        const watcher = watchers.get(wanted.folder)?.watcher ?? begin(wanted.folder);
+        watchers.set(wanted.folder, { ...wanted, watcher });
+      } catch (error) {
+        trouble = `${wanted.folder} cannot be watched: ${(error as Error).message}`;
       }
     }
-    if (trouble !== '' && trouble !== told) tell(`${trouble}; a change there is noticed when a machine next asks`);
-    told = trouble;
+    if (trouble !== '' && trouble !== warned) warn(`${trouble}; a change there is noticed when a machine next asks`);
+    warned = trouble;
   };
   let looking = Promise.resolve();
   const refresh = () => {

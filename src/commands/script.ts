@@ -16,7 +16,7 @@ export async function printScript(configFile: string, macText: string): Promise<
   const options = { record: () => {}, now: Date.now, monotonic: () => performance.now() };
   const state = await openServingState(loaded.checked, options);
   try {
-    const result = await scriptsOf(() => state, options).forMac(mac);
+    const result = await scriptsOf(() => state).forMac(mac);
     if (result.kind === 'script') return result.text;
     throw new Error(
       result.kind === 'ignored' ? `${mac} gets no script, as its action is "ignore": ${result.why}` : result.why,

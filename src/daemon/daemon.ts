@@ -35,8 +35,8 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
   const services = await startServices(SERVICES, () => state, options);
   /** Prepares new builds before a machine asks. Missing ones have been logged before. */
   const onName = () => {
-    state.builds.expire();
-    for (const image of usedBuilds(state.config)) state.builds.current(image).catch(() => {});
+    state.versions.expireBuilds();
+    for (const image of usedBuilds(state.config)) state.versions.build(image).catch(() => {});
   };
   let artifacts = await watchArtifacts(() => state, options, onName);
 

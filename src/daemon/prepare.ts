@@ -3,7 +3,6 @@ import { type FoundBuild, usedArtifacts, usedBuilds } from '../model/boot/used-f
 import { formatProblem, sampleMatches } from '../model/config.ts';
 import { missingTemplates } from './checked-config.ts';
 import type { DaemonOptions, ServingState } from './serving-state.ts';
-import { currentVersion } from './versions/current.ts';
 
 /** Examines all files that nodes will request: logs missing ones, and computes digests beforehand. */
 export async function prepare(state: ServingState, { record }: DaemonOptions): Promise<void> {
@@ -15,7 +14,7 @@ export async function prepare(state: ServingState, { record }: DaemonOptions): P
   const builds = new Map<string, FoundBuild>();
   await Promise.all(
     usedBuilds(state.config).map(async (image) => {
-      const build = await state.builds.current(image).catch((error: NodeJS.ErrnoException) => {
+      const build = await state.versions.build(image).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== undefined) throw error;
         const message = `images.${image.name} is the build ${image.build?.name}, which cannot be served: ${error.message}`;
         record({ event: 'artifact.missing', level: 'warn', message, path: image.build?.name });
@@ -26,7 +25,7 @@ export async function prepare(state: ServingState, { record }: DaemonOptions): P
   );
   await Promise.all(
     usedArtifacts(state.config, builds).map(async (needed) => {
-      await currentVersion(state.store, state.builds, needed).catch((error: NodeJS.ErrnoException) => {
+      await state.versions.pin(needed).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== undefined) throw error;
         const message = `${needed.from} names ${needed.path}, which cannot be served: ${error.message}`;
         record({ event: 'artifact.missing', level: 'warn', message, path: needed.path });

@@ -4,7 +4,6 @@ import { openStore, type Store } from '../artifacts/store/store.ts';
 import { type StoreWatch, watchStore } from '../artifacts/watch.ts';
 import { createServedImages, type ServedImages } from '../images/store/served-images.ts';
 import { createScripts, type Scripts } from '../ipxe-templates/scripts.ts';
-import type { Pin, RequiredFile } from '../model/boot/boot-plan.ts';
 import { usedArtifacts } from '../model/boot/used-files.ts';
 import type { Config } from '../model/config.ts';
 import type { RecordEvent } from '../model/event.ts';
@@ -14,8 +13,7 @@ import type { ServerIdentity } from '../model/server.ts';
 import type { CheckedConfig } from './checked-config.ts';
 import { resolveIdentity } from './identity.ts';
 import { openImageBlob } from './versions/archives.ts';
-import { type Builds, createBuilds } from './versions/builds.ts';
-import { versionsOf } from './versions/current.ts';
+import { createVersions, type Versions } from './versions/versions.ts';
 
 /** Milliseconds after its last write for which a file may still be being written. */
 const SETTLE_MS = 1000;
@@ -24,7 +22,7 @@ const SETTLE_MS = 1000;
 export interface ServingState extends CheckedConfig {
   readonly server: ServerIdentity;
   readonly store: Store;
-  readonly builds: Builds;
+  readonly versions: Versions;
   readonly bootFiles: BootFiles;
 }
 
@@ -70,7 +68,7 @@ export async function openServingState(
       ? before.bootFiles
       : await findBootFiles(own === undefined ? PACKAGE_FOLDERS : [own, ...PACKAGE_FOLDERS], options.record),
     store,
-    builds: sameStore ? before.builds : createBuilds({ store, ...options }),
+    versions: sameStore ? before.versions : createVersions(store, options.record, options.monotonic),
   };
 }
 
@@ -99,13 +97,10 @@ export function watchArtifacts(
 }
 
 /** The scripts of the current state. */
-export function scriptsOf(state: () => ServingState, { monotonic }: Pick<DaemonOptions, 'monotonic'>): Scripts {
-  const versions = new WeakMap<Store, (needed: RequiredFile) => Promise<Pin>>();
+export function scriptsOf(state: () => ServingState): Scripts {
   return createScripts(() => {
-    const { config, templates, server, store, builds } = state();
-    const pin = versions.get(store) ?? versionsOf(store, builds, monotonic);
-    versions.set(store, pin);
-    return { config, templates, server, pin, build: builds.current };
+    const { config, templates, server, versions } = state();
+    return { config, templates, server, ...versions };
   });
 }
 

@@ -40,8 +40,6 @@ const REMEMBERED = 20_000;
 
 /** A script, and the versions of files that it names. */
 interface Rendered {
-  readonly server: ServerIdentity;
-  /** Valid as long as the templates are the same, because they are loaded with each configuration. */
   readonly match: Match;
   readonly pins: readonly Pin[];
   readonly text: string;
@@ -110,58 +108,56 @@ async function plan(match: Match, sources: ScriptSources): Promise<Planned> {
     : { ...settled, plan: planBoot(settled.match, pins, sources.server), pins: [...pins.values()] };
 }
 
+/** Whether a script would be the same now. */
+async function isCurrent({ match, pins }: Rendered, sources: ScriptSources): Promise<boolean> {
+  const settled = await settle(match, sources);
+  if ('why' in settled) return false;
+  try {
+    for (const [index, needed] of requiredFiles(settled.match).entries()) {
+      if ((await pinOf(needed, settled, sources)).digest !== pins[index]?.digest) return false;
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * @param sources read once per request
  */
 export function createScripts(sources: () => ScriptSources): Scripts {
-  /** By templates, which are loaded again with each configuration. */
-  const rendered = new WeakMap<Templates, Map<Mac, Rendered>>();
+  let rendered: Pick<ScriptSources, 'templates' | 'server'> | undefined;
+  const scripts = new Map<Mac, Rendered>();
 
-  /** The remembered script, if it would be the same now. */
-  const recall = async (mac: Mac, sources: ScriptSources): Promise<string | undefined> => {
-    const known = rendered.get(sources.templates)?.get(mac);
-    if (known?.server !== sources.server) return undefined;
-    const settled = await settle(known.match, sources);
-    if ('why' in settled) return undefined;
-    try {
-      for (const [index, needed] of requiredFiles(settled.match).entries()) {
-        const { digest } = await pinOf(needed, settled, sources);
-        if (digest !== known.pins[index]?.digest) return undefined;
-      }
-    } catch {
-      return undefined;
-    }
-    return known.text;
-  };
-
-  const remember = (match: Match, { templates, server }: ScriptSources, pins: readonly Pin[], text: string) => {
-    const scripts = rendered.get(templates) ?? new Map<Mac, Rendered>();
-    if (scripts.size >= REMEMBERED) scripts.clear();
-    scripts.set(match.mac, { server, match, pins, text });
-    rendered.set(templates, scripts);
+  /** The scripts rendered of these sources: the templates are loaded again with each configuration. */
+  const scriptsOf = ({ templates, server }: ScriptSources): Map<Mac, Rendered> => {
+    if (rendered?.templates !== templates || rendered.server !== server) scripts.clear();
+    rendered = { templates, server };
+    return scripts;
   };
 
   return {
     async forMac(mac) {
-      const snapshot = sources();
-      const known = await recall(mac, snapshot);
-      if (known !== undefined) return { kind: 'script', text: known };
-      const match = findNode(snapshot.config, mac);
+      const current = sources();
+      const known = scriptsOf(current).get(mac);
+      if (known && (await isCurrent(known, current))) return { kind: 'script', text: known.text };
+      const match = findNode(current.config, mac);
       if (match.settings.action.value === 'ignore') return { kind: 'ignored', why: match.why };
-      const planned = await plan(match, snapshot);
+      const planned = await plan(match, current);
       if ('why' in planned) return { kind: 'unavailable', why: planned.why };
       const template = planned.match.settings.template.value;
-      if (!snapshot.templates.names.includes(template))
+      if (!current.templates.names.includes(template))
         return { kind: 'unavailable', why: `there is no template ${template}` };
-      const text = snapshot.templates.render(template, planned.plan);
-      remember(match, snapshot, planned.pins, text);
+      const text = current.templates.render(template, planned.plan);
+      if (scriptsOf(current).size >= REMEMBERED) scripts.clear();
+      scripts.set(mac, { match, pins: planned.pins, text });
       return { kind: 'script', text };
     },
 
     async explain(mac) {
-      const snapshot = sources();
-      const match = findNode(snapshot.config, mac);
-      const planned = await plan(match, snapshot);
+      const current = sources();
+      const match = findNode(current.config, mac);
+      const planned = await plan(match, current);
       const { settings, node, why } = 'plan' in planned ? planned.match : match;
       return {
         mac,

@@ -31,7 +31,7 @@ const start = () =>
   });
 
 const makeFrom = (store: Store) =>
-  store.pinMade(`middle of ${IMAGE_DIGEST}`, async () => [
+  store.pinComposed(`middle of ${IMAGE_DIGEST}`, async () => [
     { bytes: Buffer.from('<<') },
     { file: IMAGE_DIGEST, first: 5, length: 895 },
     { bytes: Buffer.from('>>') },

@@ -48,7 +48,7 @@ async function content(result: OpenResult): Promise<string> {
 
 /** Makes a file of the fourth to sixth byte of another, with a word before and after. */
 const make = (digest: string, origin = `middle ${digest}`) =>
-  store.pinMade(origin, async () => [
+  store.pinComposed(origin, async () => [
     { bytes: Buffer.from('<<') },
     { file: digest, first: 3, length: 3 },
     { bytes: Buffer.from('>>') },
@@ -67,7 +67,7 @@ describe('a file that is put together from others', () => {
     const digest = await file('a', 'abcdefgh');
     let asked = 0;
     const ask = () =>
-      store.pinMade('x', async () => {
+      store.pinComposed('x', async () => {
         asked += 1;
         return [{ file: digest, first: 0, length: 4 }];
       });
@@ -82,8 +82,8 @@ describe('a file that is put together from others', () => {
   });
 
   it('may turn out not to be needed, or to fail, and then is nothing', async () => {
-    expect(await store.pinMade('x', async () => undefined)).toBeUndefined();
-    await expect(store.pinMade('y', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(await store.pinComposed('x', async () => undefined)).toBeUndefined();
+    await expect(store.pinComposed('y', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     await expect(make('0'.repeat(64))).rejects.toThrow('no such version');
     expect(await readdir(join(root, '.slipway'))).not.toContain('made');
   });
@@ -133,8 +133,11 @@ describe('the blobs of built images', () => {
   it('can be pinned, but neither opened nor listed by their path', async () => {
     const path = `.images/blobs/sha256/${sha256('blob')}`;
     await mkdir(join(root, '.images/blobs/sha256'), { recursive: true });
-    await file(path, 'blob');
+    await writeFile(join(root, path), 'blob');
+    await utimes(join(root, path), 1_000_000, 1_000_000);
+    expect(await store.pinImageBlob(sha256('blob'))).toEqual({ ok: true, pin: { digest: sha256('blob'), size: 4 } });
     expect((await store.open(path)).ok).toBe(false);
+    expect((await store.pin(path)).ok).toBe(false);
     expect(await store.pin('.images/builds/x')).toMatchObject({ ok: false, reason: 'missing' });
     expect(await content(await store.openBlob(sha256('blob')))).toBe('blob');
   });

@@ -151,7 +151,7 @@ describe.each([
       for (const letter of ['a', 'b']) digests.push((await pinned(letter, letter)).split('/')[3] ?? '');
       const [a = '', b = ''] = digests;
       const mark = (text: string) => ({ bytes: Buffer.from(text) });
-      const pin = await serving.store.pinMade('test', async () => [
+      const pin = await serving.store.pinComposed('test', async () => [
         ...[mark('<'), { file: a, first: 7, length: HALF }, mark('|'.repeat(1000))],
         ...[{ file: b, first: 0, length: HALF }, { file: a, first: SIZE - 3, length: 3 }, mark('>')],
       ]);

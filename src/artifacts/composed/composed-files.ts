@@ -1,5 +1,3 @@
-import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
@@ -13,10 +11,10 @@ import {
   totalLength,
 } from '../../model/files/segment.ts';
 import { isSha256 } from '../../model/files/sha256.ts';
-import { makeFolders, removeUnneeded } from '../folders.ts';
-import { readSealed, writeSealed } from '../sealed-json.ts';
+import { readSealed, sealJson } from '../sealed-json.ts';
 import { singleFlight } from '../single-flight.ts';
-import type { Hasher } from '../store/hash.ts';
+import { DigestFolder } from '../store/digest-folder.ts';
+import type { StoreServices } from '../store/services.ts';
 import { concatenate } from './concatenation.ts';
 
 /** The description of a composed file. */
@@ -72,36 +70,32 @@ function fromJson(read: unknown): Recipe | undefined {
 }
 
 /** Reads the recipes of an earlier run. A damaged one is dropped: its file is composed again when it is asked for. */
-async function readRecipes(folder: string, record: RecordEvent): Promise<Map<string, Recipe>> {
+async function readRecipes(folder: DigestFolder, record: RecordEvent): Promise<Map<string, Recipe>> {
   const recipes = new Map<string, Recipe>();
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names) {
-    const digest = name.replace(/\.json$/, '');
-    if (!isSha256(digest)) continue;
+  for (const digest of await folder.list().catch(() => [])) {
     try {
-      const recipe = fromJson(await readSealed(join(folder, name)));
+      const recipe = fromJson(await readSealed(folder.pathOf(digest)));
       if (!recipe) throw new Error('it is of another version of Slipway');
       recipes.set(digest, recipe);
     } catch (error) {
-      const message = `dropped ${join(folder, name)}: ${(error as Error).message}`;
+      const message = `dropped ${folder.pathOf(digest)}: ${(error as Error).message}`;
       record({ event: 'artifact.dropped', level: 'warn', message });
     }
   }
   return recipes;
 }
 
-/** @param folder of the recipes, absolute; it and its parent need not exist */
+/**
+ * @param path of the folder of recipes, absolute; it and the one that holds it need not exist
+ * @param openBlob opens a version that is not composed
+ */
 export async function openComposedFiles(
-  folder: string,
-  deps: {
-    readonly hash: Hasher;
-    /** Opens a version that is not composed. */
-    readonly openBlob: (digest: string) => Promise<OpenResult>;
-    readonly has: (digest: string) => boolean;
-    readonly record: RecordEvent;
-  },
+  path: string,
+  { hash, record, now }: StoreServices,
+  openBlob: (digest: string) => Promise<OpenResult>,
+  has: (digest: string) => boolean,
 ): Promise<ComposedFiles> {
-  const { hash, openBlob, has, record } = deps;
+  const folder = new DigestFolder(path, '.json');
   const recipes = await readRecipes(folder, record);
   const byOrigin = new Map([...recipes].map(([digest, { origin }]) => [origin, digest]));
   /** Origins of which there is nothing to compose. */
@@ -127,10 +121,9 @@ export async function openComposedFiles(
 
   const write = async (digest: string, recipe: Recipe): Promise<void> => {
     try {
-      await makeFolders(dirname(folder), folder);
-      await writeSealed(join(folder, `${digest}.json`), toJson(recipe));
+      await folder.write(digest, sealJson(toJson(recipe)));
     } catch (error) {
-      const message = `cannot write a recipe under ${folder} (${(error as Error).message}): the file is composed again after the next start`;
+      const message = `cannot write a recipe under ${path} (${(error as Error).message}): the file is composed again after the next start`;
       record({ event: 'artifact.unkept', level: 'warn', message, digest });
     }
   };
@@ -177,12 +170,13 @@ export async function openComposedFiles(
     },
     collect: async () => {
       nothing.clear();
-      for (const [digest, recipe] of recipes) {
-        if (filesOf(recipe.segments).every(has)) continue;
+      const lost = [...recipes].filter(([, recipe]) => !filesOf(recipe.segments).every(has));
+      for (const [digest, { origin }] of lost) {
         recipes.delete(digest);
-        byOrigin.delete(recipe.origin);
-        await removeUnneeded(join(folder, `${digest}.json`));
+        byOrigin.delete(origin);
       }
+      const unused = new Set(lost.map(([digest]) => digest));
+      await folder.collect(now(), (digest) => !unused.has(digest) || recipes.has(digest));
     },
   };
 }

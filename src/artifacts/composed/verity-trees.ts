@@ -1,13 +1,10 @@
 import { constants } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { RecordEvent } from '../../model/event.ts';
+import { readFile } from 'node:fs/promises';
 import type { NotOpened, OpenFile, OpenResult } from '../../model/files/open-file.ts';
-import { isSha256 } from '../../model/files/sha256.ts';
 import { BLOCK, type Verity } from '../../model/files/verity.ts';
-import { makeFolders, removeUnneeded } from '../folders.ts';
 import { singleFlight } from '../single-flight.ts';
-import { writeWhole } from '../store/write-whole.ts';
+import { DigestFolder } from '../store/digest-folder.ts';
+import type { StoreServices } from '../store/services.ts';
 import { buildTree, checkTree, dataBlocks, emptyLeaves, hashBlocks } from './hash-tree.ts';
 
 /** Bytes hashed at a time: the event loop is free again after about a millisecond. */
@@ -44,11 +41,13 @@ export interface Trees {
   collect(exists: (digest: string) => boolean): Promise<void>;
 }
 
-/** @param folder where trees are kept across restarts; need not exist */
+/** @param path of the folder that keeps trees across restarts; need not exist */
 export function openTrees(
-  folder: string,
-  { open, record }: { readonly open: (digest: string) => Promise<OpenResult>; readonly record: RecordEvent },
+  path: string,
+  { record, now }: StoreServices,
+  open: (digest: string) => Promise<OpenResult>,
 ): Trees {
+  const folder = new DigestFolder(path);
   const known = new Map<string, Verity>();
   const running = new Map<string, Promise<TreeResult>>();
   // One at a time: hashing must not starve the rest of the daemon.
@@ -59,11 +58,10 @@ export function openTrees(
 
   const keep = async (digest: string, tree: Tree): Promise<void> => {
     try {
-      await makeFolders(dirname(folder), folder);
-      await writeWhole(join(folder, digest), withRoot(tree));
+      await folder.write(digest, withRoot(tree));
     } catch (error) {
       unkept.set(digest, tree);
-      const message = `cannot keep a hash tree under ${folder} (${(error as Error).message}): it stays in memory`;
+      const message = `cannot keep a hash tree under ${path} (${(error as Error).message}): it stays in memory`;
       record({ event: 'artifact.tree', level: 'warn', message, digest });
     }
   };
@@ -71,10 +69,10 @@ export function openTrees(
   /** The tree on disk of an image of so many blocks, if it is whole. */
   const read = async (digest: string, blocks: number): Promise<Tree | undefined> => {
     try {
-      return await readTree(join(folder, digest), blocks);
+      return await readTree(folder.pathOf(digest), blocks);
     } catch (error) {
       const { code, message: why } = error as NodeJS.ErrnoException;
-      const message = `dropped the hash tree ${join(folder, digest)}: ${why}`;
+      const message = `dropped the hash tree ${folder.pathOf(digest)}: ${why}`;
       if (code !== 'ENOENT') record({ event: 'artifact.dropped', level: 'warn', message, digest });
       return undefined;
     }
@@ -134,11 +132,7 @@ export function openTrees(
         known.delete(digest);
         unkept.delete(digest);
       }
-      for (const name of await readdir(folder).catch(() => [])) {
-        if (isSha256(name) && exists(name)) continue;
-        if (name.endsWith('.new') && running.has(name.slice(0, 64))) continue;
-        await removeUnneeded(join(folder, name));
-      }
+      await folder.collect(now(), exists);
     },
   };
 }

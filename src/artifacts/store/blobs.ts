@@ -1,28 +1,21 @@
-import { randomUUID } from 'node:crypto';
-import { constants, linkSync, renameSync, rmSync } from 'node:fs';
-import { chmod, copyFile, lstat, readdir, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RecordEvent } from '../../model/event.ts';
 import type { OpenFile } from '../../model/files/open-file.ts';
-import { isSha256 } from '../../model/files/sha256.ts';
-import { isInability, makeFolders, removeUnneeded } from '../folders.ts';
-import { type Located, openInside, verified, withOnClose } from '../open-file.ts';
+import { isInability, removeUnneeded } from '../folders.ts';
+import { type LocatedFile, openInside, verified, withOnClose } from '../open-file.ts';
 import { singleFlight } from '../single-flight.ts';
-import type { Hasher } from './hash.ts';
+import { DigestFolder } from './digest-folder.ts';
+import { duplicate } from './duplicate.ts';
 import type { Pinned } from './index-file.ts';
-import { versionAt, versionAtNow } from './stat.ts';
-import { type FileVersion, relate, sameBytes, sameFile, sameStamp, tickLeft, versionTag } from './version.ts';
-
-/** Milliseconds after which a file that was being made counts as given up: making one takes none. */
-const LEFTOVER = 60_000;
+import type { StoreServices } from './services.ts';
+import { type FileVersion, relate, sameBytes, sameFile, tickLeft, versionAt, versionTag } from './version.ts';
 
 /** A version of a file that was pinned once. */
 interface Blob {
   readonly size: number;
   /** The kept file as last seen; undefined until its content is verified. */
   version: FileVersion | undefined;
-  /** Whether there is a kept file. */
+  /** True while there is a kept file. */
   kept: boolean;
   /** Downloads that run. */
   readers: number;
@@ -32,7 +25,7 @@ interface Blob {
 
 /** The folder of pinned versions, each named by its digest. */
 export interface Blobs {
-  /** Whether a digest was ever pinned here and is not forgotten. */
+  /** True for a digest that was pinned here and is not forgotten. */
   has(digest: string): boolean;
   /** Notes that a digest was handed out. */
   use(digest: string): void;
@@ -41,70 +34,65 @@ export interface Blobs {
    * else can write to, or by a hard link, whose changes {@link open} detects, or not at all where neither is possible.
    * @returns the file's version then, which a link has moved; undefined if it was touched before its bytes were kept
    */
-  keep(digest: string, source: Located): Promise<FileVersion | undefined>;
+  keep(digest: string, source: LocatedFile): Promise<FileVersion | undefined>;
   /** Opens a kept version; undefined where its bytes are not there any more. */
   open(digest: string): Promise<OpenFile | undefined>;
   /**
-   * Hands out a version that was found elsewhere, and counts its reader.
-   * @param known the file when its bytes had the digest
-   * @returns undefined where it holds other bytes by now; the file is still open then
+   * Makes a reader of a file that is open already; closes the file where it holds other bytes.
+   * @param known the file's version when its bytes had the digest; undefined where that is not known
+   * @returns undefined for other bytes
    */
-  lend(digest: string, known: FileVersion, found: Located): Promise<OpenFile | undefined>;
+  openFound(digest: string, known: FileVersion | undefined, found: LocatedFile): Promise<OpenFile | undefined>;
   /** Removes what is neither in use nor was lately. */
   collect(inUse: ReadonlySet<string>, unusedMs: number): Promise<void>;
-  /** What is known of the kept files. */
+  /** The kept files that are verified. */
   entries(): ReadonlyMap<string, Pinned>;
 }
 
 /**
  * Opens the folder and takes stock of what an earlier run left.
- * @param folder absolute and without symbolic links; need not exist
+ * @param path of the folder, absolute and without symbolic links; need not exist
  * @param known the entries that the earlier run wrote down
  */
 export async function openBlobs(
-  folder: string,
+  path: string,
   known: ReadonlyMap<string, Pinned>,
-  deps: {
-    readonly hash: Hasher;
-    readonly record: RecordEvent;
-    /** Milliseconds since 1970. */
-    readonly now: () => number;
-    /** Milliseconds of a clock that never goes back. */
-    readonly monotonic: () => number;
-  },
+  { hash, record, now, monotonic }: StoreServices,
 ): Promise<Blobs> {
-  const { hash, record, now, monotonic } = deps;
-  const blobs = await takeStock(folder, known, now(), monotonic());
+  const folder = new DigestFolder(path);
+  const blobs = new Map<string, Blob>();
   const verifying = new Map<string, Promise<boolean>>();
 
-  const handOut = (digest: string, found: Located): OpenFile => {
-    const blob = blobs.get(digest) ?? add(digest, found.file.size);
-    blob.readers += 1;
-    const check = (version: FileVersion) => whole(digest, found.version, found, version);
-    return withOnClose(verified(found, digest, check), digest, () => {
-      blob.readers -= 1;
-      blob.lastUsed = monotonic();
-    });
-  };
-
-  const add = (digest: string, size: number): Blob => {
+  /** The entry of a digest, made where there is none. */
+  const entryOf = (digest: string, size: number): Blob => {
+    const present = blobs.get(digest);
+    if (present) return present;
     const blob: Blob = { size, version: undefined, kept: false, readers: 0, lastUsed: monotonic() };
     blobs.set(digest, blob);
     return blob;
   };
 
+  // Only leftovers are removed. tidy has warned of a folder that cannot be read.
+  await folder.collect(now(), () => true).catch(() => {});
+  for (const digest of await folder.list().catch(() => [])) {
+    const stats = await lstat(folder.pathOf(digest)).catch(() => undefined);
+    // One that the index does not know is verified when it is first opened.
+    if (stats?.isFile())
+      Object.assign(entryOf(digest, stats.size), { version: known.get(digest)?.version, kept: true });
+  }
+
   /** Reads a file whose content is in doubt, once for all who wait. */
-  const verify = (digest: string, file: OpenFile, version: FileVersion): Promise<boolean> =>
+  const hasDigest = (digest: string, file: OpenFile, version: FileVersion): Promise<boolean> =>
     singleFlight(verifying, `${digest} ${versionTag(version)}`, async () => {
       await delay(tickLeft(version, now()));
       return (await hash(file)) === digest;
     });
 
-  /** Whether a file in some version holds what it held in a known one: told by the stamps, or by its digest. */
-  const whole = async (
+  /** Tells whether a file in some version has the bytes of the known one: by the stamps, or else by its digest. */
+  const isWhole = async (
     digest: string,
     known: FileVersion | undefined,
-    { file }: Located,
+    { file }: LocatedFile,
     version: FileVersion,
   ): Promise<boolean> => {
     if (known && sameBytes(known, version)) return true;
@@ -112,28 +100,46 @@ export async function openBlobs(
     const blob = blobs.get(digest);
     // Its stamps may have moved because the store itself made a link of it.
     if (blob?.version && sameBytes(blob.version, version)) return true;
-    const good = await verify(digest, file, version);
+    const good = await hasDigest(digest, file, version);
     if (good && blob?.version && sameFile(blob.version, version)) blob.version = version;
     return good;
+  };
+
+  const openFound = async (
+    digest: string,
+    known: FileVersion | undefined,
+    found: LocatedFile,
+  ): Promise<OpenFile | undefined> => {
+    let good = false;
+    try {
+      good = await isWhole(digest, known, found, found.version);
+    } finally {
+      if (!good) await found.file.close();
+    }
+    if (!good) return undefined;
+    const blob = entryOf(digest, found.file.size);
+    blob.readers += 1;
+    const check = (version: FileVersion) => isWhole(digest, found.version, found, version);
+    return withOnClose(verified(found, digest, check), digest, () => {
+      blob.readers -= 1;
+      blob.lastUsed = monotonic();
+    });
   };
 
   /** Gives up a kept file that was overwritten. */
   const discard = async (digest: string, blob: Blob): Promise<void> => {
     blob.kept = false;
-    await removeUnneeded(join(folder, digest));
-    record({
-      event: 'artifact.lost',
-      level: 'warn',
-      message:
-        'a file was overwritten in place while nodes still need its old version: replace artifacts by renaming the new file over the old one',
-      digest,
-    });
+    await removeUnneeded(folder.pathOf(digest));
+    const message =
+      'a file was overwritten in place while nodes still need its old version: ' +
+      'replace artifacts by renaming the new file over the old one';
+    record({ event: 'artifact.lost', level: 'warn', message, digest });
   };
 
   const open = async (digest: string): Promise<OpenFile | undefined> => {
     const blob = blobs.get(digest);
     if (!blob?.kept) return undefined;
-    const found = await openInside(folder, digest).catch((error: Error) => {
+    const found = await openInside(path, digest).catch((error: Error) => {
       if (!isInability(error)) throw error;
       return undefined;
     });
@@ -141,32 +147,25 @@ export async function openBlobs(
       blob.kept = false;
       return undefined;
     }
-    try {
-      if (await whole(digest, blob.version, found, found.version)) {
-        blob.version = found.version;
-        return handOut(digest, found);
-      }
-    } catch (error) {
-      await found.file.close();
-      throw error;
-    }
-    await found.file.close();
-    await discard(digest, blob);
-    return undefined;
+    const file = await openFound(digest, blob.version, found);
+    if (file) blob.version = found.version;
+    else await discard(digest, blob);
+    return file;
   };
 
-  /** A file has one content: what it was kept for before was overwritten, though the new link hides that from relate. */
-  const disown = async (digest: string, version: FileVersion): Promise<void> => {
+  /** One inode has one content: drops other digests that it is kept for, whose overwriting the new link would hide. */
+  const discardOverwritten = async (digest: string, version: FileVersion): Promise<void> => {
     for (const [other, blob] of blobs) {
       if (other === digest || !blob.kept || !blob.version || !sameFile(blob.version, version)) continue;
       await discard(other, blob);
     }
   };
 
-  const keep = async (digest: string, source: Located): Promise<FileVersion | undefined> => {
-    await disown(digest, source.version);
+  const keep = async (digest: string, source: LocatedFile): Promise<FileVersion | undefined> => {
+    await discardOverwritten(digest, source.version);
+    const target = folder.pathOf(digest);
     const known = blobs.get(digest);
-    const present = known?.kept ? await versionAt(join(folder, digest)) : undefined;
+    const present = known?.kept ? await versionAt(target) : undefined;
     if (known && present && sameBytes(source.version, present)) {
       known.version = present;
       return present;
@@ -176,45 +175,36 @@ export async function openBlobs(
       await earlier.close();
       return source.version;
     }
-    const blob = blobs.get(digest) ?? add(digest, source.file.size);
-    const path = join(folder, digest);
-    const temporary = join(folder, `${randomUUID()}.new`);
-    let { version } = source;
+    const blob = entryOf(digest, source.file.size);
+    const about = { digest, path: source.realPath };
     try {
-      const how = await duplicate(source, temporary, path);
-      if (how === undefined) return undefined;
-      blob.version = versionAtNow(path);
-      if (how === 'hard link') version = blob.version ?? version;
-      blob.kept = true;
-      record({
-        event: 'artifact.kept',
-        level: 'debug',
-        message: `kept a version by ${how}`,
-        digest,
-        path: source.realPath,
-      });
+      await folder.make();
+      const made = await duplicate(source, target);
+      if (made === undefined) return undefined;
+      Object.assign(blob, { version: made.version, kept: true });
+      record({ event: 'artifact.kept', level: 'debug', message: `kept a version by ${made.how}`, ...about });
+      return made.how === 'hard link' ? (made.version ?? source.version) : source.version;
     } catch (error) {
       if (!isInability(error)) throw error;
-      record({
-        event: 'artifact.unkept',
-        level: 'warn',
-        message: `cannot keep versions under ${folder} (${(error as Error).message}): nodes that still need the old version of a file when it is replaced will fail`,
-        digest,
-        path: source.realPath,
-      });
-    } finally {
-      await rm(temporary, { force: true }).catch(() => {});
+      const message =
+        `cannot keep versions under ${folder.path} (${(error as Error).message}): ` +
+        'nodes that still need the old version of a file when it is replaced will fail';
+      record({ event: 'artifact.unkept', level: 'warn', message, ...about });
+      return source.version;
     }
-    return version;
   };
 
   const collect = async (inUse: ReadonlySet<string>, unusedMs: number): Promise<void> => {
-    for (const [digest, blob] of blobs) {
-      if (inUse.has(digest) || blob.readers > 0 || monotonic() - blob.lastUsed < unusedMs) continue;
+    const unused = new Set<string>();
+    for (const [digest, { readers, lastUsed }] of blobs) {
+      if (inUse.has(digest) || readers > 0 || monotonic() - lastUsed < unusedMs) continue;
       blobs.delete(digest);
-      await removeUnneeded(join(folder, digest));
-      record({ event: 'artifact.collected', level: 'debug', message: 'removed a version that nothing uses', digest });
+      unused.add(digest);
     }
+    // Other processes may keep versions here too; and one may have been kept anew meanwhile.
+    const { digests } = await folder.collect(now(), (digest) => !unused.has(digest) || blobs.has(digest));
+    for (const digest of digests)
+      record({ event: 'artifact.collected', level: 'debug', message: 'removed a version that nothing uses', digest });
   };
 
   return {
@@ -225,81 +215,13 @@ export async function openBlobs(
     },
     keep,
     open,
-    lend: async (digest, known, found) =>
-      (await whole(digest, known, found, found.version)) ? handOut(digest, found) : undefined,
+    openFound,
     collect,
-    entries: () => {
-      const entries = new Map<string, Pinned>();
-      for (const [digest, { kept, version, size }] of blobs) {
-        if (kept && version) entries.set(digest, { pin: { digest, size }, version });
-      }
-      return entries;
-    },
+    entries: () =>
+      new Map(
+        [...blobs].flatMap(([digest, { kept, version, size }]) =>
+          kept && version ? [[digest, { pin: { digest, size }, version }] as const] : [],
+        ),
+      ),
   };
-}
-
-/** Finds the kept files; one that the index does not know is verified when somebody asks for it. */
-async function takeStock(
-  folder: string,
-  known: ReadonlyMap<string, Pinned>,
-  now: number,
-  lastUsed: number,
-): Promise<Map<string, Blob>> {
-  const blobs = new Map<string, Blob>();
-  // tidy has told of a folder that cannot be read.
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (isSha256(name)) {
-      const stats = await lstat(join(folder, name)).catch(() => undefined);
-      if (!stats?.isFile()) continue;
-      const { size } = stats;
-      blobs.set(name, { size, version: known.get(name)?.version, kept: true, readers: 0, lastUsed });
-    } else if (name.endsWith('.new')) {
-      await removeLeftover(join(folder, name), now);
-    }
-  }
-  return blobs;
-}
-
-/** Removes what a process that was killed left behind, and leaves what another one is making now. */
-async function removeLeftover(path: string, now: number): Promise<void> {
-  try {
-    if (now - (await stat(path)).ctimeMs > LEFTOVER) await rm(path, { force: true });
-  } catch {
-    // Somebody else was quicker, or the folder cannot be written: neither does harm.
-  }
-}
-
-/** Makes a second name or an unshared copy of an open file's bytes; undefined if they were touched before that. */
-async function duplicate(
-  { file, version, realPath }: Located,
-  temporary: string,
-  target: string,
-): Promise<'reflink' | 'hard link' | undefined> {
-  const folder = dirname(target);
-  await makeFolders(dirname(dirname(folder)), dirname(folder), folder);
-  try {
-    await copyFile(`/proc/self/fd/${file.fd}`, temporary, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
-    await chmod(temporary, 0o444);
-    if (!(await file.intact())) return undefined;
-    renameSync(temporary, target);
-    return 'reflink';
-  } catch (error) {
-    await rm(temporary, { force: true });
-    if (!isInability(error)) throw error;
-  }
-  // Without a pause in between: each of these moves ctime, which would hide that somebody else moves it.
-  if (!file.intactNow()) return undefined;
-  try {
-    linkSync(realPath, temporary);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  // The path may have come to mean another file since it was opened.
-  const linked = versionAtNow(temporary);
-  if (!linked || !sameStamp(version, linked)) return undefined;
-  renameSync(temporary, target);
-  // Renaming a hard link over another of the same file does nothing: rename(2).
-  rmSync(temporary, { force: true });
-  return 'hard link';
 }

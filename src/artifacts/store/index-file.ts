@@ -1,6 +1,9 @@
+import { dirname } from 'node:path';
 import type { Pin } from '../../model/boot/boot-plan.ts';
+import type { RecordEvent } from '../../model/event.ts';
 import { isSha256 } from '../../model/files/sha256.ts';
-import { readSealed, writeSealed } from '../sealed-json.ts';
+import { makeFolders, writeWhole } from '../folders.ts';
+import { readSealed, sealJson } from '../sealed-json.ts';
 import { type FileVersion, versionFromJson, versionToJson } from './version.ts';
 
 /** A pin and the file version that it was computed from. */
@@ -9,7 +12,7 @@ export interface Pinned {
   readonly version: FileVersion;
 }
 
-/** What the store remembers across restarts, so that no image is hashed twice. */
+/** The digests that the store remembers across restarts, so that no image is hashed twice. */
 export interface Index {
   /** By path below the artifacts folder. */
   readonly paths: ReadonlyMap<string, Pinned>;
@@ -55,9 +58,30 @@ export async function readIndex(file: string): Promise<Index | undefined> {
 }
 
 /**
- * Writes the index, whole or not at all.
- * @throws the operating system's error
+ * Makes a function that writes the index, whole or not at all, and one writing after another.
+ * @param writable whether its folder could be made; a failure is then recorded as a warning, once until it works again
  */
-export async function writeIndex(file: string, index: Index): Promise<void> {
-  await writeSealed(file, { format: FORMAT, paths: toJson(index.paths), blobs: toJson(index.blobs) });
+export function createIndexWriter(
+  file: string,
+  record: RecordEvent,
+  writable: boolean,
+): (index: () => Index) => Promise<void> {
+  let saving = Promise.resolve();
+  let works = writable;
+  const write = async ({ paths, blobs }: Index): Promise<void> => {
+    try {
+      await makeFolders(dirname(file));
+      await writeWhole(file, sealJson({ format: FORMAT, paths: toJson(paths), blobs: toJson(blobs) }));
+      works = true;
+    } catch (error) {
+      const why = (error as Error).message;
+      const message = `cannot write ${file} (${why}): digests are computed again at the next start`;
+      record({ event: 'artifact.index', level: works ? 'warn' : 'debug', message });
+      works = false;
+    }
+  };
+  return (index) => {
+    saving = saving.then(() => write(index()));
+    return saving;
+  };
 }

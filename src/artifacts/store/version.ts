@@ -1,6 +1,7 @@
-import type { BigIntStats } from 'node:fs';
+import { type BigIntStats, statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 
-/** What tells one version of a file from another without reading it. Times are nanoseconds since 1970. */
+/** A version of a file, by its stamps, without reading it. Times are nanoseconds since 1970. */
 export interface FileVersion {
   readonly dev: bigint;
   readonly ino: bigint;
@@ -17,10 +18,30 @@ export function versionOf({ dev, ino, size, mtimeNs, ctimeNs, nlink }: BigIntSta
 }
 
 /**
+ * The version of the file at a path, links followed; undefined where there is none.
+ * @throws the operating system's error for all else
+ */
+export async function versionAt(path: string): Promise<FileVersion | undefined> {
+  try {
+    return versionOf(await stat(path, { bigint: true }));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
+    throw error;
+  }
+}
+
+/** The same at once, for a file that the store has just made. */
+export function versionAtNow(path: string): FileVersion | undefined {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats && versionOf(stats);
+}
+
+/**
  * How a file's later state relates to an earlier one.
  * - `same`: the same bytes.
- * - `relinked`: a name was added or removed, which moves ctime. It happens to a file that the store keeps by a hard link
- *   when another is renamed over its path.
+ * - `relinked`: a name was added or removed, which moves ctime: as when another file is renamed over the path of one that
+ *   the store keeps by a hard link.
  * - `touched`: ctime alone moved, as by a change of mode.
  * - `changed`: other bytes, or another file.
  *
@@ -36,7 +57,7 @@ export function relate(before: FileVersion, after: FileVersion): Relation {
   return before.nlink === after.nlink ? 'touched' : 'relinked';
 }
 
-/** Whether all but ctime is the same: all that is left where the store has just moved ctime itself. */
+/** Compares all stamps but ctime, for where the store itself has just moved that. */
 export function sameStamp(one: FileVersion, other: FileVersion): boolean {
   return (['dev', 'ino', 'size', 'mtimeNs'] as const).every((part) => one[part] === other[part]);
 }
@@ -50,12 +71,12 @@ export function tickLeft({ ctimeNs }: FileVersion, now: number): number {
   return age >= 0 && age < TICK ? TICK - age : 0;
 }
 
-/** Whether two versions are of one file, under whatever names. */
+/** Compares the inodes of two versions: one file may have several names. */
 export function sameFile(one: FileVersion, other: FileVersion): boolean {
   return one.dev === other.dev && one.ino === other.ino;
 }
 
-/** Whether the bytes are certainly those of the earlier version. */
+/** True where the bytes are certainly those of the earlier version. */
 export function sameBytes(before: FileVersion, after: FileVersion): boolean {
   return relate(before, after) === 'same';
 }

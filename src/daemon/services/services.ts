@@ -31,7 +31,7 @@ export async function startServices(
     const message = `files are sent through buffers, which takes more processor time: ${why}`;
     record({ event: 'http.no-sendfile', level: 'info', message });
   }
-  const context = { ...options, state, scripts: scriptsOf(state, options), syscalls };
+  const context = { ...options, state, scripts: scriptsOf(state), syscalls };
   const slots = services.map((service) => ({ ...service(context), slot: new ServiceSlot(GRACE_MS) }));
   const update = async () => {
     for (const { name, plan, slot } of slots) {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { singleFlight } from '../../artifacts/single-flight.ts';
 import type { Store } from '../../artifacts/store/store.ts';
 import { type BuiltFiles, readBuiltFiles } from '../../images/store/built-files.ts';
 import type { Pin } from '../../model/boot/boot-plan.ts';
@@ -7,22 +8,21 @@ import { type Image, sourcesOf } from '../../model/boot/image.ts';
 import { ROOT_FILES } from '../../model/boot/root-kind.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import { pinImageArchive } from './archives.ts';
+import { FreshCache } from './fresh-cache.ts';
 
-/** For how long a build is taken for the one in force without a look at it, milliseconds. */
-const LOOK_EVERY = 500;
-/** How often a build is looked at that is just being replaced, and how long after each other, milliseconds. */
+/** How often a build is looked at that is just being replaced. */
 const ATTEMPTS = 4;
+/** The time between two such looks, milliseconds. */
 const PAUSE = 1000;
 /** How long a version that is not whole is left alone, milliseconds. */
 const RETRY_AFTER = 30_000;
-/** What stands for the archive that is put together from an image's blobs among the files of a build. */
+/** Stands among the files of a build for the archive that is composed of its image's blobs. */
 const ARCHIVE = 'oci:';
 
-/** The builds among the artifacts, each as one: no machine is told of a kernel of one version and a root of another. */
+/** The builds among the artifacts, each as one: no machine gets a kernel of one version and a root of another. */
 export interface Builds {
   /**
-   * The version in force of an image's build. A new one takes the place of the one before when all that machines need
-   * of it is ready.
+   * The current version of an image's build. A new one replaces it when all that machines need of the new one is ready.
    * @throws Error that says what to do, where there is none or it is damaged
    */
   current(image: Image): Promise<Build>;
@@ -32,49 +32,22 @@ export interface Builds {
   expire(): void;
 }
 
-/** The files that somebody needs of a build, by what the build has. */
-type Needs = (build: Pick<Build, 'files'>) => readonly string[];
+/** Given the files of a build, those that one image's machines fetch. */
+type RequiredOf = (build: Pick<Build, 'files'>) => readonly string[];
 
-interface State {
-  /** The version in force, with the files that are ready. */
-  build: Build | undefined;
-  ready: ReadonlySet<string>;
-  /** When it was last looked at, milliseconds. */
-  at: number;
-  /** Who needs what, by the names of images. */
-  readonly users: Map<string, Needs>;
-  looking: Promise<void> | undefined;
-  /** The version that is being made ready. */
-  next: { readonly id: string; readonly ready: Promise<void> } | undefined;
-  failed: { readonly id: string; readonly at: number; readonly error: Error } | undefined;
+/** A version of a build, and its files that are pinned. */
+interface Ready {
+  readonly build: Build;
+  readonly files: ReadonlySet<string>;
 }
 
-/** The version in force, if it has ready what somebody needs. */
-const serves = ({ build, ready }: State, needs: Needs): Build | undefined =>
-  build && needs(build).every((file) => ready.has(file)) ? build : undefined;
-
-/** What {@link createBuilds} needs. */
-export interface BuildsOptions {
-  readonly store: Store;
-  readonly record: RecordEvent;
-  /** Milliseconds of a clock that never goes back. */
-  readonly monotonic: () => number;
-  /** For tests: instead of a second. */
-  readonly pauseMs?: number;
-}
-
-/** Watches over the builds in a store's folder. */
-export function createBuilds({ store, record, monotonic, pauseMs = PAUSE }: BuildsOptions): Builds {
-  const states = new Map<string, State>();
-  const stateOf = (name: string): State => {
-    const known = states.get(name);
-    if (known) return known;
-    const at = Number.NEGATIVE_INFINITY;
-    const none = { build: undefined, looking: undefined, next: undefined, failed: undefined };
-    const state: State = { ...none, at, ready: new Set(), users: new Map() };
-    states.set(name, state);
-    return state;
-  };
+/** The builds in a store's folder. */
+export function createBuilds(store: Store, record: RecordEvent, monotonic: () => number): Builds {
+  const current = new FreshCache<Ready>(monotonic);
+  /** By the names of the build and of the image. */
+  const required = new Map<string, Map<string, RequiredOf>>();
+  const replacing = new Map<string, Promise<void>>();
+  const failures = new Map<string, { readonly id: string; readonly at: number; readonly error: Error }>();
 
   const read = async (name: string): Promise<BuiltFiles> => {
     const found = await readBuiltFiles(store.root, name);
@@ -82,104 +55,90 @@ export function createBuilds({ store, record, monotonic, pauseMs = PAUSE }: Buil
     throw new Error(`there is no such build: "slipway image build SOURCE --name ${name}" makes it`);
   };
 
-  /** Puts a version in force, if each file that is needed is what its manifest says. */
-  const enforce = async (name: string, state: State, built: BuiltFiles): Promise<boolean> => {
-    const files = new Map<string, Pin>(built.files);
-    const ready = new Set([...state.users.values()].flatMap((needs) => needs(built)));
-    for (const file of ready) {
-      if (file === ARCHIVE) files.set(file, await pinImageArchive(store, built.image));
+  /** Makes a version the current one; false if a required file is not the one of its manifest. */
+  const activate = async (name: string, built: BuiltFiles): Promise<boolean> => {
+    const pins = new Map<string, Pin>(built.files);
+    const files = new Set([...(required.get(name)?.values() ?? [])].flatMap((requiredOf) => requiredOf(built)));
+    for (const file of files) {
+      if (file === ARCHIVE) pins.set(file, await pinImageArchive(store, built.image));
       else {
         const result = await store.pin(`${name}/${file}`);
         if (!result.ok || result.pin.digest !== built.files.get(file)?.digest) return false;
       }
     }
-    Object.assign(state, { build: { id: built.id, files }, ready, at: monotonic() });
+    current.set(name, { build: { id: built.id, files: pins }, files });
     return true;
   };
 
   /** Makes the version ready that a name stands for in the end. */
-  const makeReady = async (name: string, state: State): Promise<void> => {
+  const makeReady = async (name: string): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
-      const before = state.build?.id;
+      const before = current.last(name)?.build.id;
       const built = await read(name);
-      if (await enforce(name, state, built)) {
+      if (await activate(name, built)) {
         const message = `image ${name}: build ${built.id.slice(0, 12)} is in force`;
         if (before !== built.id) record({ event: 'image.build', level: 'info', message, name, id: built.id });
         return;
       }
       if (attempt === ATTEMPTS) throw new Error('its files are not those of its manifest: build it again');
       // It was replaced just now, or is so young that the store does not trust it yet.
-      await delay(pauseMs);
+      await delay(PAUSE);
     }
   };
 
-  const startNext = (name: string, state: State, id: string): Promise<void> => {
-    const done = () => {
-      state.next = undefined;
-    };
-    const ready = makeReady(name, state).then(done, (error: Error) => {
-      done();
-      state.failed = { id, at: monotonic(), error };
-      const kept = state.build ? '; the build before stays in force' : '';
-      record({ event: 'image.build', level: 'warn', message: `image ${name}: ${error.message}${kept}`, name });
+  /** The same, once for all who ask; a failure is recorded, and remembered for the version that was seen first. */
+  const replace = (name: string, id: string): Promise<void> =>
+    singleFlight(replacing, name, () =>
+      makeReady(name).catch((error: Error) => {
+        failures.set(name, { id, at: monotonic(), error });
+        const kept = current.last(name) ? '; the build before stays in force' : '';
+        record({ event: 'image.build', level: 'warn', message: `image ${name}: ${error.message}${kept}`, name });
+        throw error;
+      }),
+    );
+
+  /** Brings the current version up to date, or begins to replace it. */
+  const look = async (name: string): Promise<void> => {
+    const built = await read(name).catch((error: Error) => {
+      current.delete(name);
       throw error;
     });
-    ready.catch(() => {});
-    state.next = { id, ready };
-    return ready;
-  };
-
-  /** Brings a state up to date, or sees to it that it will be. */
-  const look = async (name: string, state: State): Promise<void> => {
-    let built: BuiltFiles;
-    try {
-      built = await read(name);
-    } catch (error) {
-      state.build = undefined;
-      throw error;
-    }
+    const last = current.last(name);
     // Looks at each file, and does no more where nothing changed.
-    if (state.build?.id === built.id && (await enforce(name, state, built))) return;
-    const older = state.build !== undefined && state.build.id !== built.id;
-    if (older) state.at = monotonic();
-    const { failed } = state;
+    if (last?.build.id === built.id && (await activate(name, built))) return;
+    const older = last?.build.id === built.id ? undefined : last;
+    // Machines get the older version until the new one is ready.
+    if (older) current.set(name, older);
+    const failed = failures.get(name);
     if (failed?.id === built.id && monotonic() - failed.at < RETRY_AFTER) {
       if (older) return;
       throw failed.error;
     }
-    const next = state.next?.id === built.id ? state.next.ready : startNext(name, state, built.id);
-    if (!older) await next;
+    const ready = replace(name, built.id);
+    if (older) ready.catch(() => {});
+    else await ready;
   };
 
-  const get = async (name: string, user: string, needs: Needs): Promise<Build> => {
-    const state = stateOf(name);
-    state.users.set(user, needs);
-    let build = monotonic() - state.at < LOOK_EVERY ? serves(state, needs) : undefined;
-    for (let attempt = 1; !build; attempt++) {
-      state.looking ??= look(name, state).finally(() => {
-        state.looking = undefined;
-      });
-      await state.looking;
-      build = serves(state, needs);
-      if (build) break;
-      if (attempt === ATTEMPTS) throw new Error('it is replaced all the time');
-      // The version in force cannot serve who is new.
-      await state.next?.ready;
+  const get = async (name: string, user: string, requiredOf: RequiredOf): Promise<Build> => {
+    required.set(name, (required.get(name) ?? new Map<string, RequiredOf>()).set(user, requiredOf));
+    const serves = ({ build, files }: Ready) => requiredOf(build).every((file) => files.has(file));
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const found = await current.get(name, serves, look);
+      if (found && serves(found)) {
+        const pins = requiredOf(found.build).flatMap((file) => found.build.files.get(file) ?? []);
+        for (const { digest } of pins) store.use(digest);
+        return found.build;
+      }
+      // The current version lacks what a new image requires of it.
+      await replacing.get(name);
     }
-    for (const file of needs(build)) {
-      const pin = build.files.get(file);
-      if (pin) store.use(pin.digest);
-    }
-    return build;
+    throw new Error('it is replaced all the time');
   };
 
   return {
-    expire: () => {
-      for (const state of states.values()) state.at = Number.NEGATIVE_INFINITY;
-    },
     current: (image) => {
       const name = image.build?.name ?? image.name;
-      return get(name, image.name, (build) => needsOf(image, name, build));
+      return get(name, image.name, (build) => filesFor(image, name, build));
     },
     archive: async (name) => {
       const build = await get(name, ARCHIVE, ({ files }) => [archiveIn(files)]);
@@ -187,6 +146,7 @@ export function createBuilds({ store, record, monotonic, pauseMs = PAUSE }: Buil
       if (!pin) throw new Error('it was replaced just now');
       return pin;
     },
+    expire: () => current.expire(),
   };
 }
 
@@ -194,7 +154,7 @@ export function createBuilds({ store, record, monotonic, pauseMs = PAUSE }: Buil
 const archiveIn = (files: Build['files']): string => (files.has(ROOT_FILES.oci) ? ROOT_FILES.oci : ARCHIVE);
 
 /** The files of a build that an image's machines fetch. */
-function needsOf(image: Image, name: string, build: Pick<Build, 'files'>): readonly string[] {
+function filesFor(image: Image, name: string, build: Pick<Build, 'files'>): readonly string[] {
   const root = rootOf(image, build) ?? { method: 'none' };
   return sourcesOf({ ...image, root }).flatMap((source) => {
     if (source.kind === 'image' && source.name === name) return [archiveIn(build.files)];

@@ -1,8 +1,8 @@
 import { lstat, mkdir, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { namesIn } from '../../artifacts/folders.ts';
 import { BadImage } from '../oci/oci-image.ts';
 import { besides, writeSegments } from '../output/write-segments.ts';
-import { namesIn } from '../store/publish.ts';
 import { foldersOf, type MediaFile } from './media-layout.ts';
 
 /** Told of bytes that went by, and what time the files get, seconds since 1970. */

@@ -1,8 +1,9 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { namesIn } from '../../artifacts/folders.ts';
 import { readBytes } from '../../model/files/random-access.ts';
 import type { Segment } from '../../model/files/segment.ts';
-import { isAbandoned, namesIn, uniqueName } from '../store/publish.ts';
+import { isAbandoned, uniqueName } from '../store/publish.ts';
 import { openPlain } from '../tools/layer-files.ts';
 
 const CHUNK = 1024 * 1024;

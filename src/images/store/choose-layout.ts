@@ -12,7 +12,7 @@ import { readTar } from '../tar/tar-read.ts';
 import { compressionOf, openLayer } from '../tools/layer-files.ts';
 import type { Tools } from '../tools/tool-run.ts';
 
-/** What {@link chooseLayout} needs. */
+/** Settings of {@link chooseLayout}. */
 export interface ChooseOptions {
   /** An empty folder of the caller's own. */
   readonly work: string;
@@ -53,7 +53,7 @@ async function chooseInFolder(reference: string, path: string, label: string, op
   return writeChosen(options.work, index, label, options.platform);
 }
 
-/** Whether an archive has a file, whatever else is in it. */
+/** Tells whether an archive has a file of that name. */
 async function hasMember(archive: RandomAccess, wanted: string): Promise<boolean> {
   for await (const { name } of readTar(archive)) if (name.replace(/^\.\//, '') === wanted) return true;
   return false;

@@ -3,6 +3,7 @@ import { copyFile, link, mkdir, open, readFile, rename, rm, stat, writeFile } fr
 import { arch, homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { DigestFolder } from '../../artifacts/store/digest-folder.ts';
 import { platformsOf } from '../oci/choose-image.ts';
 import {
   BadImage,
@@ -22,19 +23,19 @@ import { layersSize } from './declared-size.ts';
 import { type FetchWatch, watchFetch } from './fetch-watch.ts';
 import type { ImageSource } from './source.ts';
 
-/** What {@link fetchImage} needs. */
+/** Settings of {@link fetchImage}. */
 export interface FetchOptions {
   readonly source: ImageSource;
-  /** Blobs by digest are kept here, below `sha256/`, for the next build. */
+  /** The folder of blobs for this build and the next: `sha256/` and their digests. */
   readonly blobs: string;
   /** An empty folder on the same file system, the caller's own. */
   readonly work: string;
   /** As Go spells it, with a variant or not (`arm/v7`); undefined for that of this machine. */
   readonly architecture: string | undefined;
-  /** Whether a registry may speak plain HTTP, or have a certificate that nothing vouches for. */
+  /** Allows a registry plain HTTP, or a certificate that no authority signed. */
   readonly insecure: boolean;
   readonly tools: Tools;
-  /** Told of bytes that arrived. */
+  /** Gets the number of bytes that arrived. */
   readonly progress: (bytes: number) => void;
   /** How long a registry may send nothing, milliseconds: skopeo itself waits for ever. */
   readonly patienceMs?: number;
@@ -46,12 +47,9 @@ const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
+const blobsOf = ({ blobs }: FetchOptions): DigestFolder => new DigestFolder(join(blobs, 'sha256'));
+
+const exists = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
 
 /** skopeo refuses to run without a policy on signatures; where the machine has none, what Debian's says applies. */
 async function policy(): Promise<readonly string[]> {
@@ -60,7 +58,7 @@ async function policy(): Promise<readonly string[]> {
   return ['--insecure-policy'];
 }
 
-/** What is here now, with what still can be told of its coming. */
+/** The fetched image, and the watcher of its progress. */
 interface Arrived {
   readonly descriptor: Descriptor;
   readonly watch?: FetchWatch;
@@ -79,7 +77,6 @@ async function bySkopeo(reference: string, options: FetchOptions): Promise<Arriv
   const { blobs, work, architecture, insecure, tools, progress } = options;
   const layout = join(work, 'layout');
   const chosen = join(work, 'chosen');
-  const kept = join(blobs, 'sha256');
   for (const folder of [layout, chosen]) {
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder);
@@ -87,10 +84,10 @@ async function bySkopeo(reference: string, options: FetchOptions): Promise<Arriv
   const platform = architecture ?? hostArchitecture();
   const from = await chooseLayout(reference, { work: chosen, platform, tools });
   const [name = '', variant] = platform.split('/');
-  // What is read from a disk may take its time to be unpacked.
+  // An archive on a disk may take long to be unpacked.
   const remote = reference.startsWith('docker://');
   const patience = remote ? (options.patienceMs ?? PATIENCE_MS) : Number.POSITIVE_INFINITY;
-  const watch = await watchFetch(layout, kept, progress, patience);
+  const watch = await watchFetch(layout, blobsOf(options), progress, patience);
   try {
     const signal = watch.givenUp;
     const general = [
@@ -115,20 +112,17 @@ async function bySkopeo(reference: string, options: FetchOptions): Promise<Arriv
   return { descriptor: readIndex(await readFile(join(layout, 'index.json'), 'utf8')), watch };
 }
 
-/** Puts a file of the caller's own among the blobs. */
-async function keepFile(
-  path: string,
-  options: FetchOptions,
-): Promise<{ readonly digest: string; readonly size: number }> {
+/** The digest (`sha256:` and 64 hex digits) and the bytes of a blob. */
+type Kept = Pick<Descriptor, 'digest' | 'size'>;
+
+/** Moves a file of the caller's own to the blobs. */
+async function keepFile(path: string, options: FetchOptions): Promise<Kept> {
   const { digest, size } = await hashFile(path);
-  await rename(path, join(options.blobs, 'sha256', digest));
+  await rename(path, blobsOf(options).pathOf(digest));
   return { digest: `sha256:${digest}`, size };
 }
 
-async function keepJson(
-  value: unknown,
-  options: FetchOptions,
-): Promise<{ readonly digest: string; readonly size: number }> {
+async function keepJson(value: unknown, options: FetchOptions): Promise<Kept> {
   const path = join(options.work, 'document.json');
   await writeFile(path, JSON.stringify(value));
   return keepFile(path, options);
@@ -181,22 +175,20 @@ export function hostArchitecture(): string {
   return names[arch()] ?? arch();
 }
 
-/** Links a blob into the caller's own folder, where nobody else removes it, and checks it. */
+/** Links a blob into the caller's own folder, from where no collection removes it, and checks it. */
 async function take(digest: string, options: FetchOptions): Promise<void> {
   const hex = digestHex(digest);
   const own = join(options.work, 'blobs', hex);
-  const kept = join(options.blobs, 'sha256', hex);
-  try {
-    await link(kept, own);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  const found = await hashFile(own);
-  if (found.digest !== hex) throw await damaged(digest, kept);
+  const kept = blobsOf(options).pathOf(hex);
+  await link(kept, own).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  if ((await hashFile(own)).digest !== hex) throw await damaged(digest, kept);
 }
 
-/** How often a document is read that somebody else may be writing, and how long is waited in between, milliseconds. */
+/** How often a document is read that another build may be writing. */
 const TRIES = 10;
+/** The time between two such tries, milliseconds. */
 const PAUSE_MS = 50;
 
 /**
@@ -206,7 +198,7 @@ const PAUSE_MS = 50;
 async function takeDocument(digest: string, options: FetchOptions): Promise<string> {
   const hex = digestHex(digest);
   const own = join(options.work, 'blobs', hex);
-  const kept = join(options.blobs, 'sha256', hex);
+  const kept = blobsOf(options).pathOf(hex);
   for (let tries = 1; ; tries++) {
     await copyFile(kept, own);
     if ((await hashFile(own)).digest === hex) return readFile(own, 'utf8');
@@ -215,13 +207,13 @@ async function takeDocument(digest: string, options: FetchOptions): Promise<stri
   }
 }
 
-/** The next build fetches it anew. */
+/** Removes a damaged blob, so that the next build fetches it anew. */
 async function damaged(digest: string, kept: string): Promise<BadImage> {
   await rm(kept, { force: true });
   return new BadImage(`blob ${digest} was damaged on disk and is removed: build again`);
 }
 
-/** An image whose blobs are at hand. */
+/** An image whose blobs are on disk. */
 export interface FetchedImage extends OciImage {
   /** The file of a blob, in the caller's folder. */
   file(digest: string): string;
@@ -270,7 +262,7 @@ async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
   watch?.finish(image.layers);
   for (const { digest, mediaType } of image.layers) {
     // skopeo leaves such layers out, without a word.
-    if (!/nondistributable|foreign/.test(mediaType) || (await exists(join(options.blobs, 'sha256', digestHex(digest)))))
+    if (!/nondistributable|foreign/.test(mediaType) || (await exists(blobsOf(options).pathOf(digestHex(digest)))))
       continue;
     throw new BadImage(
       `layer ${digest} is elsewhere, not with the image (${mediaType}): build the image with all layers`,
@@ -286,11 +278,11 @@ async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
  * @throws BadImage, ToolFailed and MissingTool; the operating system's error
  */
 export async function fetchImage(options: FetchOptions): Promise<FetchedImage> {
-  await mkdir(join(options.blobs, 'sha256'), { recursive: true });
+  await blobsOf(options).make();
   try {
     return await fetchOnce(options);
   } catch (error) {
-    // A blob that was found here may have been removed in between, by somebody who did not know of this build yet.
+    // A collection that began before this build may have removed a blob that was found here.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return await fetchOnce(options);
   }
@@ -298,13 +290,9 @@ export async function fetchImage(options: FetchOptions): Promise<FetchedImage> {
 
 /** A UUID that only a text decides, for file systems that need one (RFC 9562 section 5.8). */
 export function uuidOf(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex');
-  const variant = ((Number.parseInt(hex[16] ?? '0', 16) & 3) | 8).toString(16);
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    variant + hex.slice(17, 20),
-    hex.slice(20, 32),
-  ].join('-');
+  const bytes = createHash('sha256').update(text).digest().subarray(0, 16);
+  // Version 8, and the variant of that RFC.
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }

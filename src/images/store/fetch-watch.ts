@@ -1,40 +1,41 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '../../artifacts/folders.ts';
+import { singleFlight } from '../../artifacts/single-flight.ts';
+import type { DigestFolder } from '../../artifacts/store/digest-folder.ts';
 import { BadImage, type Descriptor, digestHex } from '../oci/oci-image.ts';
-import { namesIn } from './publish.ts';
 
-/** How often what arrives is looked at, milliseconds. */
+/** The time between two looks at the folder, milliseconds. */
 const INTERVAL_MS = 200;
 
-/** What may arrive beside what is expected, bytes. */
+/** How much may arrive beside the expected layers, bytes. */
 const SLACK = 8 * 1024 * 1024;
 
-/** What a copy of skopeo's is watched by. */
+/** The watcher of one copy by skopeo. */
 export interface FetchWatch {
-  /** Aborted with a BadImage when nothing has arrived for as long as there is patience, or more than is expected. */
+  /** Aborted with a BadImage when nothing arrives for too long, or more than is expected. */
   readonly givenUp: AbortSignal;
-  /** Says how many bytes of layers are expected. */
+  /** Sets how many bytes of layers are expected. */
   expect(bytes: number): void;
-  /** Ends watching, without a word. */
+  /** Ends watching. */
   stop(): void;
-  /** Tells of what of these blobs, of an image that is here now, was not seen under way. */
+  /** Reports the bytes of newly fetched blobs that were not counted yet. */
   finish(blobs: readonly Descriptor[]): void;
 }
 
 /**
- * Watches skopeo write an OCI layout: it says nothing of its progress to who is no terminal, but writes each blob to a
- * file in the layout's folder first, and then moves it to its place.
- * @param blobs where they are moved to
- * @param progress told of bytes that arrived
+ * Watches skopeo write an OCI layout. It prints its progress to a terminal only, but writes each blob to a file in the
+ * layout's folder first, and then moves it to the other blobs.
+ * @param progress gets the number of bytes that arrived
  * @param patienceMs how long nothing may arrive, milliseconds
  */
 export async function watchFetch(
   layout: string,
-  blobs: string,
+  blobs: DigestFolder,
   progress: (bytes: number) => void,
   patienceMs: number,
 ): Promise<FetchWatch> {
-  const before = new Set(await namesIn(blobs));
+  const before = new Set(await blobs.list());
   const sizes = new Map<string, number>();
   const giving = new AbortController();
   let most = Number.POSITIVE_INFINITY;
@@ -44,10 +45,7 @@ export async function watchFetch(
     for (const name of await namesIn(layout)) {
       if (!name.startsWith('oci-put-blob')) continue;
       // It may have been moved in between.
-      const size = await stat(join(layout, name)).then(
-        (stats) => stats.size,
-        () => 0,
-      );
+      const { size } = await stat(join(layout, name)).catch(() => ({ size: 0 }));
       const more = size - (sizes.get(name) ?? 0);
       if (more <= 0) continue;
       sizes.set(name, size);
@@ -57,18 +55,12 @@ export async function watchFetch(
       progress(more);
     }
   };
-  let looking = false;
+  const looking = new Map<string, Promise<void>>();
   const timer = setInterval(() => {
     quiet += INTERVAL_MS;
     if (quiet >= patienceMs) giving.abort(new BadImage(`nothing came from the registry for ${patienceMs / 1000} s`));
-    if (looking) return;
-    looking = true;
     // Only what is shown depends on it.
-    look()
-      .catch(() => {})
-      .finally(() => {
-        looking = false;
-      });
+    singleFlight(looking, layout, look).catch(() => {});
   }, INTERVAL_MS);
   return {
     givenUp: giving.signal,

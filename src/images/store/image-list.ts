@@ -1,10 +1,13 @@
-import { constants } from 'node:fs';
-import { lstat, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BuildManifest, type BuiltSource, parseManifest } from './manifest.ts';
-import { currentBuild, NameTaken, namesIn, removeAbandoned, type StorePaths } from './publish.ts';
+import { namesIn } from '../../artifacts/folders.ts';
+import { DigestFolder } from '../../artifacts/store/digest-folder.ts';
+import { hexOfDigest } from '../../model/files/sha256.ts';
+import { LARGEST_DOCUMENT } from '../oci/arrange-archive.ts';
+import { type BuildManifest, type BuiltSource, readManifest } from './manifest.ts';
+import { currentBuild, NameTaken, removeAbandoned, type StorePaths } from './publish.ts';
 
-/** How long a build that no name stands for stays: scripts that named its files may still be followed. */
+/** How long a build without a name stays, milliseconds: machines may still boot by a script that names its files. */
 const GRACE_MS = 60 * 60 * 1000;
 
 /** An image that was built. */
@@ -21,19 +24,9 @@ export interface BuiltImage {
 export async function readImage(places: StorePaths, name: string): Promise<BuiltImage | undefined> {
   const id = await currentBuild(places, name);
   if (id === undefined) return undefined;
-  const file = join(places.builds, id, 'manifest.json');
-  const manifest = await readManifest(file);
-  return manifest && { name, id, manifest, built: (await stat(join(places.builds, id))).mtimeMs };
-}
-
-async function readManifest(file: string): Promise<BuildManifest | undefined> {
-  try {
-    // Without a wait: a FIFO would keep a thread of the pool for ever.
-    return parseManifest(await readFile(file, { encoding: 'utf8', flag: constants.O_NONBLOCK }));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const folder = join(places.builds, id);
+  const read = await readManifest(join(folder, 'manifest.json'));
+  return read && { name, id, manifest: read.manifest, built: (await stat(folder)).mtimeMs };
 }
 
 /** All images that were built, by name. */
@@ -52,8 +45,8 @@ export async function listImages(places: StorePaths): Promise<readonly BuiltImag
   return images;
 }
 
-/** What {@link collectGarbage} did. */
-export interface Collected {
+/** The counts of {@link collectGarbage}. */
+export interface RemovedImages {
   readonly builds: number;
   readonly blobs: number;
   /** Bytes that are free now. */
@@ -62,68 +55,50 @@ export interface Collected {
   readonly running: number;
 }
 
-/** What removing a folder frees, bytes: a file that has further names stays under those. */
-async function sizeOf(folder: string): Promise<number> {
-  let freed = 0;
-  for (const file of await namesIn(folder)) {
-    const { size, nlink } = await lstat(join(folder, file));
-    if (nlink === 1) freed += size;
-  }
-  return freed;
-}
-
 /** The images that a build was made from. */
 function sourcesOf({ source, initrd: { builder } }: BuildManifest): readonly BuiltSource[] {
   return builder ? [source, builder] : [source];
 }
 
 /**
- * Removes builds that no name has stood for in the last hour, blobs that no build left is made of, and what killed
- * builds left. What a script named and what is being downloaded the store keeps by names or copies of its own.
+ * Removes builds that had no name in the last hour, blobs that none of the other builds is made of, and leftovers of
+ * killed builds. The daemon's store keeps the files that a script named or a node downloads, by links or copies.
  * @param now milliseconds since 1970
+ * @throws the operating system's error
  */
-export async function collectGarbage(places: StorePaths, now: number): Promise<Collected> {
+export async function collectGarbage(places: StorePaths, now: number): Promise<RemovedImages> {
   const running = await removeAbandoned(places, now);
   const named = new Set((await listImages(places)).map(({ id }) => id));
-  const used = new Set<string>();
-  let [builds, blobs, bytes] = [0, 0, 0];
-  for (const id of await namesIn(places.builds)) {
-    const folder = join(places.builds, id);
-    const { mtimeMs } = await lstat(folder);
-    const manifest = await readManifest(join(folder, 'manifest.json'));
-    if (named.has(id) || now - mtimeMs < GRACE_MS) {
-      for (const { digest, layers } of manifest ? sourcesOf(manifest) : []) {
-        for (const blob of [digest, ...layers]) used.add(blob);
-      }
-      continue;
-    }
-    bytes += await sizeOf(folder);
-    await rm(folder, { recursive: true, force: true });
-    builds += 1;
-  }
+  const folder = new DigestFolder(places.builds);
+  const builds = await folder.collect(now, (id, modified) => named.has(id) || now - modified < GRACE_MS);
+  const removed = { builds: builds.digests.length, blobs: 0, bytes: builds.bytes, running };
   // A build that runs counts on the blobs that it found.
-  if (running > 0) return { builds, blobs, bytes, running };
-  const folder = join(places.blobs, 'sha256');
-  for (const digest of [...used]) {
-    const config = await configDigest(join(folder, digest.replace('sha256:', '')));
-    if (config !== undefined) used.add(config);
-  }
-  for (const hex of await namesIn(folder)) {
-    if (used.has(`sha256:${hex}`)) continue;
-    const { size, nlink } = await lstat(join(folder, hex));
-    if (nlink === 1) bytes += size;
-    await rm(join(folder, hex), { force: true });
-    blobs += 1;
-  }
-  return { builds, blobs, bytes, running };
+  if (running > 0) return removed;
+  const kept = new DigestFolder(join(places.blobs, 'sha256'));
+  const used = await usedBlobs(places, kept);
+  const blobs = await kept.collect(now, (digest) => used.has(digest));
+  return { ...removed, blobs: blobs.digests.length, bytes: builds.bytes + blobs.bytes };
 }
 
-/** The configuration that a manifest names; undefined for blobs that are no manifests. */
+/** The digests of all blobs that builds are made of: manifests, layers and configurations. */
+async function usedBlobs(places: StorePaths, blobs: DigestFolder): Promise<ReadonlySet<string>> {
+  const used: string[] = [];
+  for (const id of await new DigestFolder(places.builds).list()) {
+    const read = await readManifest(join(places.builds, id, 'manifest.json'));
+    for (const { digest, layers } of read ? sourcesOf(read.manifest) : []) {
+      used.push(...[digest, ...layers].flatMap((each) => hexOfDigest(each) ?? []));
+    }
+  }
+  const configs = await Promise.all(used.map((digest) => configDigest(blobs.pathOf(digest))));
+  return new Set([...used, ...configs.flatMap((digest) => digest ?? [])]);
+}
+
+/** The 64 hex digits of the configuration that a manifest names; undefined for blobs that are no manifests. */
 async function configDigest(file: string): Promise<string | undefined> {
   try {
-    if ((await stat(file)).size > 4 * 1024 * 1024) return undefined;
+    if ((await stat(file)).size > LARGEST_DOCUMENT) return undefined;
     const json = JSON.parse(await readFile(file, 'utf8')) as { config?: { digest?: unknown } } | null;
-    return typeof json?.config?.digest === 'string' ? json.config.digest : undefined;
+    return typeof json?.config?.digest === 'string' ? hexOfDigest(json.config.digest) : undefined;
   } catch {
     return undefined;
   }

@@ -1,3 +1,5 @@
+import { constants } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { RootKind } from '../../model/boot/root-kind.ts';
 
 /** A file of a build. */
@@ -23,7 +25,7 @@ export interface BuiltSource {
   readonly layers: readonly string[];
 }
 
-/** What `manifest.json` says. The same source and versions give the same text: it has no time of making. */
+/** The content of `manifest.json`. It has no date, so the same source and versions give the same text. */
 export interface BuildManifest {
   readonly format: 1;
   readonly architecture: string;
@@ -43,12 +45,14 @@ export interface BuildManifest {
   readonly tools: Readonly<Record<string, string>>;
 }
 
-/** What a kernel, systemd and the initrd need by themselves, without a root: measured with Debian 12, bytes. */
+/** Memory of a kernel, systemd and the initrd without a root, bytes: measured with Debian 12. */
 const BASE = 170 * 1024 * 1024;
 
 /**
- * What a node needs to boot, bytes: what the root occupies in memory at its most, beside the system itself.
- * @param size of the file; @param unpacked of the tree
+ * The memory that a node needs to boot, bytes: the most that the root occupies, and the system itself.
+ * @param size of the root's file, bytes
+ * @param unpacked bytes of the root's tree
+ * @param initrd bytes of the initrd
  */
 export function memoryNeeded(kind: RootKind, size: number, unpacked: number, initrd: number): number {
   // An initrd of the size that the base was measured with is part of it.
@@ -66,15 +70,20 @@ export function memoryNeeded(kind: RootKind, size: number, unpacked: number, ini
 
 /**
  * Reads a manifest.
- * @returns undefined for what is none, or one of another version
+ * @returns undefined where there is none, and for what is cut short, of another version or of another program
+ * @throws the operating system's error
  */
-export function parseManifest(text: string): BuildManifest | undefined {
+export async function readManifest(
+  file: string,
+): Promise<{ readonly manifest: BuildManifest; readonly text: string } | undefined> {
   try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json === 'object' && json !== null && 'format' in json && json.format === 1)
-      return json as BuildManifest;
-  } catch {
-    // Cut short.
+    // Without a wait: a FIFO would keep a thread of the pool for ever.
+    const text = await readFile(file, { encoding: 'utf8', flag: constants.O_NONBLOCK });
+    const json = JSON.parse(text) as BuildManifest | null;
+    return json?.format === 1 ? { manifest: json, text } : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined;
+    throw error;
   }
-  return undefined;
 }

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, open, readdir, readFile, readlink, rename, rm, symlink, utimes } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readFile, readlink, rename, rm, symlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { namesIn } from '../../artifacts/folders.ts';
 
-/** The folder below the artifacts in which builds, blobs and unfinished work lie; what begins with a dot is not served. */
+/** The folder of builds, blobs and unfinished work below the artifacts: names with a dot in front are not served. */
 const OWN = '.images';
 
-/** Where things are below an artifacts folder. */
+/** The image builder's folders below an artifacts folder. */
 export interface StorePaths {
   readonly artifacts: string;
   /** Finished builds by the digest of their manifest. */
@@ -21,8 +22,8 @@ export function storePaths(artifacts: string): StorePaths {
   return { artifacts, builds: join(own, 'builds'), blobs: join(own, 'blobs'), work: join(own, 'work') };
 }
 
-/** A process's start, in clock ticks after the machine's; undefined where there is no such process. */
-async function startOf(pid: number | 'self'): Promise<{ pid: number; started: string } | undefined> {
+/** A process and its start, in clock ticks after the machine's; undefined where there is no such process. */
+async function processOf(pid: number | 'self'): Promise<{ pid: number; started: string } | undefined> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The name, in parentheses, may hold anything; the 22nd field is the start (proc(5)).
@@ -33,76 +34,61 @@ async function startOf(pid: number | 'self'): Promise<{ pid: number; started: st
   }
 }
 
-/** What tells this run of this machine, and this container of it, from others: processes of others cannot be asked after. */
-async function thisWorld(): Promise<string> {
+/** An identifier of this boot of this machine and of this container: processes elsewhere cannot be looked up. */
+async function thisMachine(): Promise<string> {
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
   const text = `${boot.trim()} ${await readlink('/proc/self/ns/pid')}`;
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
-/** How long a folder stays whose owner cannot be asked after: it is on another machine, or in another container. */
+/** How long a folder stays whose process is on another machine or in another container, milliseconds. */
 const FOREIGN_MS = 24 * 60 * 60 * 1000;
 
-/** A name that nobody else takes, and that tells whose it is. */
+/** A unique name that holds the identity of this process. */
 export async function uniqueName(): Promise<string> {
-  const { pid, started } = (await startOf('self')) ?? { pid: 0, started: '' };
-  return `${await thisWorld()}-${pid}-${started}-${randomBytes(4).toString('hex')}`;
+  const { pid, started } = (await processOf('self')) ?? { pid: 0, started: '' };
+  return `${await thisMachine()}-${pid}-${started}-${randomBytes(4).toString('hex')}`;
 }
 
 /**
- * Whether the process that took a name has ended.
- * @param path what has the name, or a longer one
+ * Tells whether the process that took a name has ended.
+ * @param path of the file or folder that has the name, or a longer one
  * @param name from {@link uniqueName}
+ * @param now milliseconds since 1970
  */
 export async function isAbandoned(path: string, name: string, now: number): Promise<boolean> {
-  const [world, pid, started] = name.split('-');
-  if (world === (await thisWorld())) return (await startOf(Number(pid)))?.started !== started;
-  const { mtimeMs } = await lstat(path);
-  return now - mtimeMs > FOREIGN_MS;
-}
-
-/** Deletes a tree, directories that may not be written to included. */
-async function remove(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
+  const [machine, pid, started] = name.split('-');
+  if (machine === (await thisMachine())) return (await processOf(Number(pid)))?.started !== started;
+  return now - (await lstat(path)).mtimeMs > FOREIGN_MS;
 }
 
 /**
- * Makes a folder for one build; whatever becomes of the build, {@link removeAbandoned} finds what it left.
+ * Makes a folder for one build. {@link removeAbandoned} finds it when the build was killed.
  * @throws the operating system's error
  */
 export async function makeWorkFolder(places: StorePaths): Promise<string> {
   await mkdir(places.work, { recursive: true });
-  // All in the name: whoever is killed after this line leaves nothing that cannot be told whose it was.
+  // The owner is in the name: no moment in which a killed build would leave a folder without one.
   const folder = join(places.work, await uniqueName());
   await mkdir(folder);
   return folder;
 }
 
 /**
- * Removes what builds left that were killed.
+ * Removes the folders of builds that were killed.
  * @returns how many builds still run
  */
 export async function removeAbandoned(places: StorePaths, now: number): Promise<number> {
   let running = 0;
   for (const name of await namesIn(places.work)) {
     const folder = join(places.work, name);
-    if (await isAbandoned(folder, name, now)) await remove(folder);
+    if (await isAbandoned(folder, name, now)) await rm(folder, { recursive: true, force: true });
     else running += 1;
   }
   return running;
 }
 
-/** The names in a folder; none where there is no such folder. */
-export async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
-/** Makes sure that a file or folder survives a loss of power. */
+/** Flushes a file or folder to the disk, so that it survives a loss of power. */
 async function flush(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
@@ -112,7 +98,7 @@ async function flush(path: string): Promise<void> {
   }
 }
 
-/** A name that is taken by something that no build made. */
+/** The error for a name that something has which no build made. */
 export class NameTaken extends Error {
   override readonly name = 'NameTaken';
 }
@@ -133,9 +119,10 @@ export async function currentBuild(places: StorePaths, name: string): Promise<st
 }
 
 /**
- * Puts a finished folder in force under a name, in one step: a reader sees the build before or this one, whole.
- * @param folder all its files are there; it is moved, out of the caller's work folder
- * @param id what only its content decides, 64 hex digits
+ * Makes a finished folder the build of a name, in one step: a reader sees the build before or this one, whole.
+ * @param folder with all its files, in the caller's work folder, out of which it is moved
+ * @param id the digest of its manifest, 64 hex digits
+ * @param now milliseconds since 1970
  * @throws NameTaken; the operating system's error
  */
 export async function publish(
@@ -147,7 +134,7 @@ export async function publish(
 ): Promise<void> {
   const before = await currentBuild(places, name);
   for (const file of await namesIn(folder)) {
-    // Whoever serves it need not be whoever built it.
+    // The daemon may run as another user.
     await chmod(join(folder, file), 0o644);
     await flush(join(folder, file));
   }
@@ -171,7 +158,7 @@ export async function publish(
   if (before !== undefined && before !== id) await touch(join(places.builds, before), now);
 }
 
-/** Takes a name away; what it stood for stays until it is collected. */
+/** Removes a name; its build stays until it is collected. @returns false where there is no build of that name */
 export async function unpublish(places: StorePaths, name: string, now: number): Promise<boolean> {
   const before = await currentBuild(places, name);
   if (before === undefined) return false;

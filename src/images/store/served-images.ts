@@ -2,6 +2,7 @@ import { isBuildName } from '../../model/boot/build.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { readBytes } from '../../model/files/random-access.ts';
 import { hexOfDigest } from '../../model/files/sha256.ts';
+import { LARGEST_DOCUMENT } from '../oci/arrange-archive.ts';
 import { listImages, readImage } from './image-list.ts';
 import { NameTaken, storePaths } from './publish.ts';
 
@@ -24,41 +25,28 @@ export interface ServedImages {
    * @throws the operating system's error
    */
   manifest(name: string, digest: string | undefined): Promise<ServedManifest | undefined>;
-  /** Opens a blob by its 64 hex digits; whoever gets it closes it. */
+  /** Opens a blob by its 64 hex digits. */
   blob(digest: string): Promise<OpenResult>;
 }
 
-/** The most bytes of a manifest (OCI distribution specification 1.1, "Pushing Manifests", has 4 MB). */
-const LARGEST = 4 * 1024 * 1024;
-
-/** Reads a document; undefined for what is too long, or no text. */
-async function readText(file: OpenFile): Promise<string | undefined> {
+/** Reads an image's manifest and closes its file; undefined for what is too long, no text, or no manifest. */
+export async function readServedManifest(file: OpenFile, digest: string): Promise<ServedManifest | undefined> {
   try {
-    if (file.size > LARGEST) return undefined;
+    if (file.size > LARGEST_DOCUMENT) return undefined;
     const bytes = await readBytes(file, 0, file.size);
     if (bytes.length < file.size) return undefined;
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const json = JSON.parse(text) as { mediaType?: unknown; config?: unknown; layers?: unknown } | null;
+    if (!json?.config || !Array.isArray(json.layers)) return undefined;
+    const { mediaType: given } = json;
+    const isPlain = typeof given === 'string' && /^[\w.+/-]{1,200}$/.test(given);
+    return { digest, mediaType: isPlain ? given : 'application/vnd.oci.image.manifest.v1+json', text };
   } catch (error) {
-    if (error instanceof TypeError) return undefined;
+    // No UTF-8, or no JSON.
+    if (error instanceof TypeError || error instanceof SyntaxError) return undefined;
     throw error;
   } finally {
     await file.close();
-  }
-}
-
-/** The media type of a manifest; undefined for a blob that is none. */
-function mediaTypeOf(text: string): string | undefined {
-  try {
-    const json = JSON.parse(text) as {
-      mediaType?: unknown;
-      config?: unknown;
-      layers?: unknown;
-    } | null;
-    if (!json?.config || !Array.isArray(json.layers)) return undefined;
-    const plain = typeof json.mediaType === 'string' && /^[\w.+/-]{1,200}$/.test(json.mediaType);
-    return plain ? (json.mediaType as string) : 'application/vnd.oci.image.manifest.v1+json';
-  } catch {
-    return undefined;
   }
 }
 
@@ -86,9 +74,7 @@ export function createServedImages(artifacts: string, blob: (digest: string) => 
       const digest = hexOfDigest(wanted ?? (await current(name)) ?? '');
       if (digest === undefined) return undefined;
       const opened = await blob(digest);
-      const text = opened.ok ? await readText(opened.file) : undefined;
-      const mediaType = text === undefined ? undefined : mediaTypeOf(text);
-      return text !== undefined && mediaType !== undefined ? { digest, mediaType, text } : undefined;
+      return opened.ok ? await readServedManifest(opened.file, digest) : undefined;
     },
     blob,
   };

@@ -9,8 +9,8 @@ export type ImageSource =
 const TRANSPORTS = ['docker://', 'oci:', 'oci-archive:', 'docker-archive:', 'dir:'] as const;
 
 /**
- * Reads what names an image: one of skopeo's transports, or the path of a tar archive.
- * @returns undefined for what is neither
+ * Reads the name of an image: one with a transport of skopeo's, or the path of a tar archive.
+ * @returns undefined for neither
  */
 export function parseSource(text: string): ImageSource | undefined {
   for (const transport of TRANSPORTS) {
@@ -20,23 +20,21 @@ export function parseSource(text: string): ImageSource | undefined {
   return { kind: 'tar', path: text };
 }
 
-/** What a source looks like, for who got it wrong. */
+/** The forms of a source, for the message about a wrong one. */
 export const SOURCE_EXPECTED =
   'docker://REGISTRY/NAME:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE, dir:DIR, or the path of a tar archive';
 
 /**
- * Refuses an image's archive that was taken for one of a root file system.
- * @param tree what is in it
- * @throws BadImage with the right name for it
+ * Refuses an image's archive that was given as one of a root file system.
+ * @param tree its files
+ * @throws BadImage that names the transport for it
  */
 export function mustBeRoot(tree: Tree, source: ImageSource): void {
+  if (source.kind !== 'tar') return;
   const has = (...names: readonly string[]) => names.every((name) => lookUp(tree, name));
-  const transport = has('index.json', 'blobs/sha256')
-    ? 'oci-archive'
-    : has('manifest.json') && !has('usr') && !has('etc')
-      ? 'docker-archive'
-      : undefined;
-  if (source.kind !== 'tar' || transport === undefined) return;
+  const isDocker = has('manifest.json') && !has('usr') && !has('etc');
+  const transport = has('index.json', 'blobs/sha256') ? 'oci-archive' : isDocker ? 'docker-archive' : undefined;
+  if (transport === undefined) return;
   throw new BadImage(
     `${source.path} is the archive of an image, not of a root file system: name it ${transport}:${source.path}`,
   );
