@@ -1,7 +1,7 @@
 import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT_FILES, type RootKind } from '../../model/boot/root-kind.ts';
-import { checkMediaTargets, findMediaPrograms, type Media, writeMedia } from '../media/write-media.ts';
+import { checkMediaTargets, findMediaPrograms, type LoaderKind, type Media, writeMedia } from '../media/write-media.ts';
 import { BadImage, type OciImage } from '../oci/oci-image.ts';
 import { dropImpossible } from '../output/format-limits.ts';
 import { type Flat, ROOT_TOOLS, writeContent, writeRoot } from '../output/output-files.ts';
@@ -31,7 +31,6 @@ import { DiskFull, isDiskFull } from '../tools/disk-full.ts';
 import { hashFile, type LayerFile, openLayer } from '../tools/layer-files.ts';
 import type { Progress } from '../tools/progress.ts';
 import type { Tools } from '../tools/tool-run.ts';
-import type { Built } from './image-text.ts';
 import { type BuilderImage, type InitrdOrigin, makeInitrd } from './initrd.ts';
 
 /** What {@link buildImage} makes of what. */
@@ -55,6 +54,18 @@ export interface BuildOptions {
   readonly media: Media;
   /** Seconds since 1970: SOURCE_DATE_EPOCH. */
   readonly epoch: number | undefined;
+}
+
+/** A build and whether its name stood for it before. */
+export interface Built {
+  /** The digest of the manifest, which names the build. */
+  readonly id: string;
+  readonly manifest: BuildManifest;
+  readonly same: boolean;
+  /** The boot loader of the media that were written beside, if any. */
+  readonly loader: LoaderKind | undefined;
+  /** Lines that say what the files that were made cannot hold of the image. */
+  readonly notes: readonly string[];
 }
 
 /** What building takes from outside. */

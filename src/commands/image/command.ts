@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CONFIG_OPTION } from './find-config.ts';
+import { CONFIG_OPTION } from '../find-config.ts';
 
 /** What the commands on images take from outside. */
 export interface ImageCommandOptions {
@@ -38,7 +38,7 @@ interface BuildFlags {
 export function addImageCommands(program: Command, options: ImageCommandOptions): void {
   const { print, note, terminal, env, now, monotonic, onEnd } = options;
   /** The commands on images that were built, with what they need. */
-  const list = () => import('./image-list.ts');
+  const list = () => import('./list.ts');
   const image = program.command('image').description('make what nodes boot from container images');
   const add = (name: string, description: string) =>
     image.command(name).description(description).option('--config <file>', CONFIG_OPTION);
@@ -59,9 +59,9 @@ export function addImageCommands(program: Command, options: ImageCommandOptions)
     .option('--quiet', 'show no progress')
     .option('--json', 'print JSON')
     .action(async (source: string, { insecure, quiet, json, ...flags }: BuildFlags) => {
-      const { NO_PROGRESS, showProgress } = await import('../images/tools/progress.ts');
-      const { createTools } = await import('../images/tools/tool-run.ts');
-      const { imageBuild } = await import('./image-build.ts');
+      const { NO_PROGRESS, showProgress } = await import('../../images/tools/progress.ts');
+      const { createTools } = await import('../../images/tools/tool-run.ts');
+      const { imageBuild } = await import('./build.ts');
       const ending = new AbortController();
       onEnd((signal) => ending.abort(new Error(`ended by ${signal}; no image was changed`)));
       const progress = quiet ? NO_PROGRESS : showProgress({ print: note, terminal, monotonic });

@@ -1,18 +1,7 @@
-import type { LoaderKind } from '../media/write-media.ts';
-import type { BuildManifest, BuiltFile } from '../store/manifest.ts';
-import { formatBytes } from '../tools/progress.ts';
-
-/** A build and whether its name stood for it before. */
-export interface Built {
-  /** The digest of the manifest, which names the build. */
-  readonly id: string;
-  readonly manifest: BuildManifest;
-  readonly same: boolean;
-  /** The boot loader of the media that were written beside, if any. */
-  readonly loader: LoaderKind | undefined;
-  /** Lines that say what the files that were made cannot hold of the image. */
-  readonly notes: readonly string[];
-}
+import type { Built } from '../../images/builder/build-image.ts';
+import type { LoaderKind } from '../../images/media/write-media.ts';
+import type { BuildManifest, BuiltFile } from '../../images/store/manifest.ts';
+import { formatBytes } from '../../images/tools/progress.ts';
 
 function columns(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
-import { type BuildOptions, type BuildRunOptions, buildImage } from '../images/builder/build-image.ts';
-import { type Built, formatImage } from '../images/builder/image-text.ts';
-import { type ImageSource, parseSource, SOURCE_EXPECTED } from '../images/store/source.ts';
-import { isBuildName } from '../model/boot/build.ts';
-import { ROOT_KINDS, type RootKind } from '../model/boot/root-kind.ts';
-import { imageConfig, rootsInUse } from './image-config.ts';
+import { type BuildOptions, type BuildRunOptions, type Built, buildImage } from '../../images/builder/build-image.ts';
+import { type ImageSource, parseSource, SOURCE_EXPECTED } from '../../images/store/source.ts';
+import { isBuildName } from '../../model/boot/build.ts';
+import { ROOT_KINDS, type RootKind } from '../../model/boot/root-kind.ts';
+import { imageConfig, rootsInUse } from './config.ts';
+import { formatImage } from './text.ts';
 
 /** What `slipway image build` is told. */
 export interface ImageBuildArguments {

@@ -1,9 +1,9 @@
-import { formatImage, formatImages } from '../images/builder/image-text.ts';
-import { collectGarbage, listImages, readImage } from '../images/store/image-list.ts';
-import { storePaths, unpublish } from '../images/store/publish.ts';
-import { formatBytes } from '../images/tools/progress.ts';
-import { isBuildName } from '../model/boot/build.ts';
-import { imageConfig, machinesUsing } from './image-config.ts';
+import { collectGarbage, listImages, readImage } from '../../images/store/image-list.ts';
+import { storePaths, unpublish } from '../../images/store/publish.ts';
+import { formatBytes } from '../../images/tools/progress.ts';
+import { isBuildName } from '../../model/boot/build.ts';
+import { imageConfig, machinesUsing } from './config.ts';
+import { formatImage, formatImages } from './text.ts';
 
 const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 

@@ -1,9 +1,9 @@
-import { ConfigError } from '../config/config-error.ts';
-import { loadConfig } from '../config/load/load.ts';
-import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../model/boot/root-kind.ts';
-import { usedArtifacts, usedBuilds } from '../model/boot/used-files.ts';
-import type { Config } from '../model/config.ts';
-import type { BootSettings } from '../model/node.ts';
+import { ConfigError } from '../../config/config-error.ts';
+import { loadConfig } from '../../config/load/load.ts';
+import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../../model/boot/root-kind.ts';
+import { usedArtifacts, usedBuilds } from '../../model/boot/used-files.ts';
+import type { Config } from '../../model/config.ts';
+import type { BootSettings } from '../../model/node.ts';
 
 /**
  * Reads the configuration, of which the commands on images need the artifacts folder. A name of no image may be that of
