@@ -22,12 +22,7 @@ export async function builtImage(
   try {
     await writeLayout(layout, [BOOT, ...layers]);
     const { id } = await buildImage(
-      {
-        ...{ artifacts, name, roots, source: { kind: 'skopeo', reference: `oci:${layout}` } },
-        ...{ architecture: undefined, insecure: false, kernel: undefined, initrd: undefined, builder: undefined },
-        media: { uki: undefined, esp: undefined, disk: undefined, args: '' },
-        epoch: undefined,
-      },
+      { artifacts, name, roots, source: { kind: 'skopeo', reference: `oci:${layout}` } },
       { tools: createTools(process.env), progress: NO_PROGRESS, now: Date.now },
     );
     return id;

@@ -1,7 +1,13 @@
 import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ROOT_FILES, type RootKind } from '../../model/boot/root-kind.ts';
-import { checkMediaTargets, findMediaPrograms, type LoaderKind, type Media, writeMedia } from '../media/write-media.ts';
+import {
+  checkMediaTargets,
+  findMediaPrograms,
+  type LoaderKind,
+  type MediaTargets,
+  writeMedia,
+} from '../media/write-media.ts';
 import { BadImage, type OciImage } from '../oci/oci-image.ts';
 import { dropImpossible } from '../output/format-limits.ts';
 import { type Flat, ROOT_TOOLS, writeContent, writeRoot } from '../output/output-files.ts';
@@ -33,27 +39,26 @@ import type { Progress } from '../tools/progress.ts';
 import type { Tools } from '../tools/tool-run.ts';
 import { type BuilderImage, type InitrdOrigin, makeInitrd } from './initrd.ts';
 
-/** What {@link buildImage} makes of what. */
-export interface BuildOptions {
+/** The image to build, and from what. */
+export interface BuildOptions extends MediaTargets {
   /** The artifacts folder. */
   readonly artifacts: string;
-  /** What the image is called, from {@link isBuildName}. */
+  /** The image's name, from {@link isBuildName}. */
   readonly name: string;
   readonly source: ImageSource;
   readonly roots: readonly RootKind[];
   /** As Go spells it; undefined for that of this machine. */
-  readonly architecture: string | undefined;
-  readonly insecure: boolean;
-  /** Which of several kernels; undefined for the newest. */
-  readonly kernel: string | undefined;
-  /** A ready initrd of the caller's. */
-  readonly initrd: string | undefined;
+  readonly arch?: string | undefined;
+  /** Accepts registries with plain HTTP or unknown certificates. */
+  readonly insecure?: boolean | undefined;
+  /** The version of the kernel to take; undefined for the newest. */
+  readonly kernel?: string | undefined;
+  /** The file of an initrd to take instead of making one. */
+  readonly initrd?: string | undefined;
   /** An image in whose root dracut runs, where the image itself has none. */
-  readonly builder: ImageSource | undefined;
-  /** What to write beside, for machines that boot without a network. */
-  readonly media: Media;
+  readonly builder?: ImageSource | undefined;
   /** Seconds since 1970: SOURCE_DATE_EPOCH. */
-  readonly epoch: number | undefined;
+  readonly epoch?: number | undefined;
 }
 
 /** A build and whether its name stood for it before. */
@@ -94,7 +99,7 @@ function unpackedSize(flat: Flat): number {
 }
 
 async function bringImage(
-  { artifacts, source, architecture, insecure }: BuildOptions,
+  { artifacts, source, arch, insecure = false }: BuildOptions,
   work: string,
   { tools, progress }: BuildRunOptions,
 ): Promise<FetchedImage> {
@@ -102,7 +107,7 @@ async function bringImage(
   if (source.kind === 'tar') progress.begin('fetch', `reading ${source.path}`, (await stat(source.path)).size);
   else progress.begin('fetch', `fetching ${source.reference}`);
   const image = await fetchImage({
-    ...{ source, architecture, insecure, blobs, work, tools },
+    ...{ source, architecture: arch, insecure, blobs, work, tools },
     progress: progress.advance,
   });
   progress.end();
@@ -189,7 +194,7 @@ async function bringInitrd(
     progress.end();
     const folder = join(scratch, 'builder');
     await mkdir(folder);
-    const fetching = { ...options, source, architecture: flat.image.architecture };
+    const fetching = { ...options, source, arch: flat.image.architecture };
     const image = await bringImage(fetching, folder, run);
     layers = await openLayers(image, folder, run);
     const tree = await indexLayers(layers, run.signal);
@@ -223,7 +228,7 @@ async function writeFiles(
   const vmlinuz = join(out, 'vmlinuz');
   await writeContent(flat.layers, kernel.content, vmlinuz);
   progress.end();
-  const programs = await findMediaPrograms(options.media, flat, vmlinuz);
+  const programs = await findMediaPrograms(options, flat, vmlinuz);
   const total = unpackedSize(flat);
   const target = join(out, 'initrd.img');
   const origin = await bringInitrd(flat, kernel, target, scratch, options, run);
@@ -244,7 +249,7 @@ async function writeFiles(
     roots[kind] = { ...built, memory: memoryNeeded(kind, built.size, total, initrd.size) };
   }
   const sources = { ...programs, name: options.name, kernel: vmlinuz, initrd: target };
-  const loader = await writeMedia(flat, options.media, sources, { tools, progress });
+  const loader = await writeMedia(flat, options, sources, { tools, progress });
   const manifest: BuildManifest = {
     format: 1,
     architecture: image.architecture,
@@ -307,7 +312,7 @@ export async function buildImage(options: BuildOptions, run: BuildRunOptions): P
   const places = storePaths(options.artifacts);
   for (const source of [options.source, options.builder]) if (source?.kind === 'tar') await mustBeFile(source.path);
   if (options.initrd !== undefined) await mustBeFile(options.initrd);
-  await checkMediaTargets(options.media, run.tools, run.now());
+  await checkMediaTargets(options, run.tools, run.now());
   // A name that cannot be used is told at once and not in the end.
   await currentBuild(places, options.name);
   let work: string | undefined;

@@ -15,16 +15,16 @@ import { checkTarget, DISK_TOOLS, writeDisk } from './write-disk.ts';
 import { checkEspFolder, writeEsp } from './write-esp.ts';
 import { writeUki } from './write-uki.ts';
 
-/** What is written beside an image, for machines that boot it without a network. */
-export interface Media {
+/** Paths of the media to write beside an image, for machines that boot it without a network. */
+export interface MediaTargets {
   /** A unified kernel image. */
-  readonly uki: string | undefined;
+  readonly uki?: string | undefined;
   /** The folder of an EFI system partition. */
-  readonly esp: string | undefined;
+  readonly esp?: string | undefined;
   /** A disk image. */
-  readonly disk: string | undefined;
+  readonly disk?: string | undefined;
   /** Kernel arguments beside `root=`. */
-  readonly args: string;
+  readonly append?: string | undefined;
 }
 
 /** The files of a build that media are made of. */
@@ -47,8 +47,12 @@ export interface WriteMediaOptions {
  * @param now milliseconds since 1970
  * @throws BadImage, MissingTool
  */
-export async function checkMediaTargets({ uki, esp, disk, args }: Media, tools: Tools, now: number): Promise<void> {
-  if (esp !== undefined || disk !== undefined) checkArguments(args);
+export async function checkMediaTargets(
+  { uki, esp, disk, append = '' }: MediaTargets,
+  tools: Tools,
+  now: number,
+): Promise<void> {
+  if (esp !== undefined || disk !== undefined) checkArguments(append);
   const places = [uki, esp, disk].filter((path) => path !== undefined);
   for (const path of places) await checkParent(dirname(path));
   for (const path of [uki, disk]) if (path !== undefined) await checkTarget(path);
@@ -87,7 +91,11 @@ export interface MediaPrograms {
  * @param kernel the file of the kernel
  * @throws BadImage with what to do; for an image that is too large
  */
-export async function findMediaPrograms({ uki, esp, disk }: Media, flat: Flat, kernel: string): Promise<MediaPrograms> {
+export async function findMediaPrograms(
+  { uki, esp, disk }: MediaTargets,
+  flat: Flat,
+  kernel: string,
+): Promise<MediaPrograms> {
   const stub = uki === undefined ? undefined : await findStub(flat);
   if (esp === undefined && disk === undefined) return { stub, loader: undefined };
   checkRootSize(ociArchive(flat.image, 'latest').size);
@@ -104,12 +112,12 @@ export type LoaderKind = 'shim and GRUB' | 'systemd-boot';
  */
 export async function writeMedia(
   flat: Flat,
-  { uki, esp, disk, args }: Media,
+  { uki, esp, disk, append = '' }: MediaTargets,
   { name, kernel, initrd, stub, loader }: MediaSources,
   { tools, progress }: WriteMediaOptions,
 ): Promise<LoaderKind | undefined> {
   const archive = ociPieces(flat.image);
-  const parts = { name, args, archive, kernel: await wholeFile(kernel), initrd: await wholeFile(initrd) };
+  const parts = { name, args: append, archive, kernel: await wholeFile(kernel), initrd: await wholeFile(initrd) };
   const total = piecesSize([parts.kernel, parts.initrd, ...archive]);
   if (uki !== undefined && stub) {
     progress.begin('uki', `writing ${uki}`, total);
