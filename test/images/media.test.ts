@@ -13,16 +13,16 @@ import { memorySource } from '../../src/images/tar/byte-source.ts';
 import { makePe } from '../support/pe.ts';
 
 const GRUB: BootLoader = {
-  kind: 'grub',
+  kind: 'shim and GRUB',
   prefix: 'EFI/debian',
   programs: { 'BOOTX64.EFI': Buffer.from('shim'), 'grubx64.efi': Buffer.from('grub') },
 };
 const SYSTEMD: BootLoader = { kind: 'systemd-boot', programs: { 'BOOTX64.EFI': Buffer.from('systemd') } };
 
-async function contents(loader: BootLoader, args = 'console=ttyS0 quiet'): Promise<Record<string, string>> {
-  const files = layOutMedia({
-    ...{ name: 'debian', loader, args },
-    ...{ kernel: Buffer.from('kernel'), initrd: Buffer.from('first'), archive: [Buffer.from('oc'), Buffer.from('i')] },
+async function contents(loader: BootLoader, append = 'console=ttyS0 quiet'): Promise<Record<string, string>> {
+  const files = layOutMedia('debian', loader, {
+    ...{ append, kernel: Buffer.from('kernel') },
+    ...{ initrd: Buffer.from('first'), archive: [Buffer.from('oc'), Buffer.from('i')] },
   });
   const all = await Promise.all(
     files.map(async ({ path, pieces }) => {

@@ -1,4 +1,4 @@
-import { type BuildRunOptions, buildImage } from '../../images/builder/build-image.ts';
+import { type BuildOptions, buildImage } from '../../images/builder/build-image.ts';
 import { type BuildFlags, readSource } from './build-flags.ts';
 import { imageConfig, rootsInUse } from './config.ts';
 import { asJson, formatImage } from './text.ts';
@@ -19,11 +19,11 @@ export async function imageBuild(
   source: string,
   { config: file, json, root, ...flags }: BuildFlags & { readonly config: string; readonly json?: boolean },
   epoch: string | undefined,
-  run: BuildRunOptions,
+  run: Pick<BuildOptions, 'tools' | 'progress' | 'now' | 'signal'>,
 ): Promise<string> {
   const config = await imageConfig(file);
   const given = { source: readSource(source), roots: root ?? rootsInUse(config, flags.name), epoch: readEpoch(epoch) };
-  const { loader, manifest, ...built } = await buildImage({ ...flags, ...given, artifacts: config.artifacts }, run);
+  const { loader, manifest, ...built } = await buildImage({ ...flags, ...given, ...run, artifacts: config.artifacts });
   if (!json) return formatImage(flags.name, { loader, manifest, ...built });
   return asJson({ name: flags.name, ...built, ...(loader && { loader }), ...manifest });
 }

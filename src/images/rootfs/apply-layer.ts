@@ -3,8 +3,8 @@ import {
   type Directory,
   emptyDirectory,
   type Inode,
-  LONGEST_PATH,
   type Located,
+  MAX_PATH,
   pathSteps,
   type Slot,
   type Tree,
@@ -84,9 +84,9 @@ function linkTarget(tree: Tree, entry: TarEntry): Inode {
  * @throws BadArchive for a hard link to nothing, and for what would have to be in a file
  */
 export function applyEntry(tree: Tree, entry: TarEntry, layer: number): void {
-  if (entry.name.length > LONGEST_PATH)
+  if (entry.name.length > MAX_PATH)
     throw new BadArchive(`the name ${printable(entry.name.slice(0, 60))}... is too long`);
-  if (entry.type === 'link' && entry.linkname.length > LONGEST_PATH) {
+  if (entry.type === 'link' && entry.linkname.length > MAX_PATH) {
     throw new BadArchive(`${printable(entry.name.slice(0, 60))} is a hard link to a name that is too long`);
   }
   if (entry.name.includes('\0') || entry.linkname.includes('\0')) {

@@ -34,13 +34,13 @@ export interface Tree {
 }
 
 /** The longest path that Linux takes, bytes (PATH_MAX, its NUL left out). */
-export const LONGEST_PATH = 4095;
+export const MAX_PATH = 4095;
 
 /** The most directories in each other: more than a path of that length has names of two letters. */
-const DEEPEST = 1024;
+const MAX_DEPTH = 1024;
 
 /** The most steps in one tree, links among them; an image of a million files takes some ten million. */
-const MOST_STEPS = 100_000_000;
+const MAX_STEPS = 100_000_000;
 
 const NO_ATTRIBUTES: Attributes = {
   ...{ mode: 0o755, uid: 0, gid: 0, mtime: 0n, major: 0, minor: 0 },
@@ -48,7 +48,7 @@ const NO_ATTRIBUTES: Attributes = {
 };
 
 /** As Linux: how many symbolic links may follow from one another in one path (path_resolution(7)). */
-const MOST_LINKS = 40;
+const MAX_LINKS = 40;
 
 export function emptyDirectory(): Directory {
   return { type: 'directory', children: new Map(), attributes: NO_ATTRIBUTES };
@@ -88,7 +88,7 @@ export function walk(tree: Tree, steps: readonly Bytes[], make?: () => Slot): Lo
   while (todo.length > 0) {
     const step = todo.pop() ?? '';
     tree.steps = (tree.steps ?? 0) + 1;
-    if (tree.steps > MOST_STEPS) throw new BadArchive('its links are too long and too many to be followed');
+    if (tree.steps > MAX_STEPS) throw new BadArchive('its links are too long and too many to be followed');
     if (step === '' || step === '.') continue;
     if (step === '..') {
       if (path.length > 1) path.pop();
@@ -104,15 +104,15 @@ export function walk(tree: Tree, steps: readonly Bytes[], make?: () => Slot): Lo
     const { inode } = slot;
     if (inode.type === 'symlink') {
       links += 1;
-      if (links > MOST_LINKS) throw new BadArchive(`${printable(steps.join('/'))}: symbolic links lead in circles`);
-      if (inode.target.length > LONGEST_PATH) {
+      if (links > MAX_LINKS) throw new BadArchive(`${printable(steps.join('/'))}: symbolic links lead in circles`);
+      if (inode.target.length > MAX_PATH) {
         throw new BadArchive(`${printable(steps.join('/'))}: the target of a symbolic link is too long`);
       }
       if (inode.target.startsWith('/')) path = [{ directory: tree.root }];
       todo.push(...inode.target.split('/').reverse());
     } else if (inode.type === 'directory') {
       path.push({ directory: inode, slot });
-      if (path.length > DEEPEST) throw new BadArchive(`directories lie in each other ${DEEPEST} deep`);
+      if (path.length > MAX_DEPTH) throw new BadArchive(`directories lie in each other ${MAX_DEPTH} deep`);
     } else if (make) throw new BadArchive(`${printable(steps.join('/'))}: ${printable(step)} is no directory`);
     else return undefined;
   }
@@ -128,7 +128,7 @@ export function walk(tree: Tree, steps: readonly Bytes[], make?: () => Slot): Lo
  */
 export function lookUp(tree: Tree, path: Bytes): Inode | undefined {
   let steps: readonly Bytes[] = path.split('/');
-  for (let links = 0; links <= MOST_LINKS; links++) {
+  for (let links = 0; links <= MAX_LINKS; links++) {
     const name = steps.at(-1);
     if (name === undefined || name === '' || name === '.' || name === '..') return walk(tree, steps)?.directory;
     const parent = steps.slice(0, -1);

@@ -54,7 +54,7 @@ export interface ToolOptions {
   /** The most time that it may take. */
   readonly seconds?: number | undefined;
   /** The most that it may say, bytes. */
-  readonly mostOutput?: number | undefined;
+  readonly maxOutput?: number | undefined;
   /** Ends the program too; the call then rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -133,7 +133,7 @@ async function runTool(
     exceeded ??= why;
     child.kill('SIGKILL');
   };
-  const { seconds, mostOutput = Number.POSITIVE_INFINITY } = options;
+  const { seconds, maxOutput = Number.POSITIVE_INFINITY } = options;
   const timer = seconds && setTimeout(end, seconds * 1000, `it took more than ${seconds} seconds`);
   let said = 0;
   const words = { out: '', err: '' };
@@ -141,7 +141,7 @@ async function runTool(
     child[from]?.setEncoding('utf8').on('data', (text: string) => {
       words[to] = (words[to] + text).slice(-most);
       said += text.length;
-      if (said > mostOutput) end(`it said more than ${mostOutput} bytes`);
+      if (said > maxOutput) end(`it said more than ${maxOutput} bytes`);
     });
   listen('stdout', 'out', 16 * MOST_WORDS);
   listen('stderr', 'err', MOST_WORDS);
