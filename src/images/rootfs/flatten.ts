@@ -4,7 +4,7 @@ import { type Attributes, BadArchive, type Bytes, type Extent, printable, type T
 import { readTar } from '../tar/tar-read.ts';
 import { END_OF_ARCHIVE, encodeMember, padding } from '../tar/tar-write.ts';
 import { applyEntry } from './apply-layer.ts';
-import { type Content, type Directory, emptyTree, type Inode, lookUp, type Tree } from './tree.ts';
+import { type Content, type Directory, emptyDirectory, type Inode, lookUp, type Tree } from './tree.ts';
 
 /** Steps along paths after which other work gets its turn, some ten milliseconds. */
 const TURN = 100_000;
@@ -22,7 +22,7 @@ const CHUNK = 1024 * 1024;
  * @throws BadArchive with the layer's number where one cannot be read; the operating system's error where a source fails
  */
 export async function indexLayers(layers: readonly ByteSource[], signal?: AbortSignal): Promise<Tree> {
-  const tree = emptyTree();
+  const tree: Tree = { root: emptyDirectory() };
   let work = 0;
   for (const [layer, source] of layers.entries()) {
     try {
@@ -94,9 +94,8 @@ export function* flatEntries(tree: Tree, options: FlattenOptions = {}): Generato
       const linked = first.get(inode);
       const flat = flatEntry(path, inode, attributesOf(`/${path}`, inode));
       if (linked !== undefined) {
-        const { mode, uid, gid, mtime } = flat.entry;
-        const bare = { mode, uid, gid, mtime, major: 0, minor: 0, xattrs: new Map(), acls: new Map() };
-        yield { entry: { ...bare, name: path, type: 'link', linkname: linked, size: 0, extents: [] } };
+        const bare = { major: 0, minor: 0, xattrs: new Map(), acls: new Map(), size: 0, extents: [] };
+        yield { entry: { ...flat.entry, ...bare, type: 'link', linkname: linked } };
         continue;
       }
       yield flat;
