@@ -5,7 +5,7 @@ import { digestHex, type OciImage } from './oci-image.ts';
 /** A part of an archive: bytes, or a whole blob. */
 export type ArchivePiece = { readonly bytes: Uint8Array } | { readonly digest: string; readonly size: number };
 
-/** An OCI archive that is not there yet, but whose every byte is decided. */
+/** An OCI archive as the parts that it consists of. */
 export interface OciArchive {
   readonly pieces: readonly ArchivePiece[];
   /** Bytes in all. */
@@ -21,12 +21,12 @@ function head(name: string, type: 'file' | 'directory', size: number): Uint8Arra
   return encodeMember(entry).head;
 }
 
-/** A file of an archive: its bytes, or what stands for them. */
+/** A file of an archive, with its bytes or a stand-in for them. */
 export type Member<T> =
   | { readonly name: string; readonly bytes: Uint8Array }
   | { readonly name: string; readonly size: number; readonly content: T };
 
-/** Writes members, in their order, as a tar archive: a piece of bytes before and after each content. */
+/** A tar archive of files in their order: headers and padding as bytes, between them the stand-ins for contents. */
 export function tarPieces<T extends object>(members: readonly Member<T>[]): ({ readonly bytes: Uint8Array } | T)[] {
   const pieces: ({ readonly bytes: Uint8Array } | T)[] = [];
   let bytes: Uint8Array[] = [];

@@ -17,8 +17,8 @@ const SECOND = 1_000_000_000n;
 const namespaced = (name: Bytes) => /^(?:user|trusted|security)\./.test(name);
 
 /**
- * Of squashfs: unsigned 32 bits of seconds, three kinds of attributes (Linux's fs/squashfs/squashfs_fs.h). EROFS could
- * hold later times, but mkfs.erofs takes one before 1970, and any after SOURCE_DATE_EPOCH, for that.
+ * Limits of squashfs: unsigned 32 bits of seconds, three kinds of attributes (Linux's fs/squashfs/squashfs_fs.h). EROFS
+ * could hold other times, but mkfs.erofs replaces those before 1970 and after SOURCE_DATE_EPOCH by that.
  */
 export const FILESYSTEM_LIMITS: FormatLimits = {
   ...{ earliest: 0n, latest: 0xffff_ffffn * SECOND, xattr: namespaced, noAcls: true },
