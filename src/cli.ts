@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { DeployOptions } from './commands/deploy.ts';
 import { CONFIG_OPTION, findConfig } from './commands/find-config.ts';
-import { addImageCommands } from './commands/image-command.ts';
+import { addImageCommands } from './commands/image/command.ts';
 import { ConfigError } from './config/config-error.ts';
 import { formatEvent, type LogFormat } from './daemon/log/format.ts';
 import { openLogOutput } from './daemon/log/output.ts';

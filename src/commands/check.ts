@@ -2,13 +2,13 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { placesIn } from '../config/check/place-of.ts';
 import { formatPath } from '../config/check/wording.ts';
-import { describeNodes, formatNodes } from '../config/describe.ts';
 import { type CheckedConfig, loadCheckedConfig, missingTemplates } from '../daemon/checked-config.ts';
 import { readBuiltFiles } from '../images/store/built-files.ts';
 import { rootOf } from '../model/boot/build.ts';
 import { type FoundBuild, usedArtifacts, usedBuilds, withFoundRoots } from '../model/boot/used-files.ts';
 import type { Config } from '../model/config.ts';
 import { formatProblem } from '../model/config.ts';
+import { describeNodes, formatNodes } from './describe-nodes.ts';
 import { fileWarnings } from './file-warnings.ts';
 import { settingWarnings } from './setting-warnings.ts';
 

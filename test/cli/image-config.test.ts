@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { imageConfig, rootsInUse } from '../../src/commands/image-config.ts';
+import { imageConfig, rootsInUse } from '../../src/commands/image/config.ts';
 
 let folder: string;
 beforeEach(async () => {

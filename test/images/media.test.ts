@@ -13,7 +13,7 @@ import { totalLength } from '../../src/model/files/segment.ts';
 import { makePe } from '../support/pe.ts';
 
 const GRUB: BootLoader = {
-  kind: 'grub',
+  kind: 'shim and GRUB',
   prefix: 'EFI/debian',
   programs: { 'BOOTX64.EFI': Buffer.from('shim'), 'grubx64.efi': Buffer.from('grub') },
 };
@@ -21,10 +21,10 @@ const SYSTEMD: BootLoader = { kind: 'systemd-boot', programs: { 'BOOTX64.EFI': B
 
 const text = (bytes: string) => ({ bytes: Buffer.from(bytes) });
 
-async function contents(loader: BootLoader, args = 'console=ttyS0 quiet'): Promise<Record<string, string>> {
-  const files = layOutMedia({
-    ...{ name: 'debian', loader, args },
-    ...{ kernel: text('kernel'), initrd: text('first'), archive: [text('oc'), text('i')] },
+async function contents(loader: BootLoader, append = 'console=ttyS0 quiet'): Promise<Record<string, string>> {
+  const files = layOutMedia('debian', loader, {
+    ...{ append, kernel: text('kernel') },
+    ...{ initrd: text('first'), archive: [text('oc'), text('i')] },
   });
   const all = await Promise.all(
     files.map(async ({ path, segments }) => {

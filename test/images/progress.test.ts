@@ -10,35 +10,36 @@ function watched(terminal: boolean) {
 }
 
 describe('progress', () => {
-  it('is a line for each stage in a log, with bytes and rate', () => {
+  it('is a line for each stage in a log, with bytes and rate', async () => {
     const { progress, printed, pass } = watched(false);
-    progress.begin('squashfs', 'writing rootfs.squashfs', 4e6);
-    pass(1000);
-    progress.advance(2e6);
-    pass(1000);
-    progress.advance(2e6);
-    progress.end();
-    progress.end();
+    const result = await progress.stage('writing rootfs.squashfs', 4e6, async (advance) => {
+      pass(1000);
+      advance(2e6);
+      pass(1000);
+      advance(2e6);
+      expect(printed).toEqual([]);
+      return 'result';
+    });
+    expect(result).toBe('result');
     expect(printed).toEqual(['writing rootfs.squashfs: 2.0 s, 4.0 MB, 2.0 MB/s\n']);
   });
 
-  it('is a bar on a terminal, redrawn ten times a second at most', () => {
+  it('is a bar on a terminal, redrawn ten times a second at most', async () => {
     const { progress, printed, pass } = watched(true);
-    progress.begin('oci', 'writing', 1000);
-    for (let i = 0; i < 100; i++) {
-      pass(10);
-      progress.advance(5);
-    }
-    expect(printed.length).toBeLessThanOrEqual(11);
-    expect(printed.at(-1)).toBe('\r\x1b[Kwriting [############............] 1 kB of 1 kB, 1 kB/s');
-    progress.end();
+    await progress.stage('writing', 1000, async (advance) => {
+      for (let i = 0; i < 100; i++) {
+        pass(10);
+        advance(5);
+      }
+      expect(printed.length).toBeLessThanOrEqual(11);
+      expect(printed.at(-1)).toBe('\r\x1b[Kwriting [############............] 1 kB of 1 kB, 1 kB/s');
+    });
     expect(printed.at(-1)).toBe('\r\x1b[Kwriting: 1.0 s, 1 kB, 1 kB/s\n');
   });
 
-  it('says nothing of bytes where none were counted', () => {
+  it('says nothing of bytes where none were counted', async () => {
     const { progress, printed } = watched(false);
-    progress.begin('index', 'reading');
-    progress.end();
+    await progress.stage('reading', undefined, async () => {});
     expect(printed).toEqual(['reading: 0.0 s\n']);
   });
 

@@ -11,9 +11,9 @@ describe('a program with bounds', () => {
   });
 
   it('is ended when it says too much', async () => {
-    await expect(tools.run('cat', ['/dev/zero'], { mostOutput: 100_000 })).rejects.toThrow(
+    await expect(tools.run('cat', ['/dev/zero'], { maxOutput: 100_000 })).rejects.toThrow(
       'cat was ended: it said more than 100000 bytes',
     );
-    await expect(tools.run('echo', ['few words'], { mostOutput: 100, seconds: 60 })).resolves.toBe('few words\n');
+    await expect(tools.run('echo', ['few words'], { maxOutput: 100, seconds: 60 })).resolves.toBe('few words\n');
   });
 });

@@ -21,15 +21,10 @@ export async function builtImage(
   const layout = await mkdtemp(join(tmpdir(), 'slipway-layout-'));
   try {
     await writeLayout(layout, [BOOT, ...layers]);
-    const { id } = await buildImage(
-      {
-        ...{ artifacts, name, roots, source: { kind: 'skopeo', reference: `oci:${layout}` } },
-        ...{ architecture: undefined, insecure: false, kernel: undefined, initrd: undefined, builder: undefined },
-        media: { uki: undefined, esp: undefined, disk: undefined, args: '' },
-        epoch: undefined,
-      },
-      { tools: createTools(process.env), progress: NO_PROGRESS, now: Date.now },
-    );
+    const { id } = await buildImage({
+      ...{ artifacts, name, roots, source: { kind: 'skopeo', reference: `oci:${layout}` } },
+      ...{ tools: createTools(process.env), progress: NO_PROGRESS, now: Date.now },
+    });
     return id;
   } finally {
     await rm(layout, { recursive: true, force: true });

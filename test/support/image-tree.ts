@@ -32,6 +32,6 @@ export function describeTree(sources: readonly RandomAccess[], tree: Tree): Prom
 /** A tree as one archive. */
 export async function archiveOf(sources: readonly RandomAccess[]): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of writeTar(sources, await indexLayers(sources))) pieces.push(piece);
+  for await (const piece of writeTar({ layers: sources, tree: await indexLayers(sources) })) pieces.push(piece);
   return Buffer.concat(pieces);
 }

@@ -6,27 +6,28 @@ import { type FileTree, type FlattenOptions, writeTar } from '../rootfs/flatten.
 import type { Kernel } from '../rootfs/kernel.ts';
 import { type Inode, lookUp } from '../rootfs/tree.ts';
 import type { Attributes, Bytes } from '../tar/tar-entry.ts';
+import { type Advance, counted } from '../tools/progress.ts';
 import { ToolFailed, type Tools } from '../tools/tool-run.ts';
 
 /** The project's dracut modules, beside src and dist alike. */
 const MODULES = fileURLToPath(new URL('../../../dracut-modules', import.meta.url));
 
-/** Everything belongs to whoever unpacks it, and can be written to and removed by them. */
+/** Attributes with which the caller owns a file, and can write to it and remove it. */
 function ownedByMe(_: Bytes, { type, attributes }: Inode): Attributes {
   const mode = (attributes.mode & 0o777) | (type === 'directory' ? 0o700 : 0o600);
   return { ...attributes, mode, uid: 0, gid: 0, xattrs: new Map(), acls: new Map() };
 }
 
-/** The folder that the build has to itself. dracut notes its name in the initrd, so it is always the same. */
+/** The folder of the build's own files in the root. dracut notes its name in the initrd, so it is always the same. */
 const OWN = '.slipway-build';
 
-/** What is not taken out of the image for dracut: it is mounted or made anew, and no link may stand in its place. */
+/** Folders that are mounted or made for dracut. The image's are left out: a link may stand in their place. */
 const MADE_ANEW = new Set(['/proc', '/sys', '/dev', '/run', '/tmp', `/${OWN}`]);
 
-/** The most that dracut may take, seconds, and say, bytes: some minutes of one processor, and ten times that emulated. */
-const LIMITS = { seconds: 3600, mostOutput: 16 * 1024 * 1024 };
+/** Limits of dracut, bytes of output and seconds: it takes some minutes, and ten times that when emulated. */
+const LIMITS = { seconds: 3600, maxOutput: 16 * 1024 * 1024 };
 
-/** What runs in the tree: puts in what is in the folder $1, a kernel of version $2 among it, and starts dracut. */
+/** Runs in the root: puts in the modules, and maybe the kernel of version $2, from the folder $1, and starts dracut. */
 const INSIDE_SCRIPT = `
 own=$1 kernel=$2
 shift 2
@@ -41,7 +42,7 @@ fi
 exec dracut "$@"
 `;
 
-/** What went wrong, where the system's words for it say nothing to a person. */
+/** A message with what to do, where the system's has none. */
 function explain(error: ToolFailed): Error {
   if (/Exec format error/.test(error.message)) {
     return new BadImage(
@@ -52,10 +53,10 @@ function explain(error: ToolFailed): Error {
   return error;
 }
 
-/** What a kernel has beside itself, by where it lies: not taken from a builder, whose kernel is another. */
+/** Folders of kernels, their modules and firmware: a builder's are left out, as its kernel is another one. */
 const KERNEL_FOLDERS = ['/usr/lib/modules', '/lib/modules', '/usr/lib/firmware', '/lib/firmware', '/boot'];
 
-/** Takes over what the image's programs left as the initrd, if it is a file and no link to another. */
+/** Moves the initrd that the image's programs left, if it is a file and no link to another. */
 async function takeInitrd(made: string, target: string): Promise<void> {
   const stats = await lstat(made).catch(() => undefined);
   if (!stats?.isFile() || stats.nlink !== 1) throw new BadImage("the image's dracut made no file of the initrd");
@@ -63,42 +64,40 @@ async function takeInitrd(made: string, target: string): Promise<void> {
   await chmod(target, 0o644);
 }
 
-/** What {@link runDracut} needs. */
+/** Settings of {@link runDracut}. */
 export interface DracutOptions {
   readonly tools: Tools;
+  /** A folder for temporary files. */
   readonly scratch: string;
   readonly kernel: Kernel;
   /** The initrd to write. */
   readonly target: string;
   /** Seconds since 1970. */
   readonly epoch: number;
-  /** Told of bytes that are unpacked. */
-  readonly progress: (bytes: number) => void;
+  /** Counts bytes that are unpacked. */
+  readonly advance: Advance;
 }
 
-/** Unpacks a tree, all of it the caller's own. */
+/** Unpacks a tree, its devices left out, so that the caller owns all of it. */
 async function unpack(
-  { layers, tree }: FileTree,
+  files: FileTree,
   folder: string,
-  { tools, progress }: DracutOptions,
+  { tools, advance }: DracutOptions,
   skip?: FlattenOptions['skip'],
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const bytes = writeTar(layers, tree, {
+  const bytes = writeTar(files, {
     mapAttributes: ownedByMe,
     skip: (path, inode) => ['character', 'block', 'fifo'].includes(inode.type) || (skip?.(path, inode) ?? false),
   });
-  const counted = async function* () {
-    for await (const chunk of bytes) {
-      yield chunk;
-      progress(chunk.length);
-    }
-  };
   const options = ['-p', '--no-same-owner', '--delay-directory-restore', '--warning=no-timestamp'];
-  await tools.run('tar', ['-x', ...options, '-f', '-', '-C', folder], { input: counted(), sees: { writes: [folder] } });
+  await tools.run('tar', ['-x', ...options, '-f', '-', '-C', folder], {
+    input: counted(bytes, advance),
+    sees: { writes: [folder] },
+  });
 }
 
-/** Unpacks a folder of `/usr/lib` or `/lib`, which may be one or two, where the tree has it. */
+/** Unpacks a folder of `/usr/lib`, or else of `/lib`, where the tree has it. */
 async function unpackFolder(
   { layers, tree }: FileTree,
   path: Bytes,
@@ -112,8 +111,8 @@ async function unpackFolder(
 /**
  * Makes an initrd with the project's modules by the dracut of a root, in namespaces of its own.
  * @param root has dracut, and the kernel's modules unless they are taken from elsewhere
- * @param kernelFrom what has the kernel's modules and firmware in the place of the root's own
- * @returns what dracut said
+ * @param kernelFrom a tree whose kernel modules and firmware are taken instead of the root's own
+ * @returns the output of dracut
  * @throws BadImage with what to do; ToolFailed, MissingTool
  */
 export async function runDracut(
@@ -126,7 +125,7 @@ export async function runDracut(
   await unpack(root, folder, options, (path) => {
     return MADE_ANEW.has(path) || (kernelFrom !== undefined && KERNEL_FOLDERS.includes(path));
   });
-  // Beside the root: nothing of the image stands on the way to the initrd that it hands over.
+  // Beside the root: no link of the image can stand on the way to the initrd.
   const own = join(scratch, 'dracut-own');
   await mkdir(own);
   if (kernelFrom) {
@@ -142,14 +141,14 @@ export async function runDracut(
     ...['--add', 'slipway', '--kver', kernel.version, `/${OWN}/initrd.img`],
   ];
   try {
-    const said = await tools.run('sh', ['-e', '-c', INSIDE_SCRIPT, 'sh', `/${OWN}`, kernel.version, ...args], {
+    const output = await tools.run('sh', ['-e', '-c', INSIDE_SCRIPT, 'sh', `/${OWN}`, kernel.version, ...args], {
       sees: { root: folder, shared: [own, `/${OWN}`] },
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LC_ALL: 'C', SOURCE_DATE_EPOCH: String(epoch) },
       ...LIMITS,
     });
     await takeInitrd(join(own, 'initrd.img'), target);
     await Promise.all([folder, own].map((each) => rm(each, { recursive: true, force: true })));
-    return said;
+    return output;
   } catch (error) {
     throw error instanceof ToolFailed ? explain(error) : error;
   }

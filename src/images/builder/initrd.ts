@@ -1,24 +1,29 @@
 import { createReadStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { copyFile, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buffered } from '../../model/files/random-access.ts';
+import { buffered, readBytes } from '../../model/files/random-access.ts';
 import { BadImage, type OciImage } from '../oci/oci-image.ts';
 import { scanCpio } from '../output/cpio.ts';
-import { type Flat, writeContent } from '../output/output-files.ts';
+import { type FlatImage, writeContent } from '../output/flat-image.ts';
+import { dropImpossible } from '../output/format-limits.ts';
 import type { FileTree } from '../rootfs/flatten.ts';
 import type { Kernel } from '../rootfs/kernel.ts';
 import { howToMakeBuilder, type OsRelease, readOsRelease } from '../rootfs/os-release.ts';
 import { lookUp } from '../rootfs/tree.ts';
+import type { BuildManifest } from '../store/manifest.ts';
+import type { ImageSource } from '../store/source.ts';
 import { type Bytes, printable } from '../tar/tar-entry.ts';
-import { detectCompression } from '../tools/compression.ts';
-import { openPlain, readPart } from '../tools/layer-files.ts';
+import { type Compression, detectCompression } from '../tools/compression.ts';
+import { openPlain } from '../tools/layer-files.ts';
+import type { Advance } from '../tools/progress.ts';
 import { ToolFailed, type Tools } from '../tools/tool-run.ts';
 import { runDracut } from './dracut.ts';
+import { type OpenOptions, openImage } from './open-image.ts';
 
 /** A file that every initrd with the project's modules has, `lib` being a link to `usr/lib` or not. */
 const MARK = 'lib/slipway/slipway-lib.sh';
 
-/** Where distributions put the initrd of a kernel: bootc, Debian, Fedora, openSUSE; Alpine and Arch by its flavour. */
+/** Paths at which distributions have the initrd of a kernel: bootc, Debian, Fedora, openSUSE; Alpine and Arch by its flavour. */
 function ownPlaces({ version, path }: Kernel): readonly Bytes[] {
   const flavour = path.startsWith('boot/') ? path.replace(/^boot\/[^-]*/, '') : `-${version}`;
   return [
@@ -32,32 +37,37 @@ function ownPlaces({ version, path }: Kernel): readonly Bytes[] {
   ];
 }
 
-/** Looks for the mark in a file's uncompressed archives; `rest` is where something compressed follows. */
-async function findMark(path: string): Promise<{ readonly found: boolean; readonly rest: number | undefined }> {
+/** The uncompressed archives at the beginning of an initrd, and what follows them. */
+interface Scanned {
+  /** True where one of them has the mark. */
+  readonly found: boolean;
+  /** Position and compression of the rest; undefined where the archives reach the end. */
+  readonly rest: { readonly start: number; readonly how: Compression } | undefined;
+}
+
+async function scan(path: string): Promise<Scanned> {
   const source = await openPlain(path);
   try {
-    const { names, rest } = await scanCpio(buffered(source));
-    return { found: [...names].some((name) => name.endsWith(MARK)), rest };
+    const { names, rest: start } = await scanCpio(buffered(source));
+    return {
+      found: [...names].some((name) => name.endsWith(MARK)),
+      rest: start === undefined ? undefined : { start, how: detectCompression(await readBytes(source, start, 8)) },
+    };
   } finally {
     await source.close();
   }
 }
 
-/** Whether an initrd has the project's modules. Archives stand one after the other, the last of them compressed. */
-export async function hasModules(tools: Tools, path: string, scratch: string): Promise<boolean> {
-  const { found, rest } = await findMark(path);
-  if (found || rest === undefined) return found;
-  const how = detectCompression(await readPart(path, rest, 8));
-  if (how === 'none') return false;
+/** True where an initrd has the project's modules. Only the last of its archives may be compressed. */
+async function hasModules(tools: Tools, path: string, scratch: string): Promise<boolean> {
+  const { found, rest } = await scan(path);
+  if (found || !rest || rest.how === 'none') return found;
   const plain = join(scratch, 'initrd.cpio');
   const target = await open(plain, 'w');
   try {
-    await tools.run(how, ['-d', '-c', '-q'], {
-      input: createReadStream(path, { start: rest }),
-      output: target.fd,
-      sees: {},
-    });
-    return (await findMark(plain)).found;
+    const input = createReadStream(path, { start: rest.start });
+    await tools.run(rest.how, ['-d', '-c', '-q'], { input, output: target.fd, sees: {} });
+    return (await scan(plain)).found;
   } catch (error) {
     if (error instanceof ToolFailed) return false;
     throw error;
@@ -68,7 +78,13 @@ export async function hasModules(tools: Tools, path: string, scratch: string): P
 }
 
 /** Takes the image's own initrd, where it has the modules. */
-async function takeOwn(flat: Flat, kernel: Kernel, tools: Tools, scratch: string, target: string): Promise<boolean> {
+async function takeOwn(
+  flat: FlatImage,
+  kernel: Kernel,
+  tools: Tools,
+  scratch: string,
+  target: string,
+): Promise<boolean> {
   for (const place of ownPlaces(kernel)) {
     const inode = lookUp(flat.tree, place);
     if (inode?.type !== 'file') continue;
@@ -83,35 +99,15 @@ async function takeOwn(flat: Flat, kernel: Kernel, tools: Tools, scratch: string
   return false;
 }
 
-/** An image whose root dracut can run in, in the place of one that has none. */
-export interface BuilderImage extends FileTree {
-  readonly image: OciImage;
-}
-
-/** What {@link makeInitrd} needs. */
-export interface InitrdOptions {
-  readonly tools: Tools;
-  readonly scratch: string;
-  /** The file to write. */
-  readonly target: string;
-  /** Brings the builder here, where one was named. */
-  readonly builder: (() => Promise<BuilderImage>) | undefined;
-  /** Told of bytes that are unpacked for dracut. */
-  readonly progress: (bytes: number) => void;
-}
-
-/** Where an initrd came from. */
-export interface InitrdOrigin {
-  readonly from: 'own' | 'dracut';
-  /** The image in whose root dracut ran, where that was another. */
-  readonly builder?: OciImage;
-}
-
 const PROGRAMS = ['usr/bin/dracut', 'usr/sbin/dracut'];
 const hasDracut = ({ tree }: FileTree): boolean => PROGRAMS.some((path) => lookUp(tree, path)?.type === 'file');
 
-/** Checks that what the builder's dracut takes from its own root goes with what the image's root has. */
-async function checkBuilder(flat: Flat, builder: BuilderImage): Promise<void> {
+const HOW_TO_INSTALL =
+  'install dracut-core, dracut-network, curl, jq, zstd and xz-utils in it (Debian; Fedora: dracut, dracut-network, ' +
+  'curl, jq, zstd, xz)';
+
+/** @throws BadImage for a builder without dracut, or of another system than the image */
+async function checkBuilder(flat: FlatImage, builder: FileTree): Promise<void> {
   if (!hasDracut(builder)) throw new BadImage(`the builder has no dracut either: ${HOW_TO_INSTALL}`);
   const [wanted, found] = [await readOsRelease(flat), await readOsRelease(builder)];
   if (wanted.id === found.id && wanted.version === found.version) return;
@@ -119,33 +115,70 @@ async function checkBuilder(flat: Flat, builder: BuilderImage): Promise<void> {
   throw new BadImage(`the builder is ${name(found)}, and the image ${name(wanted)}: they have to be the same`);
 }
 
-/**
- * Writes the initrd: the image's own where it has the project's modules, else one that dracut makes, in the image's own
- * root, or where that has no dracut in the builder's.
- * @throws BadImage with what to do; ToolFailed, MissingTool
- */
-export async function makeInitrd(flat: Flat, kernel: Kernel, options: InitrdOptions): Promise<InitrdOrigin> {
-  const { tools, scratch, target } = options;
-  if (await takeOwn(flat, kernel, tools, scratch, target)) return { from: 'own' };
-  const own = hasDracut(flat);
-  if (!own && !options.builder) throw await lacksDracut(flat);
-  const builder = own ? undefined : await options.builder?.();
-  if (builder) await checkBuilder(flat, builder);
-  const said = await runDracut(builder ?? flat, builder && flat, { ...options, kernel, epoch: flat.epoch });
-  if (!(await hasModules(tools, target, scratch))) {
-    const words = said.split('\n').slice(-20).join('\n');
-    throw new BadImage(`dracut made an initrd without the modules of Slipway:\n${words}`);
-  }
-  return { from: 'dracut', ...(builder && { builder: builder.image }) };
+/** Settings of {@link makeInitrd}. */
+export interface InitrdOptions extends OpenOptions {
+  /** A ready initrd, to be taken as it is. */
+  readonly initrd?: string | undefined;
+  /** An image in whose root dracut runs, where the image itself has none. */
+  readonly builder?: ImageSource | undefined;
 }
 
-const HOW_TO_INSTALL =
-  'install dracut-core, dracut-network, curl, jq, zstd and xz-utils in it (Debian; Fedora: dracut, dracut-network, ' +
-  'curl, jq, zstd, xz)';
+/** The origin of an initrd. */
+export interface InitrdOrigin {
+  readonly from: BuildManifest['initrd']['from'];
+  /** The image in whose root dracut ran, where that was another. */
+  readonly builder?: OciImage;
+}
 
-async function lacksDracut(flat: Flat): Promise<BadImage> {
-  return new BadImage(
-    `the image has neither an initrd with the modules of Slipway nor dracut to make one: ${HOW_TO_INSTALL}, or give an ` +
-      `initrd with --initrd, or ${howToMakeBuilder(await readOsRelease(flat))}`,
+/**
+ * Writes the initrd: the one that was given, the image's own where it has the project's modules, or one that dracut
+ * makes, in the image's own root, or where that has no dracut in the builder's.
+ * @param scratch a folder for temporary files
+ * @throws BadImage with what to do; ToolFailed, MissingTool
+ */
+export async function makeInitrd(
+  flat: FlatImage,
+  kernel: Kernel,
+  target: string,
+  scratch: string,
+  options: InitrdOptions,
+): Promise<InitrdOrigin> {
+  const { initrd, builder: source, tools, progress } = options;
+  if (initrd !== undefined) {
+    await copyFile(initrd, target);
+    return { from: 'given' };
+  }
+  const runIn = async (root: FileTree, kernelFrom: FileTree | undefined, advance: Advance): Promise<void> => {
+    const { epoch } = flat;
+    const output = await runDracut(root, kernelFrom, { tools, scratch, kernel, target, epoch, advance });
+    if (await hasModules(tools, target, scratch)) return;
+    const end = output.split('\n').slice(-20).join('\n');
+    throw new BadImage(`dracut made an initrd without the modules of Slipway:\n${end}`);
+  };
+  const origin = await progress.stage(
+    'making the initrd',
+    undefined,
+    async (advance): Promise<InitrdOrigin | undefined> => {
+      if (await takeOwn(flat, kernel, tools, scratch, target)) return { from: 'own' };
+      if (!hasDracut(flat)) return undefined;
+      await runIn(flat, undefined, advance);
+      return { from: 'dracut' };
+    },
   );
+  if (origin) return origin;
+  if (!source) {
+    throw new BadImage(
+      `the image has neither an initrd with the modules of Slipway nor dracut to make one: ${HOW_TO_INSTALL}, or give an ` +
+        `initrd with --initrd, or ${howToMakeBuilder(await readOsRelease(flat))}`,
+    );
+  }
+  const builder = await openImage(source, join(scratch, 'builder'), { ...options, arch: flat.image.architecture });
+  try {
+    dropImpossible(builder.tree);
+    await checkBuilder(flat, builder);
+    await progress.stage('making the initrd in the builder', undefined, (advance) => runIn(builder, flat, advance));
+    return { from: 'dracut', builder: builder.image };
+  } finally {
+    await builder.close();
+  }
 }

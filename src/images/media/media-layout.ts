@@ -3,32 +3,29 @@ import { BadImage } from '../oci/oci-image.ts';
 import { cpioFrame } from '../output/cpio.ts';
 import type { BootLoader } from './boot-loader.ts';
 
-/** A file of a medium. */
+/** A file of an EFI system partition. */
 export interface MediaFile {
   /** With `/` between; no leading one. */
   readonly path: string;
   readonly segments: readonly Segment<string>[];
 }
 
-/** What a medium is made of. */
-export interface MediaParts {
-  /** What a menu calls it, from {@link isBuildName}. */
-  readonly name: string;
-  readonly loader: BootLoader;
+/** The parts of an image that every medium holds. */
+export interface BootParts {
   readonly kernel: Segment<string>;
   readonly initrd: Segment<string>;
   /** The OCI archive. */
   readonly archive: readonly Segment<string>[];
   /** Kernel arguments beside `root=`. */
-  readonly args: string;
+  readonly append: string;
 }
 
-/** Where an initrd has the OCI archive, as `root=` names it. */
+/** The path of the OCI archive in its initrd, which `root=` names. */
 const ROOT = 'root.oci';
 
 /** All kernel arguments of a medium that brings its root in an initrd. */
-export function mediaArguments(args: string): string {
-  return `root=bootc-live:/${ROOT} ${args}`.trim();
+export function mediaArguments(append: string): string {
+  return `root=bootc-live:/${ROOT} ${append}`.trim();
 }
 
 /** An initrd that holds the OCI archive. */
@@ -37,20 +34,20 @@ export function rootInitrd(archive: readonly Segment<string>[]): readonly Segmen
   return [{ bytes: before }, ...archive, { bytes: after }];
 }
 
-/** An initrd filled up so that another can follow it: archives in an initrd begin at multiples of four. */
+/** An initrd that another can follow: archives in an initrd begin at multiples of four. */
 export function aligned(initrd: Segment<string>): readonly Segment<string>[] {
   return [initrd, { bytes: Buffer.alloc((4 - (lengthOf(initrd) % 4)) % 4) }];
 }
 
 /** The largest file in FAT, bytes. */
-const MOST = 0xffff_ffff;
+const MAX_FILE = 0xffff_ffff;
 
-/** @throws BadImage for kernel arguments that boot loaders would not hand on as they are */
-export function checkArguments(args: string): void {
-  // In configurations of boot loaders these mean something, and they take no backslash in front of them alike.
-  if (/[^\x20-\x7e]|['"\\]/.test(args)) {
+/** @throws BadImage for kernel arguments that a boot loader would change */
+export function checkArguments(append: string): void {
+  // Boot loaders differ in how these are escaped in their configuration.
+  if (/[^\x20-\x7e]|['"\\]/.test(append)) {
     throw new BadImage(
-      `--append ${JSON.stringify(args)}: boot loaders take no quotes, backslashes or control characters`,
+      `--append ${JSON.stringify(append)}: boot loaders take no quotes, backslashes or control characters`,
     );
   }
 }
@@ -61,7 +58,7 @@ export function checkArguments(args: string): void {
  */
 export function checkRootSize(archive: number): void {
   const { before, after } = cpioFrame(ROOT, archive);
-  if (before.length + archive + after.length > MOST) {
+  if (before.length + archive + after.length > MAX_FILE) {
     throw new BadImage(
       `the image's layers have ${(archive / 2 ** 30).toFixed(2)} GiB, compressed as they are, and a file in FAT holds ` +
         'less than 4 GiB: make the image smaller, or compress its layers by zstd',
@@ -73,16 +70,16 @@ const FOLDER = 'slipway';
 const KERNEL = `/${FOLDER}/vmlinuz`;
 const INITRDS = [`/${FOLDER}/initrd.img`, `/${FOLDER}/root.img`];
 
-/** How long a menu waits for somebody, seconds. */
-const PATIENCE = 3;
+/** Time that a menu waits for a key, seconds. */
+const TIMEOUT = 3;
 
-function grubConfig(name: string, args: string): string {
-  // In single quotes nothing means anything (GRUB manual, "Quoting").
-  const words = mediaArguments(args)
+function grubConfig(name: string, append: string): string {
+  // In single quotes no character is special (GRUB manual, "Quoting").
+  const words = mediaArguments(append)
     .split(/ +/)
     .map((word) => `'${word}'`);
   return [
-    `set timeout=${PATIENCE}`,
+    `set timeout=${TIMEOUT}`,
     `menuentry '${name}' {`,
     `    linux ${KERNEL} ${words.join(' ')}`,
     `    initrd ${INITRDS.join(' ')}`,
@@ -91,36 +88,42 @@ function grubConfig(name: string, args: string): string {
 }
 
 /** A boot loader's configuration, by https://uapi-group.org/specifications/specs/boot_loader_specification/. */
-function entry(name: string, args: string): string {
+function entryConfig(name: string, append: string): string {
   return [
     `title ${name}`,
     `linux ${KERNEL}`,
     ...INITRDS.map((path) => `initrd ${path}`),
-    `options ${mediaArguments(args)}\n`,
+    `options ${mediaArguments(append)}\n`,
   ].join('\n');
 }
 
-function configuration({ loader, name, args }: MediaParts): Readonly<Record<string, string>> {
+function configuration(loader: BootLoader, name: string, append: string): Readonly<Record<string, string>> {
   if (loader.kind === 'systemd-boot') {
     return {
-      'loader/loader.conf': `timeout ${PATIENCE}\n`,
-      'loader/entries/slipway.conf': entry(name, args),
+      'loader/loader.conf': `timeout ${TIMEOUT}\n`,
+      'loader/entries/slipway.conf': entryConfig(name, append),
     };
   }
-  const text = grubConfig(name, args);
-  // Debian's looks in its own folder only, Fedora's beside itself.
+  const text = grubConfig(name, append);
+  // Debian's GRUB looks in its own folder only, Fedora's beside itself.
   return { 'EFI/BOOT/grub.cfg': text, [`${loader.prefix}/grub.cfg`]: text };
 }
 
 /**
- * All files of an EFI system partition from which any UEFI boots the image, by the path that firmware looks at on
- * media that it does not know. In byte order.
+ * All files of an EFI system partition from which any UEFI boots the image, at the paths of removable media. In byte
+ * order.
+ * @param name the menu's entry, from {@link isBuildName}
  */
-export function layOutMedia(parts: MediaParts): readonly MediaFile[] {
-  const { loader, kernel, initrd, archive } = parts;
+export function layOutMedia(
+  name: string,
+  loader: BootLoader,
+  { kernel, initrd, archive, append }: BootParts,
+): readonly MediaFile[] {
   const small = {
     ...Object.fromEntries(Object.entries(loader.programs).map(([name, bytes]) => [`EFI/BOOT/${name}`, bytes])),
-    ...Object.fromEntries(Object.entries(configuration(parts)).map(([path, text]) => [path, Buffer.from(text)])),
+    ...Object.fromEntries(
+      Object.entries(configuration(loader, name, append)).map(([path, text]) => [path, Buffer.from(text)]),
+    ),
   };
   return [
     ...Object.entries(small).map(([path, bytes]) => ({ path, segments: [{ bytes }] })),
@@ -130,7 +133,7 @@ export function layOutMedia(parts: MediaParts): readonly MediaFile[] {
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** The folders that files need, each after the one that it is in. */
+/** All folders of the files, each after its parent. */
 export function foldersOf(files: readonly MediaFile[]): readonly string[] {
   const folders = files.flatMap(({ path }) => {
     const steps = path.split('/').slice(0, -1);

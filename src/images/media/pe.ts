@@ -1,6 +1,6 @@
 import { BadImage } from '../oci/oci-image.ts';
 
-/** Where the parts of a UEFI program's headers are (PE format specification, "Optional Header"), positions in the file. */
+/** Positions of the headers in a UEFI program's file (PE format specification, "Optional Header"). */
 export interface PeHeaders {
   /** The COFF file header. */
   readonly coff: number;
@@ -11,14 +11,14 @@ export interface PeHeaders {
 }
 
 const PE32_PLUS = 0x20b;
-/** In the optional header: how many data directories there are, and where the table of certificates is told of. */
+/** Positions in the optional header: the number of data directories, and the entry of the certificate table. */
 const DIRECTORIES = 108;
 const CERTIFICATES = 112 + 4 * 8;
 
 /**
  * Finds the headers of a PE32+ program.
  * @param bytes at least its beginning
- * @returns undefined for what is no such program
+ * @returns undefined for other files
  */
 export function findPeHeaders(bytes: Buffer): PeHeaders | undefined {
   if (bytes.length < 64 || bytes.toString('latin1', 0, 2) !== 'MZ') return undefined;
@@ -31,7 +31,7 @@ export function findPeHeaders(bytes: Buffer): PeHeaders | undefined {
 }
 
 /**
- * Whether a program carries a signature; not whether it is a right one, and of whom.
+ * True where a program carries a signature, which is not checked.
  * @param bytes at least its beginning
  */
 export function isSigned(bytes: Buffer): boolean {
@@ -42,7 +42,10 @@ export function isSigned(bytes: Buffer): boolean {
   return bytes.readUInt32LE(optional + CERTIFICATES) > 0 && bytes.readUInt32LE(optional + CERTIFICATES + 4) > 0;
 }
 
-/** @throws BadImage for what is no PE32+ program */
+/**
+ * @param what names the file in the message
+ * @throws BadImage for other files than PE32+ programs
+ */
 export function mustBePe(bytes: Buffer, what: string): PeHeaders {
   const headers = findPeHeaders(bytes);
   if (!headers) throw new BadImage(`${what} is no PE32+ program`);

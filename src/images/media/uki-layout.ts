@@ -8,11 +8,11 @@ export interface UkiSection {
   readonly size: number;
 }
 
-/** Where everything goes in the file. */
+/** The layout of the file. */
 export interface UkiLayout {
-  /** The stub with its headers changed, filled up to where the first section begins. */
+  /** The stub with its headers changed, padded to the first section. */
   readonly head: Buffer;
-  /** Bytes of zeros that follow each section, in their order. */
+  /** Bytes of padding after each section, in their order. */
   readonly padding: readonly number[];
   /** Bytes in all. */
   readonly size: number;
@@ -30,7 +30,7 @@ const align = (value: number, unit: number): number => Math.ceil(value / unit) *
 
 /**
  * Adds sections to a stub: a PE32+ program for UEFI that finds them in itself when it is started.
- * @throws BadImage for what is no such program, or has no room for further section headers, or would grow past 4 GiB
+ * @throws BadImage for a stub that is no such program or has no room for section headers, and for more than 4 GiB
  */
 export function layOutUki(stub: Buffer, sections: readonly UkiSection[]): UkiLayout {
   const { coff, optional, table, count } = mustBePe(stub, 'the UEFI stub');

@@ -1,138 +1,94 @@
-import { access, constants, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { type Segment, totalLength } from '../../model/files/segment.ts';
 import { ociArchive } from '../oci/oci-archive.ts';
-import { BadImage } from '../oci/oci-image.ts';
-import { type Flat, ociSegments } from '../output/output-files.ts';
-import { removeStale, replaceFile } from '../output/write-segments.ts';
+import type { FlatImage } from '../output/flat-image.ts';
+import { ociSegments } from '../output/root-formats.ts';
+import { replaceFile } from '../output/write-segments.ts';
+import { readOsRelease } from '../rootfs/os-release.ts';
 import { DiskFull, isDiskFull } from '../tools/disk-full.ts';
 import { readPart } from '../tools/layer-files.ts';
-import type { Progress } from '../tools/progress.ts';
+import type { Advance, Progress } from '../tools/progress.ts';
 import type { Tools } from '../tools/tool-run.ts';
 import { type BootLoader, findBootLoader, findStub } from './boot-loader.ts';
-import { checkArguments, checkRootSize, layOutMedia } from './media-layout.ts';
-import { checkTarget, DISK_TOOLS, writeDisk } from './write-disk.ts';
-import { checkEspFolder, writeEsp } from './write-esp.ts';
+import type { MediaTargets } from './check-targets.ts';
+import { checkRootSize, layOutMedia } from './media-layout.ts';
+import { writeDisk } from './write-disk.ts';
+import { writeEsp } from './write-esp.ts';
 import { writeUki } from './write-uki.ts';
 
-/** What is written beside an image, for machines that boot it without a network. */
-export interface Media {
-  /** A unified kernel image. */
-  readonly uki: string | undefined;
-  /** The folder of an EFI system partition. */
-  readonly esp: string | undefined;
-  /** A disk image. */
-  readonly disk: string | undefined;
-  /** Kernel arguments beside `root=`. */
-  readonly args: string;
-}
-
-/** The files of a build that media are made of. */
-export interface MediaSources extends MediaPrograms {
-  /** What a menu calls the image. */
-  readonly name: string;
-  readonly kernel: string;
-  readonly initrd: string;
-}
-
-/** What writing takes from outside. */
-export interface WriteMediaOptions {
-  readonly tools: Tools;
-  readonly progress: Progress;
-}
-
-/**
- * Checks what can be known before the work begins: the places, the programs and the arguments. Removes what killed
- * builds left at the places.
- * @param now milliseconds since 1970
- * @throws BadImage, MissingTool
- */
-export async function checkMediaTargets({ uki, esp, disk, args }: Media, tools: Tools, now: number): Promise<void> {
-  if (esp !== undefined || disk !== undefined) checkArguments(args);
-  const places = [uki, esp, disk].filter((path) => path !== undefined);
-  for (const path of places) await checkParent(dirname(path));
-  for (const path of [uki, disk]) if (path !== undefined) await checkTarget(path);
-  if (esp !== undefined) await checkEspFolder(esp);
-  if (disk !== undefined) for (const tool of DISK_TOOLS) await tools.version(tool);
-  for (const path of places) await removeStale(path, now);
-}
-
-/** @throws BadImage where nothing can be written beside what is to be replaced */
-async function checkParent(folder: string): Promise<void> {
-  await access(folder, constants.W_OK).catch((error: NodeJS.ErrnoException) => {
-    throw new BadImage(
-      error.code === 'ENOENT' ? `there is no folder ${folder}` : `${folder} cannot be written to (${error.code})`,
-    );
-  });
-}
-
-/** Runs what writes one of the media. */
-async function writing(path: string, write: () => Promise<void>): Promise<void> {
-  try {
-    await write();
-  } catch (error) {
-    if (!isDiskFull(error)) throw error;
-    throw new DiskFull(`no space is left on the disk of ${path}, which is as it was before`, { cause: error });
-  }
-}
-
-/** The programs that media begin with, for those that were asked for. */
+/** UEFI's programs for the media that were asked for. */
 export interface MediaPrograms {
+  /** Of a unified kernel image. */
   readonly stub: Buffer | undefined;
+  /** Of a partition or a disk. */
   readonly loader: BootLoader | undefined;
 }
 
 /**
- * Finds what the image has to have for its media, before roots are made of it.
+ * Finds the programs for the media, before roots are made.
  * @param kernel the file of the kernel
  * @throws BadImage with what to do; for an image that is too large
  */
-export async function findMediaPrograms({ uki, esp, disk }: Media, flat: Flat, kernel: string): Promise<MediaPrograms> {
+export async function findMediaPrograms(
+  { uki, esp, disk }: MediaTargets,
+  flat: FlatImage,
+  kernel: string,
+): Promise<MediaPrograms> {
   const stub = uki === undefined ? undefined : await findStub(flat);
   if (esp === undefined && disk === undefined) return { stub, loader: undefined };
   checkRootSize(totalLength(ociArchive(flat.image, 'latest')));
   return { stub, loader: await findBootLoader(flat, await readPart(kernel, 0, 4096)) };
 }
 
-/** Which boot loader the media have. */
-export type LoaderKind = 'shim and GRUB' | 'systemd-boot';
+/** Settings of {@link writeMedia}. */
+export interface MediaOptions extends MediaTargets {
+  /** The image's name in a boot loader's menu. */
+  readonly name: string;
+  readonly tools: Tools;
+  readonly progress: Progress;
+}
 
 /**
- * Writes what was asked for; each of them replaces what was there when it is whole.
- * @returns the boot loader, where there is one beside the kernel
+ * Writes the media; each replaces its predecessor when it is whole.
+ * @param kernel its file
+ * @param initrd its file
  * @throws BadImage with what to do, ToolFailed, DiskFull; the operating system's error
  */
 export async function writeMedia(
-  flat: Flat,
-  { uki, esp, disk, args }: Media,
-  { name, kernel, initrd, stub, loader }: MediaSources,
-  { tools, progress }: WriteMediaOptions,
-): Promise<LoaderKind | undefined> {
+  flat: FlatImage,
+  { stub, loader }: MediaPrograms,
+  kernel: string,
+  initrd: string,
+  { uki, esp, disk, append = '', name, tools, progress }: MediaOptions,
+): Promise<void> {
   const archive = ociSegments(flat.image);
-  const parts = { name, args, archive, kernel: await wholeFile(kernel), initrd: await wholeFile(initrd) };
+  const parts = { append, archive, kernel: await wholeFile(kernel), initrd: await wholeFile(initrd) };
   const total = totalLength([parts.kernel, parts.initrd, ...archive]);
+  const write = async (path: string, title: string, work: (advance: Advance) => Promise<void>): Promise<void> => {
+    try {
+      await progress.stage(title, total, work);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      throw new DiskFull(`no space is left on the disk of ${path}, which is as it was before`, { cause: error });
+    }
+  };
   if (uki !== undefined && stub) {
-    progress.begin('uki', `writing ${uki}`, total);
-    const whole = { ...parts, stub, progress: progress.advance };
-    await writing(uki, () => replaceFile(uki, (path) => writeUki(path, flat, whole)));
-    progress.end();
+    const { text } = await readOsRelease(flat);
+    await write(uki, `writing ${uki}`, (advance) =>
+      replaceFile(uki, (path) => writeUki(path, stub, text, parts, advance)),
+    );
   }
-  if (!loader) return undefined;
-  const kind = loader.kind === 'grub' ? 'shim and GRUB' : loader.kind;
-  const files = layOutMedia({ ...parts, loader });
-  const options = { progress: progress.advance, epoch: flat.epoch };
+  if (!loader) return;
+  const { epoch, image } = flat;
+  const files = layOutMedia(name, loader, parts);
   if (esp !== undefined) {
-    progress.begin('esp', `writing ${esp}, with ${kind}`, total);
-    await writing(esp, () => writeEsp(esp, files, options));
-    progress.end();
+    await write(esp, `writing ${esp}, with ${loader.kind}`, (advance) => writeEsp(esp, files, { advance, epoch }));
   }
-  if (disk !== undefined) {
-    progress.begin('disk', `writing ${disk}, with ${kind}`, total);
-    const all = { ...options, tools, digest: flat.image.manifest.digest };
-    await writing(disk, () => replaceFile(disk, (path) => writeDisk(path, files, all)));
-    progress.end();
-  }
-  return kind;
+  if (disk === undefined) return;
+  const options = { tools, epoch, digest: image.manifest.digest };
+  await write(disk, `writing ${disk}, with ${loader.kind}`, (advance) =>
+    replaceFile(disk, (path) => writeDisk(path, files, { ...options, advance })),
+  );
 }
 
 async function wholeFile(file: string): Promise<Segment<string>> {

@@ -1,9 +1,9 @@
 import { BadImage, type Listed } from './oci-image.ts';
 
-/** Variants that a processor runs, the best first. */
+/** Variants of an architecture that run on each other, the best first. */
 const COMPATIBLE: Readonly<Record<string, readonly string[]>> = { arm: ['v8', 'v7', 'v6', 'v5'], arm64: ['v8'] };
 
-/** The variants that run on an architecture, the best first; `''` is an image's without one. */
+/** The variants that run on an architecture, the best first; `''` stands for images that name none. */
 function variantsOf(architecture: string, variant: string | undefined): readonly string[] {
   const known = COMPATIBLE[architecture] ?? [];
   if (variant === undefined) return ['', ...known];
@@ -11,13 +11,12 @@ function variantsOf(architecture: string, variant: string | undefined): readonly
   return from === -1 ? [variant, ''] : [...known.slice(from), ''];
 }
 
-/** What an index lists besides images: attestations say `unknown` of their platform. */
+/** Excludes attestations, whose platform is `unknown`. */
 const isImage = ({ platform }: Listed): boolean => platform?.os !== 'unknown';
 
 /**
- * The images of an index that a label means, one for each platform: those that have it; references that end in it, as
- * podman writes; for `latest` also all there are, if they are one image. The dracut module `slipway-oci` has the same
- * rules.
+ * The images of an index with a label, one for each platform: those that have it; else references that end in it, as
+ * podman writes them; else, for `latest`, all images if they are one. The dracut module `slipway-oci` has the same rules.
  */
 export function labelled(listed: readonly Listed[], label: string): readonly Listed[] {
   const images = listed.filter(isImage);
@@ -31,8 +30,7 @@ export function labelled(listed: readonly Listed[], label: string): readonly Lis
 }
 
 /**
- * The image for a platform, as skopeo chooses it: the best variant; then one of which the index says nothing; the first
- * of several.
+ * The image for a platform, as skopeo chooses it: the best variant, then one without a platform, the first of several.
  * @param platform as Go spells it, such as `amd64`, or with a variant, `arm/v7`
  * @returns undefined where none fits
  */
@@ -48,22 +46,22 @@ export function fitting<T extends Listed>(listed: readonly T[], platform: string
     .reduce<T | undefined>((best, each) => (best && rank(best) <= rank(each) ? best : each), undefined);
 }
 
-/** Words of an index, for a message. */
+/** Words of an index as a list in a message. */
 const listOf = (words: readonly string[], none: string): string =>
   words
     .join(', ')
     .replace(/[^ -~]/g, '?')
     .slice(0, 200) || none;
 
-/** The platforms that an index has images for, for a message. */
+/** The platforms of an index's images as a list in a message. */
 export function platformsOf(listed: readonly Listed[]): string {
   const names = listed.filter(isImage).flatMap(({ platform }) => (platform ? [Object.values(platform)] : []));
   return listOf([...new Set(names.map((parts) => parts.filter(Boolean).join('/')))].sort(), 'nothing');
 }
 
 /**
- * The image of an index that a label and a platform mean.
- * @throws BadImage that says what there is
+ * The image of an index with a label, for a platform.
+ * @throws BadImage with the labels or platforms of the index
  */
 export function chooseImage<T extends Listed>(listed: readonly T[], label: string, platform: string): Listed {
   const images = labelled(listed, label);

@@ -9,15 +9,15 @@ export interface Descriptor {
   readonly size: number;
 }
 
-/** What an index says of one of its images (OCI image specification 1.1, image-index.md). */
+/** An image in an index (OCI image specification 1.1, image-index.md). */
 export interface Listed extends Descriptor {
-  /** What it is called; empty for no name. */
+  /** Its name or reference; empty for none. */
   readonly label: string;
-  /** What it runs on; undefined where the index does not say. Fields that are missing are empty. */
+  /** Undefined where the index has none; missing fields are empty. */
   readonly platform: { readonly os: string; readonly architecture: string; readonly variant: string } | undefined;
 }
 
-/** What of an image's manifest and configuration matters (OCI image specification 1.1, manifest.md and config.md). */
+/** An image's manifest and configuration (OCI image specification 1.1, manifest.md and config.md). */
 export interface OciImage {
   readonly manifest: Descriptor;
   readonly config: Descriptor;
@@ -28,7 +28,7 @@ export interface OciImage {
   readonly created: string | undefined;
 }
 
-/** An image that is not one, or that holds no file system. */
+/** An image that cannot be used as it is; the message says why, and often what to do. */
 export class BadImage extends Error {
   override readonly name = 'BadImage';
 }
@@ -41,12 +41,12 @@ function parse(text: string, what: string): Readonly<Record<string, unknown>> {
     const json: unknown = JSON.parse(text);
     if (isObject(json)) return json;
   } catch {
-    // Told below.
+    // See below.
   }
   throw new BadImage(`the image's ${what} is no JSON object`);
 }
 
-/** The hex digits of a SHA-256 digest: the name of a blob's file. */
+/** The hex digits of a SHA-256 digest, which are the name of the blob's file. */
 export function digestHex(digest: string): string {
   const hex = hexOfDigest(digest);
   if (hex === undefined)
@@ -54,7 +54,7 @@ export function digestHex(digest: string): string {
   return hex;
 }
 
-function descriptor(value: unknown): Descriptor {
+function readDescriptor(value: unknown): Descriptor {
   if (!isObject(value) || typeof value.digest !== 'string') throw new BadImage('the image has a malformed descriptor');
   digestHex(value.digest);
   const { size, mediaType } = value;
@@ -64,17 +64,18 @@ function descriptor(value: unknown): Descriptor {
   return { mediaType: typeof mediaType === 'string' ? mediaType : '', digest: value.digest, size };
 }
 
-/** The one image of a layout that skopeo wrote. */
+/** The only image in the index of a layout that skopeo wrote. */
 export function readIndex(text: string): Descriptor {
   const { manifests } = parse(text, 'index');
   if (!Array.isArray(manifests) || manifests.length !== 1) throw new BadImage('the layout has not just one image');
-  return descriptor(manifests[0]);
+  return readDescriptor(manifests[0]);
 }
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /**
- * What an index lists; undefined for a document that is no index.
+ * The images in an index.
+ * @returns undefined for a document that is no index
  * @throws BadImage for a malformed one
  */
 export function readIndexes(text: string): readonly Listed[] | undefined {
@@ -84,7 +85,7 @@ export function readIndexes(text: string): readonly Listed[] | undefined {
     const annotations = isObject(value) && isObject(value.annotations) ? value.annotations : {};
     const platform = isObject(value) && isObject(value.platform) ? value.platform : undefined;
     return {
-      ...descriptor(value),
+      ...readDescriptor(value),
       label: textOf(annotations['org.opencontainers.image.ref.name']),
       platform: platform && {
         os: textOf(platform.os),
@@ -102,17 +103,17 @@ export function readIndexes(text: string): readonly Listed[] | undefined {
 export function imageOf(manifest: string): Pick<OciImage, 'config' | 'layers'> {
   const { layers, config } = parse(manifest, 'manifest');
   if (!Array.isArray(layers) || layers.length === 0) throw new BadImage('the image has no layers');
-  return { config: descriptor(config), layers: layers.map(descriptor) };
+  return { config: readDescriptor(config), layers: layers.map(readDescriptor) };
 }
 
-/** The configuration's descriptor of a manifest, for who has to read it next. */
+/** The descriptor of a manifest's configuration. */
 export function configOf(manifest: string): Descriptor {
-  return descriptor(parse(manifest, 'manifest').config);
+  return readDescriptor(parse(manifest, 'manifest').config);
 }
 
 /**
  * Reads a manifest with its configuration.
- * @throws BadImage for what is no image of a Linux file system
+ * @throws BadImage unless it is an image of a Linux file system
  */
 export function readImage(manifest: Descriptor, manifestText: string, configText: string): OciImage {
   const { layers, config } = imageOf(manifestText);

@@ -5,25 +5,25 @@ import { BadImage } from '../oci/oci-image.ts';
 const MAGICS = ['070701', '070702'];
 const HEADER = 110;
 
-/** What {@link scanCpio} found. */
+/** Result of {@link scanCpio}. */
 export interface CpioNames {
   readonly names: ReadonlySet<string>;
-  /** Where something follows that is no cpio archive, such as a compressed one; undefined at the end. */
+  /** The position of data that is no cpio archive, such as a compressed one; undefined where none follows. */
   readonly rest: number | undefined;
 }
 
 const align = (position: number): number => Math.ceil(position / 4) * 4;
 
 /**
- * Lists the names in the uncompressed archives at a file's start: an initrd may have several, microcode first.
- * Damaged ones end the list.
+ * Lists the names in the uncompressed archives at a file's start: an initrd may have several, microcode first. The list
+ * ends at a damaged one.
  */
-export async function scanCpio(source: RandomAccess, start = 0): Promise<CpioNames> {
+export async function scanCpio(source: RandomAccess): Promise<CpioNames> {
   const names = new Set<string>();
-  for (let position = start; position < source.size; ) {
+  for (let position = 0; position < source.size; ) {
     const header = (await readBytes(source, position, HEADER)).toString('latin1');
     if (!MAGICS.includes(header.slice(0, 6))) {
-      // Zeros fill the room between archives.
+      // Zeros pad archives.
       if (header.slice(0, 4) !== '\0\0\0\0') return { names, rest: position };
       position += 4;
       continue;
@@ -39,8 +39,8 @@ export async function scanCpio(source: RandomAccess, start = 0): Promise<CpioNam
 }
 
 /**
- * The bytes before a file's content in a cpio archive (newc), and those after it, the archive's end included.
- * @throws BadImage for a file that the format has no room for
+ * The bytes before and after a file's content in a cpio archive (newc) with that one file.
+ * @throws BadImage for a file of more than 4 GiB
  */
 export function cpioFrame(name: string, size: number): { readonly before: Buffer; readonly after: Buffer } {
   if (size > 0xffff_ffff) throw new BadImage(`${name} is too large for an initrd, which can hold files up to 4 GiB`);

@@ -1,15 +1,15 @@
 import { type FileTree, type FlattenOptions, flatEntries } from '../rootfs/flatten.ts';
-import { type Directory, type Inode, LONGEST_PATH, type Tree } from '../rootfs/tree.ts';
+import { type Directory, type Inode, MAX_PATH, type Tree } from '../rootfs/tree.ts';
 import { type Attributes, type Bytes, printable } from '../tar/tar-entry.ts';
 
-/** What a form of root file systems can hold of what archives can say. */
+/** Limits of a format of root file systems. */
 export interface FormatLimits {
   /** Nanoseconds since 1970. */
   readonly earliest?: bigint;
   readonly latest?: bigint;
-  /** Whether an extended attribute can be kept. */
+  /** Tells the extended attributes that it keeps. */
   readonly xattr?: (name: Bytes, value: Bytes) => boolean;
-  /** Whether access control lists are lost. */
+  /** True where it has no access control lists. */
   readonly noAcls?: boolean;
 }
 
@@ -17,8 +17,8 @@ const SECOND = 1_000_000_000n;
 const namespaced = (name: Bytes) => /^(?:user|trusted|security)\./.test(name);
 
 /**
- * Of squashfs: unsigned 32 bits of seconds, three kinds of attributes (Linux's fs/squashfs/squashfs_fs.h). EROFS could
- * hold later times, but mkfs.erofs takes one before 1970, and any after SOURCE_DATE_EPOCH, for that.
+ * Limits of squashfs: unsigned 32 bits of seconds, three kinds of attributes (Linux's fs/squashfs/squashfs_fs.h). EROFS
+ * could hold other times, but mkfs.erofs replaces those before 1970 and after SOURCE_DATE_EPOCH by that.
  */
 export const FILESYSTEM_LIMITS: FormatLimits = {
   ...{ earliest: 0n, latest: 0xffff_ffffn * SECOND, xattr: namespaced, noAcls: true },
@@ -27,7 +27,7 @@ export const FILESYSTEM_LIMITS: FormatLimits = {
 /** fakeroot keeps no attribute whose name and value have more bytes (MAX_IPC_BUFFER_SIZE of its communicate.h). */
 export const FAKEROOT_LIMITS: FormatLimits = { xattr: (name, value) => name.length + 1 + value.length <= 1024 };
 
-/** Counts files by what is lost of them, and makes a line of each. */
+/** The files that lose something, counted by what they lose. */
 class Losses {
   private readonly found = new Map<string, { count: number; readonly first: Bytes }>();
 
@@ -67,9 +67,9 @@ function fitAttributes(attributes: Attributes, limits: FormatLimits, lose: (what
 }
 
 /**
- * Makes all files of a tree fit for a form.
- * @param where what the lines begin with: the file that is made
- * @returns options that write it so, and lines for people that say what is not as it was
+ * Fits the files of a tree to a format.
+ * @param where the name of the file that is made, for the lines
+ * @returns options that write them so, and lines for people: what the files lose
  */
 export function fitFormat(
   { tree, flatten }: Pick<FileTree, 'tree'> & { readonly flatten: FlattenOptions },
@@ -77,34 +77,28 @@ export function fitFormat(
   where: string,
 ): { readonly flatten: FlattenOptions; readonly lines: readonly string[] } {
   const losses = new Losses();
-  // Files newer than what the caller wants are not lost: see FlattenOptions.latest.
-  const before = (path: Bytes, inode: Inode): Attributes => flatten.mapAttributes?.(path, inode) ?? inode.attributes;
-  const cap = (attributes: Attributes): Attributes =>
-    flatten.latest !== undefined && attributes.mtime > flatten.latest
-      ? { ...attributes, mtime: flatten.latest }
-      : attributes;
-  const mapAttributes = (path: Bytes, inode: Inode, lose: (what: string) => void = () => {}) =>
-    fitAttributes(cap(before(path, inode)), limits, lose);
-  const counting = (path: Bytes, inode: Inode) => mapAttributes(path, inode, (what) => losses.add(what, path));
-  for (const _ of flatEntries(tree, { ...flatten, mapAttributes: counting }));
+  for (const { entry } of flatEntries(tree, flatten)) {
+    const path = entry.name === './' ? '/' : `/${entry.name}`;
+    if (entry.type !== 'link') fitAttributes(entry, limits, (what) => losses.add(what, path));
+  }
   const lines = losses.lines(where);
-  return {
-    flatten: lines.length === 0 ? flatten : { ...flatten, mapAttributes: (path, inode) => mapAttributes(path, inode) },
-    lines,
-  };
+  if (lines.length === 0) return { flatten, lines };
+  const mapAttributes = (path: Bytes, inode: Inode): Attributes =>
+    fitAttributes(flatten.mapAttributes?.(path, inode) ?? inode.attributes, limits, () => {});
+  return { flatten: { ...flatten, mapAttributes }, lines };
 }
 
 /** Linux's limits: bytes of a name (limits.h), of an attribute's name and value (xattr(7)). */
 const NAME_MAX = 255;
 const XATTR_SIZE_MAX = 65_536;
-const held: FormatLimits = {
+const LINUX_LIMITS: FormatLimits = {
   xattr: (name, value) =>
     /^(?:user|trusted|security|system)\../.test(name) && name.length <= NAME_MAX && value.length <= XATTR_SIZE_MAX,
 };
 
 /**
  * Takes out of a tree what no file system of Linux can hold.
- * @returns lines for people that say what was
+ * @returns lines for people: what was taken out
  */
 export function dropImpossible(tree: Tree): readonly string[] {
   const losses = new Losses();
@@ -113,14 +107,14 @@ export function dropImpossible(tree: Tree): readonly string[] {
     for (const [name, { inode }] of [...directory.children]) {
       const path = `${prefix}/${name}`;
       const long = name.length > NAME_MAX;
-      if (long || (inode.type === 'symlink' && inode.target.length > LONGEST_PATH)) {
+      if (long || (inode.type === 'symlink' && inode.target.length > MAX_PATH)) {
         losses.add(`a ${long ? 'name' : "link's target"} that is too long for Linux is left out`, path);
         directory.children.delete(name);
         continue;
       }
       if (done.has(inode)) continue;
       done.add(inode);
-      inode.attributes = fitAttributes(inode.attributes, held, (what) => losses.add(what, path));
+      inode.attributes = fitAttributes(inode.attributes, LINUX_LIMITS, (what) => losses.add(what, path));
       if (inode.type === 'directory') descend(inode, path);
     }
   };

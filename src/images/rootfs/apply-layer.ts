@@ -3,22 +3,22 @@ import {
   type Directory,
   emptyDirectory,
   type Inode,
-  LONGEST_PATH,
-  type Located,
+  MAX_PATH,
   pathSteps,
   type Slot,
   type Tree,
+  type WalkResult,
   walk,
 } from './tree.ts';
 
-/** What marks a name that is gone (OCI image specification 1.1, layer.md, "Whiteouts"). */
+/** The prefix of a mark that hides a name of lower layers (OCI image specification 1.1, layer.md, "Whiteouts"). */
 const WHITEOUT = '.wh.';
-/** What marks a directory of whose content the layers below show nothing. */
+/** The mark in a directory that hides all of its content in lower layers. */
 const OPAQUE = '.wh..wh..opq';
-/** Notes of the aufs file system in old layers: no part of the image. */
-const NOTES = '.wh..wh.';
+/** The prefix of aufs's own files in old layers: no part of the image. */
+const AUFS = '.wh..wh.';
 
-/** Removes what this layer did not write, below a directory. */
+/** Removes everything below a directory that this layer did not write. */
 function prune(directory: Directory, layer: number): void {
   for (const [name, slot] of directory.children) {
     if (slot.layer < layer) directory.children.delete(name);
@@ -30,7 +30,7 @@ function whiteOut(tree: Tree, parent: readonly Bytes[], marker: Bytes, layer: nu
   const directory = walk(tree, parent)?.directory;
   if (!directory) return;
   if (marker === OPAQUE) prune(directory, layer);
-  if (marker.startsWith(NOTES)) return;
+  if (marker.startsWith(AUFS)) return;
   const name = marker.slice(WHITEOUT.length);
   const slot = directory.children.get(name);
   if (!slot) return;
@@ -38,9 +38,9 @@ function whiteOut(tree: Tree, parent: readonly Bytes[], marker: Bytes, layer: nu
   else if (slot.inode.type === 'directory') prune(slot.inode, layer);
 }
 
-/** The directory for a name; what of it is not there is made. All of it counts as written by this layer. */
+/** The directory of a path, made where it is missing. All directories on the way count as written by this layer. */
 function parentOf(tree: Tree, steps: readonly Bytes[], layer: number): Directory {
-  const found = walk(tree, steps, () => ({ inode: emptyDirectory(), layer })) as Located;
+  const found = walk(tree, steps, () => ({ inode: emptyDirectory(), layer })) as WalkResult;
   for (const slot of found.slots) slot.layer = layer;
   return found.directory;
 }
@@ -52,7 +52,7 @@ function makeInode(entry: TarEntry, layer: number): Inode {
     case 'file':
       return { type: 'file', attributes, content: { layer, size: entry.size, extents: entry.extents } };
     case 'symlink':
-      // Linux gives all of them this mode (symlink(7)), whatever the archive says; EROFS would keep another.
+      // Linux gives all of them this mode (symlink(7)), whatever the archive has; EROFS would keep another.
       return { type: 'symlink', attributes: { ...attributes, mode: 0o777 }, target: entry.linkname };
     case 'directory':
       return { type: 'directory', attributes, children: new Map() };
@@ -65,7 +65,7 @@ function makeInode(entry: TarEntry, layer: number): Inode {
   }
 }
 
-/** What a hard link leads to. The last step of its path is not followed, be it a symbolic link. */
+/** The file that a hard link names. A symbolic link at the end of the path is not followed. */
 function linkTarget(tree: Tree, entry: TarEntry): Inode {
   const steps = pathSteps(entry.linkname);
   const name = steps.pop();
@@ -77,16 +77,15 @@ function linkTarget(tree: Tree, entry: TarEntry): Inode {
 }
 
 /**
- * Applies one member of a layer: members and layers in their order, the lowest layer first, as if each were unpacked
- * over what is there. Whiteouts hide what the layers below have, never what this layer itself has, in whatever order
- * its members come.
+ * Applies one member of a layer, as if it were unpacked over the tree: all members of the lowest layer first. Whiteouts
+ * hide files of lower layers, never of their own layer, in whatever order its members come.
  * @param layer the layer's number, from 0
- * @throws BadArchive for a hard link to nothing, and for what would have to be in a file
+ * @throws BadArchive for a hard link to nothing, a path through a file, and names that Linux cannot have
  */
 export function applyEntry(tree: Tree, entry: TarEntry, layer: number): void {
-  if (entry.name.length > LONGEST_PATH)
+  if (entry.name.length > MAX_PATH)
     throw new BadArchive(`the name ${printable(entry.name.slice(0, 60))}... is too long`);
-  if (entry.type === 'link' && entry.linkname.length > LONGEST_PATH) {
+  if (entry.type === 'link' && entry.linkname.length > MAX_PATH) {
     throw new BadArchive(`${printable(entry.name.slice(0, 60))} is a hard link to a name that is too long`);
   }
   if (entry.name.includes('\0') || entry.linkname.includes('\0')) {
@@ -99,7 +98,7 @@ export function applyEntry(tree: Tree, entry: TarEntry, layer: number): void {
     tree.root.attributes = makeInode(entry, layer).attributes;
     return;
   }
-  // No file system of a container can have such a directory, so what is below it is no part of the image.
+  // No container's file system has directories with such names, so files below them are no part of the image.
   if (steps.some((step) => step.startsWith(WHITEOUT))) return;
   if (name.startsWith(WHITEOUT)) {
     whiteOut(tree, steps, name, layer);

@@ -4,24 +4,25 @@ import { type Attributes, BadArchive, type Bytes, type Extent, printable, type T
 import { readTar } from '../tar/tar-read.ts';
 import { END_OF_ARCHIVE, encodeMember, padding } from '../tar/tar-write.ts';
 import { applyEntry } from './apply-layer.ts';
-import { type Content, type Directory, emptyTree, type Inode, lookUp, type Tree } from './tree.ts';
+import { type Content, type Directory, emptyDirectory, type Inode, lookUp, type Tree } from './tree.ts';
 
-/** Steps along paths after which all else has its turn, some ten milliseconds; and what a member costs beside them. */
+/** Steps along paths after which other work gets its turn, some ten milliseconds. */
 const TURN = 100_000;
+/** The cost of a member beside them, in such steps. */
 const STEPS_OF_MEMBER = 20;
 
 /** Bytes of a file that are read at once. */
 const CHUNK = 1024 * 1024;
 
 /**
- * Reads the members of all layers, the lowest first, and puts them over each other. Only what is said of files is kept
- * in memory, not what is in them.
+ * Reads the members of all layers, the lowest first, and puts them over each other. Names and attributes are kept in
+ * memory, contents are not.
  * @param layers uncompressed tar archives
  * @param signal ends it, within some milliseconds
  * @throws BadArchive with the layer's number where one cannot be read; the operating system's error where a source fails
  */
 export async function indexLayers(layers: readonly RandomAccess[], signal?: AbortSignal): Promise<Tree> {
-  const tree = emptyTree();
+  const tree: Tree = { root: emptyDirectory() };
   let work = 0;
   for (const [layer, source] of layers.entries()) {
     try {
@@ -42,26 +43,26 @@ export async function indexLayers(layers: readonly RandomAccess[], signal?: Abor
   return tree;
 }
 
-/** A tree, and the layers that have what is in its files. */
+/** A tree with the layers that hold the contents of its files. */
 export interface FileTree {
   readonly layers: readonly RandomAccess[];
   readonly tree: Tree;
 }
 
-/** A file with all that is to be written of it. */
+/** A file as it is written. */
 export interface FlatEntry {
   readonly entry: TarEntry;
-  /** Where its bytes are; absent for what has none. */
+  /** Absent for all but files, and for further names of one file. */
   readonly content?: Content;
 }
 
-/** What {@link flatEntries} may change. */
+/** Changes to a tree as it is written. */
 export interface FlattenOptions {
   /** Nanoseconds since 1970: no file is newer (https://reproducible-builds.org/specs/source-date-epoch/). */
   readonly latest?: bigint | undefined;
-  /** Changes what is said of a file; gets its path with a slash in front. */
+  /** Gives a file other attributes; the path begins with a slash. */
   readonly mapAttributes?: ((path: Bytes, inode: Inode) => Attributes) | undefined;
-  /** Leaves a file out, and with a directory all that is below it. */
+  /** Leaves a file out, and with a directory everything below it. */
   readonly skip?: ((path: Bytes, inode: Inode) => boolean) | undefined;
   /** How holes are written; see {@link encodeMember}. */
   readonly holes?: 'map' | 'zeros' | undefined;
@@ -93,9 +94,8 @@ export function* flatEntries(tree: Tree, options: FlattenOptions = {}): Generato
       const linked = first.get(inode);
       const flat = flatEntry(path, inode, attributesOf(`/${path}`, inode));
       if (linked !== undefined) {
-        const { mode, uid, gid, mtime } = flat.entry;
-        const bare = { mode, uid, gid, mtime, major: 0, minor: 0, xattrs: new Map(), acls: new Map() };
-        yield { entry: { ...bare, name: path, type: 'link', linkname: linked, size: 0, extents: [] } };
+        const bare = { major: 0, minor: 0, xattrs: new Map(), acls: new Map(), size: 0, extents: [] };
+        yield { entry: { ...flat.entry, ...bare, type: 'link', linkname: linked } };
         continue;
       }
       yield flat;
@@ -158,59 +158,41 @@ export async function contentStart(layers: readonly RandomAccess[], content: Con
 
 /**
  * A small file of a tree, symbolic links followed.
- * @param most bytes; longer files are left alone
- * @returns undefined where there is no such file
+ * @param max bytes
+ * @returns undefined where there is no such file, or a longer one
  * @throws as {@link storedBytes}
  */
-export async function readFile(
-  layers: readonly RandomAccess[],
-  tree: Tree,
-  path: Bytes,
-  most: number,
-): Promise<Buffer | undefined> {
+export async function readFile({ layers, tree }: FileTree, path: Bytes, max: number): Promise<Buffer | undefined> {
   const inode = lookUp(tree, path);
-  if (inode?.type !== 'file' || inode.content.size > most) return undefined;
-  const pieces: Uint8Array[] = [];
-  for await (const piece of contentBytes(layers, inode.content)) pieces.push(piece);
-  return Buffer.concat(pieces);
+  if (inode?.type !== 'file' || inode.content.size > max) return undefined;
+  return contentStart(layers, inode.content, inode.content.size);
 }
 
 /**
- * Writes a tree as one tar archive, piece by piece, in an order and form that only its content decides.
- * @param layers the same as {@link indexLayers} was given
+ * A tree as one tar archive in chunks. Only its content decides the order and the format of the members.
  * @throws the operating system's error where a source fails
  */
-export async function* writeTar(
-  layers: readonly RandomAccess[],
-  tree: Tree,
-  options?: FlattenOptions,
-): AsyncGenerator<Uint8Array> {
+export async function* writeTar(files: FileTree, options?: FlattenOptions): AsyncGenerator<Uint8Array> {
   let small: Uint8Array[] = [];
   let held = 0;
-  // Small pieces are joined: what each costs on its way is the same as for a big one.
-  for await (const piece of members(layers, tree, options)) {
-    if (piece.length >= CHUNK / 2) {
-      if (held > 0) yield Buffer.concat(small);
-      yield piece;
+  // Small pieces are joined: a chunk costs the same on its way whatever its size.
+  for await (const piece of members(files, options)) {
+    const large = piece.length >= CHUNK / 2;
+    if (!large) {
+      small.push(piece);
+      held += piece.length;
+    }
+    if (held > 0 && (large || held >= CHUNK / 4)) {
+      yield Buffer.concat(small);
       small = [];
       held = 0;
-      continue;
     }
-    small.push(piece);
-    held += piece.length;
-    if (held < CHUNK / 4) continue;
-    yield Buffer.concat(small);
-    small = [];
-    held = 0;
+    if (large) yield piece;
   }
   if (held > 0) yield Buffer.concat(small);
 }
 
-async function* members(
-  layers: readonly RandomAccess[],
-  tree: Tree,
-  options?: FlattenOptions,
-): AsyncGenerator<Uint8Array> {
+async function* members({ layers, tree }: FileTree, options?: FlattenOptions): AsyncGenerator<Uint8Array> {
   for (const { entry, content } of flatEntries(tree, options)) {
     const { head, pieces, data } = encodeMember(entry, options?.holes);
     yield head;

@@ -1,23 +1,23 @@
-/** What a kernel's release looks like; it is shown to people and handed to programs as an argument. */
+/** A kernel's release; such a text is safe on terminals and as an argument of programs. */
 const VERSION = /^\d[\w.+~-]*$/;
 
-/** How copies of folders end that somebody or a package manager left: a kernel's release does not. */
+/** Endings of copies that people or package managers leave: no kernel's release has them. */
 const LEFT_OVER = /[.-](?:old|bak|orig|save|backup|dpkg-\w+|rpm\w+)$|~$/;
 
-/** Words in the releases of kernels that are no one's first choice: for finding faults, for crash dumps, of odd pages. */
+/** Words in the releases of special kernels: for debugging, crash dumps, real time, or large pages. */
 const VARIANT = /[-+._](?:debug|dbg|kdump|rescue|recovery|rt\d*|realtime|16k|64k|zfcpdump)(?![a-z0-9])/;
 
-/** Whether a folder of modules is called as a kernel's release is (`uname -r`). */
+/** Tells kernels' releases (`uname -r`) among the names of module folders. */
 export function isVersion(name: string): boolean {
   return VERSION.test(name) && !LEFT_OVER.test(name);
 }
 
-/** Whether a kernel is a variant beside which a plain one is preferred, such as Fedora's `+debug`, Debian's `-rt`. */
+/** Tells special kernels, such as Fedora's `+debug` or Debian's `-rt`: plain ones are preferred. */
 export function isVariant(version: string): boolean {
   return VARIANT.test(version);
 }
 
-/** What a character weighs where no digits stand: a tilde less than the end, letters less than all else. */
+/** The rank of a character that is no digit: a tilde before the end of the text, letters before all others. */
 function weight(char: string | undefined): number {
   if (char === undefined) return 0;
   if (char === '~') return -1;
@@ -48,13 +48,13 @@ export function compareVersions(a: string, b: string): number {
   return 0;
 }
 
-/** Names of kernels without a version: of a flavour (Alpine's `lts`, Arch's `linux`), or of none at all. */
+/** The end of a kernel's name without a version: a flavour (Alpine's `lts`, Arch's `linux`), or nothing. */
 const FLAVOUR = /^(?:[a-z][a-z0-9]*(?:-[a-z0-9]+)*)?$/;
 const NO_FLAVOUR = /(?:^|-)(?:old|bak|orig|save|backup|rescue|recovery|fallback|debug)(?:-|$)/;
 
 /**
- * Whether `vmlinuz-FLAVOUR` belongs to a version: to the only one there is, or to the only one that ends in the flavour.
- * @param versions all that the image has modules of
+ * True where `vmlinuz-FLAVOUR` belongs to a version: the only one, or the only one that ends in the flavour.
+ * @param versions all versions that the image has modules of
  */
 export function flavourFits(flavour: string, version: string, versions: readonly string[]): boolean {
   if (!FLAVOUR.test(flavour) || NO_FLAVOUR.test(flavour)) return false;

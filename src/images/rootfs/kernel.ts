@@ -5,9 +5,9 @@ import { contentStart, type FileTree } from './flatten.ts';
 import { compareVersions, flavourFits, isVariant, isVersion } from './kernel-version.ts';
 import { type Content, listNames, lookUp, type Tree } from './tree.ts';
 
-/** A kernel that an image has. */
+/** A kernel in an image. */
 export interface Kernel {
-  /** What `uname -r` will say: the name of its folder of modules. */
+  /** Its release (`uname -r`), the name of its folder of modules. */
   readonly version: string;
   /** Its path in the image. */
   readonly path: string;
@@ -16,7 +16,7 @@ export interface Kernel {
 
 const MODULES = ['usr/lib/modules', 'lib/modules'];
 
-/** The versions that an image has modules of: those to boot first come first. */
+/** The versions that an image has modules of, best first. */
 function listVersions(tree: Tree): readonly string[] {
   const folders = MODULES.flatMap((folder) =>
     listNames(tree, folder).filter((name) => lookUp(tree, `${folder}/${name}`)?.type === 'directory'),
@@ -26,8 +26,8 @@ function listVersions(tree: Tree): readonly string[] {
     .sort((a, b) => Number(isVariant(a)) - Number(isVariant(b)) || compareVersions(b, a));
 }
 
-/** Where the kernel of a version may lie: bootc's place goes before /boot, and names without a version come last. */
-function storePaths(tree: Tree, version: string, versions: readonly string[]): readonly string[] {
+/** Possible paths of a version's kernel: bootc's before /boot, names without a version last. */
+function kernelPaths(tree: Tree, version: string, versions: readonly string[]): readonly string[] {
   const flavours = listNames(tree, 'boot').filter((name) => {
     const flavour = /^vmlinuz(?:-(.+))?$/.exec(name);
     return flavour && flavourFits(flavour[1] ?? '', version, versions);
@@ -39,13 +39,13 @@ function storePaths(tree: Tree, version: string, versions: readonly string[]): r
   ];
 }
 
-/** Finds the kernels of an image, one of each version, those to boot first in front, and what is none. */
+/** The kernels of an image, one of each version, best first; `others` describes files in their place that are none. */
 async function findKernels({ layers, tree }: FileTree): Promise<{ kernels: Kernel[]; others: string[] }> {
   const kernels: Kernel[] = [];
   const others: string[] = [];
   const versions = listVersions(tree);
   for (const version of versions) {
-    for (const path of storePaths(tree, version, versions)) {
+    for (const path of kernelPaths(tree, version, versions)) {
       const inode = lookUp(tree, path);
       if (inode?.type !== 'file') continue;
       const other = noKernel(await contentStart(layers, inode.content, KIND_BYTES));

@@ -1,6 +1,6 @@
 import { type FileTree, readFile } from './flatten.ts';
 
-/** What a system says of itself (os-release(5)); empty texts for what it does not say. */
+/** A system's name and version (os-release(5)); empty texts for fields that it lacks. */
 export interface OsRelease {
   readonly text: string;
   /** Such as `debian`. */
@@ -17,19 +17,19 @@ export function parseOsRelease(text: string): OsRelease {
   return { text, id: value('ID') || 'linux', version: value('VERSION_ID'), codename: value('VERSION_CODENAME') };
 }
 
-/** Reads a tree's; what the specification gives for one that has none. */
-export async function readOsRelease({ layers, tree }: FileTree): Promise<OsRelease> {
+/** A tree's os-release; the specification's defaults where it has none. */
+export async function readOsRelease(files: FileTree): Promise<OsRelease> {
   for (const path of ['etc/os-release', 'usr/lib/os-release']) {
-    const text = await readFile(layers, tree, path, 65_536);
+    const text = await readFile(files, path, 65_536);
     if (text) return parseOsRelease(text.toString('utf8'));
   }
   return parseOsRelease('ID=linux\n');
 }
 
-/** What an initrd is made of, and with. */
+/** Debian's packages that an initrd is made of, and made with. */
 const DEBIAN = 'systemd-sysv,udev,dbus,kmod,iproute2,dracut-core,dracut-network,curl,ca-certificates,jq,zstd,xz-utils';
 
-/** How a person makes a builder of the same distribution. */
+/** Instructions to make a builder of the same distribution. */
 export function howToMakeBuilder({ id, version, codename }: OsRelease): string {
   if ((id === 'debian' || id === 'ubuntu') && codename !== '') {
     return `make a builder with "mmdebstrap --variant=minbase --include=${DEBIAN} ${codename} builder.tar" and give it with --builder builder.tar`;

@@ -5,14 +5,14 @@ import type { Inode } from './tree.ts';
 /** One line of a `file_contexts` file (selinux_file_contexts(5)). */
 interface Spec {
   readonly pattern: RegExp;
-  /** What every path that matches begins with. */
+  /** The literal text that every matching path begins with. */
   readonly stem: Bytes;
   readonly type: Inode['type'] | undefined;
   /** Undefined for `<<none>>`: such files get no label. */
   readonly context: Bytes | undefined;
 }
 
-/** Tells the label of a path, which begins with a slash; undefined where the policy says nothing, or that there is none. */
+/** Gives the label of a path, which begins with a slash; undefined where the policy has none. */
 export type Labeller = (path: Bytes, type: Inode['type']) => Bytes | undefined;
 
 const TYPES: Readonly<Record<string, Inode['type']>> = {
@@ -34,17 +34,13 @@ function stemOf(pattern: Bytes): Bytes {
     const char = pattern[i] ?? '';
     const escaped = char === '\\';
     if (!escaped && META.test(char)) {
-      // What may be missing is no part of the stem, nor is anything where there are alternatives.
+      // A character that may be missing is no part of the stem.
       return '?*{'.includes(char) ? stem.slice(0, -1) : stem;
     }
     if (escaped && /[A-Za-z0-9]/.test(pattern[i + 1] ?? '')) return stem;
     stem += escaped ? (pattern[++i] ?? '') : char;
   }
   return stem;
-}
-
-function isExact(pattern: Bytes): boolean {
-  return !META.test(pattern.replace(/\\./g, ''));
 }
 
 function parseLine(line: Bytes): { readonly spec: Spec; readonly exact: boolean } | undefined {
@@ -69,7 +65,7 @@ function parseLine(line: Bytes): { readonly spec: Spec; readonly exact: boolean 
       type,
       context: context === '<<none>>' ? undefined : context,
     };
-    return { spec, exact: isExact(pattern) };
+    return { spec, exact: !META.test(pattern.replace(/\\./g, '')) };
   } catch {
     throw new BadImage(
       `the image's SELinux file contexts have a pattern that is not understood: ${JSON.stringify(pattern)}`,
@@ -90,7 +86,7 @@ function parseSubstitutions(text: string): readonly (readonly [from: Bytes, to: 
  * that are plain paths come after all others.
  * @param contexts `file_contexts`, `file_contexts.homedirs` and `file_contexts.local`, in this order
  * @param substitutions `file_contexts.subs` and `file_contexts.subs_dist`, in this order
- * @throws BadImage for what is not understood
+ * @throws BadImage for a malformed line
  */
 export function createLabeller(contexts: readonly string[], substitutions: readonly string[] = []): Labeller {
   const parsed = contexts.flatMap((text) => text.split('\n').flatMap((line) => parseLine(line) ?? []));

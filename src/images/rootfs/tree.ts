@@ -2,14 +2,14 @@ import { type Attributes, BadArchive, type Bytes, type Extent, printable } from 
 
 /** A file's bytes in one of the layers. */
 export interface Content {
-  /** Which layer, from 0 for the lowest. */
+  /** The layer's number, from 0 for the lowest. */
   readonly layer: number;
   /** Bytes, holes included. */
   readonly size: number;
   readonly extents: readonly Extent[];
 }
 
-/** What names in directories stand for; two names for one are hard links. */
+/** A file of any type. Two names of one inode are hard links. */
 export type Inode = { attributes: Attributes } & (
   | { readonly type: 'directory'; readonly children: Map<Bytes, Slot> }
   | { readonly type: 'file'; readonly content: Content }
@@ -22,40 +22,36 @@ export type Directory = Extract<Inode, { type: 'directory' }>;
 /** One name in a directory. */
 export interface Slot {
   inode: Inode;
-  /** The last layer that wrote to it or below it: its own whiteouts spare it. */
+  /** The last layer that wrote to it or below it, whose whiteouts spare it. */
   layer: number;
 }
 
-/** A file system as its layers make it. */
+/** The merged file tree of some layers. */
 export interface Tree {
   readonly root: Directory;
-  /** Steps that were taken so far to follow paths and links in it. */
+  /** Steps of paths and links that were followed in it so far. */
   steps?: number;
 }
 
 /** The longest path that Linux takes, bytes (PATH_MAX, its NUL left out). */
-export const LONGEST_PATH = 4095;
+export const MAX_PATH = 4095;
 
-/** The most directories in each other: more than a path of that length has names of two letters. */
-const DEEPEST = 1024;
+/** The deepest nesting of directories: no path of that length with names of three letters has more. */
+const MAX_DEPTH = 1024;
 
-/** The most steps in one tree, links among them; an image of a million files takes some ten million. */
-const MOST_STEPS = 100_000_000;
+/** The most {@link Tree.steps}; an image of a million files takes some ten million. */
+const MAX_STEPS = 100_000_000;
 
 const NO_ATTRIBUTES: Attributes = {
   ...{ mode: 0o755, uid: 0, gid: 0, mtime: 0n, major: 0, minor: 0 },
   ...{ xattrs: new Map(), acls: new Map() },
 };
 
-/** As Linux: how many symbolic links may follow from one another in one path (path_resolution(7)). */
-const MOST_LINKS = 40;
+/** The most symbolic links in one path, as Linux has it (path_resolution(7)). */
+const MAX_LINKS = 40;
 
 export function emptyDirectory(): Directory {
   return { type: 'directory', children: new Map(), attributes: NO_ATTRIBUTES };
-}
-
-export function emptyTree(): Tree {
-  return { root: emptyDirectory() };
 }
 
 /** The steps of a path below the root; `..` goes no higher than that. Lexical: no links are followed. */
@@ -68,27 +64,27 @@ export function pathSteps(path: Bytes): Bytes[] {
   return steps;
 }
 
-/** A directory with the slots that lead to it, the root's own excepted. */
-export interface Located {
+/** A directory, and the slots on the way to it below the root. */
+export interface WalkResult {
   readonly directory: Directory;
   readonly slots: readonly Slot[];
 }
 
 /**
  * Walks to a directory, through symbolic links, none of which leads out of the tree.
- * @param make called for what is not there, to make it; without it the walk ends there
+ * @param make makes a missing directory; without it, the walk ends there
  * @returns undefined where there is no such directory
- * @throws BadArchive where links go in circles, or where a file would have to be a directory for `make`
+ * @throws BadArchive where links go in circles, or where `make` finds a file in a directory's place
  */
-export function walk(tree: Tree, steps: readonly Bytes[], make?: () => Slot): Located | undefined {
-  // The next one last: from there it is taken without moving the others.
+export function walk(tree: Tree, steps: readonly Bytes[], make?: () => Slot): WalkResult | undefined {
+  // Reversed: popping the next step off the end moves no others.
   const todo = [...steps].reverse();
   let path: { readonly directory: Directory; readonly slot?: Slot }[] = [{ directory: tree.root }];
   let links = 0;
   while (todo.length > 0) {
     const step = todo.pop() ?? '';
     tree.steps = (tree.steps ?? 0) + 1;
-    if (tree.steps > MOST_STEPS) throw new BadArchive('its links are too long and too many to be followed');
+    if (tree.steps > MAX_STEPS) throw new BadArchive('its links are too long and too many to be followed');
     if (step === '' || step === '.') continue;
     if (step === '..') {
       if (path.length > 1) path.pop();
@@ -104,15 +100,15 @@ export function walk(tree: Tree, steps: readonly Bytes[], make?: () => Slot): Lo
     const { inode } = slot;
     if (inode.type === 'symlink') {
       links += 1;
-      if (links > MOST_LINKS) throw new BadArchive(`${printable(steps.join('/'))}: symbolic links lead in circles`);
-      if (inode.target.length > LONGEST_PATH) {
+      if (links > MAX_LINKS) throw new BadArchive(`${printable(steps.join('/'))}: symbolic links lead in circles`);
+      if (inode.target.length > MAX_PATH) {
         throw new BadArchive(`${printable(steps.join('/'))}: the target of a symbolic link is too long`);
       }
       if (inode.target.startsWith('/')) path = [{ directory: tree.root }];
       todo.push(...inode.target.split('/').reverse());
     } else if (inode.type === 'directory') {
       path.push({ directory: inode, slot });
-      if (path.length > DEEPEST) throw new BadArchive(`directories lie in each other ${DEEPEST} deep`);
+      if (path.length > MAX_DEPTH) throw new BadArchive(`directories lie in each other ${MAX_DEPTH} deep`);
     } else if (make) throw new BadArchive(`${printable(steps.join('/'))}: ${printable(step)} is no directory`);
     else return undefined;
   }
@@ -123,12 +119,12 @@ export function walk(tree: Tree, steps: readonly Bytes[], make?: () => Slot): Lo
 }
 
 /**
- * What a path stands for, symbolic links followed to their end, in the tree.
- * @returns undefined where there is nothing
+ * The file of a path, all symbolic links followed within the tree.
+ * @returns undefined where there is none
  */
 export function lookUp(tree: Tree, path: Bytes): Inode | undefined {
   let steps: readonly Bytes[] = path.split('/');
-  for (let links = 0; links <= MOST_LINKS; links++) {
+  for (let links = 0; links <= MAX_LINKS; links++) {
     const name = steps.at(-1);
     if (name === undefined || name === '' || name === '.' || name === '..') return walk(tree, steps)?.directory;
     const parent = steps.slice(0, -1);

@@ -4,10 +4,10 @@
  */
 export type Bytes = string;
 
-/** What an archive can hold. */
+/** Types of members. */
 export type EntryType = 'file' | 'link' | 'symlink' | 'character' | 'block' | 'directory' | 'fifo';
 
-/** A run of a file's bytes. What no extent covers is a hole: zeros. */
+/** A run of a file's bytes. Bytes that no extent covers are a hole: zeros. */
 export interface Extent {
   /** Bytes from the archive's start. */
   readonly position: number;
@@ -16,7 +16,7 @@ export interface Extent {
   readonly length: number;
 }
 
-/** What a file has beside its content. */
+/** A file's attributes: everything but names and content. */
 export interface Attributes {
   /** The twelve permission bits. */
   readonly mode: number;
@@ -24,7 +24,7 @@ export interface Attributes {
   readonly gid: number;
   /** Nanoseconds since 1970. */
   readonly mtime: bigint;
-  /** Device numbers; 0 for all that is no device. */
+  /** Numbers of a device, else 0. */
   readonly major: number;
   readonly minor: number;
   /** Extended attributes by name, such as `security.capability`. */
@@ -37,19 +37,19 @@ export interface Attributes {
 export interface TarEntry extends Attributes {
   readonly name: Bytes;
   readonly type: EntryType;
-  /** Of a link: another member's name. Of a symbolic link: its target. Else empty. */
+  /** Another member's name for a hard link, the target for a symbolic link, else empty. */
   readonly linkname: Bytes;
-  /** Bytes of the file, holes included; 0 for all else. */
+  /** Bytes of a file, holes included; 0 for other types. */
   readonly size: number;
   readonly extents: readonly Extent[];
 }
 
-/** An archive that cannot be read, or that says something impossible. */
+/** A damaged archive, or one with impossible contents. */
 export class BadArchive extends Error {
   override readonly name = 'BadArchive';
 }
 
-/** A name for people: UTF-8 where it is that, and without control characters. */
+/** A name for people: as UTF-8, control characters replaced. */
 export function printable(name: Bytes): string {
   return Buffer.from(name, 'latin1')
     .toString('utf8')

@@ -1,6 +1,6 @@
 import { BadArchive, type Bytes } from './tar-entry.ts';
 
-/** The unit in which archives are written, bytes. */
+/** Bytes of a header; archives consist of such blocks. */
 export const BLOCK = 512;
 
 /** One header block of POSIX.1-2001's ustar format, or of GNU tar's or Unix V7's variants of it. */
@@ -47,7 +47,7 @@ export function numberField(block: Uint8Array, start: number, length: number): n
   return Number.parseInt(text, 8);
 }
 
-/** Both sums that writers have used: of unsigned bytes, and of signed ones. The sum's own field counts as blanks. */
+/** Both checksums that writers use: of unsigned bytes, and of signed ones. The checksum's own field counts as blanks. */
 function checksums(block: Uint8Array): readonly [number, number] {
   let unsigned = 0;
   let signed = 0;
@@ -59,14 +59,14 @@ function checksums(block: Uint8Array): readonly [number, number] {
   return [unsigned, signed];
 }
 
-/** Whether a block is all zeros: two of them end an archive. */
+/** Recognises a block of zeros: two of them end an archive. */
 export function isZero(block: Uint8Array): boolean {
   return block.every((byte) => byte === 0);
 }
 
 /**
- * Takes a header block apart.
- * @throws BadArchive where the checksum does not match, or a number is none
+ * Decodes a header block.
+ * @throws BadArchive where the checksum does not match, or a number is malformed
  */
 export function decodeHeader(block: Uint8Array): RawHeader {
   const sum = /^ *([0-7]+) *$/.exec(textField(block, 148, 8))?.[1];
@@ -94,17 +94,9 @@ export function decodeHeader(block: Uint8Array): RawHeader {
   };
 }
 
-function put(block: Buffer, text: Bytes, start: number): void {
-  block.write(text, start, 'latin1');
-}
-
-/** Whether a number can stand in an octal field of a width that includes the NUL at its end. */
+/** True where a number fits in an octal field of a width that includes the NUL at its end. */
 export function fitsOctal(value: number, width: number): boolean {
   return value >= 0 && value < 8 ** (width - 1);
-}
-
-function putOctal(block: Buffer, value: number, start: number, width: number): void {
-  put(block, (fitsOctal(value, width) ? value : 0).toString(8).padStart(width - 1, '0'), start);
 }
 
 /**
@@ -113,33 +105,36 @@ function putOctal(block: Buffer, value: number, start: number, width: number): v
  */
 export function splitName(name: Bytes): { readonly prefix: Bytes; readonly name: Bytes } | undefined {
   if (name.length <= 100) return { prefix: '', name };
-  // The slash between the fields belongs to neither, and neither may be empty.
+  // The slash between the fields is in neither, and neither may be empty.
   const cut = name.indexOf('/', name.length - 101);
   if (cut <= 0 || cut > 155 || cut === name.length - 1) return undefined;
   return { prefix: name.slice(0, cut), name: name.slice(cut + 1) };
 }
 
 /**
- * Makes a ustar header block. What does not fit is left out: a PAX header before it must say it.
+ * Encodes a ustar header block. Values that do not fit are cut: they need a PAX header before this one.
  * The names of owner and group stay empty, as they mean nothing on another machine.
  */
 export function encodeHeader(header: Omit<RawHeader, 'gnu'>): Buffer {
   const block = Buffer.alloc(BLOCK);
-  // A slash at the end would make it a directory for readers that go by that.
+  const put = (text: Bytes, start: number) => block.write(text, start, 'latin1');
+  const putOctal = (value: number, start: number, width: number) =>
+    put((fitsOctal(value, width) ? value : 0).toString(8).padStart(width - 1, '0'), start);
+  // Some readers take a name with a slash at the end for a directory.
   const split = splitName(header.name) ?? { prefix: '', name: header.name.slice(0, 100).replace(/\/$/, '_') };
-  put(block, split.name, 0);
-  putOctal(block, header.mode & 0o7777, 100, 8);
-  putOctal(block, header.uid, 108, 8);
-  putOctal(block, header.gid, 116, 8);
-  putOctal(block, header.size, 124, 12);
-  putOctal(block, header.mtime, 136, 12);
-  put(block, '        ', 148);
-  put(block, header.flag, 156);
-  put(block, header.linkname.slice(0, 100), 157);
-  put(block, 'ustar\u000000', 257);
-  putOctal(block, header.major, 329, 8);
-  putOctal(block, header.minor, 337, 8);
-  put(block, split.prefix, 345);
-  put(block, `${checksums(block)[0].toString(8).padStart(6, '0')}\0 `, 148);
+  put(split.name, 0);
+  putOctal(header.mode & 0o7777, 100, 8);
+  putOctal(header.uid, 108, 8);
+  putOctal(header.gid, 116, 8);
+  putOctal(header.size, 124, 12);
+  putOctal(header.mtime, 136, 12);
+  put('        ', 148);
+  put(header.flag, 156);
+  put(header.linkname.slice(0, 100), 157);
+  put('ustar\u000000', 257);
+  putOctal(header.major, 329, 8);
+  putOctal(header.minor, 337, 8);
+  put(split.prefix, 345);
+  put(`${checksums(block)[0].toString(8).padStart(6, '0')}\0 `, 148);
   return block;
 }

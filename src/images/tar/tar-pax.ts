@@ -4,15 +4,15 @@ import { BadArchive, type Bytes } from './tar-entry.ts';
 export type PaxRecords = readonly (readonly [keyword: Bytes, value: Bytes])[];
 
 /**
- * Takes the body of an extended header apart (POSIX.1-2001, pax): `LENGTH KEYWORD=VALUE\n`, the length being that of
- * the whole record. Values are bytes: those of `SCHILY.xattr.*` are not text at all.
+ * Decodes the body of an extended header (POSIX.1-2001, pax): records `LENGTH KEYWORD=VALUE\n`, the length being that
+ * of the whole record. Values are bytes: those of `SCHILY.xattr.*` are no text.
  * @throws BadArchive where a record's length is wrong
  */
 export function decodePax(body: Buffer): PaxRecords {
   const records: [Bytes, Bytes][] = [];
   const text = body.toString('latin1');
   for (let start = 0; start < text.length; ) {
-    // Some writers fill up with NULs.
+    // Some writers pad with NULs.
     if (text.charCodeAt(start) === 0) break;
     const blank = text.indexOf(' ', start);
     const digits = blank === -1 ? '' : text.slice(start, blank);
@@ -27,19 +27,15 @@ export function decodePax(body: Buffer): PaxRecords {
   return records;
 }
 
-/** Writes records as the body of an extended header. */
+/** Encodes records as the body of an extended header. */
 export function encodePax(records: PaxRecords): Buffer {
-  return Buffer.from(
-    records
-      .map(([keyword, value]) => {
-        const rest = ` ${keyword}=${value}\n`;
-        let length = rest.length + 1;
-        while (String(length).length + rest.length > length) length += 1;
-        return `${length}${rest}`;
-      })
-      .join(''),
-    'latin1',
-  );
+  const lines = records.map(([keyword, value]) => {
+    const rest = ` ${keyword}=${value}\n`;
+    let length = rest.length + 1;
+    while (String(length).length + rest.length > length) length += 1;
+    return `${length}${rest}`;
+  });
+  return Buffer.from(lines.join(''), 'latin1');
 }
 
 /**

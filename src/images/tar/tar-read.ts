@@ -4,21 +4,21 @@ import { BLOCK, decodeHeader, isZero, type RawHeader, textField } from './tar-he
 import { decodePax, type PaxRecords, parseTime } from './tar-pax.ts';
 import { layOut, readOldMap, readPaxMap, type SparseMap } from './tar-sparse.ts';
 
-/** The longest extended header or name that is read, bytes: the limit that GNU tar's and Go's readers are near. */
-const LONGEST_HEADER = 4 * 1024 * 1024;
+/** The longest extended header or name, bytes: about the limit of GNU tar's and Go's readers. */
+const MAX_HEADER = 4 * 1024 * 1024;
 
-/** The most keywords that hold for all members that follow: as many as there are, and some. */
-const MOST_GLOBAL = 100;
+/** The most keywords of global headers: more than there are. */
+const MAX_GLOBAL = 100;
 
-/** The most that is said of all members of an archive, bytes: names, links, attributes, and what is needed to keep each. */
-const MOST_SAID = 1024 * 1024 * 1024;
-/** What one member takes besides, bytes. */
-const EACH = 500;
+/** The most memory for the names, links and attributes of all members of an archive, bytes. */
+const MAX_METADATA = 1024 * 1024 * 1024;
+/** Memory that a member takes besides, bytes. */
+const MEMBER_SIZE = 500;
 
 const TYPES: Readonly<Record<string, EntryType>> = {
   '\0': 'file',
   '0': 'file',
-  // A file that is to lie in one piece; nobody heeds that.
+  // A file that is meant to be contiguous on disk, which no reader heeds.
   '7': 'file',
   S: 'file',
   '1': 'link',
@@ -31,8 +31,8 @@ const TYPES: Readonly<Record<string, EntryType>> = {
   '6': 'fifo',
 };
 
-/** What headers before a member say of it. */
-interface Announced {
+/** The values that extended headers give for the next member. */
+interface Extended {
   name?: Bytes;
   linkname?: Bytes;
   pax: PaxRecords;
@@ -46,7 +46,7 @@ function decimal(value: Bytes, what: string): number {
   return number;
 }
 
-/** What libarchive writes beside or instead of `SCHILY.xattr.`: percent-encoded name, value in base64. */
+/** An attribute as libarchive writes it, beside or instead of `SCHILY.xattr.`: name percent-encoded, value in base64. */
 function libarchiveXattr(keyword: Bytes, value: Bytes): readonly [Bytes, Bytes] {
   const name = keyword.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   return [name, Buffer.from(value, 'base64').toString('latin1')];
@@ -61,22 +61,22 @@ function attributes(header: RawHeader, pax: ReadonlyMap<Bytes, Bytes>): Attribut
   for (const [keyword, value] of pax) {
     if (keyword.startsWith('SCHILY.xattr.')) xattrs.set(keyword.slice(13), value);
     if (keyword.startsWith('SCHILY.acl.')) acls.set(keyword, value);
-    // What GNU tar calls a label is an attribute like any other.
+    // GNU tar has a keyword of its own for SELinux labels.
     if (keyword === 'RHT.security.selinux') xattrs.set('security.selinux', value);
   }
-  const uid = pax.get('uid');
-  const gid = pax.get('gid');
+  const number = (keyword: string, plain: number, what = keyword): number => {
+    const value = pax.get(keyword);
+    return value === undefined ? plain : decimal(value, what);
+  };
   const mtime = pax.get('mtime');
   const device = header.flag === '3' || header.flag === '4';
-  const major = pax.get('SCHILY.devmajor');
-  const minor = pax.get('SCHILY.devminor');
   return {
     mode: header.mode,
-    uid: uid === undefined ? header.uid : decimal(uid, 'uid'),
-    gid: gid === undefined ? header.gid : decimal(gid, 'gid'),
+    uid: number('uid', header.uid),
+    gid: number('gid', header.gid),
     mtime: mtime === undefined ? BigInt(header.mtime) * 1_000_000_000n : parseTime(mtime),
-    major: device ? (major === undefined ? header.major : decimal(major, 'a device')) : 0,
-    minor: device ? (minor === undefined ? header.minor : decimal(minor, 'a device')) : 0,
+    major: device ? number('SCHILY.devmajor', header.major, 'a device') : 0,
+    minor: device ? number('SCHILY.devminor', header.minor, 'a device') : 0,
     xattrs,
     acls,
   };
@@ -91,15 +91,15 @@ function entryType({ flag }: RawHeader, name: Bytes): EntryType {
   return (flag === '0' || flag === '\0') && name.endsWith('/') ? 'directory' : type;
 }
 
-/** Puts a member together from its header and what was announced; `next` is where the following header begins. */
+/** Reads a member after its headers; `next` is the position of the following header. */
 async function readMember(
   source: RandomAccess,
   block: Buffer,
   header: RawHeader,
   position: number,
-  { name, linkname, pax }: Announced,
+  { name, linkname, pax }: Extended,
 ): Promise<{ readonly entry: TarEntry; readonly next: number }> {
-  // An empty value takes back what a header before it said; that of an attribute is simply empty.
+  // An empty value removes one of an earlier header; but an attribute may be empty.
   const records = new Map([...new Map(pax)].filter(([keyword, value]) => value !== '' || keyword.includes('xattr.')));
   const fullName = records.get('GNU.sparse.name') ?? records.get('path') ?? name ?? header.name;
   const type = entryType(header, fullName);
@@ -108,7 +108,7 @@ async function readMember(
     type === 'file' || header.flag === 'D' ? (size === undefined ? header.size : decimal(size, 'size')) : 0;
   if (stored < 0) throw new BadArchive(`${printable(fullName)} has a negative size`);
   let map: SparseMap | undefined;
-  // The map of the old format comes before the data and is not counted with it; that of version 1.0 is part of it.
+  // The map of the old format comes before the data and is not part of its size; that of version 1.0 is.
   let next = position + wholeBlocks(stored);
   if (header.flag === 'S') {
     map = await readOldMap(source, block, position);
@@ -139,10 +139,10 @@ async function readMember(
 export async function* readTar(archive: RandomAccess): AsyncGenerator<TarEntry> {
   const source = buffered(archive);
   let global: ReadonlyMap<Bytes, Bytes> = new Map();
-  let announced: Announced = { pax: [] };
-  /** Bytes of headers before the member that comes next, and what all members said so far. */
+  let extended: Extended = { pax: [] };
+  /** Bytes of extended headers before the next member, and bytes of all members' metadata so far. */
   let ahead = 0;
-  let saidInAll = 0;
+  let metadata = 0;
   for (let position = 0; position < source.size; ) {
     const block = await readBytes(source, position, BLOCK);
     if (block.length < BLOCK) throw new BadArchive('the archive ends within a header');
@@ -151,38 +151,39 @@ export async function* readTar(archive: RandomAccess): AsyncGenerator<TarEntry> 
     position += BLOCK;
     if ('LKxgXV'.includes(header.flag)) {
       ahead += header.size;
-      if (ahead > LONGEST_HEADER) throw new BadArchive('an extended header is too long');
+      if (ahead > MAX_HEADER) throw new BadArchive('an extended header is too long');
       const body = await readBytes(source, position, header.size);
       if (body.length < header.size) throw new BadArchive('the archive ends within an extended header');
       position += wholeBlocks(header.size);
       const text = () => textField(body, 0, body.length);
-      if (header.flag === 'L') announced.name = text();
-      else if (header.flag === 'K') announced.linkname = text();
+      if (header.flag === 'L') extended.name = text();
+      else if (header.flag === 'K') extended.linkname = text();
       else if (header.flag === 'g') {
         global = new Map([...global, ...decodePax(body)]);
         ahead = 0;
-        if (global.size > MOST_GLOBAL) throw new BadArchive(`a global header has more than ${MOST_GLOBAL} keywords`);
-      } else if (header.flag === 'x' || header.flag === 'X') announced.pax = [...announced.pax, ...decodePax(body)];
-      // V is a volume's label, of no member.
+        if (global.size > MAX_GLOBAL) throw new BadArchive(`a global header has more than ${MAX_GLOBAL} keywords`);
+      } else if (header.flag === 'x' || header.flag === 'X') extended.pax = [...extended.pax, ...decodePax(body)];
+      // V is a volume's label and belongs to no member.
       continue;
     }
     const { entry, next } = await readMember(source, block, header, position, {
-      ...announced,
-      pax: [...global, ...announced.pax],
+      ...extended,
+      pax: [...global, ...extended.pax],
     });
-    announced = { pax: [] };
+    extended = { pax: [] };
     ahead = 0;
     position = next;
-    saidInAll += EACH + saidOf(entry);
-    if (saidInAll > MOST_SAID)
-      throw new BadArchive(`${printable(entry.name)}: the archive says too much of its members`);
+    metadata += MEMBER_SIZE + metadataSize(entry);
+    if (metadata > MAX_METADATA) {
+      throw new BadArchive(`${printable(entry.name)}: the archive has too many or too long names and attributes`);
+    }
     yield entry;
   }
 }
 
-/** How much is said of a member, bytes. */
-function saidOf({ name, linkname, xattrs, acls, extents }: TarEntry): number {
-  let said = name.length + linkname.length + 32 * extents.length;
-  for (const [keyword, value] of [...xattrs, ...acls]) said += keyword.length + value.length;
-  return said;
+/** Bytes of a member's names, attributes and extents. */
+function metadataSize({ name, linkname, xattrs, acls, extents }: TarEntry): number {
+  let size = name.length + linkname.length + 32 * extents.length;
+  for (const [keyword, value] of [...xattrs, ...acls]) size += keyword.length + value.length;
+  return size;
 }

@@ -3,23 +3,25 @@ import { BadArchive, type Bytes, type Extent } from './tar-entry.ts';
 import { BLOCK, numberField } from './tar-header.ts';
 import type { PaxRecords } from './tar-pax.ts';
 
-/** Where a sparse file's bytes belong. */
+/** The runs of data in a sparse file. */
 export interface SparseMap {
   /** Bytes of the whole file, holes included. */
   readonly size: number;
   /** Offset and length of each run of data, in the order in which the archive holds them. */
   readonly runs: readonly (readonly [offset: number, length: number])[];
-  /** Bytes before the data that are not data: further headers, or the map itself. */
+  /** Bytes between the header and the data: further headers, or the map itself. */
   readonly skip: number;
 }
 
-/** The most runs that are read of one file: a hostile map must not fill the memory. */
-const MOST_RUNS = 1_000_000;
+/** Bounds the memory that the map of one file takes. */
+const MAX_RUNS = 1_000_000;
+
+const malformed = () => new BadArchive('the map of a sparse file is malformed');
 
 /**
  * Reads the map of GNU tar's old sparse format: four runs in the header, more in blocks that follow it.
  * @param block the header
- * @param position of what follows the header
+ * @param position of the block after the header
  */
 export async function readOldMap(source: RandomAccess, block: Buffer, position: number): Promise<SparseMap> {
   const runs: [number, number][] = [];
@@ -34,7 +36,7 @@ export async function readOldMap(source: RandomAccess, block: Buffer, position: 
   let skip = 0;
   for (let more = block[482] !== 0; more; ) {
     const next = await readBytes(source, position + skip, BLOCK);
-    if (next.length < BLOCK || runs.length > MOST_RUNS) throw new BadArchive('the map of a sparse file is malformed');
+    if (next.length < BLOCK || runs.length > MAX_RUNS) throw malformed();
     collect(next, 0, 21);
     more = next[504] !== 0;
     skip += BLOCK;
@@ -44,16 +46,16 @@ export async function readOldMap(source: RandomAccess, block: Buffer, position: 
 
 function wholeNumber(text: Bytes | undefined): number {
   const value = text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(value)) throw new BadArchive('the map of a sparse file is malformed');
+  if (!Number.isSafeInteger(value)) throw malformed();
   return value;
 }
 
 function pairs(numbers: readonly number[]): (readonly [number, number])[] {
-  if (numbers.length % 2 !== 0) throw new BadArchive('the map of a sparse file is malformed');
+  if (numbers.length % 2 !== 0) throw malformed();
   return Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i] ?? 0, numbers[2 * i + 1] ?? 0]);
 }
 
-/** Version 1.0 has the map before the data, as decimal numbers a line each, filled up to whole blocks. */
+/** The map of version 1.0: decimal numbers, a line each, padded to whole blocks, before the data. */
 async function readMapInData(source: RandomAccess, position: number): Promise<Pick<SparseMap, 'runs' | 'skip'>> {
   let text = '';
   let at = position;
@@ -62,7 +64,7 @@ async function readMapInData(source: RandomAccess, position: number): Promise<Pi
     let end = text.indexOf('\n');
     while (end === -1) {
       const block = await readBytes(source, at, BLOCK);
-      if (block.length < BLOCK || text.length > BLOCK) throw new BadArchive('the map of a sparse file is malformed');
+      if (block.length < BLOCK || text.length > BLOCK) throw malformed();
       text += block.toString('latin1');
       at += BLOCK;
       end = text.indexOf('\n');
@@ -72,7 +74,7 @@ async function readMapInData(source: RandomAccess, position: number): Promise<Pi
     return value;
   };
   const count = await next();
-  if (count > MOST_RUNS) throw new BadArchive('the map of a sparse file is malformed');
+  if (count > MAX_RUNS) throw malformed();
   for (let i = 0; i < 2 * count; i++) numbers.push(await next());
   return { runs: pairs(numbers), skip: at - position };
 }
@@ -104,7 +106,7 @@ export async function readPaxMap(
 }
 
 /**
- * Lays the runs of a map out over the archive.
+ * The extents of a sparse file in the archive.
  * @param position of the first byte of data
  * @param stored bytes of data
  * @throws BadArchive where the map contradicts itself
@@ -114,7 +116,7 @@ export function layOut({ size, runs }: SparseMap, position: number, stored: numb
   let reached = 0;
   const extents: Extent[] = [];
   for (const [offset, length] of runs) {
-    if (offset < reached || offset + length > size) throw new BadArchive('the map of a sparse file is malformed');
+    if (offset < reached || offset + length > size) throw malformed();
     if (length > 0) extents.push({ position: position + taken, offset, length });
     reached = offset + length;
     taken += length;

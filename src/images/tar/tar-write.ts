@@ -12,10 +12,10 @@ const FLAGS: Readonly<Record<EntryType, string>> = {
   fifo: '6',
 };
 
-/** What ends an archive. */
+/** The two blocks of zeros that end an archive. */
 export const END_OF_ARCHIVE: Uint8Array = new Uint8Array(2 * BLOCK);
 
-/** Zeros that fill a member's data up to whole blocks. */
+/** The zeros that pad so many bytes of data to whole blocks. */
 export function padding(bytes: number): Uint8Array {
   return new Uint8Array((BLOCK - (bytes % BLOCK)) % BLOCK);
 }
@@ -24,17 +24,17 @@ function padded(bytes: Buffer): Buffer {
   return Buffer.concat([bytes, padding(bytes.length)]);
 }
 
-/** A piece of a member's data as it is written: bytes of the file, or zeros. */
-export type Piece = Extent | { readonly zeros: number };
+/** A run of a member's data as it is written: bytes of the file, or zeros. */
+export type DataRun = Extent | { readonly zeros: number };
 
-/** A part of a file that is written in one piece. */
+/** A part of a sparse file that the archive holds as one run. */
 interface Run {
   readonly offset: number;
   end: number;
   readonly extents: Extent[];
 }
 
-/** The runs of a sparse file, made up to whole blocks: GNU tar begins each at a block. */
+/** The runs of a sparse file, extended to whole blocks: GNU tar begins each at a block. */
 function wholeRuns({ size, extents }: TarEntry): Run[] {
   const runs: Run[] = [];
   for (const extent of extents) {
@@ -50,10 +50,10 @@ function wholeRuns({ size, extents }: TarEntry): Run[] {
   return runs;
 }
 
-/** The bytes of a run, zeros for what no extent has. */
-function fill({ offset, end, extents }: Run): Piece[] {
+/** The data of a run, with zeros between its extents. */
+function fill({ offset, end, extents }: Run): DataRun[] {
   let reached = offset;
-  const pieces: Piece[] = [];
+  const pieces: DataRun[] = [];
   for (const extent of extents) {
     if (extent.offset > reached) pieces.push({ zeros: extent.offset - reached });
     pieces.push(extent);
@@ -63,27 +63,27 @@ function fill({ offset, end, extents }: Run): Piece[] {
   return pieces;
 }
 
-/** The map of a sparse file of PAX version 1.0; a run of no bytes at the end stands for a hole there. */
+/** The map of a sparse file in PAX version 1.0. An empty run at the end stands for a hole there. */
 function sparseMap(size: number, runs: readonly Run[]): Buffer {
   const numbers = runs.flatMap(({ offset, end }) => [offset, end - offset]);
   if ((runs.at(-1)?.end ?? 0) < size) numbers.push(size, 0);
   return padded(Buffer.from([numbers.length / 2, ...numbers].map((number) => `${number}\n`).join(''), 'latin1'));
 }
 
-/** A member as it is written, its data left to be read. */
+/** A member as it is written; the caller reads its data. */
 export interface Encoded {
-  /** Its ustar header, a PAX header before it where ustar cannot say all, and a sparse file's map. */
+  /** A PAX header for values that ustar cannot hold, the ustar header, and a sparse file's map. */
   readonly head: Buffer;
-  /** What follows the head, in this order; then comes {@link padding}. */
-  readonly pieces: readonly Piece[];
+  /** The data after the head, in this order; {@link padding} follows. */
+  readonly pieces: readonly DataRun[];
   /** Bytes of the pieces together. */
   readonly data: number;
 }
 
 /**
- * Writes one member.
- * @param holes `map`: a file with holes is written as its runs, with a map of them; `zeros`: holes are written out, for
- * readers that know no maps
+ * Encodes one member.
+ * @param holes `map` writes a file with holes as its runs with a map of them; `zeros` fills the holes, for readers that
+ * know no maps
  */
 export function encodeMember(entry: TarEntry, holes: 'map' | 'zeros' = 'map'): Encoded {
   const records: [Bytes, Bytes][] = [];
@@ -102,14 +102,17 @@ export function encodeMember(entry: TarEntry, holes: 'map' | 'zeros' = 'map'): E
     records.push(['GNU.sparse.realsize', String(entry.size)]);
   } else if (!splitName(name)) records.push(['path', name]);
   if (entry.linkname.length > 100) records.push(['linkpath', entry.linkname]);
-  if (!fitsOctal(size, 12)) records.push(['size', String(size)]);
-  if (!fitsOctal(entry.uid, 8)) records.push(['uid', String(entry.uid)]);
-  if (!fitsOctal(entry.gid, 8)) records.push(['gid', String(entry.gid)]);
+  const number = (keyword: string, value: number, width: number) => {
+    if (!fitsOctal(value, width)) records.push([keyword, String(value)]);
+  };
+  number('size', size, 12);
+  number('uid', entry.uid, 8);
+  number('gid', entry.gid, 8);
   if (entry.mtime % 1_000_000_000n !== 0n || !fitsOctal(Number(seconds), 12)) {
     records.push(['mtime', formatTime(entry.mtime)]);
   }
-  if (!fitsOctal(entry.major, 8)) records.push(['SCHILY.devmajor', String(entry.major)]);
-  if (!fitsOctal(entry.minor, 8)) records.push(['SCHILY.devminor', String(entry.minor)]);
+  number('SCHILY.devmajor', entry.major, 8);
+  number('SCHILY.devminor', entry.minor, 8);
   for (const [keyword, value] of [...entry.acls].sort()) records.push([keyword, value]);
   for (const [keyword, value] of [...entry.xattrs].sort()) records.push([`SCHILY.xattr.${keyword}`, value]);
 

@@ -1,7 +1,7 @@
-/** How a file is compressed; each but `none` is undone by the program of the same name. */
+/** A compression; each but `none` is undone by the program of the same name. */
 export type Compression = 'gzip' | 'bzip2' | 'xz' | 'zstd' | 'lz4' | 'lzip' | 'lzop' | 'lzma' | 'none';
 
-/** How files begin, in hex digits; `slipway_compression` of the dracut modules has the same list. */
+/** First bytes of files in hex digits; `slipway_compression` of the dracut modules has the same list. */
 const MAGIC: readonly (readonly [Compression, RegExp])[] = [
   ['gzip', /^1f8b/],
   ['xz', /^fd377a585a00/],
@@ -15,16 +15,16 @@ const MAGIC: readonly (readonly [Compression, RegExp])[] = [
   ['lzma', /^5d0000(?!0000)/],
 ];
 
-/** What nodes can undo: the programs that every initrd with the dracut modules has. */
+/** Compressions whose programs every initrd with the dracut modules has. */
 const NODES_UNDO: ReadonlySet<Compression> = new Set(['gzip', 'xz', 'zstd', 'none']);
 
-/** How a file is compressed, by its first bytes; at least six are needed. */
+/** The compression of a file by its first bytes, of which it needs six. */
 export function detectCompression(start: Uint8Array): Compression {
   const hex = Buffer.from(start.subarray(0, 6)).toString('hex');
   return MAGIC.find(([, pattern]) => pattern.test(hex))?.[0] ?? 'none';
 }
 
-/** Whether nodes can read what is compressed so. */
+/** True for compressions that nodes can undo. */
 export function nodesUndo(how: Compression): boolean {
   return NODES_UNDO.has(how);
 }

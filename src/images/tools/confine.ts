@@ -1,4 +1,4 @@
-/** What a confined program sees beside the system's own programs, by absolute path. */
+/** The files that a confined program sees beside the system's own programs, by absolute path. */
 export interface Sees {
   /** Files and folders that it may write to, each at its own path. */
   readonly writes?: readonly string[];
@@ -8,7 +8,7 @@ export interface Sees {
   readonly shared?: readonly [folder: string, path: string];
 }
 
-/** What a confined program is started with. */
+/** The surroundings of a confined program. */
 interface Surroundings {
   /** All of its environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
@@ -17,27 +17,27 @@ interface Surroundings {
 }
 
 /**
- * What a root's own programs may do beyond an ordinary user, in a namespace where nobody else's files are: dracut's ldconfig
- * changes into the initrd's root, and dracut-ng reads an /etc/shadow that it has made unreadable.
+ * Capabilities of a root's own programs, in a namespace that has no other user's files: dracut's ldconfig changes into the
+ * initrd's root, and dracut-ng reads an /etc/shadow that it has made unreadable.
  */
 const POWERS = ['CAP_SYS_CHROOT', 'CAP_DAC_OVERRIDE'].flatMap((power) => ['--cap-add', power]);
 
-/** The programs of the system, and what they need to start. */
+/** Paths of the system's programs and of their libraries. */
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/etc/ld.so.cache', '/etc/alternatives'];
 
 /**
- * Far more than any image takes: 16 GiB of memory for a process, 256 GiB for a file, and 4096 processes of one user,
- * which the shells have by different names. A limit that is lower already stays.
+ * Limits far above the needs of any image: 16 GiB of memory for a process, 256 GiB for a file, and 4096 processes of one
+ * user, for which shells have different letters. A limit that is lower already stays.
  */
 const LIMITS = `
 for limit in '-v 16777216' '-f 536870912' '-c 0' '-p 4096' '-u 4096'; do ulimit $limit; done 2> /dev/null
 exec "$@"`;
 
 /**
- * The command that runs a program which reads an image's bytes, or is one of the image's own: in namespaces of its own
- * (user, mount, process, network, IPC, host name, cgroup), with a new root in which there is what it may see and nothing
- * else of this machine, without a network, a terminal and new privileges, and with bounds on each process's memory and files.
- * By bubblewrap, which pivots into the new root and detaches the old one (bwrap(1)).
+ * The command line that confines a program: one that reads an image's bytes, or one of the image's own. It runs in new
+ * namespaces (user, mount, process, network, IPC, host name, cgroup), in a new root with only the files that it may see,
+ * without a network, a terminal and new privileges, and with bounds on each process's memory and files. By bubblewrap,
+ * which pivots into the new root and detaches the old one (bwrap(1)).
  */
 export function confined(
   tool: string,

@@ -1,9 +1,9 @@
-/** There is no room left; what was there is as it was. */
+/** A disk without room; earlier files are unchanged. */
 export class DiskFull extends Error {
   override readonly name = 'DiskFull';
 }
 
-/** Whether something failed for want of room: by the system's error, or by what a program said of it. */
+/** Recognises a full disk by the system's error code, or by a program's message. */
 export function isDiskFull(error: unknown): boolean {
   const { code, message } = error as NodeJS.ErrnoException;
   return (

@@ -1,16 +1,16 @@
 import { gunzipSync, constants as zlib } from 'node:zlib';
 import { type Compression, detectCompression } from './compression.ts';
 
-/** The kinds of files that boot, or that are taken for such by mistake. */
+/** Kinds of files that machines boot from, and of files that people name by mistake. */
 export type FileKind =
   | Exclude<Compression, 'none'>
   | ('bzImage' | 'arm64 Image' | 'UEFI program' | 'ELF' | 'squashfs' | 'EROFS' | 'ISO 9660' | 'ext4' | 'tar' | 'cpio')
   | ('text' | 'empty');
 
-/** How many bytes of a file's beginning {@link kindOf} looks at. */
+/** Bytes of a file's beginning that {@link kindOf} needs. */
 export const KIND_BYTES = 0x8006;
 
-/** Bytes that tell a kind, as ISO 8859-1, and where they stand. The order counts: a kernel may be a UEFI program too. */
+/** Kinds by magic bytes (as ISO 8859-1) at a position. The first match counts: a kernel may be a UEFI program too. */
 const MAGIC: readonly (readonly [FileKind, number, string])[] = [
   // Linux's Documentation/arch/x86/boot.rst and Documentation/arch/arm64/booting.rst
   ['bzImage', 0x202, 'HdrS'],
@@ -26,13 +26,13 @@ const MAGIC: readonly (readonly [FileKind, number, string])[] = [
   ['ext4', 1080, '\x53\xef'],
 ];
 
-/** Lines of printable characters, such as a script, or a server's page in the place of a file. */
+/** Printable lines, such as a script, or an error page of a server in place of a file. */
 const TEXT = /^[\t\r\n\x20-\x7e]*\n[\t\r\n\x20-\x7e]*$/;
 
 /**
  * The kind of a file by its content.
  * @param start its first {@link KIND_BYTES}, or all of it
- * @returns undefined for none of those known
+ * @returns undefined for an unknown kind
  */
 export function kindOf(start: Buffer): FileKind | undefined {
   if (start.length === 0) return 'empty';
@@ -45,7 +45,7 @@ export function kindOf(start: Buffer): FileKind | undefined {
 
 const KERNELS: ReadonlySet<FileKind | undefined> = new Set(['bzImage', 'arm64 Image', 'UEFI program']);
 
-/** Whether a gzip file has a kernel of arm64 in it, as Ubuntu's have: such a kernel does not unpack itself. */
+/** Recognises a gzip file of an arm64 kernel, as Ubuntu has them: such a kernel does not unpack itself. */
 function hasArm64Image(start: Buffer): boolean {
   try {
     return kindOf(gunzipSync(start.subarray(0, 4096), { finishFlush: zlib.Z_SYNC_FLUSH })) === 'arm64 Image';
@@ -55,9 +55,9 @@ function hasArm64Image(start: Buffer): boolean {
 }
 
 /**
- * What a file is instead of a kernel that boots.
+ * The kind of a file that is no kernel.
  * @param start its first {@link KIND_BYTES}
- * @returns undefined for a kernel, and for what is unknown: it may be one of another architecture
+ * @returns undefined for a kernel and for unknown kinds: those may be kernels of another architecture
  */
 export function noKernel(start: Buffer): FileKind | undefined {
   const kind = kindOf(start);

@@ -1,39 +1,31 @@
-/** What a build is at. */
-export type Stage =
-  | 'fetch'
-  | 'unpack'
-  | 'index'
-  | 'kernel'
-  | 'initrd'
-  | 'squashfs'
-  | 'erofs'
-  | 'tar.zst'
-  | 'oci'
-  | 'uki'
-  | 'esp'
-  | 'disk'
-  | 'finish';
+/** Counts bytes that went by since the last call. */
+export type Advance = (bytes: number) => void;
 
-/** Told of a build's progress; never throws, never waits. */
+/** Shows how far a build is; never throws, never waits. */
 export interface Progress {
   /**
-   * A stage begins.
-   * @param total bytes that will go by, where that is known
+   * Runs one stage of the build.
+   * @param title such as `writing root.oci`
+   * @param total bytes that will go by; undefined where that is not known
    */
-  begin(stage: Stage, what: string, total?: number): void;
-  /** Bytes that went by since the last call. */
-  advance(bytes: number): void;
-  /** The stage is over. */
-  end(): void;
+  stage<T>(title: string, total: number | undefined, work: (advance: Advance) => Promise<T>): Promise<T>;
 }
 
-/** Where progress is shown, and by what clock. */
+/** Settings of {@link showProgress}. */
 export interface ProgressOptions {
   readonly print: (text: string) => void;
-  /** Whether a line can be written over. */
+  /** True where a line can be written over. */
   readonly terminal: boolean;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic: () => number;
+}
+
+/** The same bytes; each chunk is counted when its reader has come back for the next one. */
+export async function* counted(bytes: AsyncIterable<Uint8Array>, advance: Advance): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bytes) {
+    yield chunk;
+    advance(chunk.length);
+  }
 }
 
 /** Bytes for people: `12 kB`, `3.4 MB`. */
@@ -50,40 +42,31 @@ function bar(done: number, total: number): string {
 }
 
 /** Shows nothing. */
-export const NO_PROGRESS: Progress = { begin: () => {}, advance: () => {}, end: () => {} };
+export const NO_PROGRESS: Progress = { stage: (_title, _total, work) => work(() => {}) };
 
-/** Shows each stage with bytes and rate: as a bar that moves on a terminal, as one line when it is over elsewhere. */
+/** Shows each stage with bytes and rate: as a moving bar on a terminal, elsewhere as one line at the stage's end. */
 export function showProgress({ print, terminal, monotonic }: ProgressOptions): Progress {
-  let current: { readonly what: string; readonly total: number | undefined; readonly since: number } | undefined;
-  let done = 0;
-  let shown = 0;
-  const rate = (seconds: number) => (done > 0 && seconds > 0.05 ? `, ${formatBytes(done / seconds)}/s` : '');
-  const draw = () => {
-    if (!current) return;
-    const seconds = (monotonic() - current.since) / 1000;
-    const { what, total } = current;
-    const many = done === 0 ? '' : ` ${formatBytes(done)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`;
-    print(`\r\x1b[K${what}${total === undefined ? '' : ` ${bar(done, total)}`}${many}${rate(seconds)}`);
-  };
   return {
-    begin: (_, what, total) => {
-      current = { what, total, since: monotonic() };
-      done = 0;
-      shown = monotonic();
+    async stage(title, total, work) {
+      const began = monotonic();
+      let done = 0;
+      let shown = began;
+      const seconds = () => (monotonic() - began) / 1000;
+      const rate = () => (done > 0 && seconds() > 0.05 ? `, ${formatBytes(done / seconds())}/s` : '');
+      const draw = () => {
+        const size = done === 0 ? '' : ` ${formatBytes(done)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`;
+        print(`\r\x1b[K${title}${total === undefined ? '' : ` ${bar(done, total)}`}${size}${rate()}`);
+      };
       if (terminal) draw();
-    },
-    advance: (bytes) => {
-      done += bytes;
-      if (!terminal || monotonic() - shown < 100) return;
-      shown = monotonic();
-      draw();
-    },
-    end: () => {
-      if (!current) return;
-      const seconds = (monotonic() - current.since) / 1000;
-      const many = done === 0 ? '' : `, ${formatBytes(done)}${rate(seconds)}`;
-      print(`${terminal ? '\r\x1b[K' : ''}${current.what}: ${seconds.toFixed(1)} s${many}\n`);
-      current = undefined;
+      const result = await work((bytes) => {
+        done += bytes;
+        if (!terminal || monotonic() - shown < 100) return;
+        shown = monotonic();
+        draw();
+      });
+      const size = done === 0 ? '' : `, ${formatBytes(done)}${rate()}`;
+      print(`${terminal ? '\r\x1b[K' : ''}${title}: ${seconds().toFixed(1)} s${size}\n`);
+      return result;
     },
   };
 }

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { confined, type Sees } from './confine.ts';
 
-/** Debian's package of each program that building calls, for who lacks one; Fedora's where it has another name. */
+/** Debian's package of each program that a build runs; Fedora's where it has another name. */
 const PACKAGES: Readonly<Record<string, string>> = {
   skopeo: 'skopeo',
   gzip: 'gzip',
@@ -34,35 +34,35 @@ export class MissingTool extends Error {
   }
 }
 
-/** A program that failed; the message has the end of what it said. */
+/** A program that failed; the message has the end of its output. */
 export class ToolFailed extends Error {
   override readonly name = 'ToolFailed';
 }
 
-/** How a program is run. */
+/** Settings of a program's run. */
 export interface ToolOptions {
   /** Written to its standard input, at its pace. */
   readonly input?: AsyncIterable<Uint8Array> | undefined;
-  /** A descriptor that its standard output goes to, instead of what {@link runTool} returns. */
+  /** A descriptor for its standard output, which is then not returned. */
   readonly output?: number | undefined;
-  /** A descriptor that its standard input comes from. */
+  /** A descriptor for its standard input. */
   readonly inputFile?: number | undefined;
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Runs it confined, with nothing but this of the caller's files: for all that reads an image's bytes. */
+  /** Runs it confined, with only these files of the caller: for every program that reads an image's bytes. */
   readonly sees?: Sees | undefined;
-  /** The most time that it may take. */
+  /** The longest time that it may take. */
   readonly seconds?: number | undefined;
-  /** The most that it may say, bytes. */
-  readonly mostOutput?: number | undefined;
-  /** Ends the program too; the call then rejects with its reason. */
+  /** The most output, characters. */
+  readonly maxOutput?: number | undefined;
+  /** Ends the program; the call then rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The most of a program's words that are kept, characters. */
-const MOST_WORDS = 64 * 1024;
+/** Characters of a program's output that are kept. */
+const MAX_KEPT = 64 * 1024;
 
-/** Variables that programs get from the caller: to find their settings, their proxy, and room for temporary files. */
+/** Variables that programs inherit: for their settings, proxies and temporary files. */
 const INHERITED = [
   ...['PATH', 'HOME', 'USER', 'XDG_RUNTIME_DIR', 'XDG_CONFIG_HOME', 'TMPDIR', 'REGISTRY_AUTH_FILE', 'SSL_CERT_DIR'],
   ...['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'SSL_CERT_FILE'],
@@ -76,25 +76,25 @@ export interface Tools {
    * @throws MissingTool, ToolFailed; an AbortError where the signal came
    */
   run(tool: string, args: readonly string[], options?: ToolOptions): Promise<string>;
-  /** What a program says of its version; `unknown` where it says nothing. */
+  /** The version that a program prints, else `unknown`. @throws MissingTool */
   version(tool: string): Promise<string>;
 }
 
 /**
  * Makes a runner.
- * @param env the caller's own environment, of which programs see only what they need
+ * @param env the caller's own environment, of which programs inherit a few variables
  * @param signal ends all programs that run
  */
 export function createTools(env: Readonly<Record<string, string | undefined>>, signal?: AbortSignal): Tools {
   const inherited = Object.fromEntries(
     INHERITED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
   ) as Record<string, string>;
-  // Debian keeps what makes file systems from the PATH of ordinary users.
+  // Ordinary users of Debian do not have the folder of mkfs in their PATH.
   inherited.PATH = [inherited.PATH, '/usr/sbin', '/sbin'].filter(Boolean).join(':');
   // bubblewrap fails at a folder that this user may not enter.
   const programs = inherited.PATH.split(':').filter((folder) => folder.startsWith('/') && mayEnter(folder));
   const run: Tools['run'] = (tool, args, options = {}) =>
-    // No locale of the caller's own, so that every message is the same everywhere.
+    // One locale, so that messages are the same for every caller.
     runTool(tool, args, programs, {
       ...options,
       env: { ...inherited, LC_ALL: 'C.UTF-8', ...options.env },
@@ -118,36 +118,36 @@ async function runTool(
   programs: readonly string[],
   options: ToolOptions,
 ): Promise<string> {
-  const { input, output, inputFile, env, signal } = options;
+  const { input, inputFile, env, signal } = options;
   signal?.throwIfAborted();
   const [program = tool, ...programArgs] = options.sees
     ? confined(tool, args, options.sees, { env, programs })
     : [tool, ...args];
   const child = spawn(program, programArgs, {
     env: { ...env },
-    stdio: [input ? 'pipe' : (inputFile ?? 'ignore'), output ?? 'pipe', 'pipe'],
+    stdio: [input ? 'pipe' : (inputFile ?? 'ignore'), options.output ?? 'pipe', 'pipe'],
     signal,
   });
   let exceeded: string | undefined;
-  const end = (why: string) => {
+  const kill = (why: string) => {
     exceeded ??= why;
     child.kill('SIGKILL');
   };
-  const { seconds, mostOutput = Number.POSITIVE_INFINITY } = options;
-  const timer = seconds && setTimeout(end, seconds * 1000, `it took more than ${seconds} seconds`);
-  let said = 0;
-  const words = { out: '', err: '' };
+  const { seconds, maxOutput = Number.POSITIVE_INFINITY } = options;
+  const timer = seconds && setTimeout(kill, seconds * 1000, `it took more than ${seconds} seconds`);
+  let length = 0;
+  const output = { out: '', err: '' };
   const listen = (from: 'stdout' | 'stderr', to: 'out' | 'err', most: number) =>
     child[from]?.setEncoding('utf8').on('data', (text: string) => {
-      words[to] = (words[to] + text).slice(-most);
-      said += text.length;
-      if (said > mostOutput) end(`it said more than ${mostOutput} bytes`);
+      output[to] = (output[to] + text).slice(-most);
+      length += text.length;
+      if (length > maxOutput) kill(`it said more than ${maxOutput} bytes`);
     });
-  listen('stdout', 'out', 16 * MOST_WORDS);
-  listen('stderr', 'err', MOST_WORDS);
+  listen('stdout', 'out', 16 * MAX_KEPT);
+  listen('stderr', 'err', MAX_KEPT);
   const ended = new Promise<{ code: number | null; by: NodeJS.Signals | null }>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
-      // A folder of the PATH that may not be entered makes EACCES of it.
+      // EACCES where a folder of the PATH may not be entered.
       if (error.code !== 'ENOENT' && error.code !== 'EACCES') reject(error);
       else reject(new MissingTool(program));
     });
@@ -159,7 +159,7 @@ async function runTool(
       ? pipeline(Readable.from(input, { objectMode: false, highWaterMark: 1024 * 1024 }), child.stdin).catch(
           (error) => {
             broken = error;
-            // Without this the program would take what it has for all there is.
+            // Else the program would take the end of its input for a complete one.
             child.kill('SIGKILL');
           },
         )
@@ -167,31 +167,28 @@ async function runTool(
   const { code, by } = await ended.finally(() => clearTimeout(timer));
   await feeding;
   if (exceeded !== undefined) throw new ToolFailed(`${tool} was ended: ${exceeded}`);
-  // A program that stops reading has its own reason, which is told below.
+  // A program that stops reading reports its own reason: see below.
   const pipeClosed = (broken as NodeJS.ErrnoException | undefined)?.code === 'EPIPE' || by === 'SIGPIPE';
   if (broken !== undefined && !pipeClosed) throw broken;
   if (code !== 0) {
-    if (options.sees) refusedConfinement(words.err, tool, code);
-    const said = (words.err.trim() || words.out.trim()).split('\n').slice(-12).join('\n');
-    throw new ToolFailed(`${tool} failed (${code === null ? by : `exit status ${code}`}):\n${said}`);
+    if (options.sees) checkConfinement(output.err, tool, code);
+    const end = (output.err.trim() || output.out.trim()).split('\n').slice(-12).join('\n');
+    throw new ToolFailed(`${tool} failed (${code === null ? by : `exit status ${code}`}):\n${end}`);
   }
-  return words.out;
+  return output.out;
 }
 
-/** bubblewrap's own words, and those of what it was to start. */
+/** A message of bubblewrap's own. */
 const BWRAP = /^bwrap: (.*)$/m;
+/** Messages of bubblewrap where namespaces are refused. */
 const NAMESPACES = /namespace|Operation not permitted|No permissions|uid map|loopback/;
 
-/** Throws where it was not the program that failed, but its confinement. */
-function refusedConfinement(said: string, tool: string, code: number | null): void {
-  if (code === 127 && /^sh: .*bwrap/m.test(said)) {
-    throw new MissingTool('bwrap');
-  }
-  const [, why] = BWRAP.exec(said) ?? [];
+/** @throws MissingTool, ToolFailed where not the program failed, but its confinement */
+function checkConfinement(output: string, tool: string, code: number | null): void {
+  if (code === 127 && /^sh: .*bwrap/m.test(output)) throw new MissingTool('bwrap');
+  const [, why] = BWRAP.exec(output) ?? [];
   if (why === undefined) return;
-  if (/^execvp [^:]*: No such file/.test(why)) {
-    throw new MissingTool(tool);
-  }
+  if (/^execvp [^:]*: No such file/.test(why)) throw new MissingTool(tool);
   if (!NAMESPACES.test(why)) return;
   throw new ToolFailed(
     `${tool} is run by bubblewrap in user namespaces, which this machine refuses (${why}): allow them with "sysctl ` +
@@ -206,7 +203,7 @@ async function toolVersion(tool: string, run: Tools['run']): Promise<string> {
     return (await run(tool, [option])).split('\n')[0]?.trim() || 'unknown';
   } catch (error) {
     if (!(error instanceof ToolFailed)) throw error;
-    // mkfs.erofs 1.5 knows no such option, but begins what it says with its version.
+    // mkfs.erofs 1.5 has no such option, but its error message begins with its version.
     return /^mkfs\S* [\d.]+/m.exec(error.message.replace(/^.*?\):\n/s, ''))?.[0] ?? 'unknown';
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { describeNodes, formatNodes } from '../../src/config/describe.ts';
-import { configOf, FIRST_FILE } from './read.ts';
+import { describeNodes, formatNodes } from '../../src/commands/describe-nodes.ts';
+import { configOf, FIRST_FILE } from '../config/read.ts';
 
 const THREE = FIRST_FILE.replace(
   'unknown: { action: ignore }',

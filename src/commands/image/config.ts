@@ -1,14 +1,13 @@
-import { ConfigError } from '../config/config-error.ts';
-import { loadConfig } from '../config/load/load.ts';
-import { sourcesOf } from '../model/boot/image.ts';
-import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../model/boot/root-kind.ts';
-import { usedArtifacts, usedBuilds } from '../model/boot/used-files.ts';
-import type { Config } from '../model/config.ts';
-import type { BootSettings } from '../model/node.ts';
+import { ConfigError } from '../../config/config-error.ts';
+import { loadConfig } from '../../config/load/load.ts';
+import { sourcesOf } from '../../model/boot/image.ts';
+import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../../model/boot/root-kind.ts';
+import { usedArtifacts, usedBuilds } from '../../model/boot/used-files.ts';
+import type { Config } from '../../model/config.ts';
+import type { BootSettings } from '../../model/node.ts';
 
 /**
- * Reads the configuration, of which the commands on images need the artifacts folder. A name of no image may be that of
- * the one that is going to be built.
+ * Reads the configuration for the commands on images. It may name an image that is yet to be built.
  * @throws ConfigError where it has problems
  */
 export async function imageConfig(file: string): Promise<Config> {
@@ -17,7 +16,7 @@ export async function imageConfig(file: string): Promise<Config> {
   return loaded.config;
 }
 
-/** Who boots from a build, wholly or in part: names of nodes, and unknown machines. */
+/** The machines that boot from files of a build: names of nodes, and `unknown machines`. */
 export function machinesUsing(config: Config, name: string): readonly string[] {
   const uses = ({ image, action }: BootSettings): boolean => {
     if (!image || action.value !== 'boot') return false;
@@ -36,7 +35,7 @@ export function machinesUsing(config: Config, name: string): readonly string[] {
 
 /** The roots of an image that the configuration's machines boot; the OCI archive where none of them does. */
 export function rootsInUse(config: Config, name: string): readonly RootKind[] {
-  // Whoever takes any root asks for none.
+  // A machine that can boot any root asks for none of them.
   const anyRoot = usedBuilds(config).filter(({ build }) => new Set(build?.roots.map(({ method }) => method)).size > 1);
   const used = usedArtifacts(config, new Map(anyRoot.map((image) => [image.name, 'missing' as const])));
   const kinds = ROOT_KINDS.filter((kind) => used.some(({ path }) => path === `${name}/${ROOT_FILES[kind]}`));

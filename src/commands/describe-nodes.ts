@@ -2,6 +2,7 @@ import type { Root } from '../model/boot/image.ts';
 import type { Config } from '../model/config.ts';
 import type { Mac } from '../model/mac.ts';
 import type { Action, BootSettings, Variable } from '../model/node.ts';
+import { formatTable } from './table.ts';
 
 /** One node's settings in short, as `slipway check --json` prints them. */
 export interface NodeSummary {
@@ -49,18 +50,5 @@ export function formatNodes(config: Config): string {
   rows.unshift(['NODE', 'MAC', 'IMAGE', 'METHOD', 'PROFILES', 'ARGS']);
   const [image, method] = bootWords(config.unknown);
   rows.push(['(unknown)', '*', image, method, '-', config.unknown.args.map(({ value }) => value).join(' ') || '-']);
-  const widths: number[] = [];
-  for (const row of rows)
-    row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, cell.length);
-    });
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  return formatTable(rows);
 }
