@@ -11,19 +11,19 @@ import { createLogWriter } from './daemon/log/writer.ts';
 import type { BootEvent, RecordEvent } from './model/event.ts';
 import { plainMessage } from './model/plain-error.ts';
 
-// What a command needs it imports itself: of all commands together the libraries take half a second.
+// Each command imports its libraries when it runs: all of them together take half a second to load.
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
-/** Writes to standard output; a reader that went away is no reason to fall over. */
+/** Writes to standard output. A reader that went away is not an error. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 const print = (text: string) => void process.stdout.write(text);
 
-/** How {@link fail} writes: as the log does. */
+/** The format of {@link fail}: that of the log. */
 let failures: LogFormat = 'text';
 
 /** Ends the command: messages on standard error, and exit status 1. */
@@ -80,7 +80,7 @@ withConfig('serve', 'run the server until SIGTERM or SIGINT')
     let stopping = false;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
-        // Whoever asks twice does not want to wait for running downloads.
+        // A second signal ends running downloads at once.
         if (stopping) process.exit(1);
         stopping = true;
         daemon.stop(signal).then(() => process.exit(0), fail);

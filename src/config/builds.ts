@@ -7,7 +7,7 @@ import { formatPath, type Path } from './check/wording.ts';
 
 /**
  * Images made by `slipway image build` are configured by their name alone: `build: NAME`, or no entry in `images:` at
- * all. Here such entries are written out before anything else reads the document, so that they are entries like others.
+ * all. Their entries are written out here, before the schema reads the document.
  */
 
 type Section = Readonly<Record<string, unknown>>;
@@ -16,10 +16,10 @@ const isSection = (value: unknown): value is Section =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const section = (value: unknown): Section => (isSection(value) ? value : {});
 
-/** What stands for the file of a build that goes with a root's method. */
+/** The source of a root whose file in the build follows from the root method. */
 export const buildSource = (build: string): string => `build:${build}`;
 
-/** What is taken where no root is configured: what needs least memory first, and last what is always there. */
+/** Roots of a build without a configured one: least memory first; the last one always exists. */
 const PREFERENCE: readonly (readonly [method: string, file: string])[] = [
   ['image', ROOT_FILES.squashfs],
   ['image', ROOT_FILES.erofs],
@@ -31,13 +31,13 @@ const PREFERENCE: readonly (readonly [method: string, file: string])[] = [
 const sourceOf = (build: string, file: string) =>
   file === COMPOSED_ARCHIVE ? `${COMPOSED_ARCHIVE}${build}` : `${build}/${file}`;
 
-/** The sources that a root may have: those that go with the method in place of {@link buildSource}, else its own. */
+/** The possible sources of a root: the build's files for its method in place of {@link buildSource}, or its own. */
 export function sourcesOf(build: string, method: string, source: string): readonly string[] {
   const { buildFiles } = rootMethodOf(method);
   return source === buildSource(build) ? buildFiles.map((file) => sourceOf(build, file)) : [source];
 }
 
-/** The roots that an image may have that configures none: sections as `root:` has them. */
+/** The possible roots of an image without a configured one, as `root:` has them. */
 export function anyRoot(build: string): readonly { method: string; source: string }[] {
   return PREFERENCE.map(([method, file]) => ({ method, source: sourceOf(build, file) }));
 }
@@ -45,7 +45,7 @@ export function anyRoot(build: string): readonly { method: string; source: strin
 function writtenOut(image: unknown): unknown {
   const { build, kernel, initrd, root } = section(image);
   if (!isSection(image) || build === undefined) return image;
-  // The schema says what is wrong with one that is none; its files must not be complained of too.
+  // The schema reports an impossible name; its files must not be reported too.
   const name = isBuildName(String(build)) ? String(build) : 'none';
   const own = isSection(root) && root.source === undefined && root.method !== 'none';
   return {
@@ -56,7 +56,7 @@ function writtenOut(image: unknown): unknown {
   };
 }
 
-/** Every name that stands where an image is chosen. */
+/** The names of all images that nodes, profiles and unknown machines choose. */
 function chosenNames(document: Section): Set<string> {
   const holders = [document.unknown, ...Object.values(section(document.profiles))];
   holders.push(...Object.values(section(document.nodes)));
@@ -79,7 +79,7 @@ export function withBuilds(document: unknown, isBuild: (name: string) => boolean
   return all.size === 0 ? document : { ...document, images: Object.fromEntries(all) };
 }
 
-/** What contradicts itself in an image of the document as it was written. */
+/** Contradictions in an image of the document as it was written. */
 export function checkBuild(image: unknown, path: Path): Finding[] {
   const { build, kernel, initrd, root } = section(image);
   const findings: Finding[] = [];

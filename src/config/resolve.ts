@@ -20,7 +20,7 @@ import type { ConfigFile, ImageSection, RootSection } from './schema.ts';
 
 type NodeSection = NonNullable<ConfigFile['nodes']>[string];
 
-/** What image, profile and node may each say. */
+/** The common part of an image, a profile and a node. */
 interface Section {
   readonly action?: Action | undefined;
   readonly image?: string | number | undefined;
@@ -33,9 +33,9 @@ interface Section {
   readonly vars?: Readonly<Record<string, Variable>> | null | undefined;
 }
 
-/** A section whose lists are made once, however many nodes share it. */
+/** A section, with its arguments and variables converted once for all nodes that share it. */
 interface Layer {
-  /** The place of the section: `profiles.compute`. */
+  /** The section's path: `profiles.compute`. */
   readonly from: string;
   readonly section: Section;
   readonly args: readonly Sourced<string>[];
@@ -62,7 +62,7 @@ function toRoot({ method, source, ...given }: RootSection): Root {
   return { method, ...(source !== undefined && { source: toSource(source) }), ...Object.fromEntries(values) };
 }
 
-/** The roots that an image may have: one, unless it is a build that has to be asked. */
+/** The possible roots of an image: one, unless the files of a build decide. */
 function toRoots({ build, root }: ImageSection): readonly Root[] {
   if (build === undefined) return [toRoot(root ?? { method: 'none' })];
   const name = String(build);
@@ -110,7 +110,7 @@ const REBOOT = byDefault<OnFailure>({ action: 'reboot', after: 60 });
 const SNPONLY = byDefault<EfiBinary>('snponly.efi');
 const BINL = byDefault<Discovery>('binl');
 
-/** The images and profiles of the file, ready to be put under nodes. */
+/** The images and profiles of the file, which nodes build on. */
 interface Shared {
   readonly images: ReadonlyMap<
     string,
@@ -124,13 +124,13 @@ function toOnFailure(found: Sourced<NonNullable<Section['on_failure']>>): Source
   return { value: { action, after }, from: found.from };
 }
 
-/** Puts layers over each other: the image, each profile, then the node or the rule for unknown machines. */
+/** Merges layers: the image, each profile, then the node or the rule for unknown machines. */
 function resolveSettings(shared: Shared, upper: readonly Layer[], action: Sourced<Action>): BootSettings {
   const boots = action.value === 'boot';
   const named = boots ? last(upper, 'image') : undefined;
   const found = named && shared.images.get(String(named.value));
   const layers = found ? [found.layer, ...upper] : upper;
-  // A template for booting says nothing of a machine that a more special layer has go on from its disk.
+  // A template for booting does not apply to a machine that a more specific layer sends to its local disk.
   const speaking = boots ? layers : layers.slice(layers.findIndex(({ from }) => action.from === `${from}.action`));
   const template = last(speaking, 'template');
   const onFailure = last(layers, 'on_failure');
@@ -149,8 +149,8 @@ function resolveSettings(shared: Shared, upper: readonly Layer[], action: Source
 }
 
 /**
- * A node whose settings are put together each time they are asked for: ten thousand nodes are as quickly read as that,
- * and take little more memory than what the file says of them.
+ * A node whose settings are merged whenever they are read. So ten thousand nodes load quickly, and take little more
+ * memory than their text in the file.
  */
 class LayeredNode implements Node {
   readonly name: string;
@@ -187,7 +187,7 @@ function toUnknown(shared: Shared, section: ConfigFile['unknown']): BootSettings
     image: section?.image,
     firmware: section?.firmware,
   });
-  // A profile's own action is for nodes: here the rule alone decides.
+  // The action of a profile is for nodes; only the rule decides here.
   return resolveSettings(shared, [...upper, layer], last([layer], 'action') ?? IGNORE);
 }
 
@@ -224,10 +224,10 @@ function settingsKey({ mac: _, hostname: _hostname, args: _args, vars, ...rest }
 const LOT = 200;
 
 /**
- * Makes the configuration of a file without faults: defaults filled in, layers put over each other, and the origin of
- * each setting noted. Names that do not exist must have been found before, by `check.ts`; here they count as absent.
+ * Makes the configuration of a valid file: fills in defaults, merges layers, and notes the origin of each setting.
+ * References to missing entries count as absent; `check.ts` has reported them.
  *
- * @param baseDir what relative folders are relative to
+ * @param baseDir the base of relative paths
  * @yields now and then, each after about a millisecond of work
  */
 export function* resolving(file: ConfigFile, baseDir: string): Generator<undefined, Config> {
@@ -264,7 +264,7 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
   };
 }
 
-/** Makes the configuration of a file at once; see {@link resolving}. */
+/** {@link resolving} in one go. */
 export function resolveConfig(file: ConfigFile, baseDir: string): Config {
   const steps = resolving(file, baseDir);
   let step = steps.next();

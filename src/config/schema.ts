@@ -29,7 +29,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const NAME_EXPECTED = 'letters, digits, ".", "_" and "-", with a letter or digit first';
 const name = () => text(NAME, NAME_EXPECTED);
 const variableName = () => text(/^[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digits and "_", with no digit first');
-/** A name where it is used; whether it exists is for `check.ts` to say. */
+/** A name that refers to an entry; `check.ts` reports missing entries. */
 const reference = (what: string) => textual(`the name of ${what}`, () => true);
 
 /** RFC 1123 section 2.1, and the 64 octets that Linux gives a host name. */
@@ -112,9 +112,9 @@ const profile = oneOrList(reference('a profile'), 'the name of a profile')
 
 const firmware = oneOf(['raspberry-pi'])
   .optional()
-  .describe('What the firmware is where it claims to be a PC BIOS. Default: guessed from what the machine sends.');
+  .describe('The true firmware of a machine that claims to be a PC BIOS. Default: guessed from its requests.');
 
-/** What may be said on each of the three levels; the more special one wins. */
+/** The keys of image, profile and node alike; the more specific section wins. */
 const common = {
   template: textual(`the name of a template: ${NAME_EXPECTED}`, (t) => NAME.test(t))
     .optional()
@@ -124,7 +124,7 @@ const common = {
     after: wholeNumber(1, 86_400, ' of seconds').optional().describe('Seconds. Default: 60.'),
   })
     .nullish()
-    .describe('What iPXE does, and after how many seconds, when every retry has failed.'),
+    .describe('The action of iPXE when every retry has failed, and the seconds before it.'),
   ipxe: oneOf(['snponly.efi', 'ipxe.efi'])
     .optional()
     .describe("For UEFI: snponly.efi uses the firmware's network driver, ipxe.efi its own. Default: snponly.efi."),
@@ -178,16 +178,18 @@ const http = {
   sendfile: z
     .boolean({ error: 'true or false' })
     .optional()
-    .describe('Whether the kernel may send files by itself, which costs least. Default: true, where it can.'),
+    .describe(
+      'Whether the kernel sends files by itself (sendfile), which takes least processor time. Default: true, where it can.',
+    ),
   buffer_memory: wholeNumber(1, 65_536, ' of MiB')
     .optional()
-    .describe('What all downloads together may hold in buffers, in MiB. Default: 32.'),
+    .describe('The memory of all downloads together for buffers, in MiB. Default: 32.'),
   connections_per_address: wholeNumber(1, 10_000)
     .optional()
     .describe('Connections that one address may have at each worker. Default: 2500, of 10000 in all.'),
   url: text(/^https?:\/\/[A-Za-z0-9.-]+(?::[0-9]{1,5})?\/?$/, 'a URL without a path, such as http://boot.example.net')
     .optional()
-    .describe("What nodes are told where a proxy stands in front. Default: this server's address and port."),
+    .describe("The URL that nodes get, for a proxy in front. Default: this server's address and port."),
 };
 
 const serverSection = mapping({
@@ -198,7 +200,7 @@ const serverSection = mapping({
     .string({ error: 'the IPv4 address of this server, such as 192.0.2.10' })
     .refine(isIpv4)
     .optional()
-    .describe("What nodes are told. Default: the interface's first IPv4 address."),
+    .describe("The address that nodes get. Default: the interface's first IPv4 address."),
   listen: oneOf(['served', 'any'])
     .optional()
     .describe(
@@ -233,7 +235,7 @@ const unknownSection = mapping({
 
 /** The whole file; an empty one is valid. A section without content counts as absent. */
 export const configSchema = mapping({
-  server: serverSection.nullish().describe('Where this server listens and what it tells nodes.'),
+  server: serverSection.nullish().describe('The addresses and services of this server.'),
   artifacts: folder()
     .optional()
     .describe('The folder of kernels, initrds and roots, relative to this file. Default: ./artifacts.'),
@@ -243,7 +245,7 @@ export const configSchema = mapping({
   images: named(name(), imageSection).nullish().describe('Operating systems by name.'),
   profiles: named(name(), profileSection).nullish().describe('Settings that nodes share, by name.'),
   nodes: named(name(), nodeSection).nullish().describe('Machines by name.'),
-  unknown: unknownSection.nullish().describe('What machines get that no node names.'),
+  unknown: unknownSection.nullish().describe('The settings of machines that no node names.'),
 });
 
 export type ConfigFile = z.infer<typeof configSchema>;

@@ -13,11 +13,11 @@ export interface Pin {
   readonly digest: string;
   /** Bytes. */
   readonly size: number;
-  /** What nodes check its blocks with, where they read it on demand. */
+  /** The root of its hash tree, for files that nodes read on demand. */
   readonly verity?: Verity;
 }
 
-/** The versions in force of the artifacts that a plan names, by the path of what is {@link RequiredFile}. */
+/** The current versions of the artifacts that a plan names, by {@link RequiredFile.path}. */
 export type Pins = ReadonlyMap<string, Pin>;
 
 /** A file that a node fetches. Digest and length are known for artifacts only. */
@@ -32,7 +32,7 @@ export interface Download {
 /** The root with its source replaced by what the node fetches; only the method where there is none. */
 export type PlannedRoot = { readonly [key: string]: unknown; readonly method: string } & Partial<Download>;
 
-/** Everything that a script template may print. Nothing is undefined: what is absent is null. */
+/** The variables of a script template. Absent ones are null. */
 export interface BootPlan {
   readonly server: { readonly address: string; readonly url: string };
   readonly mac: Mac;
@@ -46,19 +46,19 @@ export interface BootPlan {
   readonly args: readonly string[];
   readonly vars: Readonly<Record<string, Variable>>;
   readonly on_failure: OnFailure;
-  /** Where this very script is fetched again. */
+  /** The URL of this script. */
   readonly script_url: string;
 }
 
 /**
- * A file whose version a plan needs, and in which form: as it is; with the hash `tree` of its blocks; as an `archive`
- * whose members come in the order in which they are unpacked; or the archive of the built `image` of that name.
+ * A file whose version a plan needs, in the form in which the node gets it: the `file` as it is; with the hash `tree` of
+ * its blocks; as an `archive` in the order of unpacking; or the archive of the built `image` of that name.
  */
 export interface RequiredFile {
   /** Below the artifacts folder; for an image `oci:NAME`. */
   readonly path: string;
   readonly form: 'file' | 'tree' | 'archive' | 'image';
-  /** Of an archive: what it calls the image to run. */
+  /** The label of the image to run, in an archive. */
   readonly label?: string;
 }
 

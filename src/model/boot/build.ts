@@ -3,14 +3,14 @@ import type { BootSettings } from '../node.ts';
 import type { Pin } from './boot-plan.ts';
 import type { Image, Root } from './image.ts';
 
-/** What `slipway image build` made, of one version: its files by name (`vmlinuz`), all of them those of its manifest. */
+/** One version of an image that `slipway image build` made: its files by name (`vmlinuz`), as in its manifest. */
 export interface Build {
   /** Differs between versions. */
   readonly id: string;
   readonly files: ReadonlyMap<string, Pin>;
 }
 
-/** Whether a text can be an image's name: it becomes a folder and part of URLs. */
+/** True for a possible name of an image: it becomes a folder and part of URLs. */
 export function isBuildName(name: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name);
 }
@@ -26,7 +26,7 @@ function isThere(root: Root, name: string, { files }: Pick<Build, 'files'>): boo
   return file === undefined || files.has(file);
 }
 
-/** The settings with one of the roots that a build may have; the template with it, where the root's method names it. */
+/** The settings with one of the possible roots of a build, and its template unless another is configured. */
 export function withRoot(settings: BootSettings, root: Root): BootSettings {
   const { image, template } = settings;
   if (!image) return settings;
@@ -38,12 +38,12 @@ export function withRoot(settings: BootSettings, root: Root): BootSettings {
   };
 }
 
-/** The best root that a build has for an image; undefined where it has none of them. */
+/** The best root of an image whose file is in the build; undefined if there is none. */
 export function rootOf({ build: use }: Pick<Image, 'build'>, build: Pick<Build, 'files'>): Root | undefined {
   return use?.roots.find((root) => isThere(root, use.name, build));
 }
 
-/** The machine with each kind of root that its image may turn out to have: a single one, unless it is a build. */
+/** The match once for each root method that the image's build allows; once if it has no build. */
 export function possibleMatches(match: Match): readonly Match[] {
   const roots = match.settings.image?.value.build?.roots ?? [];
   const byMethod = new Map(roots.map((root) => [root.method, root]));

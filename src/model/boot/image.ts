@@ -1,6 +1,6 @@
 /**
- * Where a file comes from: below the artifacts folder (slash-separated, relative), or elsewhere by URL. `image`: the
- * OCI archive of an image that was built, put together from its blobs while it is sent.
+ * The place of a file: a path below the artifacts folder (slash-separated, relative), or a URL. `image`: the OCI archive
+ * of a built image, composed of its blobs while it is sent.
  */
 export type Source =
   | { readonly kind: 'artifact'; readonly path: string }
@@ -16,13 +16,13 @@ export interface Root {
   readonly [key: string]: unknown;
 }
 
-/** All that one operating system needs to boot. */
+/** The files from which one operating system boots. */
 export interface Image {
   readonly name: string;
   readonly kernel: Source;
   readonly initrd: readonly Source[];
   readonly root: Root;
-  /** Where these are the files of a build: which one. */
+  /** The build that these files belong to, if any. */
   readonly build?: BuildUse;
 }
 
@@ -31,9 +31,9 @@ export function sourcesOf({ kernel, initrd, root }: Pick<Image, 'kernel' | 'init
   return [kernel, ...initrd, ...(root.source ? [root.source] : [])];
 }
 
-/** A build that an image is made of. */
+/** The build of an image. */
 export interface BuildUse {
   readonly name: string;
-  /** What its root may be, the best first: which of these there is, only the build tells. */
+  /** Its possible roots, the best first. The files of the build decide. */
   readonly roots: readonly Root[];
 }

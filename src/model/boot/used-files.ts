@@ -4,17 +4,17 @@ import { type RequiredFile, requiredFiles } from './boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from './build.ts';
 import type { Image } from './image.ts';
 
-/** Something that machines need, with one place of the configuration that names it. */
+/** A file that machines need, with one place of the configuration that names it. */
 export interface Used extends RequiredFile {
   readonly from: string;
 }
 
-/** What came of looking for the build of an image. */
+/** The files of an image's build, or that it has none. */
 export type FoundBuild = Pick<Build, 'files'> | 'missing';
 
 /**
  * The artifacts that a configuration's machines need, each once.
- * @param builds what is known of the builds that images are of, by the image's name: the files of those are left out
+ * @param builds the builds of images that are known, by the image's name; their own files are left out
  */
 export function usedArtifacts(config: Config, builds: ReadonlyMap<string, FoundBuild> = new Map()): readonly Used[] {
   const used = new Map<string, Used>();
@@ -35,7 +35,7 @@ export function usedArtifacts(config: Config, builds: ReadonlyMap<string, FoundB
 
 const knownLazyRoots = new WeakMap<Config, readonly string[]>();
 
-/** The artifacts that a configuration's machines read on demand; found once, as any client may ask for them. */
+/** The artifacts that machines read on demand, computed once for each configuration: any client may ask for them. */
 export function lazyRoots(config: Config): readonly string[] {
   const known = knownLazyRoots.get(config);
   if (known) return known;
@@ -44,7 +44,7 @@ export function lazyRoots(config: Config): readonly string[] {
   return found;
 }
 
-/** The configuration with the roots that builds have in place of those that they may have. */
+/** The configuration with the best existing root of each build in place of its possible roots. */
 export function withFoundRoots(config: Config, builds: ReadonlyMap<string, FoundBuild>): Config {
   const settle = (settings: BootSettings): BootSettings => {
     const image = settings.image?.value;
@@ -56,7 +56,7 @@ export function withFoundRoots(config: Config, builds: ReadonlyMap<string, Found
   return { ...config, nodes, unknown: settle(config.unknown) };
 }
 
-/** The images that machines boot and that are builds. */
+/** The images that machines boot and that have a build. */
 export function usedBuilds(config: Config): readonly Image[] {
   const images = bootingMatches(config).map(({ settings }) => settings.image?.value);
   return [...new Map(images.flatMap((image) => (image?.build ? [[image.name, image] as const] : []))).values()];
