@@ -44,7 +44,7 @@ function recorder(format: LogFormat, verbose: boolean): RecordEvent {
     formatEvent(format, new Date(), {
       event: 'log.dropped',
       level: 'warn',
-      message: `${count} log line(s) were dropped here: whoever reads the log did not take them in time`,
+      message: `${count} log line(s) were dropped here: the program that reads the log was too slow`,
       count,
     }),
   );
@@ -69,7 +69,7 @@ program.hook('preAction', (_, command) => {
 
 withConfig('serve', 'run the server until SIGTERM or SIGINT')
   .addOption(new Option('--log <format>', 'how log lines look').choices(['text', 'json']).default('text'))
-  .option('--verbose', 'log requests too that get no answer, and why')
+  .option('--verbose', 'also log requests that get no answer, with the reason')
   .action(async (options: { config: string; log: LogFormat; verbose?: boolean }) => {
     const { serve } = await import('./daemon/daemon.ts');
     const daemon = await serve(options.config, {

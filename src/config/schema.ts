@@ -164,10 +164,11 @@ const nodeSection = mapping({
   ...common,
 });
 
-const service = <T extends Shape>(more: T) =>
+/** @param port the usual one */
+const service = <T extends Shape>(port: number, more: T) =>
   z
     .union([z.literal(false), mapping({ port: wholeNumber(1, 65_535).optional(), ...more })], {
-      error: 'a mapping such as { port: 8080 }, or false',
+      error: `a mapping such as { port: ${port} }, or false`,
     })
     .nullish();
 
@@ -206,9 +207,9 @@ const serverSection = mapping({
     .describe(
       'Whether HTTP, TFTP and NBD listen on the address above alone, or on all of this machine. Default: served.',
     ),
-  http: service(http).describe('Default: { port: 8080 }; false turns it off.'),
-  tftp: service({}).describe('Default: { port: 69 }; false turns it off.'),
-  nbd: service({}).describe(
+  http: service(8080, http).describe('Default: { port: 8080 }; false turns it off.'),
+  tftp: service(69, {}).describe('Default: { port: 69 }; false turns it off.'),
+  nbd: service(10_809, {}).describe(
     'For roots that are read on demand; listens where an image uses method lazy. Default: { port: 10809 }; false turns it off.',
   ),
   dhcp: z

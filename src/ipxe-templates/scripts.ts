@@ -142,7 +142,9 @@ export function createScripts(sources: () => ScriptSources): Scripts {
       const known = scriptsOf(current).get(mac);
       if (known && (await isCurrent(known, current))) return { kind: 'script', text: known.text };
       const match = findNode(current.config, mac);
-      if (match.settings.action.value === 'ignore') return { kind: 'ignored', why: match.why };
+      if (match.settings.action.value === 'ignore') {
+        return { kind: 'ignored', why: match.node ? `${match.why}, and its action is ignore` : match.why };
+      }
       const planned = await plan(match, current);
       if ('why' in planned) return { kind: 'unavailable', why: planned.why };
       const template = planned.match.settings.template.value;

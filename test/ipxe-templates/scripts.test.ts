@@ -128,6 +128,11 @@ test('every script begins with the shebang that iPXE looks for and ends with a n
   }
 });
 
+test('a node whose action is ignore gets no script, and the reason', async () => {
+  const result = await (await scripts(aConfig([aNode({ settings: ignored() })]))).forMac(MAC);
+  expect(result).toEqual({ kind: 'ignored', why: `nodes.n001.mac is ${MAC}, and its action is ignore` });
+});
+
 test('a machine that is to be ignored gets no script, and the reason', async () => {
   expect(await (await scripts(aConfig([], ignored()))).forMac(MAC)).toEqual({
     kind: 'ignored',
