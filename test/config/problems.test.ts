@@ -112,7 +112,7 @@ describe('wrong types', () => {
       '1:22: server.interface: expected the name of a network interface, up to 15 characters, found 7',
     ],
     ['server: { http: true }', '1:17: server.http: expected a mapping such as { port: 8080 }, or false, found true'],
-    ['server: { tftp: 69 }', '1:17: server.tftp: expected a mapping such as { port: 8080 }, or false, found 69'],
+    ['server: { tftp: 69 }', '1:17: server.tftp: expected a mapping such as { port: 69 }, or false, found 69'],
     ['server: { dhcp: { mode: on } }', '1:25: server.dhcp.mode: expected proxy or off, found "on"'],
     ['images: { a: }', '1:11: images.a: expected a mapping, found nothing'],
     ['images: { a: {} }', `1:11: images.a.kernel is missing: expected ${SOURCE}`],
