@@ -8,7 +8,6 @@ import type { Syscalls } from '../model/sockets/syscalls.ts';
 import { type Answer, answer } from './answer.ts';
 import { Attempts } from './attempts.ts';
 import type { DhcpIdentity } from './decide.ts';
-import { missingOnce } from './missing.ts';
 import { bindDhcp, PORT_67_HELD, PORT_67_TAKEN, Port67, RECEIVE_BUFFER } from './port-67.ts';
 import type { Datagram } from './reply.ts';
 import type { ServerPort } from './request.ts';
@@ -52,6 +51,21 @@ const CHECK_EVERY = 1000;
 
 /** Whether a packet came by way of a relay: octets 24 to 27 are `giaddr`. */
 const isRelayed = (bytes: Uint8Array) => bytes.subarray(24, 28).some((octet) => octet !== 0);
+
+/** Makes a function that warns of a missing boot file that a machine needs, once for each file. */
+export function missingOnce(record: RecordEvent): (file: string) => void {
+  const missing = new Set<string>();
+  return (file) => {
+    if (missing.has(file)) return;
+    missing.add(file);
+    record({
+      event: 'dhcp.no-boot-file',
+      level: 'warn',
+      message: `a machine needs ${file}, which is not there: install iPXE's package for it, or put it into server.ipxe`,
+      file,
+    });
+  };
+}
 
 /**
  * Starts a proxyDHCP server (PXE 2.1 section 2.2): OFFERs to DISCOVERs on port 67, ACKs on port 4011; no leases.

@@ -28,11 +28,7 @@ export function ipxeRoute(deps: AppOptions): RequestHandler {
     }
     if (request.url.includes('?') && new URLSearchParams(request.url.replace(/^[^?]*/, '')).has('explain')) {
       const json = `${JSON.stringify(await deps.scripts.explain(mac), null, 2)}\n`;
-      response.setHeader('Content-Type', 'application/json; charset=utf-8');
-      response.setHeader('Cache-Control', 'no-store');
-      response.setHeader('Content-Length', Buffer.byteLength(json));
-      response.end(json);
-      return;
+      return sendText(response, 200, json, { 'Content-Type': 'application/json; charset=utf-8' });
     }
     const result = await deps.scripts.forMac(mac);
     const { status, body } = answer(mac, result);

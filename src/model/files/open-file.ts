@@ -18,8 +18,8 @@ export interface OpenFile extends RandomAccessFile {
   /** The same at once, without a turn of the thread pool. */
   intactNow(): boolean;
   /**
-   * Checks whether a file that is not {@link intact} holds the bytes that were opened after all, by its digest where that
-   * is known: it may have got another name or mode. If so it is intact again, but earlier reads are in doubt.
+   * Checks whether a file that is not {@link intact} holds the bytes that were opened after all, by its digest where
+   * that is known: it may have got another name or mode. If so it is intact again, but earlier reads are in doubt.
    * @throws the operating system's error
    */
   renew(): Promise<boolean>;

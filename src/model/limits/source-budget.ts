@@ -18,8 +18,8 @@ interface Bucket {
 }
 
 /**
- * A token bucket for each source of requests, which may be forged: requests beyond its budget are dropped. Holds a bounded
- * number of sources and forgets the one that was silent longest.
+ * A token bucket for each source of requests, which may be forged: requests beyond its budget are dropped. Holds a
+ * bounded number of sources and forgets the one that was silent longest.
  */
 export class SourceBudget {
   private readonly buckets = new Map<string, Bucket>();

@@ -24,7 +24,10 @@ export type Receive = (datagram: Uint8Array, from: Peer) => void;
 
 /** A bound UDP port. Sending never throws. */
 export interface Port {
-  /** Sends one datagram, or several of a size, one behind the other, of which the last may be shorter. Copies what waits. */
+  /**
+   * Sends one datagram, or several of a size, one behind the other, of which the last may be shorter. Copies what
+   * waits.
+   */
   send(datagrams: Uint8Array, peer: Peer, size?: number): void;
   close(): void;
 }
