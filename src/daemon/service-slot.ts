@@ -1,10 +1,4 @@
-/** A part of the daemon that runs. */
-export interface Service {
-  /** Where it listens, for people: `udp 192.0.2.10:69`. */
-  readonly listening: readonly string[];
-  /** Stops it; what runs may take `graceMs` to finish. */
-  stop(graceMs: number): Promise<void>;
-}
+import type { Service } from '../model/service.ts';
 
 /** How to start a service, and all that the start depends on. */
 export interface Plan {

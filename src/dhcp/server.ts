@@ -2,6 +2,7 @@ import type { Config } from '../model/config.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { SourceBudget } from '../model/limits/source-budget.ts';
+import type { Service } from '../model/service.ts';
 import { closeUdp, type Socket } from '../model/sockets/listen.ts';
 import { udpFd } from '../model/sockets/socket-fd.ts';
 import type { Syscalls } from '../model/sockets/syscalls.ts';
@@ -34,14 +35,6 @@ export interface DhcpServerOptions {
   readonly now: () => number;
 }
 
-/** A running proxyDHCP server. */
-export interface DhcpServer {
-  /** `ADDRESS:PORT` of each port that is served; 67 is missing where another DHCP server keeps it to itself. */
-  readonly listening: readonly string[];
-  /** Closes all sockets. */
-  stop(): Promise<void>;
-}
-
 /** Replies that wait for the kernel at a time; more are dropped, as on a full network. */
 const MAX_SENDING = 256;
 /** Requests of one machine: firmware asks some five times for each try. */
@@ -68,10 +61,11 @@ export function missingOnce(record: RecordEvent): (file: string) => void {
 }
 
 /**
- * Starts a proxyDHCP server (PXE 2.1 section 2.2): OFFERs to DISCOVERs on port 67, ACKs on port 4011; no leases.
+ * Starts a proxyDHCP server (PXE 2.1 section 2.2): OFFERs to DISCOVERs on port 67, ACKs on port 4011; no leases. Port
+ * 67 is not served where another DHCP server keeps it to itself.
  * @throws Error with `code` and `cause` if port 4011 is taken or a port cannot be had; its message names the remedy
  */
-export async function startDhcp(options: DhcpServerOptions): Promise<DhcpServer> {
+export async function startDhcp(options: DhcpServerOptions): Promise<Service> {
   const { address, device, config, identity, syscalls, now } = options;
   const attempts = new Attempts();
   const record = rateLimitedLog(options.record, now);

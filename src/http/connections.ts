@@ -75,8 +75,8 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
       if (pace && at - pace.at < slowMs) continue;
       if (pace && present.arrived - pace.arrived < (MIN_PACE * (at - pace.at)) / 1000) {
         const client = socket.remoteAddress;
-        const [pace, minutes] = [MIN_PACE / 1000, slowMs / 60_000];
-        const message = `${client} took less than ${pace} kB/s for ${minutes} minutes: its connection is ended`;
+        const [kilobytes, minutes] = [MIN_PACE / 1000, slowMs / 60_000];
+        const message = `${client} took less than ${kilobytes} kB/s for ${minutes} minutes: its connection is ended`;
         record({ event: 'http.slow', level: 'info', message, client });
         // Else the kernel would go on sending the rest.
         socket.resetAndDestroy();

@@ -1,4 +1,4 @@
-import { writeIpv4 } from '../../model/ipv4.ts';
+import { writeIpv4 } from '../../model/sockets/ipv4.ts';
 import { type Silence, silence } from '../silence.ts';
 import { type DecodedOptions, decodeOptions, encodeOptions, Option, type Options } from './options.ts';
 

@@ -53,7 +53,7 @@ export async function startHttpWorkers({ count, program, settings, deps }: Worke
     return member;
   };
 
-  const stop = async (graceMs: number) => {
+  const stop = async (graceMs = 0) => {
     stopping = true;
     await Promise.all(
       [...members].map(async ({ worker }) => {

@@ -1,7 +1,7 @@
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
-import { writeIpv4 } from '../ipv4.ts';
+import { writeIpv4 } from './ipv4.ts';
 import { tcpFd } from './socket-fd.ts';
 
 /** System calls of Linux that Node lacks. `socket` and `file` are file descriptors. */
