@@ -6,7 +6,7 @@ import { type MessageClasses, messageClasses } from './messages.ts';
 import { artifactsRoute, blobsRoute, bootRoute } from './routes/files.ts';
 import { ipxeRoute } from './routes/ipxe.ts';
 import { registryRoute } from './routes/registry.ts';
-import { decline, isRead, malformed, requestDetails, sendText } from './routes/respond.ts';
+import { decline, isRead, malformed, recordOf, sendText } from './routes/respond.ts';
 import { createServeFile } from './routes/serve-file.ts';
 import type { SendRange } from './send/progress.ts';
 import { normaliseTarget } from './target.ts';
@@ -63,14 +63,8 @@ const inTurn: RequestHandler = async (_request, response, next) => {
 function failure(deps: AppOptions): ErrorRequestHandler {
   return (error: NodeJS.ErrnoException, request, response, _next) => {
     const status = PASSING.has(error.code ?? '') ? 503 : 500;
-    deps.record({
-      event: 'http.error',
-      level: 'error',
-      message: `${status}: ${error.message}`,
-      status,
-      code: error.code,
-      ...requestDetails(request),
-    });
+    const message = `${status}: ${error.message}`;
+    recordOf(deps, request, { event: 'http.error', level: 'error', message, status, code: error.code });
     if (response.headersSent) {
       request.socket.destroy();
       return;

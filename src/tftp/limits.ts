@@ -36,7 +36,7 @@ export interface Occupant {
   /** The client's address without its port. */
   readonly address: string;
   /** `over`: only waits for stray packets. `unanswered`: its client, if there is one, has acknowledged nothing yet. */
-  readonly state: 'over' | 'unanswered' | 'answered';
+  readonly state: 'unanswered' | 'answered' | 'over' | 'closed';
 }
 
 /**

@@ -3,7 +3,7 @@ import type { ScriptResult } from '../../model/boot/script.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 import { ipxeMessage } from './ipxe-text.ts';
-import { decodedPath, isRead, requestDetails, sendText } from './respond.ts';
+import { decodedPath, isRead, recordOf, sendText } from './respond.ts';
 
 /** Seconds after which a client may ask again for a script that was not available. */
 const RETRY_AFTER = 5;
@@ -16,13 +16,7 @@ export function ipxeRoute(deps: AppOptions): RequestHandler {
     if (text === '') return sendText(response, 200, await deps.scripts.bootstrap());
     const mac = text === undefined ? undefined : parseMac(text);
     if (!mac) {
-      deps.record({
-        event: 'http.script',
-        level: 'info',
-        message: '400: no MAC address',
-        status: 400,
-        ...requestDetails(request),
-      });
+      recordOf(deps, request, { event: 'http.script', level: 'info', message: '400: no MAC address', status: 400 });
       const seen = `this is no MAC address: ${(text ?? request.path).slice(0, 60)}`;
       return sendText(response, 400, ipxeMessage(seen, 'expected /ipxe/52-54-00-00-00-01'));
     }
@@ -33,14 +27,8 @@ export function ipxeRoute(deps: AppOptions): RequestHandler {
     const result = await deps.scripts.forMac(mac);
     const { status, body } = answer(mac, result);
     const why = result.kind === 'script' ? 'script sent' : result.why;
-    deps.record({
-      event: 'http.script',
-      level: result.kind === 'unavailable' ? 'warn' : 'info',
-      message: `${mac}: ${why}`,
-      mac,
-      status,
-      ...requestDetails(request),
-    });
+    const level = result.kind === 'unavailable' ? 'warn' : 'info';
+    recordOf(deps, request, { event: 'http.script', level, message: `${mac}: ${why}`, mac, status });
     if (status === 503) response.setHeader('Retry-After', String(RETRY_AFTER));
     sendText(response, status, body);
   };

@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { hexOfDigest } from '../../model/files/sha256.ts';
 import type { AppOptions, RegistryManifest } from '../app-options.ts';
-import { decodedPath, requestDetails, sendText } from './respond.ts';
+import { decodedPath, recordOf, sendText } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 
 /** The only tag: the current version of an image. */
@@ -31,13 +31,7 @@ function sendManifest(response: Response, { digest, mediaType, text }: RegistryM
 export function registryRoute(deps: AppOptions, serve: ServeFile): RequestHandler {
   const { registry } = deps;
   const refuse = (request: Request, response: Response, status: number, code: Code, message: string) => {
-    deps.record({
-      event: 'http.refused',
-      level: 'info',
-      message: `${status}: ${message}`,
-      status,
-      ...requestDetails(request),
-    });
+    recordOf(deps, request, { event: 'http.refused', level: 'info', message: `${status}: ${message}`, status });
     sendJson(response, status, { errors: [{ code, message }] });
   };
 

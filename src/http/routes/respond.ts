@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
+import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
 import type { AppOptions } from '../app-options.ts';
 
@@ -37,13 +38,10 @@ export function decodedPath(request: Request): string | undefined {
   }
 }
 
-/** The client and its request, for an event. Long paths are cut. */
-export function requestDetails(request: Request): { client: string; method: string; path: string } {
-  return {
-    client: request.socket.remoteAddress ?? '',
-    method: request.method,
-    path: request.originalUrl.slice(0, 500),
-  };
+/** Records an event of a request, with its client, method and path. Long paths are cut. */
+export function recordOf({ record }: AppOptions, request: Request, event: BootEvent): void {
+  const client = request.socket.remoteAddress ?? '';
+  record({ ...event, client, method: request.method, path: request.originalUrl.slice(0, 500) });
 }
 
 /**
@@ -51,14 +49,14 @@ export function requestDetails(request: Request): { client: string; method: stri
  * @param text for the client, where it may not know all of `why`
  */
 export function decline(
-  { record }: AppOptions,
+  options: AppOptions,
   request: Request,
   response: ServerResponse,
   status: number,
   why: string,
   text = why,
 ): void {
-  record({ event: 'http.refused', level: 'info', message: `${status}: ${why}`, status, ...requestDetails(request) });
+  recordOf(options, request, { event: 'http.refused', level: 'info', message: `${status}: ${why}`, status });
   sendText(response, status, `${text}\n`);
 }
 
