@@ -1,6 +1,6 @@
 import { SourceBudget } from '../model/limits/source-budget.ts';
 import { declinedEvent, limitedEvent, requestEvent, type Subject, subject } from './events.ts';
-import { makeRoom } from './limits.ts';
+import { makeRoom } from './make-room.ts';
 import { decodePacket, ERROR, type Request } from './packet.ts';
 import { normaliseName } from './path.ts';
 import { type Download, type DownloadOptions, type Peer, startDownload } from './transfer/download.ts';

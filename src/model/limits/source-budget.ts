@@ -14,7 +14,7 @@ interface Bucket {
   /** When the tokens were counted, milliseconds. */
   at: number;
   /** Whether `exhausted` was called since the bucket was full. */
-  told: boolean;
+  reported: boolean;
 }
 
 /**
@@ -39,7 +39,7 @@ export class SourceBudget {
    */
   take(source: string, now: number): boolean {
     const { burst, perSecond } = this.limits;
-    const bucket = this.buckets.get(source) ?? { tokens: burst, at: now, told: false };
+    const bucket = this.buckets.get(source) ?? { tokens: burst, at: now, reported: false };
     // Behind all others, as the most recent one.
     this.buckets.delete(source);
     this.buckets.set(source, bucket);
@@ -49,13 +49,13 @@ export class SourceBudget {
     }
     bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) * perSecond) / 1000);
     bucket.at = now;
-    if (bucket.tokens >= burst) bucket.told = false;
+    if (bucket.tokens >= burst) bucket.reported = false;
     if (bucket.tokens >= 1) {
       bucket.tokens -= 1;
       return true;
     }
-    if (!bucket.told) this.exhausted(source);
-    bucket.told = true;
+    if (!bucket.reported) this.exhausted(source);
+    bucket.reported = true;
     return false;
   }
 

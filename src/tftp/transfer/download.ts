@@ -51,8 +51,12 @@ export interface DownloadOptions {
 
 /** One client's read request from its arrival until its port is closed. */
 export interface Download {
+  /** The client's address without its port. */
   readonly address: string;
-  /** `over`: it waits for late packets. `closed`: it does not exist any more. */
+  /**
+   * `unanswered`: the client, if there is one, has acknowledged nothing yet. `over`: it waits for late packets. `closed`:
+   * its port is closed.
+   */
   readonly state: 'unanswered' | 'answered' | 'over' | 'closed';
   /** The client repeats its request. True if the download answers it: the file is being opened, or announced again. */
   repeat(): boolean;
