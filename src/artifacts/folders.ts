@@ -1,7 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-
-/** The errors that say that there is too much at the moment: a second later the same may go well. */
-const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+import { PASSING_ERRORS } from '../model/plain-error.ts';
 
 /**
  * Whether an error is one of those that an unable, full, read-only or damaged file system gives. Nodes get what the
@@ -9,7 +7,7 @@ const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
  */
 export function isInability(error: unknown): boolean {
   const { code, syscall } = error as NodeJS.ErrnoException;
-  return syscall !== undefined && !PASSING.has(code ?? '');
+  return syscall !== undefined && !PASSING_ERRORS.has(code ?? '');
 }
 
 /**

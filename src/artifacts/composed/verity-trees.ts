@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { RecordEvent } from '../../model/event.ts';
-import type { NotOpened, OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { type NotOpened, type OpenFile, type OpenResult, readThrough } from '../../model/files/open-file.ts';
 import { isSha256 } from '../../model/files/sha256.ts';
 import { BLOCK, type Verity } from '../../model/files/verity.ts';
 import { makeFolders, removeUnneeded } from '../folders.ts';
@@ -164,13 +164,9 @@ async function readTree(file: string, blocks: number): Promise<Tree> {
 /** The digests of a file's blocks; undefined if it changed meanwhile. */
 async function hashFile(file: OpenFile): Promise<Buffer | undefined> {
   const leaves = emptyLeaves(dataBlocks(file.size));
-  const buffer = Buffer.allocUnsafe(STEP);
   let at = 0;
-  for (let position = 0; position < file.size; ) {
-    const length = await file.read(buffer.subarray(0, file.size - position), position);
-    if (length === 0) return undefined;
-    at += hashBlocks(buffer.subarray(0, length), leaves, at);
-    position += length;
-  }
-  return (await file.intact()) ? leaves : undefined;
+  const whole = await readThrough(file, STEP, (bytes) => {
+    at += hashBlocks(bytes, leaves, at);
+  });
+  return whole ? leaves : undefined;
 }

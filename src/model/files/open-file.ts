@@ -43,6 +43,23 @@ export async function readWhole(file: OpenFile, buffer: Uint8Array, position: nu
   }
 }
 
+/**
+ * Reads the version that was opened from front to back.
+ * @param step bytes at a time
+ * @param use gets the bytes in their order; the memory is used again
+ * @returns false where the file changed meanwhile: the bytes are of no version then
+ */
+export async function readThrough(file: OpenFile, step: number, use: (bytes: Buffer) => void): Promise<boolean> {
+  const buffer = Buffer.allocUnsafe(Math.min(step, file.size));
+  for (let position = 0; position < file.size; ) {
+    const length = await file.read(buffer.subarray(0, file.size - position), position);
+    if (length === 0) return false;
+    use(buffer.subarray(0, length));
+    position += length;
+  }
+  return file.intact();
+}
+
 /** A file that cannot be read. `gone`: this version existed, and its bytes do not any more. */
 export interface NotOpened {
   readonly ok: false;
