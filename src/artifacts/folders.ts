@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-
-/** The errors of a short overload: a second later the same call may work. */
-const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+import { PASSING_ERRORS } from '../model/plain-error.ts';
 
 /**
  * Tells whether an error is of a file system that is full, read-only, damaged, or lacks a feature. The store serves all
@@ -10,7 +8,7 @@ const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
  */
 export function isInability(error: unknown): boolean {
   const { code, syscall } = error as NodeJS.ErrnoException;
-  return syscall !== undefined && !PASSING.has(code ?? '');
+  return syscall !== undefined && !PASSING_ERRORS.has(code ?? '');
 }
 
 /**

@@ -44,11 +44,12 @@ function countAttempt({ client, port, packet }: PxeRequest, { mac }: Recognised,
 
 function silent(port: ServerPort, sender: Sender, why: Silence, request?: PxeRequest): Answer {
   const mac = request?.macs[0];
+  const detail = why.detail === undefined ? '' : ` (${why.detail})`;
   return {
     event: {
       event: 'dhcp.silent',
       level: 'debug',
-      message: `no answer to ${mac ?? sender.address} on port ${port}: ${why.reason}${why.detail === undefined ? '' : ` (${why.detail})`}`,
+      message: `no answer to ${mac ?? sender.address} on port ${port}: ${why.reason}${detail}`,
       reason: why.reason,
       detail: why.detail,
       port,
@@ -63,11 +64,12 @@ function silent(port: ServerPort, sender: Sender, why: Silence, request?: PxeReq
 function answered(request: PxeRequest, match: Recognised, reply: Reply, send: Datagram): Answer {
   const name = reply.type === 'offer' ? 'OFFER' : 'ACK';
   const who = match.mac ?? 'a machine without an address';
+  const file = reply.bootFile ?? 'the boot server only';
   return {
     event: {
       event: `dhcp.${reply.type}`,
       level: 'info',
-      message: `${name} to ${who} (${request.client.kind} by ${request.by}): ${reply.bootFile ?? 'the boot server only'}`,
+      message: `${name} to ${who} (${request.client.kind} by ${request.by}): ${file}`,
       mac: match.mac,
       client: request.client.kind,
       by: request.by,

@@ -13,8 +13,8 @@ const CAPACITY = 4096;
 const FORGET_AFTER = 10 * 60_000;
 
 /**
- * Counts the attempts of machines to boot. A machine has succeeded when it asks the boot server, or asks as iPXE. Holds a
- * bounded number of machines and forgets the one that was silent longest.
+ * Counts the attempts of machines to boot. A machine has succeeded when it asks the boot server, or asks as iPXE. Holds
+ * a bounded number of machines and forgets the one that was silent longest.
  */
 export class Attempts {
   private readonly entries = new Map<Mac, Entry>();

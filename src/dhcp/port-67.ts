@@ -2,8 +2,9 @@ import { bindUdp, closeUdp, type Socket } from '../model/sockets/listen.ts';
 import type { Datagram } from './reply.ts';
 
 /**
- * Logged at the start: dnsmasq without `bind-interfaces` and Kea set neither SO_REUSEADDR nor SO_REUSEPORT, and Linux lets
- * two sockets have a UDP port only where both set one (net/ipv4/udp.c). No option of this server's helps them then.
+ * Logged at the start: dnsmasq without `bind-interfaces` and Kea set neither SO_REUSEADDR nor SO_REUSEPORT, and Linux
+ * lets two sockets have a UDP port only where both set one (net/ipv4/udp.c). No option of this server's helps them
+ * then.
  */
 export const PORT_67_HELD =
   'UDP port 67 is shared with DHCP servers of this host that share it too (dnsmasq with bind-interfaces, ISC dhcpd); ' +
@@ -17,7 +18,9 @@ export const PORT_67_TAKEN =
 
 /** Bytes in which a burst of some ten thousand requests waits while the event loop is busy. */
 export const RECEIVE_BUFFER = 1 << 24;
-/** An address of this host that no DHCP server serves; a server that holds port 67 of every address holds it here too. */
+/**
+ * An address of this host that no DHCP server serves; a server that holds port 67 of every address holds it here too.
+ */
 const PROBE_ADDRESS = '127.67.67.67';
 /** The limited broadcast address. */
 const BROADCAST = '255.255.255.255';

@@ -42,8 +42,8 @@ export interface PxeRequest {
 const RPIBOOT = 41;
 
 /**
- * Raspberry Pi's own prefixes (IEEE registry MA-L, as of November 2026): its boot ROM claims to be a PC BIOS. For one that
- * is newer there is `firmware: raspberry-pi`.
+ * Raspberry Pi's own prefixes (IEEE registry MA-L, as of November 2026): its boot ROM claims to be a PC BIOS. For one
+ * that is newer there is `firmware: raspberry-pi`.
  */
 const RASPBERRY_PI = ['b8:27:eb', 'dc:a6:32', 'e4:5f:01', '28:cd:c1', 'd8:3a:dd', '2c:cf:67', '88:a2:9e'];
 
@@ -136,7 +136,9 @@ function readUuid(machine: Uint8Array | undefined): string | undefined {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** Whether this server answers a message type: DISCOVER on 67, requests to a boot server on 4011 (PXE 2.1 section 2.2). */
+/**
+ * Whether this server answers a message type: DISCOVER on 67, requests to a boot server on 4011 (PXE 2.1 section 2.2).
+ */
 function isForUs(type: number | undefined, port: ServerPort): boolean {
   return port === 67 ? type === MessageType.DISCOVER : type === MessageType.REQUEST || type === MessageType.INFORM;
 }

@@ -2,13 +2,13 @@ import type { Config } from '../model/config.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { SourceBudget } from '../model/limits/source-budget.ts';
+import type { Service } from '../model/service.ts';
 import { closeUdp, type Socket } from '../model/sockets/listen.ts';
 import { udpFd } from '../model/sockets/socket-fd.ts';
 import type { Syscalls } from '../model/sockets/syscalls.ts';
 import { type Answer, answer } from './answer.ts';
 import { Attempts } from './attempts.ts';
 import type { DhcpIdentity } from './decide.ts';
-import { missingOnce } from './missing.ts';
 import { bindDhcp, PORT_67_HELD, PORT_67_TAKEN, Port67, RECEIVE_BUFFER } from './port-67.ts';
 import type { Datagram } from './reply.ts';
 import type { ServerPort } from './request.ts';
@@ -35,14 +35,6 @@ export interface DhcpServerOptions {
   readonly now: () => number;
 }
 
-/** A running proxyDHCP server. */
-export interface DhcpServer {
-  /** `ADDRESS:PORT` of each port that is served; 67 is missing where another DHCP server keeps it to itself. */
-  readonly listening: readonly string[];
-  /** Closes all sockets. */
-  stop(): Promise<void>;
-}
-
 /** Replies that wait for the kernel at a time; more are dropped, as on a full network. */
 const MAX_SENDING = 256;
 /** Requests of one machine: firmware asks some five times for each try. */
@@ -53,11 +45,27 @@ const CHECK_EVERY = 1000;
 /** Whether a packet came by way of a relay: octets 24 to 27 are `giaddr`. */
 const isRelayed = (bytes: Uint8Array) => bytes.subarray(24, 28).some((octet) => octet !== 0);
 
+/** Makes a function that warns of a missing boot file that a machine needs, once for each file. */
+export function missingOnce(record: RecordEvent): (file: string) => void {
+  const missing = new Set<string>();
+  return (file) => {
+    if (missing.has(file)) return;
+    missing.add(file);
+    record({
+      event: 'dhcp.no-boot-file',
+      level: 'warn',
+      message: `a machine needs ${file}, which is not there: install iPXE's package for it, or put it into server.ipxe`,
+      file,
+    });
+  };
+}
+
 /**
- * Starts a proxyDHCP server (PXE 2.1 section 2.2): OFFERs to DISCOVERs on port 67, ACKs on port 4011; no leases.
+ * Starts a proxyDHCP server (PXE 2.1 section 2.2): OFFERs to DISCOVERs on port 67, ACKs on port 4011; no leases. Port
+ * 67 is not served where another DHCP server keeps it to itself.
  * @throws Error with `code` and `cause` if port 4011 is taken or a port cannot be had; its message names the remedy
  */
-export async function startDhcp(options: DhcpServerOptions): Promise<DhcpServer> {
+export async function startDhcp(options: DhcpServerOptions): Promise<Service> {
   const { address, device, config, identity, syscalls, now } = options;
   const attempts = new Attempts();
   const record = rateLimitedLog(options.record, now);

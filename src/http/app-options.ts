@@ -33,7 +33,9 @@ export interface AppOptions {
   readonly registry: {
     /** Their names; undefined where none is offered. */
     names(): Promise<readonly string[] | undefined>;
-    /** A manifest by its digest (`sha256:` and 64 hex digits), or the name's current one; undefined where there is none. */
+    /**
+     * A manifest by its digest (`sha256:` and 64 hex digits), or the name's current one; undefined where there is none.
+     */
     manifest(name: string, digest: string | undefined): Promise<RegistryManifest | undefined>;
     /** Opens a blob by its 64 hex digits. */
     blob(digest: string): Promise<OpenResult>;

@@ -1,20 +1,16 @@
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
+import { PASSING_ERRORS } from '../model/plain-error.ts';
 import type { AppOptions } from './app-options.ts';
 import { type MessageClasses, messageClasses } from './messages.ts';
-import { artifactsRoute } from './routes/artifacts.ts';
-import { blobsRoute } from './routes/blobs.ts';
-import { bootRoute } from './routes/boot.ts';
+import { artifactsRoute, blobsRoute, bootRoute } from './routes/files.ts';
 import { ipxeRoute } from './routes/ipxe.ts';
 import { registryRoute } from './routes/registry.ts';
-import { decline, isRead, malformed, requestDetails, sendText } from './routes/respond.ts';
+import { decline, isRead, malformed, recordOf, sendText } from './routes/respond.ts';
 import { createServeFile } from './routes/serve-file.ts';
 import type { SendRange } from './send/progress.ts';
 import { normaliseTarget } from './target.ts';
-
-/** Errors of the operating system that pass: it lacks resources just now. */
-const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
 /** The application, and the classes of its requests and responses. */
 export interface App {
@@ -64,15 +60,9 @@ const inTurn: RequestHandler = async (_request, response, next) => {
 /** Answers failures of the store and of scripts: 5xx, never 404. */
 function failure(deps: AppOptions): ErrorRequestHandler {
   return (error: NodeJS.ErrnoException, request, response, _next) => {
-    const status = PASSING.has(error.code ?? '') ? 503 : 500;
-    deps.record({
-      event: 'http.error',
-      level: 'error',
-      message: `${status}: ${error.message}`,
-      status,
-      code: error.code,
-      ...requestDetails(request),
-    });
+    const status = PASSING_ERRORS.has(error.code ?? '') ? 503 : 500;
+    const message = `${status}: ${error.message}`;
+    recordOf(deps, request, { event: 'http.error', level: 'error', message, status, code: error.code });
     if (response.headersSent) {
       request.socket.destroy();
       return;

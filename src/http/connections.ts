@@ -75,7 +75,8 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
       if (pace && at - pace.at < slowMs) continue;
       if (pace && present.arrived - pace.arrived < (MIN_PACE * (at - pace.at)) / 1000) {
         const client = socket.remoteAddress;
-        const message = `${client} took less than ${MIN_PACE / 1000} kB/s for ${slowMs / 60_000} minutes: its connection is ended`;
+        const [kilobytes, minutes] = [MIN_PACE / 1000, slowMs / 60_000];
+        const message = `${client} took less than ${kilobytes} kB/s for ${minutes} minutes: its connection is ended`;
         record({ event: 'http.slow', level: 'info', message, client });
         // Else the kernel would go on sending the rest.
         socket.resetAndDestroy();
@@ -105,7 +106,9 @@ function limitAddresses({ perAddress, record, now }: ConnectionOptions): (socket
     if (its.open >= perAddress) {
       its.refused += 1;
       if (now() - its.logged < LOG_EVERY) return false;
-      const message = `${client} has ${perAddress} connections, as many as one address may have (server.http.connections_per_address): more are refused`;
+      const message =
+        `${client} has ${perAddress} connections, as many as one address may have ` +
+        '(server.http.connections_per_address): more are refused';
       record({ event: 'http.crowded', level: 'warn', message, client, refused: its.refused });
       Object.assign(its, { logged: now(), refused: 0 });
       return false;

@@ -9,8 +9,8 @@ export interface MessageClasses {
 
 /**
  * Classes whose objects already have the prototypes that express gives to each request and response. Objects whose
- * prototype is changed survive many garbage collections, which then take ten times as long: that halves the requests per
- * second.
+ * prototype is changed survive many garbage collections, which then take ten times as long: that halves the requests
+ * per second.
  */
 export function messageClasses(app: Express): MessageClasses {
   class Request extends IncomingMessage {}

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { RecordEvent } from '../model/event.ts';
+import type { Service } from '../model/service.ts';
 import { listenTcp } from '../model/sockets/listen.ts';
 import type { Syscalls } from '../model/sockets/syscalls.ts';
 import { trackConnections } from './connections.ts';
@@ -26,16 +27,9 @@ export interface HttpOptions {
   readonly now: () => number;
 }
 
-/** A running server. */
-export interface HttpServer {
-  /** `ADDRESS:PORT` of each listening socket. */
-  readonly listening: readonly string[];
+/** A running HTTP server. */
+export interface HttpServer extends Service {
   readonly port: number;
-  /**
-   * Takes no more connections and closes those without a request that is being answered. Resolves when all are closed.
-   * @param graceMs the time that the others get, milliseconds
-   */
-  stop(graceMs: number): Promise<void>;
 }
 
 const STALL = 5 * 60 * 1000;
@@ -78,7 +72,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   return {
     listening: [`${host}:${listening}`],
     port: listening,
-    stop: async (graceMs) => {
+    stop: async (graceMs = 0) => {
       const closed = once(server, 'close');
       server.close();
       connections.drain();

@@ -13,6 +13,9 @@ const CAUSES: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files',
 };
 
+/** Codes of errors that pass: the system lacks resources at the moment. */
+export const PASSING_ERRORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+
 /** An error's message; for an error of the file system, path and reason in words: `/a/b: file not found`. */
 export function plainMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

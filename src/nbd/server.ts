@@ -2,6 +2,7 @@ import { createServer, type Socket } from 'node:net';
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { SourceBudget } from '../model/limits/source-budget.ts';
+import type { Service } from '../model/service.ts';
 import { listenTcp } from '../model/sockets/listen.ts';
 import type { Exports } from './export.ts';
 import { DEFAULT_LIMITS, type NbdLimits } from './limits.ts';
@@ -21,13 +22,6 @@ export interface NbdOptions {
   readonly limits?: Partial<NbdLimits>;
 }
 
-/** A running NBD server. */
-export interface NbdServer {
-  readonly listening: readonly string[];
-  /** Closes every connection and export. Clients whose root this is try again until the server is back. */
-  stop(): Promise<void>;
-}
-
 /** The time after which a silent connection is probed (TCP keep-alive), milliseconds. */
 const KEEP_ALIVE = 60_000;
 
@@ -36,7 +30,7 @@ const KEEP_ALIVE = 60_000;
  * connection. A client that exceeds a limit is disconnected, with a line in the log.
  * @throws Error with `code` and `cause` if the port cannot be bound; its message names the remedy
  */
-export async function startNbd({ address, port, exports, now, ...rest }: NbdOptions): Promise<NbdServer> {
+export async function startNbd({ address, port, exports, now, ...rest }: NbdOptions): Promise<Service> {
   const limits: NbdLimits = { ...DEFAULT_LIMITS, ...rest.limits };
   const record = rateLimitedLog(rest.record, now);
   const open = new Map<Socket, string>();
@@ -116,6 +110,7 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdOpti
 
   return {
     listening: [`${address}:${listening}`],
+    // At once: clients whose root this is try again until the server is back.
     stop: async () => {
       const ended = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of open.keys()) socket.destroy();

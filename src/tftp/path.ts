@@ -11,9 +11,9 @@ const MAX_NAME = 4096;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Makes a relative, slash-separated path of the name that a client asks for. Windows boot files come with backslashes, others
- * with a leading slash or doubled ones; firmware that takes the name from a DHCP option unterminated adds 0xFF or
- * control octets at the end.
+ * Makes a relative, slash-separated path of the name that a client asks for. Windows boot files come with backslashes,
+ * others with a leading slash or doubled ones; firmware that takes the name from a DHCP option unterminated adds 0xFF
+ * or control octets at the end.
  * @param requested one character per octet
  * @returns a path without empty, `.` or `..` parts, decoded as UTF-8
  */

@@ -1,6 +1,6 @@
 import { SourceBudget } from '../model/limits/source-budget.ts';
 import { declinedEvent, limitedEvent, requestEvent, type Subject, subject } from './events.ts';
-import { makeRoom } from './limits.ts';
+import { makeRoom } from './make-room.ts';
 import { decodePacket, ERROR, type Request } from './packet.ts';
 import { normaliseName } from './path.ts';
 import { type Download, type DownloadOptions, type Peer, startDownload } from './transfer/download.ts';
@@ -17,13 +17,13 @@ export interface Requests {
 }
 
 /** Options are those of the downloads. */
-export function receiveRequests(deps: Omit<DownloadOptions, 'mayRefuse' | 'proven' | 'over' | 'closed'>): Requests {
+export function receiveRequests(deps: Omit<DownloadOptions, 'budget' | 'changed'>): Requests {
   const { refuse, record, limits, now } = deps;
   const budget = new SourceBudget(limits.unproven, (address) => record(limitedEvent(address)));
   /** By the client's address and port, oldest first. */
   const downloads = new Map<string, Download & { readonly request: string }>();
-  let underWay = 0;
-  let changed = (): void => {};
+  const isBusy = (): boolean => [...downloads.values()].some(({ state }) => state !== 'over');
+  let drained = (): void => {};
 
   const start = (request: Request, name: string, peer: Peer, about: Subject): void => {
     const key = about.client;
@@ -43,20 +43,11 @@ export function receiveRequests(deps: Omit<DownloadOptions, 'mayRefuse' | 'prove
       loser.end('busy');
     }
     record(requestEvent(about));
-    const mayRefuse = (address: string): boolean => budget.take(address, now());
-    const proven = (): void => budget.giveBack(peer.address);
-    let running = true;
-    underWay += 1;
-    const over = (): void => {
-      if (running) underWay -= 1;
-      running = false;
-      changed();
+    const changed = (): void => {
+      if (entry.state === 'closed' && downloads.get(key) === entry) downloads.delete(key);
+      drained();
     };
-    const closed = (): void => {
-      if (downloads.get(key) === entry) downloads.delete(key);
-      over();
-    };
-    const download = startDownload(request, name, peer, about, { ...deps, mayRefuse, proven, over, closed });
+    const download = startDownload(request, name, peer, about, { ...deps, budget, changed });
     const entry = Object.assign(download, { request: text });
     downloads.set(key, entry);
   };
@@ -90,11 +81,11 @@ export function receiveRequests(deps: Omit<DownloadOptions, 'mayRefuse' | 'prove
       if (budget.take(from.address, now())) answer(packet, from);
     },
     async drain(graceMs) {
-      if (graceMs > 0 && underWay > 0) {
+      if (graceMs > 0 && isBusy()) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, graceMs);
-          changed = () => {
-            if (underWay > 0) return;
+          drained = () => {
+            if (isBusy()) return;
             clearTimeout(timer);
             resolve();
           };

@@ -1,5 +1,6 @@
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
+import type { Service } from '../model/service.ts';
 import { bindUdp, closeUdp, type Socket } from '../model/sockets/listen.ts';
 import { udpFd } from '../model/sockets/socket-fd.ts';
 import { createSend, type DatagramCalls } from './datagram-sender.ts';
@@ -18,7 +19,7 @@ export interface TftpOptions {
   /** 69 as a rule; 0 takes a free one. */
   readonly port: number;
   /**
-   * Opens what a client asks for. `name` is relative, slash-separated and without `..`. `refused` is answered with
+   * Opens a file by the name that a client asks for. `name` is relative, slash-separated and without `..`. `refused` is answered with
    * "access violation", `missing` and `directory` with "file not found", a rejection with ERROR 0.
    */
   readonly open: (name: string, peer: Peer) => Promise<Opened>;
@@ -30,21 +31,10 @@ export interface TftpOptions {
   readonly syscalls?: DatagramCalls | undefined;
 }
 
-/** A TFTP server at work. */
-export interface TftpServer {
-  /** `ADDRESS:PORT` of each listening socket. */
-  readonly listening: readonly string[];
-  /**
-   * Takes no further requests and resolves when all sockets are closed. Only the first call counts.
-   * @param graceMs how long transfers under way may go on; what remains then gets an ERROR
-   */
-  stop(graceMs?: number): Promise<void>;
-}
-
 /** Bytes in which a burst of requests waits while the event loop is busy. */
 const RECEIVE_BUFFER = 1 << 20;
 
-/** Hands on what arrives. Nobody can be answered at port 0. */
+/** Passes datagrams on. Those from port 0 cannot be answered. */
 function listen(socket: Socket, receive: Receive): void {
   socket.on('message', (datagram, from) => {
     if (from.port !== 0) receive(datagram, from);
@@ -64,7 +54,7 @@ export async function startTftp({
   now,
   syscalls: calls = {},
   ...rest
-}: TftpOptions): Promise<TftpServer> {
+}: TftpOptions): Promise<Service> {
   const limits: TftpLimits = { ...DEFAULT_LIMITS, ...rest.limits };
   const remedy = 'set server.tftp.port to another port, or server.tftp to false';
   const usualOwners = 'dnsmasq (enable-tftp), tftpd-hpa or atftpd';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { answer } from '../../src/dhcp/answer.ts';
 import { Attempts } from '../../src/dhcp/attempts.ts';
 import { decodePacket, encodePacket } from '../../src/dhcp/codec/packet.ts';
-import { missingOnce } from '../../src/dhcp/missing.ts';
+import { missingOnce } from '../../src/dhcp/server.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { SourceBudget } from '../../src/model/limits/source-budget.ts';
 import { aConfig, aNode, ignored, mac, settings } from '../support/config.ts';

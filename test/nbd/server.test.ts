@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { BootEvent } from '../../src/model/event.ts';
 import { memoryFile, type RandomAccessFile } from '../../src/model/files/random-access.ts';
+import type { Service } from '../../src/model/service.ts';
 import type { NbdLimits } from '../../src/nbd/limits.ts';
-import { type NbdServer, startNbd } from '../../src/nbd/server.ts';
+import { startNbd } from '../../src/nbd/server.ts';
 import { NbdPeer } from '../support/nbd-peer.ts';
 
 const NAME = 'a'.repeat(64);
@@ -20,7 +21,7 @@ let events: BootEvent[];
 let opened: number;
 let closed: number;
 
-async function serve(limits: Partial<NbdLimits> = {}, changes: Partial<RandomAccessFile> = {}): Promise<NbdServer> {
+async function serve(limits: Partial<NbdLimits> = {}, changes: Partial<RandomAccessFile> = {}): Promise<Service> {
   events = [];
   opened = 0;
   closed = 0;
@@ -49,14 +50,14 @@ async function serve(limits: Partial<NbdLimits> = {}, changes: Partial<RandomAcc
   return server;
 }
 
-async function peerOf({ listening }: NbdServer): Promise<NbdPeer> {
+async function peerOf({ listening }: Service): Promise<NbdPeer> {
   const peer = await NbdPeer.connect(listening[0] ?? '');
   cleanup.push(() => peer.socket.destroy());
   return peer;
 }
 
 /** A client that has chosen the export. */
-async function reader(server: NbdServer): Promise<NbdPeer> {
+async function reader(server: Service): Promise<NbdPeer> {
   const peer = await peerOf(server);
   expect(await peer.go(NAME)).toBe(CONTENT.length);
   return peer;

@@ -4,9 +4,10 @@ import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { BootEvent } from '../../src/model/event.ts';
 import { memoryFile, type RandomAccessFile } from '../../src/model/files/random-access.ts';
+import type { Service } from '../../src/model/service.ts';
 import { bindFailure } from '../../src/model/sockets/bind-failure.ts';
 import { openSyscalls, type Syscalls } from '../../src/model/sockets/syscalls.ts';
-import { startTftp, type TftpOptions, type TftpServer } from '../../src/tftp/server.ts';
+import { startTftp, type TftpOptions } from '../../src/tftp/server.ts';
 import { toNetascii } from '../../src/tftp/transfer/netascii.ts';
 import { Peer } from '../support/tftp-peer.ts';
 
@@ -45,7 +46,7 @@ const inMemory = (content: Uint8Array, closed = () => {}): RandomAccessFile => (
   close: async () => closed(),
 });
 
-async function started(deps: Partial<TftpOptions> = {}): Promise<{ server: TftpServer; port: number; events: Events }> {
+async function started(deps: Partial<TftpOptions> = {}): Promise<{ server: Service; port: number; events: Events }> {
   const events = new Events();
   const server = await startTftp({
     address: '127.0.0.1',

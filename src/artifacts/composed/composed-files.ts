@@ -1,9 +1,8 @@
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { RecordEvent } from '../../model/event.ts';
-import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import type { OpenResult } from '../../model/files/open-file.ts';
 import {
   filesOf,
-  mapFiles,
   type Segment,
   type SegmentJson,
   segmentFromJson,
@@ -15,7 +14,7 @@ import { readSealed, sealJson } from '../sealed-json.ts';
 import { singleFlight } from '../single-flight.ts';
 import { DigestFolder } from '../store/digest-folder.ts';
 import type { StoreServices } from '../store/services.ts';
-import { concatenate } from './concatenation.ts';
+import { openConcatenation } from './concatenation.ts';
 
 /** The description of a composed file. */
 interface Recipe {
@@ -102,28 +101,16 @@ export async function openComposedFiles(
   const nothing = new Set<string>();
   const running = new Map<string, Promise<Pin | undefined>>();
 
-  const compose = async (recipe: Recipe, digest: string | undefined): Promise<OpenResult> => {
-    const files = new Map<string, OpenFile>();
-    for (const source of filesOf(recipe.segments)) {
-      const opened = await openBlob(source).catch(async (error: Error) => {
-        await Promise.all([...files.values()].map((file) => file.close()));
-        throw error;
-      });
-      if (!opened.ok) {
-        await Promise.all([...files.values()].map((file) => file.close()));
-        return opened;
-      }
-      files.set(source, opened.file);
-    }
-    const segments = mapFiles(recipe.segments, (source) => files.get(source) as OpenFile);
-    return { ok: true, file: concatenate(segments, digest) };
-  };
+  const compose = ({ segments }: Recipe, digest: string | undefined): Promise<OpenResult> =>
+    openConcatenation(segments, digest, openBlob);
 
   const write = async (digest: string, recipe: Recipe): Promise<void> => {
     try {
       await folder.write(digest, sealJson(toJson(recipe)));
     } catch (error) {
-      const message = `cannot write a recipe under ${path} (${(error as Error).message}): the file is composed again after the next start`;
+      const message =
+        `cannot write a recipe under ${path} (${(error as Error).message}): ` +
+        'the file is composed again after the next start';
       record({ event: 'artifact.unkept', level: 'warn', message, digest });
     }
   };

@@ -1,5 +1,5 @@
-import type { OpenFile } from '../../model/files/open-file.ts';
-import { filesOf, finderIn, type Segment, totalLength } from '../../model/files/segment.ts';
+import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { filesOf, finderIn, mapFiles, type Segment, totalLength } from '../../model/files/segment.ts';
 
 /**
  * Joins segments of open files to one file that can be read at any position and is on no disk as a whole. Closing it
@@ -44,4 +44,32 @@ export function concatenate(segments: readonly Segment<OpenFile>[], digest: stri
       await closing;
     },
   };
+}
+
+/**
+ * Opens the files of segments and joins these. Where one cannot be opened, it closes the others.
+ * @throws the error of `open`
+ */
+export async function openConcatenation<F>(
+  segments: readonly Segment<F>[],
+  digest: string | undefined,
+  open: (file: F) => Promise<OpenResult>,
+): Promise<OpenResult> {
+  const files = new Map<F, OpenFile>();
+  const closeAll = () => Promise.all([...files.values()].map((file) => file.close()));
+  try {
+    for (const file of filesOf(segments)) {
+      const opened = await open(file);
+      if (!opened.ok) {
+        await closeAll();
+        return opened;
+      }
+      files.set(file, opened.file);
+    }
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  const joined = mapFiles(segments, (file) => files.get(file) as OpenFile);
+  return { ok: true, file: concatenate(joined, digest) };
 }

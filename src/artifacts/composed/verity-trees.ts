@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { NotOpened, OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import { type NotOpened, type OpenFile, type OpenResult, readThrough } from '../../model/files/open-file.ts';
 import { BLOCK, type Verity } from '../../model/files/verity.ts';
 import { singleFlight } from '../single-flight.ts';
 import { DigestFolder } from '../store/digest-folder.ts';
@@ -158,13 +158,9 @@ async function readTree(file: string, blocks: number): Promise<Tree> {
 /** The digests of a file's blocks; undefined if it changed meanwhile. */
 async function hashFile(file: OpenFile): Promise<Buffer | undefined> {
   const leaves = emptyLeaves(dataBlocks(file.size));
-  const buffer = Buffer.allocUnsafe(STEP);
   let at = 0;
-  for (let position = 0; position < file.size; ) {
-    const length = await file.read(buffer.subarray(0, file.size - position), position);
-    if (length === 0) return undefined;
-    at += hashBlocks(buffer.subarray(0, length), leaves, at);
-    position += length;
-  }
-  return (await file.intact()) ? leaves : undefined;
+  const whole = await readThrough(file, STEP, (bytes) => {
+    at += hashBlocks(bytes, leaves, at);
+  });
+  return whole ? leaves : undefined;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { OpenFile } from '../../model/files/open-file.ts';
+import { type OpenFile, readThrough } from '../../model/files/open-file.ts';
 
 /** Bytes hashed at a time: the event loop is free again after a fraction of a millisecond. */
 const STEP = 256 * 1024;
@@ -27,12 +27,6 @@ export function createHasher(atOnce: number): Hasher {
 
 async function sha256(file: OpenFile): Promise<string | undefined> {
   const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(Math.min(STEP, file.size));
-  for (let position = 0; position < file.size; ) {
-    const length = await file.read(buffer.subarray(0, file.size - position), position);
-    if (length === 0) return undefined;
-    hash.update(buffer.subarray(0, length));
-    position += length;
-  }
-  return (await file.intact()) ? hash.digest('hex') : undefined;
+  const whole = await readThrough(file, STEP, (bytes) => hash.update(bytes));
+  return whole ? hash.digest('hex') : undefined;
 }

@@ -1,10 +1,4 @@
-/** A running service. */
-export interface Service {
-  /** Where it listens, for people: `udp 192.0.2.10:69`. */
-  readonly listening: readonly string[];
-  /** Stops it; running requests get `graceMs` to finish. */
-  stop(graceMs: number): Promise<void>;
-}
+import type { Service } from '../../model/service.ts';
 
 /** How to start a service. `key` has all that the start depends on. */
 export interface Plan {

@@ -58,10 +58,9 @@ export interface DecodedOptions {
 }
 
 /**
- * Reads the options of several fields as if they were one, so that an option split across them is whole again
- * (RFC 3396 section 7). Pad octets are skipped; a field may lack its end mark, and ends with an option that runs past its
- * end: firmware exists that counts wrongly there. Also reads the options inside option 43 or 175, which have the same
- * form.
+ * Reads the options of several fields as if they were one, so that an option split across them is whole again (RFC 3396
+ * section 7). Pad octets are skipped; a field may lack its end mark, and ends with an option that runs past its end:
+ * firmware exists that counts wrongly there. Also reads the options inside option 43 or 175, which have the same form.
  */
 export function decodeOptions(...fields: readonly Uint8Array[]): DecodedOptions {
   const options = new Map<number, Uint8Array>();

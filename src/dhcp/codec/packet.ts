@@ -1,3 +1,4 @@
+import { writeIpv4 } from '../../model/sockets/ipv4.ts';
 import { type Silence, silence } from '../silence.ts';
 import { type DecodedOptions, decodeOptions, encodeOptions, Option, type Options } from './options.ts';
 
@@ -41,9 +42,6 @@ const MIN_LENGTH = 300;
 
 const SNAME = { at: 44, length: 64 };
 const FILE = { at: 108, length: 128 };
-
-const DOT = 0x2e;
-const ZERO = 0x30;
 
 const ip = (bytes: Uint8Array, at: number) => `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 
@@ -110,7 +108,7 @@ export function encodePacket(packet: Packet): Uint8Array {
   view.setUint16(8, packet.secs);
   view.setUint16(10, packet.flags);
   for (const [i, address] of [packet.ciaddr, packet.yiaddr, packet.siaddr, packet.giaddr].entries()) {
-    bytes.set(addressBytes(address), 12 + 4 * i);
+    writeIpv4(bytes, 12 + 4 * i, address);
   }
   bytes.set(packet.chaddr.subarray(0, 16), 28);
   for (const [field, { at, length }] of [
@@ -128,11 +126,6 @@ export function encodePacket(packet: Packet): Uint8Array {
 /** The four octets of a dotted IPv4 address. */
 export function addressBytes(address: string): Uint8Array {
   const bytes = new Uint8Array(4);
-  let at = 0;
-  for (let i = 0; i < address.length; i++) {
-    const char = address.charCodeAt(i);
-    if (char === DOT) at++;
-    else bytes[at] = 10 * (bytes[at] ?? 0) + char - ZERO;
-  }
+  writeIpv4(bytes, 0, address);
   return bytes;
 }

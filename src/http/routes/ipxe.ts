@@ -3,7 +3,7 @@ import type { ScriptResult } from '../../model/boot/script.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 import { ipxeMessage } from './ipxe-text.ts';
-import { decodedPath, isRead, requestDetails, sendText } from './respond.ts';
+import { decodedPath, isRead, recordOf, sendText } from './respond.ts';
 
 /** Seconds after which a client may ask again for a script that was not available. */
 const RETRY_AFTER = 5;
@@ -16,35 +16,19 @@ export function ipxeRoute(deps: AppOptions): RequestHandler {
     if (text === '') return sendText(response, 200, await deps.scripts.bootstrap());
     const mac = text === undefined ? undefined : parseMac(text);
     if (!mac) {
-      deps.record({
-        event: 'http.script',
-        level: 'info',
-        message: '400: no MAC address',
-        status: 400,
-        ...requestDetails(request),
-      });
+      recordOf(deps, request, { event: 'http.script', level: 'info', message: '400: no MAC address', status: 400 });
       const seen = `this is no MAC address: ${(text ?? request.path).slice(0, 60)}`;
       return sendText(response, 400, ipxeMessage(seen, 'expected /ipxe/52-54-00-00-00-01'));
     }
     if (request.url.includes('?') && new URLSearchParams(request.url.replace(/^[^?]*/, '')).has('explain')) {
       const json = `${JSON.stringify(await deps.scripts.explain(mac), null, 2)}\n`;
-      response.setHeader('Content-Type', 'application/json; charset=utf-8');
-      response.setHeader('Cache-Control', 'no-store');
-      response.setHeader('Content-Length', Buffer.byteLength(json));
-      response.end(json);
-      return;
+      return sendText(response, 200, json, { 'Content-Type': 'application/json; charset=utf-8' });
     }
     const result = await deps.scripts.forMac(mac);
     const { status, body } = answer(mac, result);
     const why = result.kind === 'script' ? 'script sent' : result.why;
-    deps.record({
-      event: 'http.script',
-      level: result.kind === 'unavailable' ? 'warn' : 'info',
-      message: `${mac}: ${why}`,
-      mac,
-      status,
-      ...requestDetails(request),
-    });
+    const level = result.kind === 'unavailable' ? 'warn' : 'info';
+    recordOf(deps, request, { event: 'http.script', level, message: `${mac}: ${why}`, mac, status });
     if (status === 503) response.setHeader('Retry-After', String(RETRY_AFTER));
     sendText(response, status, body);
   };

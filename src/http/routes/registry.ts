@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { hexOfDigest } from '../../model/files/sha256.ts';
 import type { AppOptions, RegistryManifest } from '../app-options.ts';
-import { decodedPath, requestDetails } from './respond.ts';
+import { decodedPath, recordOf, sendText } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 
 /** The only tag: the current version of an image. */
@@ -11,22 +11,17 @@ const TAG = 'latest';
 type Code = 'BLOB_UNKNOWN' | 'MANIFEST_UNKNOWN' | 'NAME_UNKNOWN' | 'UNSUPPORTED';
 
 function sendJson(response: Response, status: number, value: unknown): void {
-  const text = JSON.stringify(value);
-  response.statusCode = status;
-  response.setHeader('Content-Type', 'application/json');
-  response.setHeader('Cache-Control', 'no-store');
-  response.setHeader('Content-Length', Buffer.byteLength(text));
-  response.end(text);
+  sendText(response, status, JSON.stringify(value), { 'Content-Type': 'application/json' });
 }
 
 function sendManifest(response: Response, { digest, mediaType, text }: RegistryManifest): void {
-  response.setHeader('Content-Type', mediaType);
-  response.setHeader('Docker-Content-Digest', `sha256:${digest}`);
-  response.setHeader('ETag', `"sha256:${digest}"`);
-  response.setHeader('Cache-Control', 'no-cache');
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.setHeader('Content-Length', Buffer.byteLength(text));
-  response.end(text);
+  sendText(response, 200, text, {
+    'Content-Type': mediaType,
+    'Docker-Content-Digest': `sha256:${digest}`,
+    ETag: `"sha256:${digest}"`,
+    'Cache-Control': 'no-cache',
+    'X-Content-Type-Options': 'nosniff',
+  });
 }
 
 /**
@@ -36,13 +31,7 @@ function sendManifest(response: Response, { digest, mediaType, text }: RegistryM
 export function registryRoute(deps: AppOptions, serve: ServeFile): RequestHandler {
   const { registry } = deps;
   const refuse = (request: Request, response: Response, status: number, code: Code, message: string) => {
-    deps.record({
-      event: 'http.refused',
-      level: 'info',
-      message: `${status}: ${message}`,
-      status,
-      ...requestDetails(request),
-    });
+    recordOf(deps, request, { event: 'http.refused', level: 'info', message: `${status}: ${message}`, status });
     sendJson(response, status, { errors: [{ code, message }] });
   };
 

@@ -1,16 +1,23 @@
 import type { ServerResponse } from 'node:http';
-import type { Request, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
+import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
 import type { AppOptions } from '../app-options.ts';
 
 const STATUS: Readonly<Record<NotOpened['reason'], number>> = { missing: 404, directory: 404, refused: 403, gone: 410 };
 
-/** Answers with plain text that is never cached. */
-export function sendText(response: ServerResponse, status: number, text: string): void {
+/** Answers with a text: plain and never cached, unless the headers say otherwise. */
+export function sendText(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  headers?: Readonly<Record<string, string>>,
+): void {
   response.statusCode = status;
   response.setHeader('Content-Type', 'text/plain; charset=utf-8');
   if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store');
   response.setHeader('Content-Length', Buffer.byteLength(text));
+  for (const name in headers) response.setHeader(name, headers[name] ?? '');
   response.end(text);
 }
 
@@ -31,13 +38,10 @@ export function decodedPath(request: Request): string | undefined {
   }
 }
 
-/** The client and its request, for an event. Long paths are cut. */
-export function requestDetails(request: Request): { client: string; method: string; path: string } {
-  return {
-    client: request.socket.remoteAddress ?? '',
-    method: request.method,
-    path: request.originalUrl.slice(0, 500),
-  };
+/** Records an event of a request, with its client, method and path. Long paths are cut. */
+export function recordOf({ record }: AppOptions, request: Request, event: BootEvent): void {
+  const client = request.socket.remoteAddress ?? '';
+  record({ ...event, client, method: request.method, path: request.originalUrl.slice(0, 500) });
 }
 
 /**
@@ -45,14 +49,14 @@ export function requestDetails(request: Request): { client: string; method: stri
  * @param text for the client, where it may not know all of `why`
  */
 export function decline(
-  { record }: AppOptions,
+  options: AppOptions,
   request: Request,
   response: ServerResponse,
   status: number,
   why: string,
   text = why,
 ): void {
-  record({ event: 'http.refused', level: 'info', message: `${status}: ${why}`, status, ...requestDetails(request) });
+  recordOf(options, request, { event: 'http.refused', level: 'info', message: `${status}: ${why}`, status });
   sendText(response, status, `${text}\n`);
 }
 
@@ -65,4 +69,17 @@ export function refuse(options: AppOptions, request: Request, response: Response
 /** Answers a request whose path cannot be decoded. */
 export function malformed(options: AppOptions, request: Request, response: ServerResponse): void {
   decline(options, request, response, 400, 'malformed path');
+}
+
+/** A route for GET and HEAD of something by its decoded path. */
+export function readRoute(
+  options: AppOptions,
+  answer: (path: string, request: Request, response: Response) => Promise<void> | void,
+): RequestHandler {
+  return async (request, response) => {
+    if (!isRead(request, response)) return;
+    const path = decodedPath(request);
+    if (path === undefined) malformed(options, request, response);
+    else await answer(path, request, response);
+  };
 }

@@ -4,7 +4,7 @@ import type { AppOptions } from '../app-options.ts';
 import type { SendRange, Sent } from '../send/progress.ts';
 import { evaluatePreconditions, rangeApplies, type Validators } from './conditional.ts';
 import { parseRange } from './range.ts';
-import { requestDetails, sendText } from './respond.ts';
+import { recordOf, sendText } from './respond.ts';
 
 /** The headers of a file. */
 export interface Presentation {
@@ -27,13 +27,11 @@ function contentType(name: string): string {
 /** Makes the function that serves files: preconditions, ranges, and an event for each download. */
 export function createServeFile(deps: AppOptions, send: SendRange): ServeFile {
   const record = (request: Request, status: number, seconds: number, length: number, sent: Sent | undefined) => {
-    const details = { status, bytes: sent?.bytes ?? 0, length, complete: sent?.outcome === 'complete', seconds };
-    deps.record({
+    recordOf(deps, request, {
       event: 'http.download',
       level: sent ? 'info' : 'debug',
       message: sent ? `${status}: ${sent.bytes} of ${length} bytes sent, ${sent.outcome}` : `${status}: no body`,
-      ...details,
-      ...requestDetails(request),
+      ...{ status, bytes: sent?.bytes ?? 0, length, complete: sent?.outcome === 'complete', seconds },
     });
   };
 
@@ -42,13 +40,8 @@ export function createServeFile(deps: AppOptions, send: SendRange): ServeFile {
     const sent = await send(file, first, length, response);
     record(request, response.statusCode, Math.round(deps.monotonic() - started) / 1000, length, sent);
     if (sent.outcome === 'failed') {
-      deps.record({
-        event: 'http.error',
-        level: 'error',
-        message: `cannot read: ${sent.error?.message}`,
-        code: (sent.error as NodeJS.ErrnoException).code,
-        ...requestDetails(request),
-      });
+      const { message, code } = sent.error as NodeJS.ErrnoException;
+      recordOf(deps, request, { event: 'http.error', level: 'error', message: `cannot read: ${message}`, code });
     }
     if (sent.begun || response.destroyed) return;
     for (const name of response.getHeaderNames()) response.removeHeader(name);

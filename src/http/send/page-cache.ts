@@ -9,8 +9,9 @@ const FRESH = 30_000;
 const FILES = 64;
 
 /**
- * Remembers the regions of files that were read lately. sendfile(2) stops the whole program until the disk has answered,
- * so it is called only for regions in the page cache. Others are read on another thread first, once for all downloads.
+ * Remembers the regions of files that were read lately. sendfile(2) stops the whole program until the disk has
+ * answered, so it is called only for regions in the page cache. Others are read on another thread first, once for all
+ * downloads.
  */
 export class PageCache {
   private readonly syscalls: Pick<Syscalls, 'load'>;

@@ -30,8 +30,8 @@ export function canSendByKernel({ socket }: ServerResponse, length: number): boo
  * download takes none of its memory.
  *
  * Bytes that the client has not acknowledged are still pages of the file: they change if the file is overwritten in
- * place. So the last bytes are held back until the client has all others and the file is seen to be unchanged. A response
- * with spoiled bytes is never complete.
+ * place. So the last bytes are held back until the client has all others and the file is seen to be unchanged. A
+ * response with spoiled bytes is never complete.
  * @param unsent counts a download, and limits the unsent bytes in its socket
  */
 export function createKernelSender(syscalls: Syscalls, unsent: () => UnsentShare, cache: PageCache): SendRange {

@@ -18,8 +18,8 @@ export interface SenderOptions {
 }
 
 /**
- * Makes a sender: the kernel copies from its page cache to the socket. Short bodies, TLS, and systems without sendfile(2)
- * go through buffers of a bounded size.
+ * Makes a sender: the kernel copies from its page cache to the socket. Short bodies, TLS, and systems without
+ * sendfile(2) go through buffers of a bounded size.
  */
 export function createSender({ syscalls, sendfile, bufferMemory, now }: SenderOptions): SendRange {
   const unsent = shareUnsent(syscalls);

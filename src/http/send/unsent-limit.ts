@@ -18,7 +18,9 @@ export interface UnsentShare {
   end(): void;
 }
 
-/** Divides the unsent bytes among downloads: the function returned starts one. Without system calls there is no limit. */
+/**
+ * Divides the unsent bytes among downloads: the function returned starts one. Without system calls there is no limit.
+ */
 export function shareUnsent(syscalls: Pick<Syscalls, 'limitUnsent'> | undefined): () => UnsentShare {
   let active = 0;
   /** Powers of two, so that it seldom changes. */

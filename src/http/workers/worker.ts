@@ -1,15 +1,15 @@
 /** The program of an HTTP worker: see workers.ts. */
 
-import { concatenate } from '../../artifacts/composed/concatenation.ts';
+import { openConcatenation } from '../../artifacts/composed/concatenation.ts';
 import { openInside, verified, withOnClose } from '../../artifacts/open-file.ts';
-import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
-import { mapFiles, segmentFromJson } from '../../model/files/segment.ts';
+import type { OpenResult } from '../../model/files/open-file.ts';
+import { segmentFromJson } from '../../model/files/segment.ts';
 import { openSyscalls } from '../../model/sockets/syscalls.ts';
 import { createApp } from '../app.ts';
 import type { AppOptions } from '../app-options.ts';
 import { createSender } from '../send/send.ts';
 import { type HttpServer, startHttp } from '../server.ts';
-import type { FileGrant, FromWorker, Questions, ToWorker, WorkerSettings } from './worker-messages.ts';
+import type { FileGrant, FromWorker, GrantedFile, Questions, ToWorker, WorkerSettings } from './worker-messages.ts';
 
 /** How often a grant is requested anew where its file was replaced, or got another link, before it was opened here. */
 const ATTEMPTS = 5;
@@ -33,30 +33,17 @@ function ask<Name extends keyof Questions>(
   return answer as ReturnType<Questions[Name]>;
 }
 
-/** Opens a granted file; undefined where one of its files is another by now. */
-async function openGranted({
-  grant,
-  digest,
-  files,
-  segments,
-}: Extract<FileGrant, { ok: true }>): Promise<OpenFile | undefined> {
-  const opened: OpenFile[] = [];
-  const closeAll = () => Promise.all(opened.map((file) => file.close()));
-  try {
-    for (const { path, stamp } of files) {
-      const found = await openInside('/', path);
-      if (found.ok) opened.push(verified(found, digest, () => ask('renewed', grant)));
-      if (found.ok && found.file.stamp === stamp) continue;
-      await closeAll();
-      return undefined;
-    }
-  } catch (error) {
-    await closeAll();
-    throw error;
-  }
-  if (!segments) return opened[0];
-  const joined = mapFiles(segments.map(segmentFromJson), (index) => opened[index] as OpenFile);
-  return concatenate(joined, digest);
+/** Opens a granted file; `gone` where one of its files is another by now. */
+function openGranted({ grant, digest, files, segments }: Extract<FileGrant, { ok: true }>): Promise<OpenResult> {
+  const openOne = async (index: number): Promise<OpenResult> => {
+    const { path, stamp } = files[index] as GrantedFile;
+    const found = await openInside('/', path);
+    if (!found.ok) return found;
+    if (found.file.stamp === stamp) return { ok: true, file: verified(found, digest, () => ask('renewed', grant)) };
+    await found.file.close();
+    return { ok: false, reason: 'gone', why: 'it was replaced' };
+  };
+  return segments ? openConcatenation(segments.map(segmentFromJson), digest, openOne) : openOne(0);
 }
 
 async function open(request: () => Promise<FileGrant>): Promise<OpenResult> {
@@ -64,11 +51,11 @@ async function open(request: () => Promise<FileGrant>): Promise<OpenResult> {
     const granted = await request();
     if (!granted.ok) return granted;
     const release = () => send({ kind: 'return', grant: granted.grant });
-    const file = await openGranted(granted).catch((error: Error) => {
+    const opened = await openGranted(granted).catch((error: Error) => {
       release();
       throw error;
     });
-    if (file) return { ok: true, file: withOnClose(file, granted.digest, release) };
+    if (opened.ok) return { ok: true, file: withOnClose(opened.file, granted.digest, release) };
     release();
   }
   throw Object.assign(new Error('the file changes all the time'), { code: 'EAGAIN' });

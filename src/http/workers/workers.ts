@@ -44,7 +44,8 @@ export async function startHttpWorkers({ count, program, settings, deps }: Worke
     worker.once('exit', async (code, signal) => {
       members.delete(member);
       if (stopping) return;
-      const message = `an HTTP worker ended with ${signal ?? code}: its connections are lost, and another takes its place`;
+      const how = signal ?? code;
+      const message = `an HTTP worker ended with ${how}: its connections are lost, and another takes its place`;
       deps.record({ event: 'http.worker', level: 'error', message, pid: worker.process.pid });
       if (deps.monotonic() - started < SHORT_LIFE) await delay(SHORT_LIFE);
       if (!stopping) add().ready.catch(() => {});
@@ -52,7 +53,7 @@ export async function startHttpWorkers({ count, program, settings, deps }: Worke
     return member;
   };
 
-  const stop = async (graceMs: number) => {
+  const stop = async (graceMs = 0) => {
     stopping = true;
     await Promise.all(
       [...members].map(async ({ worker }) => {

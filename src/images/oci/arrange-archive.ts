@@ -49,8 +49,8 @@ export async function tableOf(archive: RandomAccess, maxOthers = MAX_OTHERS): Pr
 
 /**
  * Finds the order in which an archive can be unpacked while it arrives: `oci-layout`, `index.json`, the manifest, the
- * configuration, the layers from the lowest up (of several platforms: all documents, then the layers of each). skopeo and podman write
- * blobs first, in any order. Members of other images are left out.
+ * configuration, the layers from the lowest up (of several platforms: all documents, then the layers of each). skopeo
+ * and podman write blobs first, in any order. Members of other images are left out.
  * @param label which image is to run
  * @param file what the result calls the archive
  * @returns the archive in that order; undefined where it has it, and for what is no OCI archive with such an image

@@ -72,7 +72,8 @@ async function decompress(
 }
 
 /**
- * Opens a layer, uncompressed. A compressed one can only be read from front to back, so it is decompressed to disk first.
+ * Opens a layer, uncompressed. A compressed one can only be read from front to back, so it is decompressed to disk
+ * first.
  * @param spool the path of the decompressed file
  * @param progress called with the number of bytes of each piece that is done
  * @throws ToolFailed for a damaged file; the operating system's error

@@ -18,8 +18,8 @@ export interface OpenFile extends RandomAccessFile {
   /** The same at once, without a turn of the thread pool. */
   intactNow(): boolean;
   /**
-   * Checks whether a file that is not {@link intact} holds the bytes that were opened after all, by its digest where that
-   * is known: it may have got another name or mode. If so it is intact again, but earlier reads are in doubt.
+   * Checks whether a file that is not {@link intact} holds the bytes that were opened after all, by its digest where
+   * that is known: it may have got another name or mode. If so it is intact again, but earlier reads are in doubt.
    * @throws the operating system's error
    */
   renew(): Promise<boolean>;
@@ -41,6 +41,23 @@ export async function readWhole(file: OpenFile, buffer: Uint8Array, position: nu
     if (file.intactNow()) return true;
     if (attempt === RENEWALS || !(await file.renew())) return false;
   }
+}
+
+/**
+ * Reads the version that was opened from front to back.
+ * @param step bytes at a time
+ * @param use gets the bytes in their order; the memory is used again
+ * @returns false where the file changed meanwhile: the bytes are of no version then
+ */
+export async function readThrough(file: OpenFile, step: number, use: (bytes: Buffer) => void): Promise<boolean> {
+  const buffer = Buffer.allocUnsafe(Math.min(step, file.size));
+  for (let position = 0; position < file.size; ) {
+    const length = await file.read(buffer.subarray(0, file.size - position), position);
+    if (length === 0) return false;
+    use(buffer.subarray(0, length));
+    position += length;
+  }
+  return file.intact();
 }
 
 /** A file that cannot be read. `gone`: this version existed, and its bytes do not any more. */

@@ -13,13 +13,13 @@ interface Bucket {
   tokens: number;
   /** When the tokens were counted, milliseconds. */
   at: number;
-  /** Whether the source was reported since the bucket was last full. */
-  told: boolean;
+  /** Whether `exhausted` was called since the bucket was full. */
+  reported: boolean;
 }
 
 /**
- * A token bucket for each source of requests, which may be forged. Requests beyond the limits are ignored. The number
- * of sources is bounded: the one that was silent longest is forgotten.
+ * A token bucket for each source of requests, which may be forged: requests beyond its budget are dropped. Holds a
+ * bounded number of sources and forgets the one that was silent longest.
  */
 export class SourceBudget {
   private readonly buckets = new Map<string, Bucket>();
@@ -39,8 +39,8 @@ export class SourceBudget {
    */
   take(source: string, now: number): boolean {
     const { burst, perSecond } = this.limits;
-    const bucket = this.buckets.get(source) ?? { tokens: burst, at: now, told: false };
-    // To the end of the order, as the most recent.
+    const bucket = this.buckets.get(source) ?? { tokens: burst, at: now, reported: false };
+    // Behind all others, as the most recent one.
     this.buckets.delete(source);
     this.buckets.set(source, bucket);
     if (this.buckets.size > CAPACITY) {
@@ -49,13 +49,13 @@ export class SourceBudget {
     }
     bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) * perSecond) / 1000);
     bucket.at = now;
-    if (bucket.tokens >= burst) bucket.told = false;
+    if (bucket.tokens >= burst) bucket.reported = false;
     if (bucket.tokens >= 1) {
       bucket.tokens -= 1;
       return true;
     }
-    if (!bucket.told) this.exhausted(source);
-    bucket.told = true;
+    if (!bucket.reported) this.exhausted(source);
+    bucket.reported = true;
     return false;
   }
 

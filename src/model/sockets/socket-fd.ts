@@ -6,8 +6,8 @@ function fdOf(handle: Handle): number | undefined {
 }
 
 /**
- * The file descriptor of a socket of `node:net`; undefined where it is closed, or the system has none. It is invalid once
- * the socket is closed: another file may have it then.
+ * The file descriptor of a socket of `node:net`; undefined where it is closed, or the system has none. It is invalid
+ * once the socket is closed: another file may have it then.
  */
 export function tcpFd(socket: object): number | undefined {
   return fdOf((socket as { readonly _handle?: Handle })._handle);

@@ -1,6 +1,7 @@
 import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants, platform } from 'node:os';
+import { writeIpv4 } from './ipv4.ts';
 import { tcpFd } from './socket-fd.ts';
 
 /** System calls of Linux that Node lacks. `socket` and `file` are file descriptors. */
@@ -13,7 +14,9 @@ export interface Syscalls {
   sendfile(socket: number, file: number, position: number, count: number): number;
   /** Bytes that the peer has not acknowledged yet: SIOCOUTQ of tcp(7). */
   unacknowledged(socket: number): number;
-  /** Bytes that the peer has acknowledged since the connection began: tcpi_bytes_acked of struct tcp_info, Linux 4.1. */
+  /**
+   * Bytes that the peer has acknowledged since the connection began: tcpi_bytes_acked of struct tcp_info, Linux 4.1.
+   */
   acknowledged(socket: number): number;
   /**
    * Limits the bytes that wait in a socket and were never sent: TCP_NOTSENT_LOWAT of tcp(7). The socket is writable
@@ -32,12 +35,13 @@ export interface Syscalls {
    * Sends a datagram without waiting: sendto(2). Node's own way takes half as long again, as it makes a request with a
    * callback of each datagram.
    * @param address IPv4, dotted
-   * @returns false where the kernel did not take it, for whatever reason: Node's own way then waits, or reports the error
+   * @returns false where the kernel did not take it, for whatever reason: Node's own way then waits, or reports the
+   * error
    */
   sendNow(socket: number, bytes: Uint8Array, address: string, port: number): boolean;
   /**
-   * Has the kernel cut what is sent into datagrams of a size, the last of them shorter: one call sends many (UDP_SEGMENT
-   * of udp(7), Linux 4.18). 0 ends it.
+   * Has the kernel cut what is sent into datagrams of a size, the last of them shorter: one call sends many
+   * (UDP_SEGMENT of udp(7), Linux 4.18). 0 ends it.
    * @returns false where the kernel does not know it; where it refuses the size, sending fails
    */
   setUdpSegment(socket: number, size: number): boolean;
@@ -78,30 +82,12 @@ const TCP_INFO = 11;
 /** Where tcpi_bytes_acked is in a struct tcp_info, and what it takes to have it, bytes. */
 const ACKED = { offset: 120, end: 128 } as const;
 const MSG_DONTWAIT = 0x40;
-const DOT = 0x2e;
-const ZERO = 0x30;
 /** sizeof(struct sockaddr_in) */
 const ADDRESS_LENGTH = 16;
 
-/** Writes a dotted IPv4 address and a port as a struct sockaddr_in. For each packet: hence not by split and Number. */
-function writeAddress(target: Uint8Array, address: string, port: number): void {
-  target[2] = port >> 8;
-  target[3] = port & 0xff;
-  let at = 4;
-  let octet = 0;
-  for (let i = 0; i < address.length; i++) {
-    const code = address.charCodeAt(i);
-    if (code === DOT) {
-      target[at++] = octet;
-      octet = 0;
-    } else octet = 10 * octet + code - ZERO;
-  }
-  target[at] = octet;
-}
-
 /**
- * Opens the system calls by way of koffi. `why` says why there are none: another system, or no koffi for this processor.
- * `sendfile64` has 64-bit offsets everywhere; a libc without it has them in `sendfile`.
+ * Opens the system calls by way of koffi. `why` says why there are none: another system, or no koffi for this
+ * processor. `sendfile64` has 64-bit offsets everywhere; a libc without it has them in `sendfile`.
  */
 export async function openSyscalls(): Promise<{ readonly syscalls?: Syscalls; readonly why?: string }> {
   if (platform() !== 'linux') return { why: `${platform()} is not Linux` };
@@ -122,6 +108,7 @@ export async function openSyscalls(): Promise<{ readonly syscalls?: Syscalls; re
     const sendTo = libc.func(
       'intptr_t sendto(int socket, const void *bytes, size_t count, int flags, const void *to, unsigned int length)',
     );
+    // struct sockaddr_in: family, port, address.
     const to = new Uint8Array(ADDRESS_LENGTH);
     new Uint16Array(to.buffer)[0] = AF_INET;
     // Bytes that are sent there are in the page cache then. Never closed: calls may be under way.
@@ -155,7 +142,9 @@ export async function openSyscalls(): Promise<{ readonly syscalls?: Syscalls; re
         return setOption(socket, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) === 0;
       },
       sendNow: (socket, bytes, address, port) => {
-        writeAddress(to, address, port);
+        to[2] = port >> 8;
+        to[3] = port & 0xff;
+        writeIpv4(to, 4, address);
         return sendTo(socket, bytes, bytes.length, MSG_DONTWAIT, to, ADDRESS_LENGTH) === bytes.length;
       },
       setUdpSegment: (socket, size) => {

@@ -1,5 +1,6 @@
 import type { RecordEvent } from '../../model/event.ts';
 import type { RandomAccessFile } from '../../model/files/random-access.ts';
+import type { SourceBudget } from '../../model/limits/source-budget.ts';
 import { declinedEvent, endEvent, type Subject, unreadableEvent } from '../events.ts';
 import type { TftpLimits } from '../limits.ts';
 import { negotiate } from '../options.ts';
@@ -24,7 +25,10 @@ export type Receive = (datagram: Uint8Array, from: Peer) => void;
 
 /** A bound UDP port. Sending never throws. */
 export interface Port {
-  /** Sends one datagram, or several of a size, one behind the other, of which the last may be shorter. Copies what waits. */
+  /**
+   * Sends one datagram, or several of a size, one behind the other, of which the last may be shorter. Copies what
+   * waits.
+   */
   send(datagrams: Uint8Array, peer: Peer, size?: number): void;
   close(): void;
 }
@@ -39,20 +43,21 @@ export interface DownloadOptions {
   readonly record: RecordEvent;
   readonly now: () => number;
   readonly limits: TftpLimits;
-  /** Whether an address without a part in the transfer may be sent an ERROR. */
-  readonly mayRefuse: (address: string) => boolean;
-  /** Called when the client has answered from the address that it asked from, which is not forged then. */
-  readonly proven: () => void;
-  /** Called when the transfer has ended; its port stays open a little longer. */
-  readonly over: () => void;
-  /** Called when the port is closed too. */
-  readonly closed: () => void;
+  /** The datagrams that each address may have answered. */
+  readonly budget: SourceBudget;
+  /** Called when the transfer has ended, and when its port is closed a little later: see {@link Download.state}. */
+  readonly changed: () => void;
 }
 
 /** One client's read request from its arrival until its port is closed. */
 export interface Download {
+  /** The client's address without its port. */
   readonly address: string;
-  readonly state: 'over' | 'unanswered' | 'answered';
+  /**
+   * `unanswered`: the client, if there is one, has acknowledged nothing yet. `over`: it waits for late packets. `closed`:
+   * its port is closed.
+   */
+  readonly state: 'unanswered' | 'answered' | 'over' | 'closed';
   /** The client repeats its request. True if the download answers it: the file is being opened, or announced again. */
   repeat(): boolean;
   /** Ends it now, whatever its state. */
@@ -86,15 +91,16 @@ export function startDownload(
     port = undefined;
     if (state === 'closed') return;
     state = 'closed';
-    deps.closed();
+    deps.changed();
   };
 
   const receive = (datagram: Uint8Array, from: Peer): void => {
     if (from.port === peer.port && from.address === peer.address) {
-      if (!proven) deps.proven();
+      // Its address is not forged.
+      if (!proven) deps.budget.giveBack(peer.address);
       proven = true;
       session?.receive(datagram);
-    } else if (decodePacket(datagram).kind !== 'error' && deps.mayRefuse(from.address)) {
+    } else if (decodePacket(datagram).kind !== 'error' && deps.budget.take(from.address, now())) {
       // RFC 1350 section 4: a stranger gets an ERROR, and the transfer goes on.
       const code = ERROR.unknownTransferId;
       port?.send(encodePacket({ kind: 'error', code, message: 'Unknown transfer ID' }), from);
@@ -137,7 +143,7 @@ export function startDownload(
         record(endEvent(about, outcome, figures, negotiated));
         // The client may repeat its last ACK: a port closed at once would answer that with an ICMP error.
         dally = setTimeout(close, limits.dally);
-        deps.over();
+        deps.changed();
       },
     });
   };
@@ -150,7 +156,7 @@ export function startDownload(
   return {
     address: peer.address,
     get state() {
-      if (state === 'over' || state === 'closed') return 'over';
+      if (state === 'over' || state === 'closed') return state;
       return session?.answered() ? 'answered' : 'unanswered';
     },
     repeat: () => state === 'opening' || (state === 'running' && session?.repeat() === true),

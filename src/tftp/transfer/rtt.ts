@@ -49,10 +49,10 @@ function measured(rtt: Rtt, sample: number): Rtt {
 }
 
 /**
- * The peer made progress. Which copy of a repeated packet it answers cannot be told (RFC 6298 section 3), but guessed: an
- * answer as quick as usual is one to the last copy, and a packet was lost; a later one is an answer to the first copy,
- * and the peer has become slow. Without the guess, a doubled timeout would stay until a packet that was sent once is
- * answered, which on a bad network is never.
+ * The peer made progress. Which copy of a repeated packet it answers cannot be told (RFC 6298 section 3), but guessed:
+ * an answer as quick as usual is one to the last copy, and a packet was lost; a later one is an answer to the first
+ * copy, and the peer has become slow. Without the guess, a doubled timeout would stay until a packet that was sent once
+ * is answered, which on a bad network is never.
  * @param once whether it answers something that was sent once
  * @param sinceLast milliseconds since it was sent last
  * @param sinceFirst milliseconds since it was sent first

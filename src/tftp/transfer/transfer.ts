@@ -15,9 +15,9 @@ export interface Transfer {
   /** The last block sent. */
   readonly sent: number;
   /**
-   * The last block of which two copies may have been sent, -1 before any (the OACK counts as 0). Clients answer a second
-   * copy as they do a gap, with an ACK of what they have: so an ACK of a block up to here measures no round trip and
-   * proves no gap.
+   * The last block of which two copies may have been sent, -1 before any (the OACK counts as 0). Clients answer a
+   * second copy as they do a gap, with an ACK of what they have: so an ACK of a block up to here measures no round trip
+   * and proves no gap.
    */
   readonly repeated: number;
   /** Whether the client has acknowledged anything: before, its address may be forged. */
@@ -58,8 +58,8 @@ export type Output =
 const NOTHING: readonly Output[] = [];
 
 /**
- * Copies of the first answer, as the address may be forged. A client that misses both repeats its request. curl does not
- * where its own ACK of the OACK is lost, both times.
+ * Copies of the first answer, as the address may be forged. A client that misses both repeats its request. curl does
+ * not where its own ACK of the OACK is lost, both times.
  */
 const MAX_COPIES = 2;
 

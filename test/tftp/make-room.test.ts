@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { makeRoom, type Occupant } from '../../src/tftp/limits.ts';
+import { makeRoom } from '../../src/tftp/make-room.ts';
+import type { Download } from '../../src/tftp/transfer/download.ts';
 
-const at = (address: string, state: Occupant['state'] = 'answered'): Occupant => ({ address, state });
+const at = (address: string, state: Download['state'] = 'answered') => ({ address, state });
 
 describe('makeRoom', () => {
   it('ends a finished transfer first', () => {
