@@ -3,22 +3,24 @@ import { type FileHandle, open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NotOpened, OpenFile } from '../model/files/open-file.ts';
 import { readHandle } from '../model/files/random-access.ts';
+import { singleFlight } from './single-flight.ts';
 import { type FileVersion, relate, sameBytes, versionOf, versionTag } from './store/version.ts';
 
-/** A file together with the place where it really is. */
+/** An open file with its version and its place. */
 export interface LocatedFile {
   readonly ok: true;
   readonly file: OpenFile;
   readonly version: FileVersion;
   /** Absolute and without symbolic links. */
   readonly realPath: string;
-  /** The version now. */
-  look(): FileVersion;
-  /** Has {@link OpenFile.intact} count from another version. */
-  rebase(version: FileVersion): void;
+  /**
+   * The same file, intact as long as its bytes are those of its digest, under whatever names and with whatever mode.
+   * @param check tells whether the file has the bytes of the digest in a later version
+   */
+  verified(digest: string | undefined, check: (version: FileVersion) => Promise<boolean>): OpenFile;
 }
 
-/** The errors of open(2) that say something of the request and nothing of the store's health. */
+/** The errors of open(2) that come from the request, not from the file system. */
 const EXPECTED: Readonly<Record<string, NotOpened>> = {
   ENOENT: { ok: false, reason: 'missing', why: 'no such file' },
   ENOTDIR: { ok: false, reason: 'missing', why: 'no such file' },
@@ -28,8 +30,8 @@ const EXPECTED: Readonly<Record<string, NotOpened>> = {
 };
 
 /**
- * Opens a regular file that really lies below a folder, wherever symbolic links led. It is opened first and looked at
- * then, so that nothing can be exchanged in between; non-blocking, so that a FIFO does not hang.
+ * Opens a regular file that really lies below a folder, wherever symbolic links led. It is opened before the checks, so
+ * that nothing can be exchanged in between; non-blocking, so that a FIFO does not hang.
  * @param root absolute and without symbolic links
  * @param path relative, from safePath
  * @throws the operating system's error where the store itself fails
@@ -60,17 +62,14 @@ async function inspect(handle: FileHandle, root: string): Promise<LocatedFile | 
   if (!inside) return { ok: false, reason: 'refused', why: `a symbolic link that leaves the folder, to ${realPath}` };
   if (stats.isDirectory()) return { ok: false, reason: 'directory', why: 'a folder, not a file' };
   if (!stats.isFile()) return { ok: false, reason: 'refused', why: 'not a regular file' };
-  const version = versionOf(stats);
-  return { ok: true, realPath, version, ...openFile(handle, version) };
+  return locatedFile(handle, versionOf(stats), realPath);
 }
 
-function openFile(handle: FileHandle, version: FileVersion): Pick<LocatedFile, 'file' | 'look' | 'rebase'> {
+function locatedFile(handle: FileHandle, version: FileVersion, realPath: string): LocatedFile {
   let closing: Promise<void> | undefined;
+  /** The version that the file is intact in. */
   let base = version;
   const look = () => versionOf(fstatSync(handle.fd, { bigint: true }));
-  const rebase = (next: FileVersion) => {
-    base = next;
-  };
   const file: OpenFile = {
     fd: handle.fd,
     size: version.size,
@@ -80,11 +79,11 @@ function openFile(handle: FileHandle, version: FileVersion): Pick<LocatedFile, '
     read: (buffer, position) => readHandle(handle, buffer, position),
     intact: async () => sameBytes(base, versionOf(await handle.stat({ bigint: true }))),
     intactNow: () => sameBytes(base, look()),
-    // Nothing is known of its bytes: it stays what it was if it only got another name, or lost one.
+    // Its digest is not known: it counts as the same if it only got another name, or lost one.
     renew: async () => {
       const next = look();
       if (relate(base, next) !== 'relinked') return sameBytes(base, next);
-      rebase(next);
+      base = next;
       return true;
     },
     close: () => {
@@ -92,48 +91,29 @@ function openFile(handle: FileHandle, version: FileVersion): Pick<LocatedFile, '
       return closing;
     },
   };
-  return { file, look, rebase };
+  const verified: LocatedFile['verified'] = (digest, check) => {
+    const renewing = new Map<string, Promise<boolean>>();
+    let isGood = true;
+    const renew = async () => {
+      if (!isGood || file.intactNow()) return isGood;
+      // Nothing that is read counts until the check is done, which itself asks whether the file stays as it is.
+      isGood = false;
+      base = look();
+      isGood = await check(base);
+      return isGood;
+    };
+    return {
+      ...file,
+      digest,
+      intact: async () => isGood && (await file.intact()) && isGood,
+      intactNow: () => isGood && file.intactNow(),
+      renew: () => singleFlight(renewing, '', renew),
+    };
+  };
+  return { ok: true, file, version, realPath, verified };
 }
 
-/**
- * The same file, intact as long as its bytes are those of its digest, under whatever names and with whatever mode.
- * @param check finds out whether the bytes are still those of the digest, whatever the stamps say
- */
-export function verified(
-  { file, look, rebase }: LocatedFile,
-  digest: string | undefined,
-  check: (version: FileVersion) => Promise<boolean>,
-): OpenFile {
-  let doubt: Promise<boolean> | undefined;
-  let spoiled = false;
-  const renew = async () => {
-    if (file.intactNow()) return true;
-    const version = look();
-    // The check itself asks whether the file stays as it is.
-    rebase(version);
-    spoiled = !(await check(version).catch((error: Error) => {
-      spoiled = true;
-      throw error;
-    }));
-    return !spoiled;
-  };
-  const sound = () => !spoiled && doubt === undefined;
-  return {
-    ...file,
-    digest,
-    intact: async () => sound() && (await file.intact()) && sound(),
-    intactNow: () => sound() && file.intactNow(),
-    renew: async () => {
-      if (spoiled) return false;
-      doubt ??= renew().finally(() => {
-        doubt = undefined;
-      });
-      return doubt;
-    },
-  };
-}
-
-/** The same file with its digest, and a call-back for its end. */
+/** The same file with its digest, and a call at its end. */
 export function withOnClose(file: OpenFile, digest: string | undefined, closed: () => void): OpenFile {
   let open = true;
   return {

@@ -1,4 +1,3 @@
-import type { Dirent } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecordEvent } from '../model/event.ts';
@@ -18,15 +17,11 @@ export async function tidy(own: string, record: RecordEvent): Promise<void> {
     record({ event: 'artifact.dropped', level: 'warn', message });
   };
   for (const folder of ['', ...OWN_FOLDERS]) {
-    let entries: readonly Dirent[];
-    try {
-      entries = await readdir(join(own, folder), { withFileTypes: true });
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      const why = `${join(own, folder)} cannot be read (${message}): what it keeps is not used`;
-      if (code !== 'ENOENT') record({ event: 'artifact.dropped', level: 'warn', message: why });
-      continue;
-    }
+    const entries = await readdir(join(own, folder), { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+      const message = `${join(own, folder)} cannot be read (${error.message}): what it keeps is not used`;
+      if (error.code !== 'ENOENT') record({ event: 'artifact.dropped', level: 'warn', message });
+      return [];
+    });
     for (const entry of entries) {
       const name = join(folder, entry.name);
       const right = OWN_FOLDERS.includes(name) ? entry.isDirectory() : entry.isFile();

@@ -15,7 +15,7 @@ import { plainMessage } from '../model/plain-error.ts';
 import { baseUrl, type ServerIdentity } from '../model/server.ts';
 import type { Templates } from './nunjucks/render.ts';
 
-/** All that scripts are made from, at one moment. */
+/** A consistent view of all inputs of scripts. */
 export interface ScriptSources {
   readonly config: Config;
   readonly templates: Templates;
@@ -29,13 +29,13 @@ export interface ScriptSources {
 /** Renders scripts. */
 export interface Scripts {
   forMac(mac: Mac): Promise<ScriptResult>;
-  /** The rule that matched, the source of each value, and the versions of the files, as plain data for JSON. */
+  /** The rule that matched, the source of each value, the versions of files: plain data for JSON. */
   explain(mac: Mac): Promise<Readonly<Record<string, unknown>>>;
-  /** The script that leads iPXE to its machine's own script. */
+  /** The script that has iPXE ask for its machine's own. */
   bootstrap(): string;
 }
 
-/** Remembered scripts, bounded because any address may be asked for. */
+/** The most scripts that are remembered: clients may ask for any address. */
 const REMEMBERED = 20_000;
 
 /** A script, and the versions of files that it names. */
@@ -76,7 +76,7 @@ async function settleBuild(
   }
 }
 
-/** The version of a file that a machine needs; all files of a build are of one version. */
+/** The version of a file that a machine needs: files of a build are always of the same version of it. */
 async function pinOf(needed: RequiredFile, { match, build }: Settled, { pin }: ScriptSources): Promise<Pin> {
   const name = match.settings.image?.value.build?.name ?? '';
   const file = needed.form === 'image' ? undefined : fileOfBuild(name, needed.path);
@@ -108,7 +108,7 @@ async function plan(match: Match, sources: ScriptSources): Promise<Planned> {
     : { ...settled, plan: planBoot(settled.match, pins, sources.server), pins: [...pins.values()] };
 }
 
-/** Whether a script would be the same now. */
+/** True where a script would be the same now. */
 async function isCurrent({ match, pins }: Rendered, sources: ScriptSources): Promise<boolean> {
   const settled = await settle(match, sources);
   if ('why' in settled) return false;

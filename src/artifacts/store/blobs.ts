@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OpenFile } from '../../model/files/open-file.ts';
 import { isInability, removeUnneeded } from '../folders.ts';
-import { type LocatedFile, openInside, verified, withOnClose } from '../open-file.ts';
+import { type LocatedFile, openInside, withOnClose } from '../open-file.ts';
 import { singleFlight } from '../single-flight.ts';
 import { DigestFolder } from './digest-folder.ts';
 import { duplicate } from './duplicate.ts';
@@ -24,33 +24,10 @@ interface Blob {
 }
 
 /** The folder of pinned versions, each named by its digest. */
-export interface Blobs {
-  /** True for a digest that was pinned here and is not forgotten. */
-  has(digest: string): boolean;
-  /** Notes that a digest was handed out. */
-  use(digest: string): void;
-  /**
-   * Keeps the bytes of an open file under their digest, whatever becomes of their path: by a reflink, which nothing
-   * else can write to, or by a hard link, whose changes {@link open} detects, or not at all where neither is possible.
-   * @returns the file's version then, which a link has moved; undefined if it was touched before its bytes were kept
-   */
-  keep(digest: string, source: LocatedFile): Promise<FileVersion | undefined>;
-  /** Opens a kept version; undefined where its bytes are not there any more. */
-  open(digest: string): Promise<OpenFile | undefined>;
-  /**
-   * Makes a reader of a file that is open already; closes the file where it holds other bytes.
-   * @param known the file's version when its bytes had the digest; undefined where that is not known
-   * @returns undefined for other bytes
-   */
-  openFound(digest: string, known: FileVersion | undefined, found: LocatedFile): Promise<OpenFile | undefined>;
-  /** Removes what is neither in use nor was lately. */
-  collect(inUse: ReadonlySet<string>, unusedMs: number): Promise<void>;
-  /** The kept files that are verified. */
-  entries(): ReadonlyMap<string, Pinned>;
-}
+export type Blobs = Awaited<ReturnType<typeof openBlobs>>;
 
 /**
- * Opens the folder and takes stock of what an earlier run left.
+ * Opens the folder of pinned versions and lists those that an earlier run left.
  * @param path of the folder, absolute and without symbolic links; need not exist
  * @param known the entries that the earlier run wrote down
  */
@@ -58,7 +35,7 @@ export async function openBlobs(
   path: string,
   known: ReadonlyMap<string, Pinned>,
   { hash, record, now, monotonic }: StoreServices,
-): Promise<Blobs> {
+) {
   const folder = new DigestFolder(path);
   const blobs = new Map<string, Blob>();
   const verifying = new Map<string, Promise<boolean>>();
@@ -105,6 +82,11 @@ export async function openBlobs(
     return good;
   };
 
+  /**
+   * Makes a reader of a file that is open already; closes the file where it holds other bytes.
+   * @param known the file's version when its bytes had the digest; undefined where that is not known
+   * @returns undefined for other bytes
+   */
   const openFound = async (
     digest: string,
     known: FileVersion | undefined,
@@ -120,7 +102,7 @@ export async function openBlobs(
     const blob = entryOf(digest, found.file.size);
     blob.readers += 1;
     const check = (version: FileVersion) => isWhole(digest, found.version, found, version);
-    return withOnClose(verified(found, digest, check), digest, () => {
+    return withOnClose(found.verified(digest, check), digest, () => {
       blob.readers -= 1;
       blob.lastUsed = monotonic();
     });
@@ -136,6 +118,7 @@ export async function openBlobs(
     record({ event: 'artifact.lost', level: 'warn', message, digest });
   };
 
+  /** Opens a kept version; undefined where its bytes are not there any more. */
   const open = async (digest: string): Promise<OpenFile | undefined> => {
     const blob = blobs.get(digest);
     if (!blob?.kept) return undefined;
@@ -161,6 +144,11 @@ export async function openBlobs(
     }
   };
 
+  /**
+   * Keeps the bytes of an open file under their digest, whatever becomes of their path: by a reflink, which nothing
+   * else can write to, or by a hard link, whose changes {@link open} detects, or not at all where neither is possible.
+   * @returns the file's version then, which a link has moved; undefined if it was touched before its bytes were kept
+   */
   const keep = async (digest: string, source: LocatedFile): Promise<FileVersion | undefined> => {
     await discardOverwritten(digest, source.version);
     const target = folder.pathOf(digest);
@@ -194,6 +182,7 @@ export async function openBlobs(
     }
   };
 
+  /** Removes the versions that are not in use and were not handed out or read for so many milliseconds. */
   const collect = async (inUse: ReadonlySet<string>, unusedMs: number): Promise<void> => {
     const unused = new Set<string>();
     for (const [digest, { readers, lastUsed }] of blobs) {
@@ -208,16 +197,22 @@ export async function openBlobs(
   };
 
   return {
-    has: (digest) => blobs.has(digest),
-    use: (digest) => {
-      const blob = blobs.get(digest);
-      if (blob) blob.lastUsed = monotonic();
-    },
     keep,
     open,
     openFound,
     collect,
-    entries: () =>
+
+    /** True for a digest that was pinned here and is not forgotten. */
+    has: (digest: string) => blobs.has(digest),
+
+    /** Notes that a digest was handed out. */
+    use: (digest: string) => {
+      const blob = blobs.get(digest);
+      if (blob) blob.lastUsed = monotonic();
+    },
+
+    /** The kept files that are verified. */
+    entries: (): ReadonlyMap<string, Pinned> =>
       new Map(
         [...blobs].flatMap(([digest, { kept, version, size }]) =>
           kept && version ? [[digest, { pin: { digest, size }, version }] as const] : [],

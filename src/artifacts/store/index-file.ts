@@ -58,16 +58,12 @@ export async function readIndex(file: string): Promise<Index | undefined> {
 }
 
 /**
- * Makes a function that writes the index, whole or not at all, and one writing after another.
- * @param writable whether its folder could be made; a failure is then recorded as a warning, once until it works again
+ * Makes a function that writes the index, whole or not at all, and one writing after another. A failure is recorded: as
+ * a warning the first time, until it works again.
  */
-export function createIndexWriter(
-  file: string,
-  record: RecordEvent,
-  writable: boolean,
-): (index: () => Index) => Promise<void> {
+export function createIndexWriter(file: string, record: RecordEvent): (index: () => Index) => Promise<void> {
   let saving = Promise.resolve();
-  let works = writable;
+  let works = true;
   const write = async ({ paths, blobs }: Index): Promise<void> => {
     try {
       await makeFolders(dirname(file));

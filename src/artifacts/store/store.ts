@@ -1,11 +1,10 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pin } from '../../model/boot/boot-plan.ts';
-import type { RecordEvent } from '../../model/event.ts';
 import type { OpenResult } from '../../model/files/open-file.ts';
 import { openComposedFiles, type Plan } from '../composed/composed-files.ts';
 import { openTrees, type Trees } from '../composed/verity-trees.ts';
-import { isInability, makeFolders } from '../folders.ts';
+import { makeFolders } from '../folders.ts';
 import { safePath } from '../path.ts';
 import { tidy } from '../tidy.ts';
 import { openBlobs } from './blobs.ts';
@@ -83,7 +82,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const root = await realpath(options.root);
   const own = join(root, OWN);
   const locate = await createLocate(root, own, record);
-  const writable = await makeOwnFolder(own, record);
+  // Where it cannot be made, writing the index warns of that.
+  await makeFolders(own).catch(() => {});
   await tidy(own, record);
 
   const indexFile = join(own, 'digests.json');
@@ -94,7 +94,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const services = { ...options, hash: createHasher(HASHES_AT_ONCE) };
   const blobs = await openBlobs(join(own, 'blobs', 'sha256'), index?.blobs ?? new Map(), services);
   const closing = new AbortController();
-  const writeIndex = createIndexWriter(indexFile, record, writable);
+  const writeIndex = createIndexWriter(indexFile, record);
   const save = () => writeIndex(() => ({ paths: pins.current, blobs: blobs.entries() }));
   const pins = createPins({
     ...{ patienceMs: PATIENCE, ...services, root, known: index?.paths ?? new Map() },
@@ -166,17 +166,4 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       await save();
     },
   };
-}
-
-/** Makes the store's own folder; false where that cannot be done. */
-async function makeOwnFolder(own: string, record: RecordEvent): Promise<boolean> {
-  try {
-    await makeFolders(own);
-    return true;
-  } catch (error) {
-    if (!isInability(error)) throw error;
-    const message = `${own} cannot be made (${(error as Error).message}): digests are computed again at every start`;
-    record({ event: 'artifact.index', level: 'warn', message });
-    return false;
-  }
 }

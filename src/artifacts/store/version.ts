@@ -40,8 +40,8 @@ export function versionAtNow(path: string): FileVersion | undefined {
 /**
  * How a file's later state relates to an earlier one.
  * - `same`: the same bytes.
- * - `relinked`: a name was added or removed, which moves ctime: as when another file is renamed over the path of one that
- *   the store keeps by a hard link.
+ * - `relinked`: a name was added or removed, which moves ctime: as when another file is renamed over the path of a file
+ *   that the store keeps by a hard link.
  * - `touched`: ctime alone moved, as by a change of mode.
  * - `changed`: other bytes, or another file.
  *
@@ -95,13 +95,6 @@ export function versionToJson({ dev, ino, size, mtimeNs, ctimeNs, nlink }: FileV
 export function versionFromJson(json: unknown): FileVersion | undefined {
   if (!Array.isArray(json) || json.length !== 6) return undefined;
   if (!json.every((part) => typeof part === 'string' && /^-?\d{1,20}$/.test(part))) return undefined;
-  const [dev, ino, size, mtimeNs, ctimeNs, nlink] = json.map(BigInt) as [
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-    bigint,
-  ];
+  const [dev = 0n, ino = 0n, size, mtimeNs = 0n, ctimeNs = 0n, nlink = 0n] = json.map(BigInt);
   return { dev, ino, size: Number(size), mtimeNs, ctimeNs, nlink };
 }

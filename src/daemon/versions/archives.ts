@@ -8,8 +8,8 @@ import type { OpenResult } from '../../model/files/open-file.ts';
 import { mapFiles } from '../../model/files/segment.ts';
 
 /**
- * An OCI archive as nodes get it: itself, or in an order in which it can be unpacked while it arrives.
- * @param label which image of the archive is to run
+ * An OCI archive as nodes get it: as it is, or in an order in which they can unpack it while it arrives.
+ * @param label the name of the image to run, in the archive
  * @throws the operating system's error
  */
 export async function arrangedArchive(store: Store, archive: Pin, label: string): Promise<Pin> {
@@ -28,7 +28,7 @@ export async function arrangedArchive(store: Store, archive: Pin, label: string)
 
 /**
  * Opens a blob of a built image, hashed once.
- * @throws the operating system's error, and one that says that it is still being written
+ * @throws the operating system's error; EAGAIN for a blob that is still being written
  */
 export async function openImageBlob(store: Store, digest: string): Promise<OpenResult> {
   const result = await store.pinImageBlob(digest);

@@ -10,27 +10,14 @@ import type { RecordEvent } from '../../model/event.ts';
 import { pinImageArchive } from './archives.ts';
 import { FreshCache } from './fresh-cache.ts';
 
-/** How often a build is looked at that is just being replaced. */
+/** How often a build is read that is just being replaced. */
 const ATTEMPTS = 4;
-/** The time between two such looks, milliseconds. */
+/** The time between two such attempts, milliseconds. */
 const PAUSE = 1000;
 /** How long a version that is not whole is left alone, milliseconds. */
 const RETRY_AFTER = 30_000;
 /** Stands among the files of a build for the archive that is composed of its image's blobs. */
 const ARCHIVE = 'oci:';
-
-/** The builds among the artifacts, each as one: no machine gets a kernel of one version and a root of another. */
-export interface Builds {
-  /**
-   * The current version of an image's build. A new one replaces it when all that machines need of the new one is ready.
-   * @throws Error that says what to do, where there is none or it is damaged
-   */
-  current(image: Image): Promise<Build>;
-  /** The version of the OCI archive of a built image. */
-  archive(name: string): Promise<Pin>;
-  /** Has builds looked at anew when they are next asked for, however lately they were. */
-  expire(): void;
-}
 
 /** Given the files of a build, those that one image's machines fetch. */
 type RequiredOf = (build: Pick<Build, 'files'>) => readonly string[];
@@ -41,8 +28,11 @@ interface Ready {
   readonly files: ReadonlySet<string>;
 }
 
-/** The builds in a store's folder. */
-export function createBuilds(store: Store, record: RecordEvent, monotonic: () => number): Builds {
+/**
+ * The builds among the artifacts, each as one: no machine gets a kernel of one version and a root of another.
+ * @param monotonic milliseconds of a clock that never goes back
+ */
+export function createBuilds(store: Store, record: RecordEvent, monotonic: () => number) {
   const current = new FreshCache<Ready>(monotonic);
   /** By the names of the build and of the image. */
   const required = new Map<string, Map<string, RequiredOf>>();
@@ -70,7 +60,7 @@ export function createBuilds(store: Store, record: RecordEvent, monotonic: () =>
     return true;
   };
 
-  /** Makes the version ready that a name stands for in the end. */
+  /** Makes the version the current one that the name has, though it may be replaced meanwhile. */
   const makeReady = async (name: string): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
       const before = current.last(name)?.build.id;
@@ -86,7 +76,7 @@ export function createBuilds(store: Store, record: RecordEvent, monotonic: () =>
     }
   };
 
-  /** The same, once for all who ask; a failure is recorded, and remembered for the version that was seen first. */
+  /** The same, once for all who ask. A failure is recorded, and remembered for the version that was seen first. */
   const replace = (name: string, id: string): Promise<void> =>
     singleFlight(replacing, name, () =>
       makeReady(name).catch((error: Error) => {
@@ -104,7 +94,7 @@ export function createBuilds(store: Store, record: RecordEvent, monotonic: () =>
       throw error;
     });
     const last = current.last(name);
-    // Looks at each file, and does no more where nothing changed.
+    // Where nothing changed, this is one stat for each file.
     if (last?.build.id === built.id && (await activate(name, built))) return;
     const older = last?.build.id === built.id ? undefined : last;
     // Machines get the older version until the new one is ready.
@@ -136,16 +126,24 @@ export function createBuilds(store: Store, record: RecordEvent, monotonic: () =>
   };
 
   return {
-    current: (image) => {
+    /**
+     * The current version of an image's build. A new one replaces it when all files of it that machines need are ready.
+     * @throws Error that says what to do, where there is none or it is damaged
+     */
+    current: (image: Image): Promise<Build> => {
       const name = image.build?.name ?? image.name;
       return get(name, image.name, (build) => filesFor(image, name, build));
     },
-    archive: async (name) => {
+
+    /** The version of the OCI archive of a built image. */
+    archive: async (name: string): Promise<Pin> => {
       const build = await get(name, ARCHIVE, ({ files }) => [archiveIn(files)]);
       const pin = build.files.get(archiveIn(build.files));
       if (!pin) throw new Error('it was replaced just now');
       return pin;
     },
+
+    /** Has builds looked at anew when they are next asked for, however lately they were. */
     expire: () => current.expire(),
   };
 }

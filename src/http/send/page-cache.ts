@@ -1,3 +1,4 @@
+import { singleFlight } from '../../artifacts/single-flight.ts';
 import type { OpenFile } from '../../model/files/open-file.ts';
 import type { Syscalls } from '../../model/sockets/syscalls.ts';
 
@@ -31,17 +32,10 @@ export class PageCache {
     const region = Math.floor(position / REGION);
     const times = this.timesOf(file);
     if (this.now() - (times[region] ?? 0) < FRESH) return undefined;
-    const key = `${file.stamp} ${region}`;
-    let running = this.loading.get(key);
-    if (!running) {
-      const count = Math.min(REGION, file.size - region * REGION);
-      running = this.syscalls.load(file.fd, region * REGION, count).then(() => {
-        this.loading.delete(key);
-        times[region] = this.now();
-      });
-      this.loading.set(key, running);
-    }
-    return running;
+    return singleFlight(this.loading, `${file.stamp} ${region}`, async () => {
+      await this.syscalls.load(file.fd, region * REGION, Math.min(REGION, file.size - region * REGION));
+      times[region] = this.now();
+    });
   }
 
   private timesOf({ stamp, size }: OpenFile): Float64Array {

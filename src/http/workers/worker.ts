@@ -1,7 +1,7 @@
 /** The program of an HTTP worker: see workers.ts. */
 
 import { openConcatenation } from '../../artifacts/composed/concatenation.ts';
-import { openInside, verified, withOnClose } from '../../artifacts/open-file.ts';
+import { openInside, withOnClose } from '../../artifacts/open-file.ts';
 import type { OpenResult } from '../../model/files/open-file.ts';
 import { segmentFromJson } from '../../model/files/segment.ts';
 import { openSyscalls } from '../../model/sockets/syscalls.ts';
@@ -39,7 +39,7 @@ function openGranted({ grant, digest, files, segments }: Extract<FileGrant, { ok
     const { path, stamp } = files[index] as GrantedFile;
     const found = await openInside('/', path);
     if (!found.ok) return found;
-    if (found.file.stamp === stamp) return { ok: true, file: verified(found, digest, () => ask('renewed', grant)) };
+    if (found.file.stamp === stamp) return { ok: true, file: found.verified(digest, () => ask('renewed', grant)) };
     await found.file.close();
     return { ok: false, reason: 'gone', why: 'it was replaced' };
   };

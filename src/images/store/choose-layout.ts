@@ -34,7 +34,7 @@ async function writeChosen(folder: string, index: string, label: string, platfor
 
 const listsSeveral = (index: string): boolean => (readIndexes(index) ?? []).length > 1;
 
-/** Checks what index.json names, as skopeo does only for what is below that. @throws BadImage */
+/** Checks the blobs that index.json names: skopeo checks only those below them. @throws BadImage */
 async function mustMatch(index: string, read: (name: string) => Promise<Buffer | undefined>): Promise<void> {
   for (const { digest } of readIndexes(index) ?? []) {
     const bytes = await read(`blobs/sha256/${digestHex(digest)}`);
@@ -44,7 +44,7 @@ async function mustMatch(index: string, read: (name: string) => Promise<Buffer |
 }
 
 async function chooseInFolder(reference: string, path: string, label: string, options: ChooseOptions): Promise<string> {
-  // skopeo says what is wrong with one that has none.
+  // skopeo reports a layout without an index.
   const index = await readFile(join(path, 'index.json'), 'utf8').catch(() => undefined);
   if (index === undefined) return reference;
   await mustMatch(index, (name) => readFile(join(path, name)).catch(() => undefined));
@@ -72,7 +72,7 @@ async function openArchive(path: string, { work, tools }: ChooseOptions): Promis
   return { archive: await openLayer(tools, path, plain, () => {}), plain, isPlain };
 }
 
-/** Refuses an archive with one kind's index instead of the other's. */
+/** Refuses an archive that has the index of the other kind of archive. */
 async function mustHave(
   path: string,
   archive: RandomAccess,
@@ -107,16 +107,16 @@ async function chooseInArchive(path: string, label: string, opened: Opened, opti
 }
 
 /**
- * Chooses by platform among the images that the index of a layout lists by itself, which skopeo does only in indexes
- * below that; and takes off what an archive is compressed with as a whole.
- * @param reference as skopeo names an image
- * @returns the reference of the image for skopeo to read: the same, or of a layout in the caller's folder
+ * Chooses by platform among the images in a layout's index.json, which skopeo does only in indexes below it; and
+ * decompresses an archive that is compressed as a whole.
+ * @param reference an image as skopeo names it
+ * @returns the reference for skopeo to read: the same, or of a layout in the caller's folder
  * @throws BadImage where none fits; ToolFailed for a damaged archive; the operating system's error
  */
 export async function chooseLayout(reference: string, options: ChooseOptions): Promise<string> {
   const [, transport, path = '', name] = /^(oci|oci-archive|docker-archive):([^:]+)(?::(.+))?$/s.exec(reference) ?? [];
   if (transport === 'oci') return chooseInFolder(reference, path, name ?? 'latest', options);
-  // skopeo says it of what is no file.
+  // skopeo reports a path without a file.
   if (transport === undefined || !(await stat(path).catch(() => undefined))?.isFile()) return reference;
   const opened = await openArchive(path, options);
   try {
@@ -125,7 +125,7 @@ export async function chooseLayout(reference: string, options: ChooseOptions): P
     await mustHave(path, opened.archive, 'manifest.json', 'index.json', 'oci-archive');
     return `docker-archive:${opened.plain}${name === undefined ? '' : `:${name}`}`;
   } catch (error) {
-    // skopeo says what is wrong with one that is damaged.
+    // skopeo reports a damaged archive.
     if (error instanceof BadArchive) return reference;
     throw error;
   } finally {

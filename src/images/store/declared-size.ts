@@ -2,9 +2,9 @@ import { fitting } from '../oci/choose-image.ts';
 import { imageOf, readIndexes } from '../oci/oci-image.ts';
 
 /**
- * Bytes of all layers of an image in a registry, as its manifest says: skopeo takes whatever comes, even without end.
+ * The bytes of all layers of an image in a registry, by its manifest. skopeo sets no limit: a layer may be endless.
  * @param inspect reads a document of the registry
- * @throws BadImage for what is no manifest
+ * @throws BadImage for a document that is no manifest
  */
 export async function layersSize(
   reference: string,
@@ -14,7 +14,7 @@ export async function layersSize(
   const top = await inspect(reference);
   const listed = readIndexes(top);
   const found = listed && fitting(listed, platform);
-  // skopeo fails where none fits, with nothing fetched.
+  // Where none fits, skopeo fails before it fetches anything.
   if (listed && !found) return 0;
   const untagged = reference.replace(/(?::\w[\w.-]*)?(?:@sha256:\w+)?$/, '');
   const manifest = found ? await inspect(`${untagged}@${found.digest}`) : top;

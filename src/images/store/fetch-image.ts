@@ -37,10 +37,11 @@ export interface FetchOptions {
   readonly tools: Tools;
   /** Gets the number of bytes that arrived. */
   readonly progress: (bytes: number) => void;
-  /** How long a registry may send nothing, milliseconds: skopeo itself waits for ever. */
+  /** For tests: instead of 60 s without a byte from a registry, after which skopeo itself would still wait. */
   readonly patienceMs?: number;
 }
 
+/** How long a registry may send nothing, milliseconds. */
 const PATIENCE_MS = 60_000;
 
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar';
@@ -51,7 +52,7 @@ const blobsOf = ({ blobs }: FetchOptions): DigestFolder => new DigestFolder(join
 
 const exists = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
 
-/** skopeo refuses to run without a policy on signatures; where the machine has none, what Debian's says applies. */
+/** skopeo needs a policy on signatures; where the machine has none, the one that Debian ships applies. */
 async function policy(): Promise<readonly string[]> {
   for (const file of [join(homedir(), '.config/containers/policy.json'), '/etc/containers/policy.json'])
     if (await exists(file)) return [];
@@ -64,12 +65,11 @@ interface Arrived {
   readonly watch?: FetchWatch;
 }
 
-/** Says of an index that has nothing for a platform what it has: skopeo does not. */
-async function explain(error: unknown, reference: string, platform: string, tools: Tools, args: readonly string[]) {
+/** Lists the platforms of an index that has no image for the wanted one, which skopeo does not. */
+async function explain(error: unknown, platform: string, inspect: () => Promise<string>): Promise<unknown> {
   if (!(error instanceof ToolFailed) || !/no image found in \S* ?(?:image index|manifest list)/.test(error.message))
     return error;
-  const index = await tools.run('skopeo', [...(await policy()), 'inspect', '--raw', ...args, reference]);
-  const there = platformsOf(readIndexes(index) ?? []);
+  const there = platformsOf(readIndexes(await inspect()) ?? []);
   return new BadImage(`the image is not for linux/${platform}, but for ${there}`, { cause: error });
 }
 
@@ -87,24 +87,22 @@ async function bySkopeo(reference: string, options: FetchOptions): Promise<Arriv
   // An archive on a disk may take long to be unpacked.
   const remote = reference.startsWith('docker://');
   const patience = remote ? (options.patienceMs ?? PATIENCE_MS) : Number.POSITIVE_INFINITY;
+  const general = [
+    ...(await policy()),
+    ...['--override-os', 'linux', ...(architecture === undefined ? [] : ['--override-arch', name])],
+    ...(variant === undefined ? [] : ['--override-variant', variant]),
+  ];
+  const tls = insecure ? ['--tls-verify=false'] : [];
   const watch = await watchFetch(layout, blobsOf(options), progress, patience);
+  const signal = watch.givenUp;
+  const inspect = (each: string) => tools.run('skopeo', [...general, 'inspect', '--raw', ...tls, each], { signal });
   try {
-    const signal = watch.givenUp;
-    const general = [
-      ...(await policy()),
-      ...['--override-os', 'linux', ...(architecture === undefined ? [] : ['--override-arch', name])],
-      ...(variant === undefined ? [] : ['--override-variant', variant]),
-    ];
-    if (remote) {
-      const tls = insecure ? ['--tls-verify=false'] : [];
-      const inspect = (each: string) => tools.run('skopeo', [...general, 'inspect', '--raw', ...tls, each], { signal });
-      watch.expect(await layersSize(from, platform, inspect));
-    }
+    if (remote) watch.expect(await layersSize(from, platform, inspect));
     const shared = ['--dest-shared-blob-dir', blobs, ...(insecure ? ['--src-tls-verify=false'] : [])];
     await tools.run('skopeo', [...general, 'copy', '--quiet', ...shared, from, `oci:${layout}:image`], { signal });
   } catch (error) {
     watch.givenUp.throwIfAborted();
-    throw await explain(error, from, platform, tools, insecure ? ['--tls-verify=false'] : []);
+    throw await explain(error, platform, () => inspect(from));
   } finally {
     watch.stop();
     await rm(chosen, { recursive: true });
@@ -128,7 +126,7 @@ async function keepJson(value: unknown, options: FetchOptions): Promise<Kept> {
   return keepFile(path, options);
 }
 
-/** Compresses an uncompressed file among the blobs, as layers are. */
+/** Compresses a file to a blob, as layers are compressed. */
 async function keepZstd(plain: string, options: FetchOptions): Promise<Descriptor> {
   const layer = join(options.work, 'layer.zst');
   const from = await open(plain, 'r');
@@ -141,7 +139,7 @@ async function keepZstd(plain: string, options: FetchOptions): Promise<Descripto
   return { mediaType: `${LAYER_TYPE}+zstd`, ...(await keepFile(layer, options)) };
 }
 
-/** Makes an image with one layer of a tar archive: its own bytes where images may be compressed so, else zstd's. */
+/** Makes an image of a tar archive as its only layer, compressed anew unless it is compressed as layers may be. */
 async function byTar(path: string, options: FetchOptions): Promise<Arrived> {
   const { work, tools } = options;
   const how = await compressionOf(path);
@@ -220,7 +218,7 @@ export interface FetchedImage extends OciImage {
 }
 
 /**
- * Compresses anew the layers that nodes cannot read as they are, so that the image's OCI archive is one for them.
+ * Compresses anew the layers that nodes cannot decompress, so that they can unpack the image's OCI archive.
  * @param manifestText the image's manifest
  */
 async function convertLayers(image: FetchedImage, manifestText: string, options: FetchOptions): Promise<OciImage> {
@@ -261,7 +259,7 @@ async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
   }
   watch?.finish(image.layers);
   for (const { digest, mediaType } of image.layers) {
-    // skopeo leaves such layers out, without a word.
+    // skopeo leaves such layers out silently.
     if (!/nondistributable|foreign/.test(mediaType) || (await exists(blobsOf(options).pathOf(digestHex(digest)))))
       continue;
     throw new BadImage(
@@ -274,7 +272,7 @@ async function fetchOnce(options: FetchOptions): Promise<FetchedImage> {
 }
 
 /**
- * Brings an image here: blobs that are here already are not fetched again.
+ * Fetches an image; blobs that are on disk are not fetched again.
  * @throws BadImage, ToolFailed and MissingTool; the operating system's error
  */
 export async function fetchImage(options: FetchOptions): Promise<FetchedImage> {
@@ -288,7 +286,7 @@ export async function fetchImage(options: FetchOptions): Promise<FetchedImage> {
   }
 }
 
-/** A UUID that only a text decides, for file systems that need one (RFC 9562 section 5.8). */
+/** A UUID made of a text's SHA-256, for file systems that need one (RFC 9562 section 5.8). */
 export function uuidOf(text: string): string {
   const bytes = createHash('sha256').update(text).digest().subarray(0, 16);
   // Version 8, and the variant of that RFC.

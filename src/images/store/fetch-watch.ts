@@ -12,16 +12,7 @@ const INTERVAL_MS = 200;
 const SLACK = 8 * 1024 * 1024;
 
 /** The watcher of one copy by skopeo. */
-export interface FetchWatch {
-  /** Aborted with a BadImage when nothing arrives for too long, or more than is expected. */
-  readonly givenUp: AbortSignal;
-  /** Sets how many bytes of layers are expected. */
-  expect(bytes: number): void;
-  /** Ends watching. */
-  stop(): void;
-  /** Reports the bytes of newly fetched blobs that were not counted yet. */
-  finish(blobs: readonly Descriptor[]): void;
-}
+export type FetchWatch = Awaited<ReturnType<typeof watchFetch>>;
 
 /**
  * Watches skopeo write an OCI layout. It prints its progress to a terminal only, but writes each blob to a file in the
@@ -34,12 +25,12 @@ export async function watchFetch(
   blobs: DigestFolder,
   progress: (bytes: number) => void,
   patienceMs: number,
-): Promise<FetchWatch> {
+) {
   const before = new Set(await blobs.list());
   const sizes = new Map<string, number>();
   const giving = new AbortController();
   let most = Number.POSITIVE_INFINITY;
-  let told = 0;
+  let counted = 0;
   let quiet = 0;
   const look = async () => {
     for (const name of await namesIn(layout)) {
@@ -49,9 +40,9 @@ export async function watchFetch(
       const more = size - (sizes.get(name) ?? 0);
       if (more <= 0) continue;
       sizes.set(name, size);
-      told += more;
+      counted += more;
       quiet = 0;
-      if (told > most) giving.abort(new BadImage('the registry sends more than the manifest of the image says'));
+      if (counted > most) giving.abort(new BadImage('the registry sends more than the manifest of the image says'));
       progress(more);
     }
   };
@@ -63,15 +54,22 @@ export async function watchFetch(
     singleFlight(looking, layout, look).catch(() => {});
   }, INTERVAL_MS);
   return {
+    /** Aborted with a BadImage when nothing arrives for too long, or more than is expected. */
     givenUp: giving.signal,
-    expect(bytes) {
+
+    /** Sets how many bytes of layers are expected. */
+    expect: (bytes: number) => {
       // The configuration comes beside the layers, and skopeo compresses those that are not.
       most = bytes * 1.1 + SLACK;
     },
+
+    /** Ends watching. */
     stop: () => clearInterval(timer),
-    finish(image) {
-      const arrived = image.filter(({ digest }) => !before.has(digestHex(digest)));
-      const rest = arrived.reduce((sum, { size }) => sum + size, 0) - told;
+
+    /** Reports the bytes of newly fetched blobs that were not counted yet. */
+    finish: (blobsOfImage: readonly Descriptor[]) => {
+      const arrived = blobsOfImage.filter(({ digest }) => !before.has(digestHex(digest)));
+      const rest = arrived.reduce((sum, { size }) => sum + size, 0) - counted;
       if (rest > 0) progress(rest);
     },
   };

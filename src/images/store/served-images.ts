@@ -17,7 +17,6 @@ export interface ServedManifest {
 
 /** Images as a registry offers them. */
 export interface ServedImages {
-  /** All names. */
   names(): Promise<readonly string[]>;
   /**
    * A manifest by its digest (`sha256:` and 64 hex digits), or the one that the name stands for; undefined where there
