@@ -39,7 +39,7 @@ export const BUILD_FLAGS = {
   esp: ['<folder>', 'write an EFI system partition too, for a USB drive: boot loader, kernel, initrd, root', resolve],
   disk: ['<file>', 'write a disk image too, with that EFI system partition', resolve],
   append: ['<args>', 'kernel arguments for --uki, --esp and --disk', asText],
-  insecure: ['', 'accept plain HTTP and unknown certificates from the registry', Boolean],
+  insecure: ['', 'accept plain HTTP and unknown certificates from the registry', () => true],
 } as const satisfies Record<string, readonly [value: string, help: string, read: (text: string) => unknown]>;
 
 /** Values of the flags that were given; only the name is always there. */
