@@ -1,11 +1,12 @@
 #!/bin/sh
-# Which of an image's files are its kernels, and their order. src/images has the same rules: kernel-version.ts for names,
-# file-kind.ts for content.
+# Which of an image's files are its kernels, and their order. src/images has the same rules:
+# rootfs/kernel-version.ts for names, tools/file-kind.ts for content.
 
 # The versions that the unpacked image has modules of: plain ones before variants, the newest first.
 bootc_versions() {
-    for bootc_folder in /usr/lib/modules/ /lib/modules/; do
-        slipway_confined "$slipway_root" ls -L -p "$bootc_folder" 2> /dev/null
+    local folder=''
+    for folder in /usr/lib/modules/ /lib/modules/; do
+        slipway_confined "$slipway_root" ls -L -p "$folder" 2> /dev/null
     done | sed -n 's,/$,,p' | grep -x '[0-9][A-Za-z0-9._+~-]*' |
         grep -E -v '[.-](old|bak|orig|save|backup|dpkg-[A-Za-z0-9_]+|rpm[A-Za-z0-9_]+)$|~$' > "$slipway_work/modules"
     set -- '[-+._](debug|dbg|kdump|rescue|recovery|rt[0-9]*|realtime|16k|64k|zfcpdump)([^a-z0-9]|$)' "$slipway_work/modules"
@@ -22,53 +23,50 @@ bootc_newest_first() {
 # The kernels in /boot without a version in their name that belong to one: those of a flavour, such as vmlinuz-lts, and
 # plain vmlinuz are of the only version there is, or of the only one that ends so. $1: the version
 bootc_flavours() {
+    local name=''
     slipway_confined "$slipway_root" ls /boot/ 2> /dev/null | sed -n 's/^vmlinuz//p' |
         grep -E -x '(-[a-z][a-z0-9]*(-[a-z0-9]+)*)?' |
         grep -E -v -e '-(old|bak|orig|save|backup|rescue|recovery|fallback|debug)(-|$)' |
-        while IFS= read -r bootc_name; do
-            bootc_count=$(grep -c -e "${bootc_name:-/}\$" "$slipway_work/versions")
-            case $bootc_count:$1 in
-                1:*"$bootc_name") echo "/boot/vmlinuz$bootc_name" ;;
-                0:*) [ "$(wc -l < "$slipway_work/versions")" -ne 1 ] || echo "/boot/vmlinuz$bootc_name" ;;
+        while IFS= read -r name; do
+            case $(grep -c -e "${name:-/}\$" "$slipway_work/versions"):$1 in
+                1:*"$name") echo "/boot/vmlinuz$name" ;;
+                0:*) [ "$(wc -l < "$slipway_work/versions")" -ne 1 ] || echo "/boot/vmlinuz$name" ;;
             esac
         done
 }
 
-# Bytes of a file in hex digits. $1: where they begin; $2: how many; $3: the file
-bootc_bytes() {
-    od -An -v -tx1 -j "$1" -N "$2" "$3" 2> /dev/null | tr -d ' \n'
-}
-
 # Prints those of the files at standard input that may be kernels: all that is not known as something else.
 bootc_kernels() {
-    while IFS= read -r bootc_file; do
-        ! bootc_is_kernel "$bootc_file" || printf '%s\n' "$bootc_file"
+    local file=''
+    while IFS= read -r file; do
+        ! bootc_is_kernel "$file" || printf '%s\n' "$file"
     done
 }
 
 # $1: the file
 bootc_is_kernel() {
+    local magic=''
     # Linux's Documentation/arch/x86/boot.rst and Documentation/arch/arm64/booting.rst
-    [ "$(bootc_bytes 514 4 "$1")" != 48647253 ] && [ "$(bootc_bytes 56 4 "$1")" != 41524d64 ] || return 0
-    bootc_magic=$(bootc_bytes 0 6 "$1")
-    case $bootc_magic in
+    [ "$(slipway_hex 514 4 "$1")" != 48647253 ] && [ "$(slipway_hex 56 4 "$1")" != 41524d64 ] || return 0
+    magic=$(slipway_hex 0 6 "$1")
+    case $magic in
         # A UEFI program.
         4d5a*) return 0 ;;
         # Nothing, ELF, squashfs, cpio.
         '' | 7f454c46* | 68737173* | 30373037303[12]) return 1 ;;
     esac
-    case $(slipway_compression "$bootc_magic") in
+    case $(slipway_compression "$magic") in
         none) ;;
         # Kernels of arm64 do not unpack themselves.
         gzip)
             gzip -dc < "$1" 2> /dev/null | head -c 60 > "$slipway_work/unpacked"
-            [ "$(bootc_bytes 56 4 "$slipway_work/unpacked")" = 41524d64 ]
+            [ "$(slipway_hex 56 4 "$slipway_work/unpacked")" = 41524d64 ]
             return
             ;;
         *) return 1 ;;
     esac
     # EROFS, a tar archive, ext4, an ISO image.
-    case $(bootc_bytes 1024 4 "$1"):$(bootc_bytes 257 5 "$1"):$(bootc_bytes 1080 2 "$1"):$(bootc_bytes 32769 5 "$1") in
+    case $(slipway_hex 1024 4 "$1"):$(slipway_hex 257 5 "$1"):$(slipway_hex 1080 2 "$1"):$(slipway_hex 32769 5 "$1") in
         e2e1f5e0:* | *:7573746172:* | *:*:53ef:* | *:4344303031) return 1 ;;
     esac
     # Text of lines is no kernel either.

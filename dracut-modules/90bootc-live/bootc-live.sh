@@ -49,7 +49,8 @@ slipway_make_root() {
 # Loads a part that a module of its own brings. $1: its name; $2: the module; $3: the argument that asks for it.
 bootc_has() {
     [ -f "/lib/slipway/$1.sh" ] ||
-        slipway_failed "this initrd cannot do what $3 asks for" "Add the dracut module $2 to the initrd, or leave $3 out." || return 1
+        slipway_failed "this initrd cannot do what $3 asks for" \
+            "Add the dracut module $2 to the initrd, or leave $3 out." || return 1
     slipway_load "$1"
 }
 
@@ -63,7 +64,8 @@ bootc_unpack() {
         *)
             slipway_is_there || return 1
             slipway_load oci-archive
-            slipway_receive slipway_new_memory "$slipway_source" "$slipway_sha256" oci_receive "$slipway_root" || return 1
+            slipway_receive slipway_new_memory "$slipway_source" "$slipway_sha256" oci_receive "$slipway_root" ||
+                return 1
             slipway_forget_source
             ;;
     esac

@@ -17,57 +17,32 @@ slipway_make_root() {
         slipway_check_root
 }
 
-# Unpacks the uncompressed archive at standard input.
+# Unpacks the uncompressed archive at standard input, as what the names of its first two members tell.
 container_unpack() {
+    local how=container_unpack_tree block=0 members=0
     dd bs=512 count=16 iflag=fullblock of="$slipway_work/head" 2> /dev/null
-    container_how=container_unpack_tree
-    container_first=1
-    for container_name in $(container_names); do
-        case $container_first$container_name in
-            1oci-layout | 1index.json | 1blobs/ | 1blobs/sha256/*)
-                container_how=container_unpack_image
+    while [ "$members" -lt 2 ] && [ "$block" -lt 16 ] && slipway_tar_header "$slipway_work/head" "$block"; do
+        block=$((block + 1 + (tar_size + 511) / 512))
+        case $tar_type:$tar_name in
+            # What does not fit into the next member's header (POSIX pax), and the top directory.
+            [xg]:* | [05]:) continue ;;
+        esac
+        case $members$tar_name in
+            0oci-layout | 0index.json | 0blobs/ | 0blobs/sha256/*)
+                how=container_unpack_image
                 break
                 ;;
-            ?manifest.json | ?repositories | ?*/layer.tar) container_how=slipway_docker_archive ;;
+            ?manifest.json | ?repositories | ?*/layer.tar) how=slipway_docker_archive ;;
         esac
         # docker, podman and skopeo call folders, layers and documents by digests.
-        ! slipway_is_digest "${container_name%%[./]*}" || container_how=slipway_docker_archive
-        container_first=0
+        ! slipway_is_digest "${tar_name%%[./]*}" || how=slipway_docker_archive
+        members=$((members + 1))
     done
-    cat "$slipway_work/head" - | "$container_how"
-}
-
-# The names of the first two members in the blocks that were read, without ./, which may stand first by itself.
-container_names() (
-    at=0 found=0
-    while [ "$found" -lt 2 ] && [ "$at" -lt 8192 ]; do
-        name=$(container_field "$at" 100)
-        [ -n "$name" ] || return 0
-        case $(container_field $((at + 156)) 1)$name in
-            # What does not fit into the next member's header (POSIX pax).
-            [xg]* | [05]./) ;;
-            *)
-                found=$((found + 1))
-                printf '%s\n' "${name#./}" | tr -c '\n0-9A-Za-z._/-' '_'
-                ;;
-        esac
-        size=$(container_field $((at + 124)) 12 | tr -dc '0-7' | sed 's/^0*//')
-        at=$((at + 512 + (0${size:-0} + 511) / 512 * 512))
-    done
-)
-
-# A field in the blocks that were read. $1: where it begins; $2: its length
-container_field() {
-    dd if="$slipway_work/head" bs=1 skip="$1" count="$2" 2> /dev/null | tr -d '\000'
+    cat "$slipway_work/head" - | "$how"
 }
 
 container_unpack_tree() {
-    slipway_growth &
-    slipway_watch=$!
     slipway_unpack "$slipway_root"
-    slipway_status=$?
-    kill "$slipway_watch" 2> /dev/null
-    return "$slipway_status"
 }
 
 container_unpack_image() {

@@ -15,17 +15,18 @@ slipway_hidden=.sw
 # Makes programs, with their libraries and loader, that are not there yet. $@: their names. Fails with a message on
 # standard error.
 slipway_make_tools() {
+    local tool='' file='' copy=''
     [ -e "$slipway_tools/ready" ] ||
         { slipway_drop_tools && slipway_tmpfs "$slipway_tools" 64m && : > "$slipway_tools/ready"; } || return 1
-    for slipway_tool; do
-        [ ! -e "$slipway_tools/$slipway_tool" ] || continue
-        slipway_tool=$(command -v "$slipway_tool") || return 1
-        for slipway_file in $(slipway_libraries "$slipway_tool") "$slipway_tool"; do
-            slipway_copy=$slipway_tools/${slipway_file##*/}
-            [ -e "$slipway_copy" ] || {
-                LC_ALL=C sed -e "s#/\(etc\|usr\|lib\|sys\)/#/$slipway_hidden/#g" -e "s#/proc/#/$slipway_hidden//#g" \
-                    -e "s#/lib64/#/$slipway_hidden///#g" "$slipway_file" > "$slipway_copy.new" && chmod 755 "$slipway_copy.new" &&
-                    mv "$slipway_copy.new" "$slipway_copy"
+    for tool; do
+        [ ! -e "$slipway_tools/$tool" ] || continue
+        tool=$(command -v "$tool") || return 1
+        for file in $(slipway_libraries "$tool") "$tool"; do
+            copy=$slipway_tools/${file##*/}
+            [ -e "$copy" ] || {
+                LC_ALL=C sed -e "s#/\(etc\|usr\|lib\|sys\)/#/$slipway_hidden/#g" \
+                    -e "s#/proc/#/$slipway_hidden//#g" -e "s#/lib64/#/$slipway_hidden///#g" "$file" > "$copy.new" &&
+                    chmod 755 "$copy.new" && mv "$copy.new" "$copy"
             } || return 1
         done
     done
@@ -38,17 +39,15 @@ slipway_drop_tools() {
 
 # Runs a program inside a tree. $1: the tree, a directory of ours; $2: the program's name; then its arguments, all paths
 # as the tree has them. Returns the program's status; 125, with a message on standard error, if it cannot be run.
-slipway_confined() (
-    tree=$1
+slipway_confined() {
+    local tree="$1" at="$1/$slipway_hidden" status=125 chroot=''
     shift
-    at=$tree/$slipway_hidden
-    slipway_is_ours "$at" && slipway_make_tools "$1" || exit 125
+    slipway_is_ours "$at" && slipway_make_tools "$1" || return 125
     # The directory at the top keeps its time.
     touch -r "$tree" "$slipway_work/time"
     # Fails where the tree has the name: it could be a link.
-    mkdir "$at" || exit 125
+    mkdir "$at" || return 125
     touch -r "$slipway_work/time" "$tree"
-    status=125
     if mount --bind -o ro "$slipway_tools" "$at"; then
         chroot=$(command -v chroot)
         (
@@ -61,19 +60,19 @@ slipway_confined() (
     touch -r "$tree" "$slipway_work/time"
     rmdir "$at" || status=125
     touch -r "$slipway_work/time" "$tree"
-    exit "$status"
-)
+    return "$status"
+}
 
 # The regular files among paths of a tree, their links followed inside it, as paths of the initrd without any link.
 # $1: the tree; then the paths. What has a line break in its name is left out, and cannot pass for something else.
-slipway_regular_files() (
-    tree=$1
+slipway_regular_files() {
+    local tree="$1" path=''
     shift
     slipway_confined "$tree" readlink -z -e -- "$@" 2> /dev/null | tr '\n\0' '\001\n' | grep -v "$(printf '\001')" |
         while IFS= read -r path; do
             [ ! -f "$tree$path" ] || printf '%s\n' "$tree$path"
         done
-)
+}
 
 # Whether a path exists inside a tree, its links taken as the tree will see them. $1: the tree; $2: the path.
 slipway_root_has() {

@@ -13,48 +13,46 @@ slipway_stall_timeout=20
 # One transfer, to standard output; progress every few seconds. $1: URL; $2: the byte to begin at.
 # Returns curl's status, and leaves what curl said in $slipway_work/curl.err, the answer's head in $slipway_work/headers.
 slipway_transfer() {
+    local url="$1" offset="$2" proxy='' curl='' watch='' status=''
     : > "$slipway_work/headers"
-    set -- "$1" "$2" --fail --location --globoff --silent --show-error --max-redirs 10 \
-        --proto '=http,https,ftp,tftp' --proto-redir '=http,https' \
+    set -- --fail --location --globoff --silent --show-error --max-redirs 10 \
+        --proto '=http,https,ftp,tftp' --proto-redir '=http,https' --tftp-blksize 1468 \
         --connect-timeout "$slipway_connect_timeout" --speed-limit 1 --speed-time "$slipway_stall_timeout" \
-        --tftp-blksize 1468 --dump-header "$slipway_work/headers" --write-out '%{stderr}slipway-received %{size_download}\n'
-    if [ "$2" -gt 0 ]; then
-        set -- "$@" --continue-at "$2"
+        --dump-header "$slipway_work/headers" --write-out '%{stderr}slipway-received %{size_download}\n'
+    if [ "$offset" -gt 0 ]; then
+        set -- "$@" --continue-at "$offset"
         # Without this a file that changed in between would be joined to the piece of the old one.
         [ -s "$slipway_work/validator" ] && set -- "$@" --header "If-Range: $(cat "$slipway_work/validator")"
     fi
     [ -s "$slipway_work/request" ] && set -- "$@" --header "@$slipway_work/request"
-    slipway_proxy=$(getarg proxy=)
-    [ -n "$slipway_proxy" ] && set -- "$@" --proxy "$slipway_proxy"
+    proxy=$(getarg proxy=)
+    [ -n "$proxy" ] && set -- "$@" --proxy "$proxy"
     getargbool 0 rd.noverifyssl && set -- "$@" --insecure
-    slipway_url=$1
-    slipway_offset=$2
-    shift 2
-    curl "$@" -- "$slipway_url" 2> "$slipway_work/curl.err" &
-    slipway_curl=$!
-    slipway_progress "$slipway_curl" "$slipway_offset" > /dev/null 2>&1 &
-    slipway_watch=$!
-    wait "$slipway_curl"
-    slipway_status=$?
-    kill "$slipway_watch" 2> /dev/null
-    wait "$slipway_watch" 2> /dev/null
-    return "$slipway_status"
+    curl "$@" -- "$url" 2> "$slipway_work/curl.err" &
+    curl=$!
+    slipway_progress "$curl" "$offset" > /dev/null 2>&1 &
+    watch=$!
+    wait "$curl"
+    status=$?
+    kill "$watch" 2> /dev/null
+    wait "$watch" 2> /dev/null
+    return "$status"
 }
 
 # Says every few seconds how far a transfer is. $1: curl's process; $2: the bytes that were there before.
 slipway_progress() {
-    slipway_seconds=0
+    local seconds=0 received='' length=''
     while sleep 1 > /dev/null 2>&1 && kill -0 "$1" 2> /dev/null; do
-        slipway_seconds=$((slipway_seconds + 1))
-        [ $((slipway_seconds % 5)) -eq 0 ] || continue
-        slipway_done=$(sed -n 's/^wchar: *//p' "/proc/$1/io" 2> /dev/null)
-        slipway_length=$(slipway_header content-length)
-        if [ -z "$slipway_done" ]; then
-            slipway_say "still downloading after $slipway_seconds s"
-        elif [ -n "$slipway_length" ]; then
-            slipway_say "$(slipway_size $((slipway_done + $2))) of $(slipway_size $((slipway_length + $2)))"
+        seconds=$((seconds + 1))
+        [ $((seconds % 5)) -eq 0 ] || continue
+        received=$(sed -n 's/^wchar: *//p' "/proc/$1/io" 2> /dev/null)
+        length=$(slipway_header content-length)
+        if [ -z "$received" ]; then
+            slipway_say "still downloading after $seconds s"
+        elif [ -n "$length" ]; then
+            slipway_say "$(slipway_size $((received + $2))) of $(slipway_size $((length + $2)))"
         else
-            slipway_say "$(slipway_size $((slipway_done + $2))) so far"
+            slipway_say "$(slipway_size $((received + $2))) so far"
         fi
     done
 }
@@ -71,45 +69,43 @@ slipway_header() {
 
 # Keeps what identifies the version that is being downloaded, so that it can be resumed: a strong ETag, or the date.
 slipway_keep_validator() {
-    slipway_etag=$(slipway_header etag)
-    case $slipway_etag in
+    local etag=''
+    etag=$(slipway_header etag)
+    case $etag in
         '' | W/*) slipway_header last-modified > "$slipway_work/validator" ;;
-        *) printf '%s\n' "$slipway_etag" > "$slipway_work/validator" ;;
+        *) printf '%s\n' "$etag" > "$slipway_work/validator" ;;
     esac
 }
 
-# What curl said of the last transfer, in one line.
+# What curl said of the last transfer, in one line. $1: its status
 slipway_curl_error() {
-    slipway_said=$(grep '^curl: ' "$slipway_work/curl.err" 2> /dev/null | tail -n 1)
-    printf '%s\n' "${slipway_said:-curl ended with status $1}"
+    grep '^curl: ' "$slipway_work/curl.err" 2> /dev/null | tail -n 1 | grep . || printf 'curl ended with status %s\n' "$1"
 }
 
 # How many bytes of the file the last transfer brought.
 slipway_received() {
-    slipway_count=$(sed -n 's/^slipway-received //p' "$slipway_work/curl.err" 2> /dev/null | tail -n 1)
-    printf '%s\n' "${slipway_count:-0}"
+    sed -n 's/^slipway-received //p' "$slipway_work/curl.err" 2> /dev/null | tail -n 1 | grep . || echo 0
 }
 
 # The pause before the try after this one, in seconds: 1, 2, 4, 8 and so on, or what a busy server asked for.
 # $1: the try, from 1.
 slipway_backoff() {
-    slipway_delay=1
-    slipway_n=$1
-    while [ "$slipway_n" -gt 1 ] && [ "$slipway_delay" -lt "$slipway_pause" ]; do
-        slipway_delay=$((slipway_delay * 2))
-        slipway_n=$((slipway_n - 1))
+    local delay=1 try="$1" wanted=''
+    while [ "$try" -gt 1 ] && [ "$delay" -lt "$slipway_pause" ]; do
+        delay=$((delay * 2))
+        try=$((try - 1))
     done
-    [ "$slipway_delay" -le "$slipway_pause" ] || slipway_delay=$slipway_pause
+    [ "$delay" -le "$slipway_pause" ] || delay=$slipway_pause
     # RFC 9110 section 10.2.3; the other form, a date, needs a clock that an initrd may not have.
-    slipway_wanted=$(slipway_header retry-after)
-    case $slipway_wanted in
+    wanted=$(slipway_header retry-after)
+    case $wanted in
         '' | *[!0-9]* | ???????*) ;;
         *)
-            [ "$slipway_wanted" -le "$slipway_patience" ] || slipway_wanted=$slipway_patience
-            [ "$slipway_wanted" -le "$slipway_delay" ] || slipway_delay=$slipway_wanted
+            [ "$wanted" -le "$slipway_patience" ] || wanted=$slipway_patience
+            [ "$wanted" -le "$delay" ] || delay=$wanted
             ;;
     esac
-    printf '%s\n' "$slipway_delay"
+    printf '%s\n' "$delay"
 }
 
 # What a person can do about a transfer that failed for good. $1: curl's status; $2: the URL.
@@ -123,68 +119,76 @@ slipway_fetch_remedy() {
     esac
 }
 
-# Decides after a failed try. $1: curl's status; $2: the URL; $3: bytes that need not be fetched again.
-# Pauses and succeeds if there is to be another; fails, with the reason recorded, if not.
-slipway_try_again() {
-    read -r slipway_try < "$slipway_work/try"
-    slipway_reason=$(slipway_curl_error "$1")
-    if [ "$slipway_try" -ge "$slipway_tries" ]; then
-        slipway_say "try $slipway_try of $slipway_tries failed: $slipway_reason"
-        slipway_failed "$2: $slipway_reason (after $slipway_try tries)" "$(slipway_fetch_remedy "$1" "$2")"
-        return 1
-    fi
-    slipway_delay=$(slipway_backoff "$slipway_try")
-    slipway_kept=''
-    [ "$3" -gt 0 ] && slipway_kept=", $(slipway_size "$3") are kept"
-    slipway_say "try $slipway_try of $slipway_tries failed: $slipway_reason; next try in $slipway_delay s$slipway_kept"
-    echo $((slipway_try + 1)) > "$slipway_work/try"
-    sleep "$slipway_delay"
+# Counts the tries from the first again.
+slipway_first_try() {
+    echo 1 > "$slipway_work/try"
 }
 
-# Prints a file, going on where a transfer broke. $1: URL. The tries are counted in $slipway_work/try.
+# Decides after a failed try. $1: what was tried; $2: why it failed; $3: what to do if that is for good; $4: what to
+# tell of the next try beside its time. Pauses and succeeds if there is to be another; fails, with the reason recorded,
+# if not.
+slipway_try_again() {
+    local try='' delay=''
+    read -r try < "$slipway_work/try"
+    if [ "$try" -ge "$slipway_tries" ]; then
+        slipway_say "try $try of $slipway_tries failed: $2"
+        slipway_failed "$1: $2 (after $try tries)" "$3"
+        return 1
+    fi
+    delay=$(slipway_backoff "$try")
+    slipway_say "try $try of $slipway_tries failed: $2; next try in $delay s${4:-}"
+    echo $((try + 1)) > "$slipway_work/try"
+    sleep "$delay"
+}
+
+# Prints a file, going on where a transfer broke. $1: URL.
 # 0: all of it. 1: failed for good, with the reason recorded. 3: to be begun anew, with what was printed thrown away.
 slipway_stream() {
-    slipway_have=0
+    local have=0 got='' status='' why='' remedy='' kept=''
     : > "$slipway_work/validator"
     while :; do
-        slipway_transfer "$1" "$slipway_have" && return 0
-        [ "$slipway_have" -eq 0 ] && slipway_keep_validator
-        slipway_got=0
-        # Not what came with an error: that was no part of the file.
-        [ "$slipway_status" -eq 22 ] || slipway_got=$(slipway_received)
-        case "$slipway_status $1" in
+        slipway_transfer "$1" "$have" && return 0
+        status=$?
+        why=$(slipway_curl_error "$status")
+        remedy=$(slipway_fetch_remedy "$status" "$1")
+        [ "$have" -gt 0 ] || slipway_keep_validator
+        case "$status $1" in
             # Who reads it has all that it may be, or failed: more of it would be read by nobody.
             23\ *)
-                slipway_failed "$1: more came than it may have ($(slipway_curl_error 23))" "$(slipway_fetch_remedy 23 "$1")"
+                slipway_failed "$1: more came than it may have ($why)" "$remedy"
                 return 1
                 ;;
             # The server has no ranges, or another version by now; TFTP cannot begin in the middle.
             33\ * | *\ tftp:*)
-                slipway_try_again "$slipway_status" "$1" 0 || return 1
+                slipway_try_again "$1" "$why" "$remedy" || return 1
                 return 3
                 ;;
         esac
-        slipway_have=$((slipway_have + slipway_got))
+        got=0
+        # Not what came with an error: that was no part of the file.
+        [ "$status" -eq 22 ] || got=$(slipway_received)
+        have=$((have + got))
         # As long as the file grows, broken transfers do not use up the tries: its size is bound enough.
-        [ "$slipway_got" -lt 1048576 ] || echo 1 > "$slipway_work/try"
-        slipway_try_again "$slipway_status" "$1" "$slipway_have" || return 1
+        [ "$got" -lt 1048576 ] || slipway_first_try
+        [ "$have" -eq 0 ] || kept=", $(slipway_size "$have") are kept"
+        slipway_try_again "$1" "$why" "$remedy" "$kept" || return 1
     done
 }
 
 # Runs a command with standard input and reads what it leaves of that, so that who sends it is not stopped.
 # Returns the command's status.
-slipway_drained() (
+slipway_drained() {
+    local status=''
     ("$@")
     status=$?
     cat > /dev/null
-    exit "$status"
-)
+    return "$status"
+}
 
 # Runs a command with standard input and leaves the SHA-256 digest of all of that, read by the command or not, in a file.
 # $1: the file; then the command. Returns the command's status.
-slipway_digested() (
-    # In a subshell, since the command may well be something that calls this again.
-    sum=$1
+slipway_digested() {
+    local sum="$1" summing='' status=''
     shift
     rm -f "$sum.fifo"
     mkfifo "$sum.fifo"
@@ -194,16 +198,16 @@ slipway_digested() (
     status=$?
     wait "$summing"
     rm -f "$sum.fifo"
-    exit "$status"
-)
+    return "$status"
+}
 
 # The digest that slipway_digested left. $1: the file
 slipway_digest() {
     cut -d ' ' -f 1 < "$1"
 }
 
-# The bytes of a source, from wherever it is. $1: a URL or a path; the status goes to $slipway_work/fetch.status, the
-# reason for a failure to $slipway_work/fetch: whoever reads the bytes finds faults too, and those are consequences.
+# The bytes of a source, from wherever it is. $1: a URL or a path. What became of them is for slipway_fetched to tell:
+# whoever reads the bytes finds faults too, and those are consequences.
 slipway_bytes() (
     slipway_record=$slipway_work/fetch
     slipway_remove "$slipway_record"
@@ -211,44 +215,67 @@ slipway_bytes() (
     echo $? > "$slipway_work/fetch.status"
 )
 
-# Has a command take the bytes of a source while they arrive, and checks their digest.
-# $1: a command that makes a fresh place for them, called before each try; $2: the source; $3: the digest that the bytes
-# must have, empty for any; then the command that takes them. It may end with 4 to have it all begin anew.
-# Fails with the reason recorded.
-slipway_receive() {
-    slipway_prepare=$1 slipway_from=$2 slipway_expected=$3
-    shift 3
-    slipway_mismatches=0
-    echo 1 > "$slipway_work/try"
-    while :; do
-        "$slipway_prepare" || return 1
-        rm -f "$slipway_run/failure"
-        if [ -n "$slipway_expected" ]; then
-            slipway_bytes "$slipway_from" | slipway_digested "$slipway_work/digest" "$@"
-        else
-            slipway_bytes "$slipway_from" | slipway_drained "$@"
-        fi
-        slipway_taken=$?
-        case $(cat "$slipway_work/fetch.status") in
-            0) ;;
-            3) continue ;;
-            *)
-                cp "$slipway_work"/fetch/* "$slipway_run/"
-                return 1
+# What became of the last slipway_bytes. 1: failed, with the reason recorded. 3: to be begun anew.
+slipway_fetched() {
+    local status=''
+    read -r status < "$slipway_work/fetch.status"
+    [ "$status" -ne 1 ] || cp "$slipway_work"/fetch/* "$slipway_run/"
+    return "$status"
+}
+
+# Runs a command that makes something of what it fetches until it is done, each time from the start. $1: a command that
+# makes a fresh place for it; then the command, which fails with the reason recorded. Its status says what is next:
+#   0, 1  it is done, or failed for good
+#   3     what was fetched broke off and cannot be gone on with
+#   4     it has to be fetched once more, because of what is in it
+#   5     the digest is wrong: once more, for a byte may flip on the way; then the file itself is wrong
+# What has come so far could touch nothing but the memory that is now made anew: a file is only kept, and a tree unpacked
+# by slipway_confined.
+slipway_repeat() {
+    local prepare="$1" repeats=0 mismatches=0
+    shift
+    slipway_first_try
+    while "$prepare" && rm -f "$slipway_run/failure"; do
+        "$@" && return 0
+        case $?:$mismatches in
+            [34]:*) ;;
+            5:0)
+                mismatches=1
+                slipway_say "$(cat "$slipway_run/failure")"
                 ;;
+            *) return 1 ;;
         esac
-        if [ -n "$slipway_expected" ] &&
-            ! slipway_check_digest "$slipway_expected" "$(slipway_digest "$slipway_work/digest")" "$slipway_from"; then
-            # Once more, for a byte may flip on the way; then the file itself is wrong. What has come so far could
-            # touch nothing but the memory that is now made anew: a file is only kept, and a tree unpacked by
-            # slipway_confined.
-            slipway_say "$(cat "$slipway_run/failure")"
-            [ "$slipway_mismatches" -eq 0 ] || return 1
-            slipway_mismatches=1
-        elif [ "$slipway_taken" -ne 4 ]; then
-            return "$slipway_taken"
-        fi
+        repeats=$((repeats + 1))
+        [ "$repeats" -lt "$slipway_tries" ] ||
+            slipway_failed "$slipway_source was begun $repeats times and never came to its end" \
+                'Look for a server or proxy between that ends long transfers.' || return 1
     done
+    return 1
+}
+
+# Has a command take the bytes of a source while they arrive, and checks their digest. $1: a command that makes a fresh
+# place for them; $2: the source; $3: the digest that the bytes must have, empty for any; then the command that takes
+# them, whose status may be 4. Fails with the reason recorded.
+slipway_receive() {
+    local prepare="$1"
+    shift
+    slipway_repeat "$prepare" slipway_receive_once "$@"
+}
+
+slipway_receive_once() {
+    local from="$1" expected="$2" taken=''
+    shift 2
+    if [ -n "$expected" ]; then
+        slipway_bytes "$from" | slipway_digested "$slipway_work/digest" "$@"
+    else
+        slipway_bytes "$from" | slipway_drained "$@"
+    fi
+    taken=$?
+    slipway_fetched || return
+    [ -z "$expected" ] || slipway_check_digest "$expected" "$(slipway_digest "$slipway_work/digest")" "$from" || return
+    # A wrong digest in what is as it was announced stays wrong.
+    [ "$taken" -ne 5 ] || return 1
+    return "$taken"
 }
 
 # Whether a source that is no URL exists in the initrd.

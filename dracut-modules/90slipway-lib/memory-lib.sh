@@ -3,14 +3,14 @@
 # It holds two directories: $slipway_root, the tree, and $slipway_store, for what is needed beside it for a while. Being
 # in one file system they have one limit, so that it is a full file system that ends a boot, and not the kernel.
 
-# What the root may take at most of $1 that are free, both in KiB. The rest is for the programs that fetch and unpack, and for
-# what the kernel keeps of each file, which counts for no file system: more than a tenth, where files are small.
+# What the root may take at most of $1 that are free, both in KiB. The rest is for the programs that fetch and unpack, and
+# for what the kernel keeps of each file, which counts for no file system: more than a tenth, where files are small.
 slipway_share() {
-    slipway_reserve=$(($1 / 8))
-    [ "$slipway_reserve" -gt 40960 ] || slipway_reserve=40960
-    slipway_kib=$(($1 - slipway_reserve))
-    [ "$slipway_kib" -gt 4096 ] || slipway_kib=4096
-    printf '%s\n' "$slipway_kib"
+    local reserve="$(($1 / 8))" share=''
+    [ "$reserve" -gt 40960 ] || reserve=40960
+    share=$(($1 - reserve))
+    [ "$share" -gt 4096 ] || share=4096
+    printf '%s\n' "$share"
 }
 
 slipway_free_memory() {
@@ -35,19 +35,20 @@ slipway_is_ours() {
 
 # Removes directories of ours, but nothing that is mounted in them. $@: the directories
 slipway_remove() {
-    for slipway_at; do
-        slipway_is_ours "$slipway_at" && rm -rf --one-file-system -- "$slipway_at" || return 1
+    local at=''
+    for at; do
+        slipway_is_ours "$at" && rm -rf --one-file-system -- "$at" || return 1
     done
 }
 
 # Mounts. $1: where; then all other arguments of mount.
 slipway_mount() {
-    slipway_at=$1
-    slipway_is_ours "$slipway_at" || return 1
+    local at="$1"
+    slipway_is_ours "$at" || return 1
     shift
-    mkdir -p "$slipway_at"
+    mkdir -p "$at"
     # Private, so that what is later mounted below the new root is not mirrored here, nor unmounted with it.
-    mount "$@" "$slipway_at" && mount --make-private "$slipway_at"
+    mount "$@" "$at" && mount --make-private "$at"
 }
 
 # Makes a fresh, empty tmpfs. $1: where; $2: its size, empty for half of the memory.
@@ -101,6 +102,7 @@ slipway_drop_memory() {
 
 # Makes the memory on a compressed block device.
 slipway_new_zram() {
+    local number='' device='' format='-q -F -m 0 -i 8192 -O ^has_journal,^resize_inode -E nodiscard'
     modprobe zram num_devices=1 2> /dev/null
     if ! command -v mkfs.ext4 > /dev/null || [ ! -e /sys/class/zram-control/hot_add ]; then
         slipway_failed "the initrd cannot make a root on zram: it lacks mkfs.ext4 or the kernel's module zram" \
@@ -108,16 +110,17 @@ slipway_new_zram() {
         return 1
     fi
     modprobe ext4 2> /dev/null
-    slipway_device=$(cat /sys/class/zram-control/hot_add)
-    echo "$slipway_device" > "$slipway_run/zram"
+    number=$(cat /sys/class/zram-control/hot_add)
+    echo "$number" > "$slipway_run/zram"
+    device=/sys/block/zram$number
     # The densest that the kernel has; without it the kernel's own choice.
-    grep -qw zstd "/sys/block/zram$slipway_device/comp_algorithm" && modprobe zstd 2> /dev/null &&
-        echo zstd > "/sys/block/zram$slipway_device/comp_algorithm" 2> /dev/null
+    grep -qw zstd "$device/comp_algorithm" && modprobe zstd 2> /dev/null &&
+        echo zstd > "$device/comp_algorithm" 2> /dev/null
     # The device node comes with udev, a moment later.
-    # shellcheck disable=SC2015
-    echo "$slipway_zram" > "/sys/block/zram$slipway_device/disksize" && udevadm settle &&
-        mkfs.ext4 -q -F -m 0 -i 8192 -O ^has_journal,^resize_inode -E nodiscard "/dev/zram$slipway_device" > "$slipway_work/mkfs.err" 2>&1 &&
-        slipway_mount "$slipway_memory" -t ext4 -o discard "/dev/zram$slipway_device" ||
+    # shellcheck disable=SC2015,SC2086 # $format: several words
+    echo "$slipway_zram" > "$device/disksize" && udevadm settle &&
+        mkfs.ext4 $format "/dev/zram$number" > "$slipway_work/mkfs.err" 2>&1 &&
+        slipway_mount "$slipway_memory" -t ext4 -o discard "/dev/zram$number" ||
         slipway_failed "no file system of size $slipway_zram can be made on zram: $(head -n 1 "$slipway_work/mkfs.err")" \
             'Correct bootc.zram=: a size such as 3G, more than the image has unpacked.'
 }
@@ -132,7 +135,7 @@ slipway_settle_memory() {
 
 # How much is in the file system at $1, for people.
 slipway_used() {
-    df -P -k "$1" | { read -r _ && read -r _ _ blocks _ && slipway_size $((blocks * 1024)); }
+    slipway_df 3 "$1"
 }
 
 # How big the file system at $1 is, for people.

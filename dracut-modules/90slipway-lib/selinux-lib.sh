@@ -6,17 +6,18 @@
 # Labels $slipway_root where the kernel has SELinux switched on and the image has a policy that it wants in force.
 # $@: options for restorecon: -R for everything.
 slipway_relabel() {
+    local config='' directory=''
     [ -d /sys/fs/selinux ] || return 0
     mkdir -p "$slipway_work"
-    slipway_file=$(slipway_regular_files "$slipway_root" /etc/selinux/config)
-    [ -n "$slipway_file" ] && grep -q '^SELINUX=\(enforcing\|permissive\)' "$slipway_file" || return 0
+    config=$(slipway_regular_files "$slipway_root" /etc/selinux/config)
+    [ -n "$config" ] && grep -q '^SELINUX=\(enforcing\|permissive\)' "$config" || return 0
     if ! slipway_root_has "$slipway_root" /sbin/load_policy || ! slipway_root_has "$slipway_root" /sbin/restorecon; then
         slipway_tell 'the root stays without SELinux labels: the image has no load_policy and restorecon (policycoreutils)'
         return 0
     fi
-    for slipway_directory in proc sys dev; do
-        slipway_is_directory "$slipway_root/$slipway_directory" && continue
-        slipway_tell "the root stays without SELinux labels: its /$slipway_directory is no directory"
+    for directory in proc sys dev; do
+        slipway_is_directory "$slipway_root/$directory" && continue
+        slipway_tell "the root stays without SELinux labels: its /$directory is no directory"
         return 0
     done
     slipway_say 'labelling the root for SELinux'
@@ -24,15 +25,15 @@ slipway_relabel() {
     # is asked for.
     [ -e /sys/fs/selinux/enforce ] || mount -t selinuxfs selinuxfs /sys/fs/selinux
     echo 0 > /sys/fs/selinux/enforce
-    for slipway_directory in proc sys dev; do
+    for directory in proc sys dev; do
         # Slaves, so that unmounting them leaves the initrd its own.
-        mount --rbind --make-rslave "/$slipway_directory" "$slipway_root/$slipway_directory"
+        mount --rbind --make-rslave "/$directory" "$slipway_root/$directory"
     done
     # Programs of the image, as root, as it starts in a moment: by now all of its bytes were verified.
     chroot "$slipway_root" /bin/sh -c \
         'PATH=/usr/sbin:/usr/bin:/sbin:/bin; load_policy && restorecon -F "$@" -e /proc -e /sys -e /dev /' sh "$@" \
         > "$slipway_run/selinux.log" 2>&1 || slipway_tell "SELinux: $(tail -n 1 "$slipway_run/selinux.log")"
-    for slipway_directory in proc sys dev; do
-        umount -R "$slipway_root/$slipway_directory" 2> /dev/null || umount -l "$slipway_root/$slipway_directory"
+    for directory in proc sys dev; do
+        umount -R "$slipway_root/$directory" 2> /dev/null || umount -l "$slipway_root/$directory"
     done
 }

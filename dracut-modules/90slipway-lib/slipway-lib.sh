@@ -1,6 +1,7 @@
 #!/bin/sh
 # What every root method shares: speaking to the person at the console, the arguments, tmpfs, and giving up.
-# Functions whose body stands in parentheses run in a subshell, so that their variables are their own.
+# What a function keeps for itself is local, which every /bin/sh of an initrd has though POSIX does not: dash, bash and
+# busybox. Always with a value, as dash would take over the caller's.
 
 # Everything that the modules keep while the initrd runs.
 slipway_run=${slipway_run:-/run/slipway}
@@ -16,13 +17,14 @@ slipway_work=$slipway_run/work
 
 # Says one line on every console, with `quiet` too, and in the journal, which the main program has at descriptor 9:
 # standard output may be a pipe full of data here.
-slipway_tell() (
+slipway_tell() {
+    local tty=''
     [ -n "$slipway_journal" ] && printf '%s\n' "$*" >&9
     while read -r tty _; do
         [ -c "/dev/$tty" ] && printf 'slipway: %s\n' "$*" > "/dev/$tty"
     done < /proc/consoles 2> /dev/null
     :
-)
+}
 
 # Says how far things are, unless the method was told to be quiet.
 slipway_say() {
@@ -32,17 +34,19 @@ slipway_say() {
 # Records why there is no root and what a person can do about it, for slipway_give_up.
 # $1: what failed; $2: what to do. Always fails, so that a method can end with it.
 slipway_failed() {
-    mkdir -p "${slipway_record:-$slipway_run}"
-    printf '%s\n' "$1" > "${slipway_record:-$slipway_run}/failure"
-    printf '%s\n' "$2" > "${slipway_record:-$slipway_run}/remedy"
+    local record="${slipway_record:-$slipway_run}"
+    mkdir -p "$record"
+    printf '%s\n' "$1" > "$record/failure"
+    printf '%s\n' "$2" > "$record/remedy"
     return 1
 }
 
 # Whole seconds since the kernel started.
-slipway_uptime() (
+slipway_uptime() {
+    local up=''
     read -r up _ < /proc/uptime
     printf '%s\n' "${up%%.*}"
-)
+}
 
 # A number of bytes, for people.
 slipway_size() {
@@ -77,11 +81,12 @@ slipway_read_digest() {
         slipway_failed "slipway.sha256=$slipway_sha256 is no SHA-256 digest" "Give 64 hex digits, as sha256sum prints."
 }
 
-# Compares two digests. $1: what was expected, empty for anything; $2: what was found; $3: of what.
+# Compares two digests. $1: what was expected, empty for anything; $2: what was found; $3: of what. 5: they differ.
 slipway_check_digest() {
     [ -z "$1" ] || [ "$1" = "$2" ] ||
         slipway_failed "$3 has the wrong SHA-256 digest: expected $1, got $2" \
-            "The bytes are not those that the server announced: look for a file that changed, or a faulty disk, memory or link."
+            'The bytes are not those that the server announced: look for a file that changed, or a faulty disk, memory or link.' ||
+        return 5
 }
 
 # The size that the root's tmpfs gets, from rd.tmpfs.size=, into $slipway_tmpfs_size.
@@ -99,44 +104,53 @@ slipway_libraries() {
 
 # Loads parts of the modules. $@: their names
 slipway_load() {
-    for slipway_part; do
+    local part=''
+    for part; do
         # shellcheck source=/dev/null
-        . "$slipway_parts/$slipway_part.sh"
+        . "$slipway_parts/$part.sh"
     done
 }
 
-# Whether a method is asked for. Sets slipway_method to its name, slipway_source to where the root comes from,
-# slipway_writable where all of the root is writable, slipway_directories to what is writable in one that is not,
-# slipway_mounts where the root is mounted from there, slipway_flags to further mount options, slipway_zram to the size of a root on zram, and slipway_quiet.
+# Whether a method is asked for. Sets:
+#   slipway_method       its name
+#   slipway_source       where the root comes from
+#   slipway_mounts       where the root is mounted from there
+#   slipway_writable     where all of the root is writable
+#   slipway_directories  what is writable in one that is not
+#   slipway_flags        further mount options
+#   slipway_zram         the size of a root on zram
+#   slipway_quiet        to say less
 # The method then also has slipway_make_root, which makes the root in $slipway_root, and may have slipway_pivot.
 slipway_find_method() {
+    local file=''
     slipway_method='' slipway_source='' slipway_writable='' slipway_directories='' slipway_flags='' slipway_zram=''
     slipway_quiet='' slipway_mounts=1
-    for slipway_file in "$slipway_methods"/*.sh; do
+    for file in "$slipway_methods"/*.sh; do
         # A method without one must not have the one of the method before it.
         # shellcheck disable=SC2317
         slipway_pivot() { :; }
         # shellcheck source=/dev/null
-        . "$slipway_file"
+        . "$file"
         slipway_claim && return 0
     done
     slipway_claim_missing
 }
 
 # Takes the boot on, to end it with a message, if root= is of a method that this initrd was made without: dracut itself
-# would say no more than that it is not known.
+# would say no more than that it is not known. root=slipway+NAME: is of the module slipway-NAME.
 slipway_claim_missing() {
     slipway_source=$(getarg root=)
+    slipway_method=${slipway_source%%:*}
     case $slipway_source in
-        bootc-live:?*) slipway_method=bootc-live ;;
+        bootc-live:?*) ;;
         slipway:?*) slipway_method=slipway-image ;;
-        slipway+nbd:?*) slipway_method=slipway-nbd ;;
+        slipway+?*:?*) slipway_method=slipway-${slipway_method#slipway+} ;;
         *) return 1 ;;
     esac
     # shellcheck disable=SC2317
     slipway_make_root() {
         slipway_failed "this initrd has no dracut module $slipway_method, which root=$slipway_source needs" \
-            "Make the initrd again with it (slipway-nbd needs nbd-client and dmsetup, bootc-live needs jq), or choose another root method."
+            'Make the initrd again with it, where its tools are (dracut tells which are missing), or choose another root method.'
     }
 }
 
@@ -150,17 +164,17 @@ slipway_is_url() {
 
 # Whether a tree can be booted at all. Adds the mount points that container images leave out.
 slipway_check_root() {
+    local init=''
     slipway_confined "$slipway_root" mkdir -p /proc /sys /dev /run 2> "$slipway_work/check.err" ||
         slipway_failed "the image is no root file system: $(head -n 1 "$slipway_work/check.err")" \
             'In the image, /proc, /sys, /dev and /run must be directories or missing, and /.sw must be missing.' ||
         return 1
-    slipway_init=$(getarg init=)
-    slipway_init=${slipway_init:-/sbin/init}
-    if ! slipway_root_has "$slipway_root" "$slipway_init"; then
-        slipway_failed "the image has no $slipway_init" \
-            "It is a container image without an init system: install one in it (such as systemd-sysv), or name one with init=."
+    init=$(getarg init=)
+    init=${init:-/sbin/init}
+    slipway_root_has "$slipway_root" "$init" ||
+        slipway_failed "the image has no $init" \
+            'It is a container image without an init system: install one in it (such as systemd-sysv), or name one with init=.' ||
         return 1
-    fi
     slipway_root_has "$slipway_root" "/lib/modules/$(uname -r)" ||
         slipway_say "the image has no modules for this kernel, $(uname -r): only drivers of the initrd will work"
 }
@@ -177,6 +191,7 @@ slipway_reboot() {
 # Says on the console what failed and what to do, then does what slipway.on_failure= asks for.
 # Returns only if all is to be tried again.
 slipway_give_up() {
+    local action=''
     action=$(getarg slipway.on_failure=)
     case $action in
         shell | reboot | retry) ;;

@@ -8,12 +8,12 @@ if [ -e /run/slipway/done ]; then
     . /lib/slipway/selinux-lib.sh
     slipway_find_method
     slipway_pivot
-    for slipway_directory in $slipway_directories; do
+    for directory in $slipway_directories; do
         # A link would be followed into the initrd.
-        slipway_is_directory "$slipway_root/$slipway_directory" || continue
+        slipway_is_directory "$slipway_root/$directory" || continue
         # What the root lies in is writable; only the mount at the new root is not.
         # shellcheck disable=SC2154
-        mount --bind "$slipway_root/$slipway_directory" "${NEWROOT:?}/$slipway_directory"
+        mount --bind "$slipway_root/$directory" "${NEWROOT:?}/$directory"
     done
     slipway_drop_tools
     slipway_unmount "$slipway_root"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Unpacking while the bytes arrive: decompressor and tar run side by side and nothing is stored in between.
 
-# How a file is compressed. $1: its first six bytes in hex digits. src/images/compression.ts has the same list.
+# How a file is compressed. $1: its first six bytes in hex digits. src/images/tools/compression.ts has the same list.
 slipway_compression() {
     case $1 in
         1f8b*) echo gzip ;;
@@ -22,23 +22,23 @@ slipway_compression() {
 # Decompresses standard input by what it is, whatever it is called. $1: what the files in $slipway_work begin with that
 # are left: .status, and what the program said in .err; without it, "decompress".
 slipway_decompress() {
-    slipway_left=$slipway_work/${1:-decompress}
-    dd bs=1 count=6 of="$slipway_left.magic" 2> /dev/null
-    slipway_how=$(slipway_compression "$(od -An -v -tx1 < "$slipway_left.magic" | tr -d ' \n')")
-    case $slipway_how in
+    local left="$slipway_work/${1:-decompress}" how=''
+    dd bs=1 count=6 of="$left.magic" 2> /dev/null
+    how=$(slipway_compression "$(slipway_hex 0 6 "$left.magic")")
+    case $how in
         none) set -- ;;
         # zstd takes half of gzip's time for it, where it was built with zlib.
         gzip) if zstd -vV 2>&1 | grep -q gzip; then set -- zstd -dcq; else set -- gzip -dc; fi ;;
         zstd) set -- zstd -dcq ;;
         xz) set -- xz -dc ;;
-        *) set -- slipway_cannot_decompress "$slipway_how" ;;
+        *) set -- slipway_cannot_decompress "$how" ;;
     esac
     if [ $# -eq 0 ]; then
-        cat "$slipway_left.magic" - 2> "$slipway_left.err"
+        cat "$left.magic" - 2> "$left.err"
     else
-        cat "$slipway_left.magic" - | "$@" 2> "$slipway_left.err"
+        cat "$left.magic" - | "$@" 2> "$left.err"
     fi
-    echo $? > "$slipway_left.status"
+    echo $? > "$left.status"
 }
 
 # $1: how the file is compressed
@@ -50,12 +50,71 @@ slipway_cannot_decompress() {
 # Runs a command with standard input decompressed, for archives that are compressed as a whole. Fails with the reason
 # recorded. Returns the command's status otherwise.
 slipway_decompressed() {
+    local status=''
     slipway_decompress whole | slipway_drained "$@"
-    slipway_status=$?
+    status=$?
     # First of all, as whatever the command complained of is only the consequence.
     [ "$(cat "$slipway_work/whole.status")" = 0 ] || slipway_unpack_error "$slipway_work/whole.err" || return 1
-    return "$slipway_status"
+    return "$status"
 }
+
+# Bytes of a file in hex digits. $1: where they begin; $2: how many; $3: the file
+slipway_hex() {
+    od -An -v -tx1 -j "$1" -N "$2" "$3" 2> /dev/null | tr -d ' \n'
+}
+
+# As many of ? as characters, to cut fields out of a header without a program for each: one "dd" for a field makes an
+# archive of 200 members take a second more.
+slipway_any() {
+    printf '%*s' "$1" '' | tr ' ' '?'
+}
+slipway_any_12=$(slipway_any 12) slipway_any_100=$(slipway_any 100) slipway_any_124=$(slipway_any 124)
+
+# Reads a tar header (POSIX "pax", ustar interchange format) into $tar_name, without a leading ./, $tar_type, $tar_size
+# and $tar_magic. What is not printable ASCII becomes ?. $1: a file; $2: the header's block in it. Fails where there is
+# none or an empty one.
+slipway_tar_header() {
+    local header='' rest=''
+    # Fields end in NUL, which a shell cannot keep. The point: it would drop line breaks at the end.
+    header=$(dd if="$1" bs=512 skip="$2" count=1 status=none | LC_ALL=C tr '\000\001-\037\177-\377' '\n?' && echo .)
+    [ ${#header} -eq 513 ] || return 1
+    slipway_tar_field "$header" "$slipway_any_100"
+    [ -n "$tar_field" ] || return 1
+    tar_name=${tar_field#./}
+    # shellcheck disable=SC2295 # a pattern
+    rest=${header#$slipway_any_124}
+    slipway_tar_field "$rest" "$slipway_any_12"
+    case $tar_field in
+        # From 8 GiB on a binary number, whose first bit is set.
+        \?*)
+            tar_size=$(slipway_hex $(($2 * 512 + 128)) 8 "$1")
+            # No more than the shell can count.
+            case $tar_size in [0-7]*) tar_size=$((0x$tar_size)) ;; *) return 1 ;; esac
+            ;;
+        *)
+            # Octal digits, with blanks in front or behind.
+            tar_size=${tar_field%"${tar_field##*[0-7]}"}
+            tar_size=${tar_size##*[!0-7]}
+            tar_size=$((0$tar_size))
+            ;;
+    esac
+    rest=${rest#????????????????????????????????}
+    slipway_tar_field "$rest" '?'
+    tar_type=$tar_field
+    # shellcheck disable=SC2295 # a pattern
+    rest=${rest#?$slipway_any_100}
+    slipway_tar_field "$rest" '?????'
+    tar_magic=$tar_field
+}
+
+# Puts a field at the start of a header into $tar_field. $1: from there on; $2: as many of ? as it is long
+slipway_tar_field() {
+    # shellcheck disable=SC2295 # a pattern
+    tar_field=${1%"${1#$2}"}
+    tar_field=${tar_field%%"$slipway_line_break"*}
+}
+slipway_line_break='
+'
 
 # Records that an archive is one that cannot be unpacked while it arrives: its layers stand in no order.
 slipway_docker_archive() {
@@ -68,11 +127,14 @@ slipway_docker_archive() {
 # as container tools write them: with --acls, tar would remove those that are not noted in its own way.
 # Leaves the members' names, quoted as in C, in $slipway_work/members. Fails with the reason recorded.
 slipway_unpack() {
+    local watch='' dotdot=''
     : > "$slipway_work/members"
     slipway_make_tools tar ||
         slipway_failed 'the programs that unpack cannot be copied into memory' 'Give the machine more memory.' ||
         return 1
     [ -z "$slipway_exclude" ] || cp "$slipway_exclude" "$slipway_tools/exclude"
+    slipway_growth &
+    watch=$!
     {
         slipway_decompress
         # What tar leaves unread behind the end of the archive must not stop whoever sends it.
@@ -85,12 +147,13 @@ slipway_unpack() {
         echo $? > "$slipway_work/tar.status"
         cat > /dev/null
     }
+    kill "$watch" 2> /dev/null
     if [ "$(cat "$slipway_work/decompress.status")" != 0 ]; then
         slipway_unpack_error "$slipway_work/decompress.err"
     elif [ "$(cat "$slipway_work/tar.status")" != 0 ]; then
         slipway_unpack_error "$slipway_work/tar.err"
-    elif slipway_dotdot=$(grep -m 1 -e '^"\.\./' -e '^"\.\."' -e '/\.\./' -e '/\.\."$' "$slipway_work/members"); then
-        slipway_failed "the archive cannot be unpacked: a member's name has .. in it: $slipway_dotdot" \
+    elif dotdot=$(grep -m 1 -e '^"\.\./' -e '^"\.\."' -e '/\.\./' -e '/\.\."$' "$slipway_work/members"); then
+        slipway_failed "the archive cannot be unpacked: a member's name has .. in it: $dotdot" \
             'Make the archive anew.'
     fi
 }

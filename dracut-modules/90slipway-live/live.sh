@@ -16,19 +16,19 @@ slipway_claim() {
 
 # Downloads the image and has dracut set it up.
 slipway_make_root() {
-    live_file=$slipway_memory/root.img
-    slipway_receive slipway_new_memory "$slipway_source" "$slipway_sha256" slipway_keep "$live_file" || return 1
+    local image="$slipway_memory/root.img" device="$slipway_memory/root.img"
+    slipway_receive slipway_new_memory "$slipway_source" "$slipway_sha256" slipway_keep "$image" || return 1
     modprobe -a loop overlay squashfs erofs 2> /dev/null
-    live_device=$live_file
     # An ISO image is a medium with the file system image in it; its identifier stands at byte 32769 (ECMA-119 8.1.2).
-    if [ "$(dd if="$live_file" bs=1 skip=32769 count=5 2> /dev/null | tr -d '\000')" = CD001 ]; then
-        live_device=$(losetup -f)
-        losetup -r "$live_device" "$live_file"
+    if [ "$(slipway_hex 32769 5 "$image")" = 4344303031 ]; then
+        device=$(losetup -f)
+        losetup -r "$device" "$image"
     fi
     # The unit that mounts the root wants them; dracut 059 would make them later.
     mkdir -p /run/overlayfs /run/ovlwork
     # In a shell of its own: it ends that when it fails.
-    if ! /sbin/dmsquash-live-root "$live_device" > "$slipway_work/live.log" 2>&1 || [ ! -e /dev/root ] && [ ! -h /dev/root ]; then
+    if ! /sbin/dmsquash-live-root "$device" > "$slipway_work/live.log" 2>&1 ||
+        [ ! -e /dev/root ] && [ ! -h /dev/root ]; then
         slipway_failed "dracut's dmsquash-live cannot use the image: $(grep . "$slipway_work/live.log" | tail -n 1)" \
             'Check that it is a squashfs, EROFS or ISO image with a root file system.'
     fi

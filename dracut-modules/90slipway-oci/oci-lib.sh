@@ -42,7 +42,8 @@ oci_document() {
     slipway_check_digest "${1#sha256:}" "$(sha256sum < "$2" | cut -d ' ' -f 1)" "blob $1 of $slipway_source"
 }
 
-# Runs jq with the rules by which an image is chosen; src/images/choose-image.ts has the same, as skopeo has them.
+# Runs jq with the rules by which an image is chosen; src/images/oci/choose-image.ts has the same,
+# which are skopeo's.
 # labelled: of an index's images those that are meant by $oci_label. First the label itself; then whole references that
 # end in it, as podman writes; and where no label was asked for, or the usual one, all, if they are one image.
 # fitting: the digest of the best of them for this machine. An image without a platform comes last.
@@ -76,13 +77,14 @@ oci_jq() {
 
 # Chooses the image of an index, in $slipway_work/index.json, into $oci_digest.
 oci_choose_image() {
+    local labels=''
     oci_depth=0
-    oci_labels=$(oci_jq 'if labelled == [] then [.manifests[] | name | if . == "" then "(none)" else . end] | join(", ")
+    labels=$(oci_jq 'if labelled == [] then [.manifests[] | name | if . == "" then "(none)" else . end] | join(", ")
         | if . == "" then "none" else printable end else empty end' "$slipway_work/index.json") ||
         slipway_failed "index.json of the archive cannot be read: $(head -n 1 "$slipway_work/jq.err")" 'Make the archive anew.' ||
         return 1
-    [ -z "$oci_labels" ] ||
-        slipway_failed "the archive has no image labelled ${oci_label:-latest}; its labels: $oci_labels" \
+    [ -z "$labels" ] ||
+        slipway_failed "the archive has no image labelled ${oci_label:-latest}; its labels: $labels" \
             'Name one of them with bootclabel= (label: in the configuration).' || return 1
     oci_choose_platform labelled "$slipway_work/index.json"
 }
@@ -112,26 +114,25 @@ oci_find_manifest() {
 
 # Lists the layers of the manifest in $slipway_work/layers, the lowest first; their number goes to $oci_count.
 oci_list_layers() {
+    local digest='' type=''
     oci_jq '.layers[] | [.digest, .mediaType // ""] | map(printable) | @tsv + "\n"' "$slipway_work/manifest.json" \
         > "$slipway_work/descriptors" ||
         slipway_failed "the image's manifest cannot be read: $(head -n 1 "$slipway_work/jq.err")" 'Make the image anew.' ||
         return 1
     : > "$slipway_work/layers"
-    while IFS='	' read -r oci_digest oci_type; do
-        oci_is_digest "$oci_digest" ||
-            slipway_failed "the image names a layer by '$oci_digest', which is no SHA-256 digest" 'Make the image anew.' || return 1
-        case $oci_type in
+    while IFS='	' read -r digest type; do
+        oci_is_digest "$digest" ||
+            slipway_failed "the image names a layer by '$digest', which is no SHA-256 digest" 'Make the image anew.' ||
+            return 1
+        case $type in
             *tar*) ;;
-            *) slipway_failed "a layer is of an unknown type, '$oci_type'" 'Build a container image, not another artifact.' || return 1 ;;
+            *)
+                slipway_failed "a layer is of an unknown type, '$type'" 'Build a container image, not another artifact.'
+                return 1
+                ;;
         esac
-        printf '%s\n' "$oci_digest" >> "$slipway_work/layers"
+        printf '%s\n' "$digest" >> "$slipway_work/layers"
     done < "$slipway_work/descriptors"
     oci_count=$(wc -l < "$slipway_work/layers")
     [ "$oci_count" -gt 0 ] || slipway_failed 'the image has no layers' 'Make the image anew.'
-}
-
-# Records that a layer is not where the image is. $1: its digest. Fails where that is not what its type says.
-oci_is_elsewhere() {
-    grep -q "^$1.*\(nondistributable\|foreign\)" "$slipway_work/descriptors" || return 1
-    slipway_failed "layer $1 is elsewhere, not with the image" 'Build the image with all of its layers.' || return 0
 }

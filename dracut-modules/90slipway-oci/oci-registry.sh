@@ -4,24 +4,18 @@
 
 # Unpacks an image into $slipway_root. $1: HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]
 oci_pull() {
-    oci_parse_reference "$1" || return 1
-    oci_tries=0
-    while :; do
-        oci_pull_once && return 0
-        # 4: it must be begun anew, for a byte may have flipped, or because of how its layers are.
-        [ $? -eq 4 ] && [ "$oci_tries" -lt 3 ] || return 1
-        oci_tries=$((oci_tries + 1))
-    done
+    oci_parse_reference "$1" && slipway_repeat slipway_new_memory oci_pull_once
 }
 
-# Takes a reference apart, into $oci_base and $oci_wanted.
+# Takes a reference apart, into $oci_base, $oci_name and $oci_wanted.
 oci_parse_reference() {
+    local host='' scheme=https
     # A name alone is one of docker.io.
     case $1 in
         */* | *[!A-Za-z0-9._:@-]* | '') ;;
         *) set -- "docker.io/$1" ;;
     esac
-    oci_host=${1%%/*}
+    host=${1%%/*}
     oci_name=${1#*/}
     oci_wanted=latest
     case $oci_name in
@@ -34,31 +28,30 @@ oci_parse_reference() {
             return 1
             ;;
     esac
-    case $oci_host in
+    case $host in
         docker.io | index.docker.io)
             # Its registry has another name than its images, and its own images a shorter one.
-            oci_host=registry-1.docker.io
+            host=registry-1.docker.io
             case $oci_name in
                 */*) ;;
                 *) oci_name=library/$oci_name ;;
             esac
             ;;
     esac
-    oci_scheme=https
-    ! getargbool 0 bootc.registry.unsecure || oci_scheme=http
-    oci_base=$oci_scheme://$oci_host/v2/$oci_name
+    ! getargbool 0 bootc.registry.unsecure || scheme=http
+    oci_base=$scheme://$host/v2/$oci_name
 }
 
-# One try, from the first document to the last layer. 4: begin anew.
+# One try, from the first document to the last layer. Fails as slipway_repeat wants it.
 oci_pull_once() {
-    slipway_new_memory || return 1
+    local manifest="the manifest of $slipway_source"
     oci_log_in
     oci_get "manifests/$oci_wanted" "$slipway_store/top" || return
     oci_digest=sha256:$(sha256sum < "$slipway_store/top" | cut -d ' ' -f 1)
     case $oci_wanted in
-        sha256:*) slipway_check_digest "${oci_wanted#sha256:}" "${oci_digest#sha256:}" "the manifest of $slipway_source" || return 1 ;;
+        sha256:*) slipway_check_digest "${oci_wanted#sha256:}" "${oci_digest#sha256:}" "$manifest" || return 1 ;;
     esac
-    slipway_check_digest "$slipway_sha256" "${oci_digest#sha256:}" "the manifest of $slipway_source" || return 1
+    slipway_check_digest "$slipway_sha256" "${oci_digest#sha256:}" "$manifest" || return 1
     mv "$slipway_store/top" "$slipway_store/${oci_digest#sha256:}"
     oci_depth=0
     while :; do
@@ -72,63 +65,48 @@ oci_pull_once() {
     oci_list_layers || return 1
     oci_number=0
     while [ "$oci_number" -lt "$oci_count" ]; do
-        oci_number=$((oci_number + 1))
-        oci_pull_layer "$(sed -n "${oci_number}p" "$slipway_work/layers")" || return
+        oci_begin_layer pulling
+        oci_pull_layer "$(oci_layer "$oci_number")" || return
     done
 }
 
-# Fetches a layer and unpacks it meanwhile, with the outcome in $oci_status. $1: its digest. Fails as oci_fetched does.
-oci_fetch_layer() {
-    echo 1 > "$slipway_work/try"
-    oci_size=$(jq --arg digest "$1" 'first(.layers[] | select(.digest == $digest) | .size | floor)' \
-        "$slipway_work/manifest.json" 2> /dev/null | grep -x '[0-9]\{1,15\}') ||
-        slipway_failed "the image has a layer without a size: $1" 'Make the image anew.' || return 1
-    # No more than that: it may have no end.
-    slipway_bytes "$oci_base/blobs/$1" | head -c "$oci_size" | oci_unpack_layer "$slipway_root" "$1"
-    oci_status=$?
-    oci_fetched
-    oci_outcome=$?
-    [ "$oci_outcome" -ne 1 ] || ! oci_is_elsewhere "$1" || return 1
-    return "$oci_outcome"
-}
-
-# Puts one layer onto the tree. $1: its digest
+# Fetches a layer and puts it onto the tree meanwhile. $1: its digest
 oci_pull_layer() {
-    slipway_say "pulling layer $oci_number of $oci_count"
+    local size='' status=''
     # A token does not live long.
     [ ! -s "$slipway_work/request" ] || oci_log_in
-    oci_fetch_layer "$1" || return
-    case $oci_status in
-        0) ;;
-        4)
-            # What was in its way is gone: the same layer once more.
-            oci_fetch_layer "$1" || return
-            [ "$oci_status" -eq 0 ] || return 1
-            ;;
-        *)
-            slipway_say "$(cat "$slipway_run/failure")"
-            [ "$oci_tries" -gt 0 ] || [ "$(slipway_digest "$slipway_work/layer.digest")" = "${1#sha256:}" ] || return 4
-            return 1
-            ;;
-    esac
+    size=$(jq --arg digest "$1" 'first(.layers[] | select(.digest == $digest) | .size | floor)' \
+        "$slipway_work/manifest.json" 2> /dev/null | grep -x '[0-9]\{1,15\}') ||
+        slipway_failed "the image has a layer without a size: $1" 'Make the image anew.' || return 1
+    oci_put_layer "$slipway_root" "$1" oci_blob "$1" "$size"
+    status=$?
+    oci_fetched && return "$status"
+    status=$?
+    [ "$status" -ne 1 ] || oci_is_elsewhere "$1"
+    return "$status"
 }
 
-# What became of a download. 4: begin anew; 1: failed, with the reason recorded.
+# Prints a blob. $1: its digest; $2: its size, as it may have no end
+oci_blob() {
+    slipway_bytes "$oci_base/blobs/$1" | head -c "$2"
+}
+
+# What became of a download, as slipway_fetched says.
 oci_fetched() {
-    case $(cat "$slipway_work/fetch.status") in
-        0) return 0 ;;
-        3) return 4 ;;
+    local status=''
+    slipway_fetched
+    status=$?
+    case $status:$(cat "$slipway_run/failure" 2> /dev/null) in
+        0:*) slipway_first_try ;;
+        1:*' 401'* | 1:*' 403'*)
+            echo 'The registry wants a log-in: offer the image without one, or as an archive.' > "$slipway_run/remedy"
+            ;;
     esac
-    cp "$slipway_work"/fetch/* "$slipway_run/"
-    case $(cat "$slipway_run/failure") in
-        *' 401'* | *' 403'*) echo 'The registry wants a log-in: offer the image without one, or as an archive.' > "$slipway_run/remedy" ;;
-    esac
-    return 1
+    return "$status"
 }
 
 # Fetches a document. $1: its path below the image's name; $2: file
 oci_get() {
-    echo 1 > "$slipway_work/try"
     slipway_bytes "$oci_base/$1" | head -c 8388608 > "$2"
     oci_fetched
 }
@@ -136,30 +114,34 @@ oci_get() {
 # Puts the headers of requests into $slipway_work/request: what kinds of documents are understood, and a token if the
 # registry wants one.
 oci_log_in() {
+    local challenge='' url='' service=''
     printf 'Accept: %s\n' application/vnd.oci.image.index.v1+json application/vnd.oci.image.manifest.v1+json \
         application/vnd.docker.distribution.manifest.list.v2+json application/vnd.docker.distribution.manifest.v2+json \
         > "$slipway_work/request"
     # The answer may have no end.
     slipway_transfer "$oci_base/manifests/$oci_wanted" 0 | head -c 8388608 > /dev/null
-    oci_challenge=$(slipway_header www-authenticate)
-    case $oci_challenge in
+    challenge=$(slipway_header www-authenticate)
+    case $challenge in
         [Bb]earer\ *) ;;
         *) return 0 ;;
     esac
-    oci_url=$(oci_parameter realm)
-    case $oci_url in
-        http://*\?* | https://*\?*) oci_url="$oci_url&" ;;
-        http://* | https://*) oci_url="$oci_url?" ;;
+    url=$(oci_parameter realm "$challenge")
+    case $url in
+        http://*\?* | https://*\?*) url="$url&" ;;
+        http://* | https://*) url="$url?" ;;
         *) return 0 ;;
     esac
+    service=$(oci_parameter service "$challenge")
     mv "$slipway_work/request" "$slipway_work/accept"
-    slipway_transfer "${oci_url}service=$(oci_parameter service)&scope=repository:$oci_name:pull" 0 |
-        head -c 1048576 | jq -r '.token // .access_token // empty' 2> /dev/null | tr -dc 'A-Za-z0-9._~+/=\n-' > "$slipway_work/token"
+    slipway_transfer "${url}service=$service&scope=repository:$oci_name:pull" 0 | head -c 1048576 |
+        jq -r '.token // .access_token // empty' 2> /dev/null |
+        tr -dc 'A-Za-z0-9._~+/=\n-' > "$slipway_work/token"
     mv "$slipway_work/accept" "$slipway_work/request"
-    [ ! -s "$slipway_work/token" ] || printf 'Authorization: Bearer %s\n' "$(cat "$slipway_work/token")" >> "$slipway_work/request"
+    [ ! -s "$slipway_work/token" ] ||
+        printf 'Authorization: Bearer %s\n' "$(cat "$slipway_work/token")" >> "$slipway_work/request"
 }
 
-# A parameter of the registry's challenge, safe in a URL. $1: its name
+# A parameter of a registry's challenge, safe in a URL. $1: its name; $2: the challenge
 oci_parameter() {
-    printf '%s\n' "$oci_challenge" | sed -n "s/.*$1=\"\([^\"]*\)\".*/\1/p" | sed 's/ /%20/g'
+    printf '%s\n' "$2" | sed -n "s/.*$1=\"\([^\"]*\)\".*/\1/p" | sed 's/ /%20/g'
 }
