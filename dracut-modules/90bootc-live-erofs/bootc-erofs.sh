@@ -13,7 +13,8 @@ bootc_pack() {
         if grep -q 'No space left' "$slipway_work/mkfs.err"; then
             slipway_no_room
         else
-            slipway_failed "the root cannot be packed: $(tail -n 1 "$slipway_work/mkfs.err")" 'Leave bootc.live.erofs out.'
+            slipway_failed "the root cannot be packed: $(tail -n 1 "$slipway_work/mkfs.err")" \
+                'Leave bootc.live.erofs out.'
         fi
         return 1
     fi

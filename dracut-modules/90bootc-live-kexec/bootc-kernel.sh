@@ -9,15 +9,16 @@ bootc_versions() {
         slipway_confined "$slipway_root" ls -L -p "$folder" 2> /dev/null
     done | sed -n 's,/$,,p' | grep -x '[0-9][A-Za-z0-9._+~-]*' |
         grep -E -v '[.-](old|bak|orig|save|backup|dpkg-[A-Za-z0-9_]+|rpm[A-Za-z0-9_]+)$|~$' > "$slipway_work/modules"
-    set -- '[-+._](debug|dbg|kdump|rescue|recovery|rt[0-9]*|realtime|16k|64k|zfcpdump)([^a-z0-9]|$)' "$slipway_work/modules"
-    grep -E -v "$1" "$2" | bootc_newest_first
-    grep -E "$1" "$2" | bootc_newest_first
+    set -- '[-+._](debug|dbg|kdump|rescue|recovery|rt[0-9]*|realtime|16k|64k|zfcpdump)([^a-z0-9]|$)'
+    grep -E -v "$1" "$slipway_work/modules" | bootc_newest_first
+    grep -E "$1" "$slipway_work/modules" | bootc_newest_first
 }
 
 # Sorts versions as packages are ordered; a release candidate, however it is written, comes before its release.
 bootc_newest_first() {
     # Each line is the version as it is sorted, then as it is.
-    sed -e h -e 's/\([0-9]\)[-._]\{0,1\}rc\([0-9]\)/\1~rc\2/g' -e G -e 's/\n/ /' | sort -u -V -r -k 1,1 | cut -d ' ' -f 2
+    sed -e h -e 's/\([0-9]\)[-._]\{0,1\}rc\([0-9]\)/\1~rc\2/g' -e G -e 's/\n/ /' |
+        sort -u -V -r -k 1,1 | cut -d ' ' -f 2
 }
 
 # The kernels in /boot without a version in their name that belong to one: those of a flavour, such as vmlinuz-lts, and

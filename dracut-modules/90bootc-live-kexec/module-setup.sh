@@ -1,14 +1,9 @@
 #!/bin/bash
 # bootc.kexec=1: the kernel and the initramfs inside the image take over.
 
-check() {
-    require_binaries kexec || return 1
-    return 255
-}
+check() { require_binaries kexec && return 255; }
 
-depends() {
-    echo bootc-live
-}
+depends() { echo bootc-live; }
 
 install() {
     inst_multiple kexec sort

@@ -1,14 +1,9 @@
 #!/bin/bash
 # bootc.zram=SIZE: the root in compressed memory.
 
-check() {
-    require_binaries mkfs.ext4 modprobe || return 1
-    return 255
-}
+check() { require_binaries mkfs.ext4 modprobe && return 255; }
 
-depends() {
-    echo bootc-live
-}
+depends() { echo bootc-live; }
 
 installkernel() {
     # zstd is what zram compresses with; ext4 wants crc32c where it is not built in.

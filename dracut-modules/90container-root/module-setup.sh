@@ -1,9 +1,7 @@
 #!/bin/bash
 # rd.container.rootfs=URL: an archive, unpacked into memory while it arrives.
 
-check() {
-    return 255
-}
+check() { return 255; }
 
 depends() {
     echo slipway-lib

@@ -1,17 +1,11 @@
 #!/bin/bash
 # root=slipway:URL: a squashfs or EROFS image in memory, below a writable overlay.
 
-check() {
-    return 255
-}
+check() { return 255; }
 
-depends() {
-    echo slipway-lib
-}
+depends() { echo slipway-lib; }
 
-installkernel() {
-    hostonly='' instmods loop overlay squashfs erofs
-}
+installkernel() { hostonly='' instmods loop overlay squashfs erofs; }
 
 install() {
     inst_multiple modprobe

@@ -11,7 +11,7 @@ slipway_connect_timeout=10
 slipway_stall_timeout=20
 
 # One transfer, to standard output; progress every few seconds. $1: URL; $2: the byte to begin at.
-# Returns curl's status, and leaves what curl said in $slipway_work/curl.err, the answer's head in $slipway_work/headers.
+# Returns curl's status. Leaves what curl said in $slipway_work/curl.err, the answer's head in $slipway_work/headers.
 slipway_transfer() {
     local url="$1" offset="$2" proxy='' curl='' watch='' status=''
     : > "$slipway_work/headers"
@@ -57,29 +57,20 @@ slipway_progress() {
     done
 }
 
-# The value of a header of the last answer, in the spelling that the server sent. $1: its name in lower case.
+# The value of a header of the last answer. $1: its name
 slipway_header() {
-    [ -f "$slipway_work/headers" ] || return 0
-    tr -d '\r' < "$slipway_work/headers" | while IFS=: read -r name value; do
-        case $(printf '%s' "$name" | tr '[:upper:]' '[:lower:]') in
-            "$1") printf '%s\n' "${value# }" ;;
-        esac
-    done | tail -n 1
+    tr -d '\r' 2> /dev/null < "$slipway_work/headers" | sed -n "s/^$1: *//Ip" | tail -n 1
 }
 
 # Keeps what identifies the version that is being downloaded, so that it can be resumed: a strong ETag, or the date.
 slipway_keep_validator() {
-    local etag=''
-    etag=$(slipway_header etag)
-    case $etag in
-        '' | W/*) slipway_header last-modified > "$slipway_work/validator" ;;
-        *) printf '%s\n' "$etag" > "$slipway_work/validator" ;;
-    esac
+    slipway_header etag | grep -v '^W/' > "$slipway_work/validator" ||
+        slipway_header last-modified > "$slipway_work/validator"
 }
 
 # What curl said of the last transfer, in one line. $1: its status
 slipway_curl_error() {
-    grep '^curl: ' "$slipway_work/curl.err" 2> /dev/null | tail -n 1 | grep . || printf 'curl ended with status %s\n' "$1"
+    grep '^curl: ' "$slipway_work/curl.err" 2> /dev/null | tail -n 1 | grep . || echo "curl ended with status $1"
 }
 
 # How many bytes of the file the last transfer brought.
@@ -90,11 +81,7 @@ slipway_received() {
 # The pause before the try after this one, in seconds: 1, 2, 4, 8 and so on, or what a busy server asked for.
 # $1: the try, from 1.
 slipway_backoff() {
-    local delay=1 try="$1" wanted=''
-    while [ "$try" -gt 1 ] && [ "$delay" -lt "$slipway_pause" ]; do
-        delay=$((delay * 2))
-        try=$((try - 1))
-    done
+    local delay="$((1 << ($1 - 1)))" wanted=''
     [ "$delay" -le "$slipway_pause" ] || delay=$slipway_pause
     # RFC 9110 section 10.2.3; the other form, a date, needs a clock that an initrd may not have.
     wanted=$(slipway_header retry-after)
@@ -185,7 +172,7 @@ slipway_drained() {
     return "$status"
 }
 
-# Runs a command with standard input and leaves the SHA-256 digest of all of that, read by the command or not, in a file.
+# Runs a command with standard input and leaves the SHA-256 digest of all of that in a file, read by the command or not.
 # $1: the file; then the command. Returns the command's status.
 slipway_digested() {
     local sum="$1" summing='' status=''
@@ -229,8 +216,8 @@ slipway_fetched() {
 #   3     what was fetched broke off and cannot be gone on with
 #   4     it has to be fetched once more, because of what is in it
 #   5     the digest is wrong: once more, for a byte may flip on the way; then the file itself is wrong
-# What has come so far could touch nothing but the memory that is now made anew: a file is only kept, and a tree unpacked
-# by slipway_confined.
+# What has come so far could touch nothing but the memory that is now made anew: a file is only kept, and a tree is
+# unpacked by slipway_confined.
 slipway_repeat() {
     local prepare="$1" repeats=0 mismatches=0
     shift

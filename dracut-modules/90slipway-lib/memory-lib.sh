@@ -3,8 +3,8 @@
 # It holds two directories: $slipway_root, the tree, and $slipway_store, for what is needed beside it for a while. Being
 # in one file system they have one limit, so that it is a full file system that ends a boot, and not the kernel.
 
-# What the root may take at most of $1 that are free, both in KiB. The rest is for the programs that fetch and unpack, and
-# for what the kernel keeps of each file, which counts for no file system: more than a tenth, where files are small.
+# What the root may take at most of $1 that are free, both in KiB. The rest is for the programs that fetch and unpack,
+# and for what the kernel keeps of each file, which counts for no file system: more than a tenth, where files are small.
 slipway_share() {
     local reserve="$(($1 / 8))" share=''
     [ "$reserve" -gt 40960 ] || reserve=40960
@@ -121,7 +121,7 @@ slipway_new_zram() {
     echo "$slipway_zram" > "$device/disksize" && udevadm settle &&
         mkfs.ext4 $format "/dev/zram$number" > "$slipway_work/mkfs.err" 2>&1 &&
         slipway_mount "$slipway_memory" -t ext4 -o discard "/dev/zram$number" ||
-        slipway_failed "no file system of size $slipway_zram can be made on zram: $(head -n 1 "$slipway_work/mkfs.err")" \
+        slipway_failed "no zram of size $slipway_zram can be made: $(head -n 1 "$slipway_work/mkfs.err")" \
             'Correct bootc.zram=: a size such as 3G, more than the image has unpacked.'
 }
 
@@ -133,19 +133,14 @@ slipway_settle_memory() {
     :
 }
 
-# How much is in the file system at $1, for people.
+# How much is in the file system that the root is in, for people; how big that file system is, with "size" as $1.
 slipway_used() {
-    slipway_df 3 "$1"
-}
-
-# How big the file system at $1 is, for people.
-slipway_room() {
-    df -P -k "$1" | { read -r _ && read -r _ blocks _ && slipway_size $((blocks * 1024)); }
+    df -P -k "$slipway_memory" | { read -r _ && read -r _ size used _ && slipway_size $((${1:-used} * 1024)); }
 }
 
 # Records that the root does not fit.
 slipway_no_room() {
-    slipway_failed "the root file system does not fit into its memory ($(slipway_room "$slipway_memory"))" \
+    slipway_failed "the root file system does not fit into its memory ($(slipway_used size))" \
         'Give the machine more memory, or rd.tmpfs.size= more than the image has unpacked, such as 80%.'
 }
 

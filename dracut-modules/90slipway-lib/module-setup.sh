@@ -1,10 +1,7 @@
 #!/bin/bash
 # What the root methods share: network, downloads, unpacking, and giving up with a message.
 
-check() {
-    require_binaries curl tar sha256sum gzip xz zstd || return 1
-    return 255
-}
+check() { require_binaries curl tar sha256sum gzip xz zstd && return 255; }
 
 depends() {
     # url-lib brings curl with the certificates that it trusts, and the network with it.
@@ -17,8 +14,8 @@ installkernel() {
 }
 
 install() {
-    inst_multiple cat chmod chroot cp curl cut dd df grep gzip head ip ls mkdir mkfifo modprobe mount mv od readlink rm \
-        rmdir sed sha256sum sleep stat tail tar tee touch tr umount uname wc xz zstd
+    inst_multiple cat chmod chroot cp curl cut dd df grep gzip head ip ls mkdir mkfifo modprobe mount mv od readlink \
+        rm rmdir sed sha256sum sleep stat tail tar tee touch tr umount uname wc xz zstd
     inst_multiple -o reboot
 
     for lib in slipway-lib memory-lib confine-lib selinux-lib network-lib fetch-lib unpack-lib; do

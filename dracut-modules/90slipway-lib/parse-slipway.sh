@@ -1,5 +1,5 @@
 #!/bin/sh
-# Hook "cmdline": takes the boot on if one of the methods is asked for, before the network modules look at the arguments.
+# Hook "cmdline": takes the boot on if a method is asked for, before the network modules look at the arguments.
 
 . /lib/slipway/slipway-lib.sh
 

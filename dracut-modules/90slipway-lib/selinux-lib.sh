@@ -12,7 +12,7 @@ slipway_relabel() {
     config=$(slipway_regular_files "$slipway_root" /etc/selinux/config)
     [ -n "$config" ] && grep -q '^SELINUX=\(enforcing\|permissive\)' "$config" || return 0
     if ! slipway_root_has "$slipway_root" /sbin/load_policy || ! slipway_root_has "$slipway_root" /sbin/restorecon; then
-        slipway_tell 'the root stays without SELinux labels: the image has no load_policy and restorecon (policycoreutils)'
+        slipway_tell 'the root stays without SELinux labels: the image has no policycoreutils (load_policy, restorecon)'
         return 0
     fi
     for directory in proc sys dev; do

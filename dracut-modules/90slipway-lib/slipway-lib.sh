@@ -43,9 +43,7 @@ slipway_failed() {
 
 # Whole seconds since the kernel started.
 slipway_uptime() {
-    local up=''
-    read -r up _ < /proc/uptime
-    printf '%s\n' "${up%%.*}"
+    cut -d . -f 1 /proc/uptime
 }
 
 # A number of bytes, for people.
@@ -85,15 +83,14 @@ slipway_read_digest() {
 slipway_check_digest() {
     [ -z "$1" ] || [ "$1" = "$2" ] ||
         slipway_failed "$3 has the wrong SHA-256 digest: expected $1, got $2" \
-            'The bytes are not those that the server announced: look for a file that changed, or a faulty disk, memory or link.' ||
-        return 5
+            'The server announced other bytes: a file changed, or a disk, memory or link is faulty.' || return 5
 }
 
 # The size that the root's tmpfs gets, from rd.tmpfs.size=, into $slipway_tmpfs_size.
 slipway_read_tmpfs_size() {
     slipway_tmpfs_size=$(getarg rd.tmpfs.size=)
     slipway_is_size "$slipway_tmpfs_size" ||
-        slipway_failed "rd.tmpfs.size=$slipway_tmpfs_size is no size" "Give a number with k, M, G or %, such as 3G or 50%."
+        slipway_failed "rd.tmpfs.size=$slipway_tmpfs_size is no size" 'Give a number with k, M, G or %: 3G, 50%.'
 }
 
 # The shared libraries of a program, with its loader. $1: the program's file
@@ -106,7 +103,6 @@ slipway_libraries() {
 slipway_load() {
     local part=''
     for part; do
-        # shellcheck source=/dev/null
         . "$slipway_parts/$part.sh"
     done
 }
@@ -127,9 +123,7 @@ slipway_find_method() {
     slipway_quiet='' slipway_mounts=1
     for file in "$slipway_methods"/*.sh; do
         # A method without one must not have the one of the method before it.
-        # shellcheck disable=SC2317
         slipway_pivot() { :; }
-        # shellcheck source=/dev/null
         . "$file"
         slipway_claim && return 0
     done
@@ -147,10 +141,9 @@ slipway_claim_missing() {
         slipway+?*:?*) slipway_method=slipway-${slipway_method#slipway+} ;;
         *) return 1 ;;
     esac
-    # shellcheck disable=SC2317
     slipway_make_root() {
         slipway_failed "this initrd has no dracut module $slipway_method, which root=$slipway_source needs" \
-            'Make the initrd again with it, where its tools are (dracut tells which are missing), or choose another root method.'
+            'Make the initrd again with it (dracut tells which tools it lacks), or choose another root method.'
     }
 }
 
@@ -173,8 +166,7 @@ slipway_check_root() {
     init=${init:-/sbin/init}
     slipway_root_has "$slipway_root" "$init" ||
         slipway_failed "the image has no $init" \
-            'It is a container image without an init system: install one in it (such as systemd-sysv), or name one with init=.' ||
-        return 1
+            'It is a container image without an init system: install systemd-sysv, or name one with init=.' || return 1
     slipway_root_has "$slipway_root" "/lib/modules/$(uname -r)" ||
         slipway_say "the image has no modules for this kernel, $(uname -r): only drivers of the initrd will work"
 }

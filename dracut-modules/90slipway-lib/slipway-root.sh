@@ -17,7 +17,7 @@ exec 9>&1
 
 slipway_find_method || exit 0
 
-# Whatever the kernel ends where memory runs out, this tells of it. Children take this over, but for the expendable ones.
+# Whatever the kernel ends where memory runs out, this tells of it. So do its children, but for the expendable ones.
 echo -1000 > /proc/self/oom_score_adj
 
 if slipway_is_url "$slipway_source"; then
@@ -39,7 +39,7 @@ make_root() {
     slipway_say "fetching $slipway_source"
     slipway_read_digest && slipway_read_tmpfs_size && slipway_make_root && return 0
     [ -s "$slipway_run/failure" ] ||
-        slipway_failed 'the root could not be made, for no reason that is known' 'Look at what the initrd logged: journalctl -b'
+        slipway_failed 'the root could not be made; nothing gave a reason' 'See what the initrd logged: journalctl -b'
     slipway_drop_memory
     return 1
 }
@@ -49,5 +49,5 @@ until make_root; do slipway_give_up; done
 slipway_drop_tools
 slipway_remove "$slipway_store" "$slipway_work"
 slipway_settle_memory
-slipway_say "the root is ready after $(($(slipway_uptime) - begin)) s: $(slipway_used "$slipway_memory") in memory"
+slipway_say "the root is ready after $(($(slipway_uptime) - begin)) s: $(slipway_used) in memory"
 : > "$slipway_run/done"

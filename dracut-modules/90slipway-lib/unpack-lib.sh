@@ -176,6 +176,6 @@ slipway_unpack_error() {
 # Says every few seconds how much has been unpacked.
 slipway_growth() {
     while sleep 5 > /dev/null 2>&1; do
-        slipway_say "$(slipway_used "$slipway_memory") unpacked"
+        slipway_say "$(slipway_used) unpacked"
     done
 } > /dev/null 2>&1

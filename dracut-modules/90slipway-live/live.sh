@@ -1,6 +1,6 @@
 #!/bin/sh
-# root=live:URL for dracut's own dmsquash-live, with the download made here: it is verified, resumed, and begins whatever
-# network module the initrd has.
+# root=live:URL for dracut's own dmsquash-live, with the download made here: it is verified, resumed, and begins
+# whatever network module the initrd has.
 
 # Takes the boot on if root= is live: and a URL.
 slipway_claim() {

@@ -1,14 +1,9 @@
 #!/bin/bash
-# root=slipway+nbd:HOST:PORT/DIGEST: a squashfs or EROFS image that is read on demand from the server, every block checked.
+# root=slipway+nbd:HOST:PORT/DIGEST: a squashfs or EROFS image, read on demand from the server, every block checked.
 
-check() {
-    require_binaries nbd-client dmsetup timeout unshare || return 1
-    return 255
-}
+check() { require_binaries nbd-client dmsetup timeout unshare && return 255; }
 
-depends() {
-    echo slipway-lib
-}
+depends() { echo slipway-lib; }
 
 installkernel() {
     # Asked for by name where there is one: some kernels have them built in.

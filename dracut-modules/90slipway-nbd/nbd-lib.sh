@@ -21,8 +21,7 @@ nbd_read_arguments() {
     case $nbd_port in *[!0-9]*) nbd_port='' ;; esac
     [ -n "$nbd_host" ] && [ -n "$nbd_port" ] && slipway_is_digest "$nbd_digest" ||
         slipway_failed "root=slipway+nbd:${slipway_source#nbd://} is not ADDRESS:PORT/DIGEST" \
-            'Give an IP address, a port and the SHA-256 of the image in 64 hex digits, as the script of the server has them.' ||
-        return 1
+            'Give IP address, port and the SHA-256 of the image, as the script of the server has them.' || return 1
     nbd_verity=$(getarg slipway.verity=)
     nbd_blocks=${nbd_verity#*:}
     nbd_verity=${nbd_verity%%:*}
@@ -62,13 +61,13 @@ nbd_load_drivers() {
 
 # Records that a driver is missing, and fails. $1: its name
 nbd_lacking() {
-    slipway_failed "this kernel, $(uname -r), has no $1 in the initrd" 'Make the initrd with a kernel that has this driver.'
+    slipway_failed "this kernel, $(uname -r), has no $1 in the initrd" 'Make the initrd with a kernel that has it.'
 }
 
 # Copies what the watcher needs to where it stays. The libraries are those that the loader names.
 nbd_keep_tools() {
     local tool='' file='' files=''
-    slipway_tmpfs "$nbd_keep" '' || slipway_failed 'no tmpfs can be made' 'Is this kernel built without tmpfs?' || return 1
+    slipway_tmpfs "$nbd_keep" '' || slipway_failed 'no tmpfs can be made' 'Has this kernel tmpfs?' || return 1
     for tool in sh cat dd dmsetup nbd-client sleep tail timeout; do
         tool=$(command -v "$tool")
         for file in "$tool" $(slipway_libraries "$tool"); do
@@ -160,7 +159,7 @@ nbd_damage() {
         what="block $block has the wrong SHA-256 digest: expected $want, got $got"
     fi
     slipway_failed "image $nbd_digest on $nbd_host is damaged: $what" \
-        'The bytes are not those that the server announced: look for a faulty disk, memory or link, and put the image there anew.'
+        'The server announced other bytes: a disk, memory or link is faulty; put the image there anew.'
     return 0
 }
 

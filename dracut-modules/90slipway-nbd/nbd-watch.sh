@@ -20,7 +20,7 @@ say() {
 # Connects the device that is not in use, and lets multipath go on with it.
 reconnect() {
     other=$((1 - device))
-    # What the dead connection still owes would be waited for until its time is out: now it fails, and multipath keeps it.
+    # What the dead connection owes would be waited for until its time is out: now it fails, and multipath keeps it.
     nbd-client -d "/dev/nbd$device" > /dev/null 2>&1
     waited=0
     # A server that comes back and fails again at once is not to be asked without a pause.
@@ -50,7 +50,7 @@ table() {
 }
 
 # Reads a block now and then, past all caches: a connection that is dead shows only when something is read, and a server
-# that came back must know that this machine still needs its version of the image. And says so if the image turned out to be damaged.
+# that came back must know that this machine still needs its version of the image. And says so if the image is damaged.
 look() {
     while :; do
         # systemd ends this when the system starts, and nothing but this.

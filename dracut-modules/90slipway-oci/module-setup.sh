@@ -1,14 +1,9 @@
 #!/bin/bash
 # Reading container images: OCI archives and registries.
 
-check() {
-    require_binaries jq || return 1
-    return 255
-}
+check() { require_binaries jq && return 255; }
 
-depends() {
-    echo slipway-lib
-}
+depends() { echo slipway-lib; }
 
 install() {
     inst_multiple jq

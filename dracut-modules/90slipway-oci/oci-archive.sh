@@ -3,8 +3,8 @@
 # that come in their order, after index and manifest, go straight into the tree; what comes too early waits in
 # $slipway_store, and what the image does not need is thrown away.
 
-# Unpacks the image in the archive at standard input, compressed as a whole or not. $1: an empty directory. 4: to be read
-# once more, from its start.
+# Unpacks the image in the archive at standard input, compressed as a whole or not. $1: an empty directory. 4: to be
+# read once more, from its start.
 oci_receive() {
     slipway_decompressed oci_receive_layout "$1"
 }
@@ -30,7 +30,7 @@ oci_receive_layout() {
     oci_finished "$docker"
 }
 
-# Reads a member's header into $oci_member and $oci_size. Fails at the end, and with the reason recorded where it is none.
+# Reads a member's header into $oci_member and $oci_size. Fails at the end; where it is none, with the reason recorded.
 oci_next_member() {
     dd bs=512 count=1 iflag=fullblock of="$slipway_work/header" 2> /dev/null
     if ! slipway_tar_header "$slipway_work/header" 0; then
@@ -65,7 +65,7 @@ oci_no_archive() {
         'Make it with "skopeo copy ... oci-archive:root.oci:latest" or "podman save --format oci-archive".'
 }
 
-# Prints so many bytes of what comes. Not by head, whose blocks of 8 KiB cost more than the rest of the way. $1: how many
+# Prints the next bytes. Not by head, whose blocks of 8 KiB cost more than the rest of the way. $1: how many
 oci_bytes() {
     dd bs=131072 count="$1" iflag=fullblock,count_bytes status=none
 }
@@ -142,7 +142,7 @@ oci_finished() {
     [ -s "$slipway_work/index.json" ] || [ -z "$1" ] || slipway_docker_archive || return 1
     [ -s "$slipway_work/index.json" ] || oci_no_archive || return 1
     if [ -z "$oci_known" ]; then
-        slipway_failed "the archive lacks blob $oci_digest" 'It is cut short or was made wrongly: make it anew.'
+        slipway_failed "the archive lacks blob $oci_digest" 'It is cut short or wrong: make it anew.'
     elif [ "$oci_number" -lt "$oci_count" ]; then
         oci_layer_is_missing "$(oci_layer $((oci_number + 1)))"
     fi

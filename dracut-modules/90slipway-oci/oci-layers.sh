@@ -62,7 +62,7 @@ oci_in_tree() {
 
 # Records that a layer did not come. $1: its digest. Always fails.
 oci_layer_is_missing() {
-    oci_is_elsewhere "$1" || slipway_failed "the archive lacks layer $1" 'It is cut short or was made wrongly: make it anew.'
+    oci_is_elsewhere "$1" || slipway_failed "the archive lacks layer $1" 'It is cut short or wrong: make it anew.'
     return 1
 }
 

@@ -1,27 +1,21 @@
 #!/bin/sh
 # The documents of an OCI image (OCI image specification 1.1: descriptor.md, image-index.md, manifest.md). Blobs are
-# files in $slipway_store, called by the hex digits of their digest. $oci_label is what bootclabel= says, empty for none.
+# files in $slipway_store, called by the hex digits of their digest. $oci_label is bootclabel=, empty for none.
 
-# The name in the image specification of this machine's architecture.
-oci_architecture() {
+# This machine's architecture by its name in the image specification, and the variants of it that the machine runs, the
+# best first, with commas; after them comes none.
+oci_platform() {
     case $(uname -m) in
         x86_64) echo amd64 ;;
-        aarch64) echo arm64 ;;
+        aarch64) echo arm64 v8 ;;
+        armv8*) echo arm v8,v7,v6,v5 ;;
+        armv7*) echo arm v7,v6,v5 ;;
+        armv6*) echo arm v6,v5 ;;
+        armv5*) echo arm v5 ;;
         arm*) echo arm ;;
         i?86) echo 386 ;;
         loongarch64) echo loong64 ;;
         *) uname -m ;;
-    esac
-}
-
-# The variants of its architecture that this machine runs, the best first, with commas; after them comes none.
-oci_variants() {
-    case $(uname -m) in
-        aarch64) echo v8 ;;
-        armv8*) echo v8,v7,v6,v5 ;;
-        armv7*) echo v7,v6,v5 ;;
-        armv6*) echo v6,v5 ;;
-        armv5*) echo v5 ;;
     esac
 }
 
@@ -71,8 +65,15 @@ oci_rules='
 
 # $1: what to print; $2: the index
 oci_jq() {
-    jq -j --arg wanted "${oci_label:-latest}" --arg architecture "$(oci_architecture)" --arg variants "$(oci_variants)" \
-        "$oci_rules $1" "$2" 2> "$slipway_work/jq.err"
+    # shellcheck disable=SC2046 # two words
+    set -- "$1" "$2" $(oci_platform)
+    jq -j --arg wanted "${oci_label:-latest}" --arg architecture "$3" --arg variants "${4-}" "$oci_rules $1" "$2" \
+        2> "$slipway_work/jq.err"
+}
+
+# Records that jq could not read a document, and fails. $1: the document
+oci_unreadable() {
+    slipway_failed "$1 cannot be read: $(head -n 1 "$slipway_work/jq.err")" 'Make the image anew.'
 }
 
 # Chooses the image of an index, in $slipway_work/index.json, into $oci_digest.
@@ -81,8 +82,7 @@ oci_choose_image() {
     oci_depth=0
     labels=$(oci_jq 'if labelled == [] then [.manifests[] | name | if . == "" then "(none)" else . end] | join(", ")
         | if . == "" then "none" else printable end else empty end' "$slipway_work/index.json") ||
-        slipway_failed "index.json of the archive cannot be read: $(head -n 1 "$slipway_work/jq.err")" 'Make the archive anew.' ||
-        return 1
+        oci_unreadable 'index.json of the archive' || return 1
     [ -z "$labels" ] ||
         slipway_failed "the archive has no image labelled ${oci_label:-latest}; its labels: $labels" \
             'Name one of them with bootclabel= (label: in the configuration).' || return 1
@@ -92,11 +92,10 @@ oci_choose_image() {
 # Chooses the image for this machine into $oci_digest. $1: which images of an index; $2: the index
 oci_choose_platform() {
     oci_digest=$(oci_jq "$1 | fitting" "$2") ||
-        slipway_failed "an index of the image cannot be read: $(head -n 1 "$slipway_work/jq.err")" 'Make the image anew.' ||
-        return 1
+        oci_unreadable 'an index of the image' || return 1
     [ -n "$oci_digest" ] ||
-        slipway_failed "the image is not for this machine (linux/$(oci_architecture)), but for $(oci_jq "$1 | platforms" "$2")" \
-            'Build it for this architecture.'
+        slipway_failed "the image is not for this machine (linux/$(oci_platform | cut -d ' ' -f 1)), but for \
+$(oci_jq "$1 | platforms" "$2")" 'Build it for this architecture.'
 }
 
 # Finds the manifest of this machine's image in $slipway_work/manifest.json, from the blob $oci_digest on, which may be
@@ -117,8 +116,7 @@ oci_list_layers() {
     local digest='' type=''
     oci_jq '.layers[] | [.digest, .mediaType // ""] | map(printable) | @tsv + "\n"' "$slipway_work/manifest.json" \
         > "$slipway_work/descriptors" ||
-        slipway_failed "the image's manifest cannot be read: $(head -n 1 "$slipway_work/jq.err")" 'Make the image anew.' ||
-        return 1
+        oci_unreadable "the image's manifest" || return 1
     : > "$slipway_work/layers"
     while IFS='	' read -r digest type; do
         oci_is_digest "$digest" ||

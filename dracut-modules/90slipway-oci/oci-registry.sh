@@ -24,7 +24,7 @@ oci_parse_reference() {
     esac
     case $1/$oci_name/$oci_wanted in
         */*/ | */ | *[!A-Za-z0-9._:/@-]* | *//*)
-            slipway_failed "docker://$1 names no image" 'Give docker://HOST/NAME:TAG or docker://HOST/NAME@sha256:DIGEST.'
+            slipway_failed "docker://$1 names no image" 'Give docker://HOST/NAME:TAG or HOST/NAME@sha256:DIGEST.'
             return 1
             ;;
     esac

@@ -2,18 +2,14 @@
 # All root methods of Slipway that the tools at hand allow: `dracut --add slipway`. Name single ones to leave out what
 # the others need.
 
-check() {
-    return 255
-}
+check() { return 255; }
 
 depends() {
-    echo bootc-live container-root slipway-image
-    # What it takes is in packages of their own: erofs-utils, e2fsprogs, kexec-tools, nbd-client and dmsetup.
-    if find_binary mkfs.erofs > /dev/null; then echo bootc-live-erofs; fi
-    if find_binary mkfs.ext4 > /dev/null; then echo bootc-live-zram; fi
-    if find_binary kexec > /dev/null; then echo bootc-live-kexec; fi
-    if find_binary nbd-client > /dev/null && find_binary dmsetup > /dev/null; then echo slipway-nbd; fi
-    # Debian's dracut-live; its modules refuse an initrd for one machine only.
-    # shellcheck disable=SC2154
-    if [ -z "$hostonly" ] && [ -n "$(find "$dracutbasedir/modules.d" -name '*livenet')" ]; then echo slipway-live; fi
+    local module
+    for module in "$moddir"/../90bootc-live* "$moddir"/../90container-root "$moddir"/../90slipway-*; do
+        module=${module##*/90}
+        # 1: its tools are missing, and it says which. 255: only where it is asked for, as here.
+        (module_check "$module") > /dev/null
+        [ $? -eq 1 ] || echo "$module"
+    done
 }
