@@ -18,6 +18,14 @@ const ACL = Buffer.from(
   'hex',
 ).toString('latin1');
 
+/** The fields of a tar header that are read, as bytes. */
+interface Header {
+  readonly name: string;
+  readonly size: string;
+  readonly type?: string;
+  readonly magic?: string;
+}
+
 const COMPRESSORS = [['cat'], ['gzip'], ['xz'], ['zstd', '-q']] as const;
 
 describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
@@ -98,6 +106,40 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       expect(result.failure).toContain('the archive cannot be unpacked: ');
     },
   );
+
+  test.each([
+    ['a name and a size', { name: './etc/motd', size: '00000000144\0' }, 'etc/motd 0 100 ustar'],
+    ['the top directory', { name: './', size: '00000000000\0', type: '5' }, ' 5 0 ustar'],
+    ['a name of 100 characters', { name: 'n'.repeat(100), size: '1 '.padStart(12) }, `${'n'.repeat(100)} 0 1 ustar`],
+    ['8 GiB and more', { name: 'big', size: '\x80\0\0\0\0\0\0\x02\0\0\0\x01' }, 'big 0 8589934593 ustar'],
+    ['no type and no magic', { name: 'old', size: '7\0', type: '\0', magic: '' }, 'old  7 '],
+    ['what a console should not print', { name: 'a\x1bb\nc\xe9', size: '0' }, 'a?b?c? 0 0 ustar'],
+    ['a size beyond all numbers', { name: 'n', size: `\x80\0\0\0${'\xff'.repeat(8)}` }, '1'],
+    ['nothing', { name: '', size: '' }, '1'],
+  ])('the header of a member with %s is read', async (_, { name, size, type = '0', magic = 'ustar' }: Header, read) => {
+    const { path, remove } = await scratch();
+    cleanups.push(remove);
+    const header = Buffer.alloc(512);
+    for (const [text, offset] of [
+      [name, 0] as const,
+      [size, 124] as const,
+      [type, 156] as const,
+      [magic, 257] as const,
+    ])
+      header.write(text, offset, 'latin1');
+    // The second block: the first is another member's.
+    await writeFile(join(path, 'archive'), Buffer.concat([tar([{ name: 'first' }]).subarray(0, 512), header]));
+    const print = 'echo "$tar_name $tar_type $tar_size $tar_magic"';
+    const { stdout, code } = await runLibrary(shell, path, `slipway_tar_header ${path}/archive 1 && ${print}`);
+    expect(code === 0 ? stdout : `${code}\n`).toBe(`${read}\n`);
+  });
+
+  test('the header of a member that is cut off is none', async () => {
+    const { path, remove } = await scratch();
+    cleanups.push(remove);
+    await writeFile(join(path, 'archive'), tar([{ name: 'first' }]).subarray(0, 511));
+    expect((await runLibrary(shell, path, `slipway_tar_header ${path}/archive 0`)).code).toBe(1);
+  });
 
   test('an error page in place of an archive is refused', async () => {
     const result = await unpack(Buffer.from('<html>It works!</html>\n'.repeat(100)));
