@@ -11,7 +11,7 @@ const COLLECT_EVERY = 10 * 60 * 1000;
 const NAMES_SETTLED = 100;
 
 /** The most folders that are watched: the system has a limit on watches. */
-const MOST_FOLDERS = 1000;
+const MAX_FOLDERS = 1000;
 
 /** Settings and services of {@link watchStore}. */
 export interface WatchOptions {
@@ -26,7 +26,7 @@ export interface WatchOptions {
   /** Called when a name in the folder itself may lead elsewhere, such as to another build. */
   readonly onName: () => void;
   /** For tests: instead of a thousand. */
-  readonly mostFolders?: number;
+  readonly maxFolders?: number;
 }
 
 /** A watch over the artifacts. */
@@ -41,7 +41,7 @@ export interface StoreWatch {
  * removes unused versions from time to time. Missed changes do no harm: pinning looks at the file itself.
  */
 export async function watchStore(options: WatchOptions): Promise<StoreWatch> {
-  const { store, paths, record, settleMs, onChange, onName, mostFolders = MOST_FOLDERS } = options;
+  const { store, paths, record, settleMs, onChange, onName, maxFolders = MAX_FOLDERS } = options;
   const waiting = new Map<string, { readonly before: Pin; readonly timer: NodeJS.Timeout }>();
   const watchers = new Map<string, WatchedFolder & { readonly watcher: FSWatcher }>();
   let stopped = false;
@@ -84,14 +84,14 @@ export async function watchStore(options: WatchOptions): Promise<StoreWatch> {
   /** The last warning about folders: the same one is not repeated. */
   let warned = '';
   const look = async () => {
-    const { folders, full } = await foldersTo(store.root, paths(), mostFolders);
+    const { folders, full } = await foldersTo(store.root, paths(), maxFolders);
     if (stopped) return;
     for (const [folder, { inode, watcher }] of watchers) {
       if (folders.get(folder)?.inode === inode) continue;
       watcher.close();
       watchers.delete(folder);
     }
-    let trouble = full ? `artifacts lie in more than ${mostFolders} folders: not all are watched` : '';
+    let trouble = full ? `artifacts lie in more than ${maxFolders} folders: not all are watched` : '';
     for (const wanted of folders.values()) {
       try {
         const watcher = watchers.get(wanted.folder)?.watcher ?? begin(wanted.folder);

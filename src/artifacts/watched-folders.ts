@@ -14,13 +14,13 @@ export interface WatchedFolder {
  * outside the root, wherever links lead.
  * @param root absolute and without symbolic links
  * @param paths below it
- * @param most folders
+ * @param max folders
  * @returns the folders by path, and whether there were more of them
  */
 export async function foldersTo(
   root: string,
   paths: readonly string[],
-  most: number,
+  max: number,
 ): Promise<{ readonly folders: ReadonlyMap<string, WatchedFolder>; readonly full: boolean }> {
   const folders = new Map<string, WatchedFolder>();
   let full = false;
@@ -32,7 +32,7 @@ export async function foldersTo(
     if (!known) {
       const found = await stat(folder).catch(() => undefined);
       if (!found?.isDirectory()) return false;
-      if (folders.size >= most) {
+      if (folders.size >= max) {
         full = true;
         return false;
       }

@@ -47,7 +47,7 @@ function furtherRoots({ settings }: Match): readonly Warning[] {
 }
 
 /** Longest kernel arguments on x86 and arm64, octets (COMMAND_LINE_SIZE, 2,048, less the final NUL). */
-const MOST_ARGUMENTS = 2047;
+const MAX_ARGUMENTS = 2047;
 /** Octets that templates add to the arguments at most, unusual URLs apart. */
 const ADDED = 1024;
 
@@ -66,15 +66,15 @@ function tooLong(config: Config, match: Match, templates: Templates): readonly W
     (most, arg) => (most && most.value.length >= arg.value.length ? most : arg),
     undefined,
   );
-  if (!image || !longest || sum + ADDED <= MOST_ARGUMENTS) return [];
+  if (!image || !longest || sum + ADDED <= MAX_ARGUMENTS) return [];
   const { address = '192.168.100.100', http } = config.server;
   const settings = http || { port: 8080, url: undefined };
   const server = { address, httpPort: settings.port, ...(settings.url !== undefined && { url: settings.url }) };
   const pins = new Map(requiredFiles(match).map(({ path }) => [path, SAMPLE_PIN]));
   const length = argumentsIn(templates.render(template.value, planBoot(match, pins, server)));
-  if (length <= MOST_ARGUMENTS) return [];
+  if (length <= MAX_ARGUMENTS) return [];
   const who = match.node ? `nodes.${match.node.name}` : 'unknown machines';
-  const message = `${length} octets of kernel arguments for ${who}, with those of the template: Linux takes up to ${MOST_ARGUMENTS} (COMMAND_LINE_SIZE of x86 and arm64) and cuts off the rest`;
+  const message = `${length} octets of kernel arguments for ${who}, with those of the template: Linux takes up to ${MAX_ARGUMENTS} (COMMAND_LINE_SIZE of x86 and arm64) and cuts off the rest`;
   return [{ path: pathOfArgument(longest.from), message }];
 }
 

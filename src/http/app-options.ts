@@ -1,16 +1,8 @@
 import type { ScriptResult } from '../model/boot/script.ts';
 import type { RecordEvent } from '../model/event.ts';
+import type { ImageManifest } from '../model/files/manifest.ts';
 import type { OpenResult } from '../model/files/open-file.ts';
 import type { Mac } from '../model/mac.ts';
-
-/** The manifest of an image, as a registry gives it. */
-export interface RegistryManifest {
-  /** 64 hex digits. */
-  readonly digest: string;
-  readonly mediaType: string;
-  /** The bytes, which are UTF-8. */
-  readonly text: string;
-}
 
 /** The sources of all that the HTTP server serves, its log and its clocks. */
 export interface AppOptions {
@@ -36,7 +28,7 @@ export interface AppOptions {
     /**
      * A manifest by its digest (`sha256:` and 64 hex digits), or the name's current one; undefined where there is none.
      */
-    manifest(name: string, digest: string | undefined): Promise<RegistryManifest | undefined>;
+    manifest(name: string, digest: string | undefined): Promise<ImageManifest | undefined>;
     /** Opens a blob by its 64 hex digits. */
     blob(digest: string): Promise<OpenResult>;
   };

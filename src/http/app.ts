@@ -19,34 +19,34 @@ export interface App {
 }
 
 /** Every route of the HTTP server. Nothing in it buffers a response or reads a request's body. */
-export function createApp(deps: AppOptions, send: SendRange): App {
-  const serve = createServeFile(deps, send);
+export function createApp(options: AppOptions, send: SendRange): App {
+  const serve = createServeFile(options, send);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('case sensitive routing');
   app.set('query parser', false);
   app.use(inTurn);
-  app.use('/ipxe', ipxeRoute(deps));
-  app.use('/artifacts', artifactsRoute(deps, serve));
-  app.use('/blobs', blobsRoute(deps, serve));
-  app.use('/v2', registryRoute(deps, serve));
-  const boot = bootRoute(deps, serve);
+  app.use('/ipxe', ipxeRoute(options));
+  app.use('/artifacts', artifactsRoute(options, serve));
+  app.use('/blobs', blobsRoute(options, serve));
+  app.use('/v2', registryRoute(options, serve));
+  const boot = bootRoute(options, serve);
   app.use('/boot', boot);
   app.all('/autoexec.ipxe', boot);
   app.all('/healthz', (request, response) => {
     if (isRead(request, response)) sendText(response, 200, 'ok\n');
   });
-  app.use((request, response) => decline(deps, request, response, 404, 'no such path'));
-  app.use(failure(deps));
+  app.use((request, response) => decline(options, request, response, 404, 'no such path'));
+  app.use(failure(options));
   const listener: RequestListener = (incoming, response) => {
     const request = incoming as Request;
     const target = normaliseTarget(request.url);
     request.originalUrl = request.url;
     // Express would answer a target that it cannot parse with a page of its own.
-    if (target === undefined) return malformed(deps, request, response);
+    if (target === undefined) return malformed(options, request, response);
     request.url = target;
-    app(request, response as Response, () => malformed(deps, request, response));
+    app(request, response as Response, () => malformed(options, request, response));
   };
   return { listener, classes: messageClasses(app) };
 }
@@ -58,11 +58,11 @@ const inTurn: RequestHandler = async (_request, response, next) => {
 };
 
 /** Answers failures of the store and of scripts: 5xx, never 404. */
-function failure(deps: AppOptions): ErrorRequestHandler {
+function failure(options: AppOptions): ErrorRequestHandler {
   return (error: NodeJS.ErrnoException, request, response, _next) => {
     const status = PASSING_ERRORS.has(error.code ?? '') ? 503 : 500;
     const message = `${status}: ${error.message}`;
-    recordOf(deps, request, { event: 'http.error', level: 'error', message, status, code: error.code });
+    recordOf(options, request, { event: 'http.error', level: 'error', message, status, code: error.code });
     if (response.headersSent) {
       request.socket.destroy();
       return;

@@ -17,8 +17,8 @@ export interface Requests {
 }
 
 /** Options are those of the downloads. */
-export function receiveRequests(deps: Omit<DownloadOptions, 'budget' | 'changed'>): Requests {
-  const { refuse, record, limits, now } = deps;
+export function receiveRequests(options: Omit<DownloadOptions, 'budget' | 'changed'>): Requests {
+  const { refuse, record, limits, now } = options;
   const budget = new SourceBudget(limits.unproven, (address) => record(limitedEvent(address)));
   /** By the client's address and port, oldest first. */
   const downloads = new Map<string, Download & { readonly request: string }>();
@@ -47,7 +47,7 @@ export function receiveRequests(deps: Omit<DownloadOptions, 'budget' | 'changed'
       if (entry.state === 'closed' && downloads.get(key) === entry) downloads.delete(key);
       drained();
     };
-    const download = startDownload(request, name, peer, about, { ...deps, budget, changed });
+    const download = startDownload(request, name, peer, about, { ...options, budget, changed });
     const entry = Object.assign(download, { request: text });
     downloads.set(key, entry);
   };

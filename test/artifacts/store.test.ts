@@ -514,7 +514,7 @@ describe('watching', () => {
   it('says once that there are too many folders', async () => {
     for (const name of ['a', 'b', 'c']) await mkdir(join(root, name));
     const watcher = await watchStore({
-      ...{ store, settleMs: 20, onName: () => {}, onChange: () => {}, mostFolders: 2 },
+      ...{ store, settleMs: 20, onName: () => {}, onChange: () => {}, maxFolders: 2 },
       paths: () => ['a/x', 'b/x', 'c/x'],
       record: (event) => events.push(event),
     });

@@ -38,7 +38,7 @@ export function httpService({ state, scripts, syscalls, record, now, monotonic }
     const bytes = Math.ceil((bufferMemory * 1024 * 1024) / count);
     if (count > 1) {
       const settings = { host, port, sendfile, bufferMemory: bytes, perAddress };
-      return startHttpWorkers({ count, program: WORKER, settings, deps: options });
+      return startHttpWorkers({ count, program: WORKER, settings, options });
     }
     const send = createSender({ syscalls, sendfile, bufferMemory: bytes, now: monotonic });
     const app = createApp(options, send);

@@ -10,7 +10,7 @@ import type { ServingState } from '../serving-state.ts';
 import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
 
 /** Most hash trees of replaced versions that stay in memory without a reader. */
-const MOST_IDLE = 4;
+const MAX_IDLE = 4;
 
 /**
  * The block devices that nodes read: each version of an image by its SHA-256, padded to whole blocks, followed by its
@@ -36,7 +36,7 @@ export function nbdExports(state: () => ServingState): Exports {
   const forgetIdle = () => {
     const current = names();
     const idle = [...trees].filter(([name, { users }]) => users === 0 && !current.includes(name));
-    for (const [name] of idle.slice(0, -MOST_IDLE)) trees.delete(name);
+    for (const [name] of idle.slice(0, -MAX_IDLE)) trees.delete(name);
   };
 
   return {

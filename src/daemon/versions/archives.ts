@@ -2,7 +2,7 @@ import type { Store } from '../../artifacts/store/store.ts';
 import { arrangeArchive } from '../../images/oci/arrange-archive.ts';
 import { ociArchive } from '../../images/oci/oci-archive.ts';
 import { BadImage, digestHex, imageOf } from '../../images/oci/oci-image.ts';
-import { readServedManifest } from '../../images/store/served-images.ts';
+import { readManifest } from '../../images/store/served-images.ts';
 import type { Pin } from '../../model/boot/boot-plan.ts';
 import type { OpenResult } from '../../model/files/open-file.ts';
 import { mapFiles } from '../../model/files/segment.ts';
@@ -55,7 +55,7 @@ export async function pinImageArchive(store: Store, image: string): Promise<Pin>
     const { size } = await pinImageBlob(store, image);
     const opened = await store.openBlob(image);
     if (!opened.ok) throw new Error(opened.why);
-    const served = await readServedManifest(opened.file, image);
+    const served = await readManifest(opened.file, image);
     if (!served) throw new BadImage('the manifest of the image is too large, or is none');
     const { config, layers } = imageOf(served.text);
     for (const blob of [config, ...layers]) await pinImageBlob(store, digestHex(blob.digest));

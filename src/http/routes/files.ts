@@ -21,40 +21,40 @@ function fileValidators({ stamp, modified, digest }: OpenFile, now: number): Val
 }
 
 /** Files by name that may change: they are validated at each use. */
-function changingFiles(deps: AppOptions, serve: ServeFile, open: (name: string) => Promise<OpenResult>) {
-  return readRoute(deps, async (name, request, response) => {
+function changingFiles(options: AppOptions, serve: ServeFile, open: (name: string) => Promise<OpenResult>) {
+  return readRoute(options, async (name, request, response) => {
     const opened = await open(name);
-    if (!opened.ok) return refuse(deps, request, response, opened);
-    const validators = fileValidators(opened.file, deps.now());
+    if (!opened.ok) return refuse(options, request, response, opened);
+    const validators = fileValidators(opened.file, options.now());
     await serve(request, response, opened.file, { validators, cacheControl: 'no-cache', name });
   });
 }
 
 /** `/artifacts/<path>`: files by path, as they are now. */
-export function artifactsRoute(deps: AppOptions, serve: ServeFile): RequestHandler {
-  return changingFiles(deps, serve, (path) => deps.artifacts.open(path));
+export function artifactsRoute(options: AppOptions, serve: ServeFile): RequestHandler {
+  return changingFiles(options, serve, (path) => options.artifacts.open(path));
 }
 
 /** `/boot/<name>`: iPXE binaries, and beside each the `autoexec.ipxe` that any iPXE looks for. */
-export function bootRoute(deps: AppOptions, serve: ServeFile): RequestHandler {
-  const binaries = changingFiles(deps, serve, (name) => deps.bootFiles.open(name));
-  const script = readRoute(deps, async (_name, _request, response) =>
-    sendText(response, 200, await deps.scripts.bootstrap()),
+export function bootRoute(options: AppOptions, serve: ServeFile): RequestHandler {
+  const binaries = changingFiles(options, serve, (name) => options.bootFiles.open(name));
+  const script = readRoute(options, async (_name, _request, response) =>
+    sendText(response, 200, await options.scripts.bootstrap()),
   );
   return (request, response, next) =>
     (isAutoexec(decodedPath(request) ?? '') ? script : binaries)(request, response, next);
 }
 
 /** `/blobs/sha256/<digest>/<name>`: versions by content, which never change. The name is for people and firmware. */
-export function blobsRoute(deps: AppOptions, serve: ServeFile): RequestHandler {
-  return readRoute(deps, async (path, request, response) => {
+export function blobsRoute(options: AppOptions, serve: ServeFile): RequestHandler {
+  return readRoute(options, async (path, request, response) => {
     const [, digest, name = ''] = /^sha256\/([0-9a-f]{64})(?:\/([^/]*))?$/.exec(path) ?? [];
     if (digest === undefined) {
       const why = 'expected /blobs/sha256/<64 hex digits>/<name>';
-      return refuse(deps, request, response, { ok: false, reason: 'missing', why });
+      return refuse(options, request, response, { ok: false, reason: 'missing', why });
     }
-    const opened = await deps.artifacts.openBlob(digest);
-    if (!opened.ok) return refuse(deps, request, response, opened);
+    const opened = await options.artifacts.openBlob(digest);
+    if (!opened.ok) return refuse(options, request, response, opened);
     await serve(request, response, opened.file, {
       validators: { etag: `"${digest}"` },
       cacheControl: 'public, max-age=31536000, immutable',

@@ -9,26 +9,26 @@ import { decodedPath, isRead, recordOf, sendText } from './respond.ts';
 const RETRY_AFTER = 5;
 
 /** `/ipxe`: the bootstrap script; `/ipxe/<mac>`: one machine's script; with `?explain` the origin of each value. */
-export function ipxeRoute(deps: AppOptions): RequestHandler {
+export function ipxeRoute(options: AppOptions): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;
     const text = decodedPath(request);
-    if (text === '') return sendText(response, 200, await deps.scripts.bootstrap());
+    if (text === '') return sendText(response, 200, await options.scripts.bootstrap());
     const mac = text === undefined ? undefined : parseMac(text);
     if (!mac) {
-      recordOf(deps, request, { event: 'http.script', level: 'info', message: '400: no MAC address', status: 400 });
+      recordOf(options, request, { event: 'http.script', level: 'info', message: '400: no MAC address', status: 400 });
       const seen = `this is no MAC address: ${(text ?? request.path).slice(0, 60)}`;
       return sendText(response, 400, ipxeMessage(seen, 'expected /ipxe/52-54-00-00-00-01'));
     }
     if (request.url.includes('?') && new URLSearchParams(request.url.replace(/^[^?]*/, '')).has('explain')) {
-      const json = `${JSON.stringify(await deps.scripts.explain(mac), null, 2)}\n`;
+      const json = `${JSON.stringify(await options.scripts.explain(mac), null, 2)}\n`;
       return sendText(response, 200, json, { 'Content-Type': 'application/json; charset=utf-8' });
     }
-    const result = await deps.scripts.forMac(mac);
+    const result = await options.scripts.forMac(mac);
     const { status, body } = answer(mac, result);
     const why = result.kind === 'script' ? 'script sent' : result.why;
     const level = result.kind === 'unavailable' ? 'warn' : 'info';
-    recordOf(deps, request, { event: 'http.script', level, message: `${mac}: ${why}`, mac, status });
+    recordOf(options, request, { event: 'http.script', level, message: `${mac}: ${why}`, mac, status });
     if (status === 503) response.setHeader('Retry-After', String(RETRY_AFTER));
     sendText(response, status, body);
   };

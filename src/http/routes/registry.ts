@@ -1,6 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
+import type { ImageManifest } from '../../model/files/manifest.ts';
 import { hexOfDigest } from '../../model/files/sha256.ts';
-import type { AppOptions, RegistryManifest } from '../app-options.ts';
+import type { AppOptions } from '../app-options.ts';
 import { decodedPath, recordOf, sendText } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 
@@ -14,7 +15,7 @@ function sendJson(response: Response, status: number, value: unknown): void {
   sendText(response, status, JSON.stringify(value), { 'Content-Type': 'application/json' });
 }
 
-function sendManifest(response: Response, { digest, mediaType, text }: RegistryManifest): void {
+function sendManifest(response: Response, { digest, mediaType, text }: ImageManifest): void {
   sendText(response, 200, text, {
     'Content-Type': mediaType,
     'Docker-Content-Digest': `sha256:${digest}`,
@@ -28,10 +29,10 @@ function sendManifest(response: Response, { digest, mediaType, text }: RegistryM
  * `/v2/`: the built images, read-only, as a registry (OCI distribution specification 1.1, "Pull"), for
  * skopeo, podman, and nodes that boot from one. Names are single words, and the only tag is `latest`.
  */
-export function registryRoute(deps: AppOptions, serve: ServeFile): RequestHandler {
-  const { registry } = deps;
+export function registryRoute(options: AppOptions, serve: ServeFile): RequestHandler {
+  const { registry } = options;
   const refuse = (request: Request, response: Response, status: number, code: Code, message: string) => {
-    recordOf(deps, request, { event: 'http.refused', level: 'info', message: `${status}: ${message}`, status });
+    recordOf(options, request, { event: 'http.refused', level: 'info', message: `${status}: ${message}`, status });
     sendJson(response, status, { errors: [{ code, message }] });
   };
 

@@ -25,9 +25,9 @@ function contentType(name: string): string {
 }
 
 /** Makes the function that serves files: preconditions, ranges, and an event for each download. */
-export function createServeFile(deps: AppOptions, send: SendRange): ServeFile {
+export function createServeFile(options: AppOptions, send: SendRange): ServeFile {
   const record = (request: Request, status: number, seconds: number, length: number, sent: Sent | undefined) => {
-    recordOf(deps, request, {
+    recordOf(options, request, {
       event: 'http.download',
       level: sent ? 'info' : 'debug',
       message: sent ? `${status}: ${sent.bytes} of ${length} bytes sent, ${sent.outcome}` : `${status}: no body`,
@@ -36,12 +36,12 @@ export function createServeFile(deps: AppOptions, send: SendRange): ServeFile {
   };
 
   const body = async (request: Request, response: Response, file: OpenFile, first: number, length: number) => {
-    const started = deps.monotonic();
+    const started = options.monotonic();
     const sent = await send(file, first, length, response);
-    record(request, response.statusCode, Math.round(deps.monotonic() - started) / 1000, length, sent);
+    record(request, response.statusCode, Math.round(options.monotonic() - started) / 1000, length, sent);
     if (sent.outcome === 'failed') {
       const { message, code } = sent.error as NodeJS.ErrnoException;
-      recordOf(deps, request, { event: 'http.error', level: 'error', message: `cannot read: ${message}`, code });
+      recordOf(options, request, { event: 'http.error', level: 'error', message: `cannot read: ${message}`, code });
     }
     if (sent.begun || response.destroyed) return;
     for (const name of response.getHeaderNames()) response.removeHeader(name);

@@ -61,7 +61,7 @@ async function open(request: () => Promise<FileGrant>): Promise<OpenResult> {
   throw Object.assign(new Error('the file changes all the time'), { code: 'EAGAIN' });
 }
 
-const deps: AppOptions = {
+const options: AppOptions = {
   scripts: {
     forMac: (mac) => ask('script', mac),
     explain: (mac) => ask('explain', mac),
@@ -87,9 +87,9 @@ const deps: AppOptions = {
 async function start({ host, port, sendfile, bufferMemory, perAddress }: WorkerSettings): Promise<void> {
   const { syscalls } = await openSyscalls();
   const now = () => performance.now();
-  const app = createApp(deps, createSender({ syscalls, sendfile, bufferMemory, now }));
+  const app = createApp(options, createSender({ syscalls, sendfile, bufferMemory, now }));
   try {
-    server = await startHttp({ host, port, app, perAddress, syscalls, record: deps.record, now });
+    server = await startHttp({ host, port, app, perAddress, syscalls, record: options.record, now });
     send({ kind: 'listening', listening: server.listening, port: server.port });
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;

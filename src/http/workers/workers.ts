@@ -16,7 +16,7 @@ export interface WorkersOptions {
   /** The worker's program. */
   readonly program: string;
   readonly settings: WorkerSettings;
-  readonly deps: AppOptions;
+  readonly options: AppOptions;
 }
 
 interface Member {
@@ -30,15 +30,15 @@ interface Member {
  * questions. A worker that dies takes its own connections with it, and is replaced.
  * @throws an error with `code`, whose message names the port and the remedy, if they cannot listen
  */
-export async function startHttpWorkers({ count, program, settings, deps }: WorkersOptions): Promise<HttpServer> {
+export async function startHttpWorkers({ count, program, settings, options }: WorkersOptions): Promise<HttpServer> {
   const members = new Set<Member>();
   let stopping = false;
 
   const add = (): Member => {
     cluster.setupPrimary({ exec: program, args: [] });
     const worker = cluster.fork();
-    const started = deps.monotonic();
-    const ready = listenTo(worker, deps, settings);
+    const started = options.monotonic();
+    const ready = listenTo(worker, options, settings);
     const member = { worker, ready };
     members.add(member);
     worker.once('exit', async (code, signal) => {
@@ -46,8 +46,8 @@ export async function startHttpWorkers({ count, program, settings, deps }: Worke
       if (stopping) return;
       const how = signal ?? code;
       const message = `an HTTP worker ended with ${how}: its connections are lost, and another takes its place`;
-      deps.record({ event: 'http.worker', level: 'error', message, pid: worker.process.pid });
-      if (deps.monotonic() - started < SHORT_LIFE) await delay(SHORT_LIFE);
+      options.record({ event: 'http.worker', level: 'error', message, pid: worker.process.pid });
+      if (options.monotonic() - started < SHORT_LIFE) await delay(SHORT_LIFE);
       if (!stopping) add().ready.catch(() => {});
     });
     return member;
@@ -84,8 +84,8 @@ function tell(worker: Worker, message: ToWorker): void {
 }
 
 /** Starts a worker and answers it from then on. */
-function listenTo(worker: Worker, deps: AppOptions, settings: WorkerSettings): Member['ready'] {
-  const grants = new FileGrants(deps);
+function listenTo(worker: Worker, options: AppOptions, settings: WorkerSettings): Member['ready'] {
+  const grants = new FileGrants(options);
   worker.once('exit', () => {
     grants.end().catch(() => {});
   });
@@ -103,7 +103,7 @@ function listenTo(worker: Worker, deps: AppOptions, settings: WorkerSettings): M
         case 'failed':
           return reject(Object.assign(new Error(message.message), { code: message.code }));
         case 'event':
-          return deps.record(message.event);
+          return options.record(message.event);
         case 'return':
           return grants.release(message.grant).catch(() => {});
         case 'ask': {

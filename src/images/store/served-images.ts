@@ -1,19 +1,11 @@
 import { isBuildName } from '../../model/boot/build.ts';
+import type { ImageManifest } from '../../model/files/manifest.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { readBytes } from '../../model/files/random-access.ts';
 import { hexOfDigest } from '../../model/files/sha256.ts';
 import { LARGEST_DOCUMENT } from '../oci/arrange-archive.ts';
 import { listImages, readImage } from './image-list.ts';
 import { NameTaken, storePaths } from './publish.ts';
-
-/** The manifest of an image, as a registry gives it. */
-export interface ServedManifest {
-  /** 64 hex digits. */
-  readonly digest: string;
-  readonly mediaType: string;
-  /** The bytes, which are UTF-8. */
-  readonly text: string;
-}
 
 /** Images as a registry offers them. */
 export interface ServedImages {
@@ -23,13 +15,13 @@ export interface ServedImages {
    * is none.
    * @throws the operating system's error
    */
-  manifest(name: string, digest: string | undefined): Promise<ServedManifest | undefined>;
+  manifest(name: string, digest: string | undefined): Promise<ImageManifest | undefined>;
   /** Opens a blob by its 64 hex digits. */
   blob(digest: string): Promise<OpenResult>;
 }
 
 /** Reads an image's manifest and closes its file; undefined for what is too long, no text, or no manifest. */
-export async function readServedManifest(file: OpenFile, digest: string): Promise<ServedManifest | undefined> {
+export async function readManifest(file: OpenFile, digest: string): Promise<ImageManifest | undefined> {
   try {
     if (file.size > LARGEST_DOCUMENT) return undefined;
     const bytes = await readBytes(file, 0, file.size);
@@ -73,7 +65,7 @@ export function createServedImages(artifacts: string, blob: (digest: string) => 
       const digest = hexOfDigest(wanted ?? (await current(name)) ?? '');
       if (digest === undefined) return undefined;
       const opened = await blob(digest);
-      return opened.ok ? await readServedManifest(opened.file, digest) : undefined;
+      return opened.ok ? await readManifest(opened.file, digest) : undefined;
     },
     blob,
   };

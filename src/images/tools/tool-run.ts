@@ -137,9 +137,9 @@ async function runTool(
   const timer = seconds && setTimeout(kill, seconds * 1000, `it took more than ${seconds} seconds`);
   let length = 0;
   const output = { out: '', err: '' };
-  const listen = (from: 'stdout' | 'stderr', to: 'out' | 'err', most: number) =>
+  const listen = (from: 'stdout' | 'stderr', to: 'out' | 'err', max: number) =>
     child[from]?.setEncoding('utf8').on('data', (text: string) => {
-      output[to] = (output[to] + text).slice(-most);
+      output[to] = (output[to] + text).slice(-max);
       length += text.length;
       if (length > maxOutput) kill(`it said more than ${maxOutput} bytes`);
     });

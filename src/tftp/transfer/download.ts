@@ -70,9 +70,9 @@ export function startDownload(
   name: string,
   peer: Peer,
   about: Subject,
-  deps: DownloadOptions,
+  options: DownloadOptions,
 ): Download {
-  const { open, bindPort, refuse, record, now, limits } = deps;
+  const { open, bindPort, refuse, record, now, limits } = options;
   let opened: RandomAccessFile | undefined;
   let port: Port | undefined;
   let session: Session | undefined;
@@ -91,16 +91,16 @@ export function startDownload(
     port = undefined;
     if (state === 'closed') return;
     state = 'closed';
-    deps.changed();
+    options.changed();
   };
 
   const receive = (datagram: Uint8Array, from: Peer): void => {
     if (from.port === peer.port && from.address === peer.address) {
       // Its address is not forged.
-      if (!proven) deps.budget.giveBack(peer.address);
+      if (!proven) options.budget.giveBack(peer.address);
       proven = true;
       session?.receive(datagram);
-    } else if (decodePacket(datagram).kind !== 'error' && deps.budget.take(from.address, now())) {
+    } else if (decodePacket(datagram).kind !== 'error' && options.budget.take(from.address, now())) {
       // RFC 1350 section 4: a stranger gets an ERROR, and the transfer goes on.
       const code = ERROR.unknownTransferId;
       port?.send(encodePacket({ kind: 'error', code, message: 'Unknown transfer ID' }), from);
@@ -143,7 +143,7 @@ export function startDownload(
         record(endEvent(about, outcome, figures, negotiated));
         // The client may repeat its last ACK: a port closed at once would answer that with an ICMP error.
         dally = setTimeout(close, limits.dally);
-        deps.changed();
+        options.changed();
       },
     });
   };
