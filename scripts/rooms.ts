@@ -94,12 +94,18 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'commands',
     holds: 'one file for each command',
-    imports: [...BUILD, 'images/builder', 'config', 'ipxe-templates', 'daemon'],
+    imports: [...OUTPUT, 'config', 'ipxe-templates', 'daemon'],
+  },
+  {
+    name: 'commands/image',
+    holds: '`slipway image`: the only commands that build',
+    imports: [...BUILD, 'images/builder', 'config', 'commands'],
   },
 ];
 
 /** The imports of a room's files, as another room writes them: `../oci/**` between rooms of one folder. */
 function importsOf(name: string, from: string): string {
+  if (name.startsWith(`${from}/`)) return `**/${name.slice(from.length + 1)}/**`;
   const folder = name.slice(0, name.lastIndexOf('/') + 1);
   return folder !== '' && from.startsWith(folder) ? `../${name.slice(folder.length)}/**` : `**/${name}/**`;
 }
