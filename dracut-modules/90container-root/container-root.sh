@@ -19,7 +19,7 @@ slipway_make_root() {
 
 # Unpacks the uncompressed archive at standard input, as what the names of its first two members tell.
 container_unpack() {
-    local how=container_unpack_tree block=0 members=0
+    local how=slipway_unpack block=0 members=0
     dd bs=512 count=16 iflag=fullblock of="$slipway_work/head" 2> /dev/null
     while [ "$members" -lt 2 ] && [ "$block" -lt 16 ] && slipway_tar_header "$slipway_work/head" "$block"; do
         block=$((block + 1 + (tar_size + 511) / 512))
@@ -38,20 +38,17 @@ container_unpack() {
         ! slipway_is_digest "${tar_name%%[./]*}" || how=slipway_docker_archive
         members=$((members + 1))
     done
-    cat "$slipway_work/head" - | "$how"
+    cat "$slipway_work/head" - | "$how" "$slipway_root"
 }
 
-container_unpack_tree() {
-    slipway_unpack "$slipway_root"
-}
-
+# $1: an empty directory
 container_unpack_image() {
     command -v jq > /dev/null ||
         slipway_failed 'this initrd cannot read OCI archives: it lacks jq' \
             'Install jq where the initrd is made, or give a tar archive of the file system.' || return 1
     slipway_load oci-lib oci-layers oci-archive
     oci_label=$(getarg bootclabel=)
-    oci_receive_layout "$slipway_root"
+    oci_receive_layout "$1"
 }
 
 # Just before the system starts.

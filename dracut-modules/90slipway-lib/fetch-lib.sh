@@ -106,14 +106,9 @@ slipway_fetch_remedy() {
     esac
 }
 
-# Counts the tries from the first again.
-slipway_first_try() {
-    echo 1 > "$slipway_work/try"
-}
-
-# Decides after a failed try. $1: what was tried; $2: why it failed; $3: what to do if that is for good; $4: what to
-# tell of the next try beside its time. Pauses and succeeds if there is to be another; fails, with the reason recorded,
-# if not.
+# Decides after a failed try; $slipway_work/try has its number. $1: what was tried; $2: why it failed; $3: what to do if
+# that is for good; $4: what else to say of the next try. Pauses and succeeds if there is to be another; fails, with the
+# reason recorded, if not.
 slipway_try_again() {
     local try='' delay=''
     read -r try < "$slipway_work/try"
@@ -156,7 +151,7 @@ slipway_stream() {
         [ "$status" -eq 22 ] || got=$(slipway_received)
         have=$((have + got))
         # As long as the file grows, broken transfers do not use up the tries: its size is bound enough.
-        [ "$got" -lt 1048576 ] || slipway_first_try
+        [ "$got" -lt 1048576 ] || echo 1 > "$slipway_work/try"
         [ "$have" -eq 0 ] || kept=", $(slipway_size "$have") are kept"
         slipway_try_again "$1" "$why" "$remedy" "$kept" || return 1
     done
@@ -172,8 +167,8 @@ slipway_drained() {
     return "$status"
 }
 
-# Runs a command with standard input and leaves the SHA-256 digest of all of that in a file, read by the command or not.
-# $1: the file; then the command. Returns the command's status.
+# Runs a command with standard input and leaves the SHA-256 digest of all of that, read by the command or not, as
+# sha256sum prints it. $1: the file for it; then the command. Returns the command's status.
 slipway_digested() {
     local sum="$1" summing='' status=''
     shift
@@ -186,11 +181,6 @@ slipway_digested() {
     wait "$summing"
     rm -f "$sum.fifo"
     return "$status"
-}
-
-# The digest that slipway_digested left. $1: the file
-slipway_digest() {
-    cut -d ' ' -f 1 < "$1"
 }
 
 # The bytes of a source, from wherever it is. $1: a URL or a path. What became of them is for slipway_fetched to tell:
@@ -221,7 +211,7 @@ slipway_fetched() {
 slipway_repeat() {
     local prepare="$1" repeats=0 mismatches=0
     shift
-    slipway_first_try
+    echo 1 > "$slipway_work/try"
     while "$prepare" && rm -f "$slipway_run/failure"; do
         "$@" && return 0
         case $?:$mismatches in
@@ -250,7 +240,7 @@ slipway_receive() {
 }
 
 slipway_receive_once() {
-    local from="$1" expected="$2" taken=''
+    local from="$1" expected="$2" taken='' found=''
     shift 2
     if [ -n "$expected" ]; then
         slipway_bytes "$from" | slipway_digested "$slipway_work/digest" "$@"
@@ -259,7 +249,8 @@ slipway_receive_once() {
     fi
     taken=$?
     slipway_fetched || return
-    [ -z "$expected" ] || slipway_check_digest "$expected" "$(slipway_digest "$slipway_work/digest")" "$from" || return
+    [ -z "$expected" ] || read -r found _ < "$slipway_work/digest"
+    slipway_check_digest "$expected" "$found" "$from" || return
     # A wrong digest in what is as it was announced stays wrong.
     [ "$taken" -ne 5 ] || return 1
     return "$taken"

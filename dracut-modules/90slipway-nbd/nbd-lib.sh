@@ -93,7 +93,7 @@ nbd_node() {
 # Connects nbd0, or says why not, with growing pauses.
 nbd_connect_first() {
     local why='' server="$nbd_host port $nbd_port"
-    slipway_first_try
+    echo 1 > "$slipway_work/try"
     until timeout 15 nbd-client "$nbd_host" "$nbd_port" /dev/nbd0 -N "$nbd_digest" -b 4096 -t 30 \
         > "$slipway_work/nbd.log" 2>&1; do
         why=$(grep -v '^ *$' "$slipway_work/nbd.log" | tail -n 1)

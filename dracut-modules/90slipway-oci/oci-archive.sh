@@ -85,11 +85,9 @@ oci_keep() {
 # Reads a blob: into the tree if its time has come, else into the store. $1: the tree; $2: hex digits of its digest
 oci_take_blob() {
     local status=''
-    slipway_is_digest "$2" || {
+    if ! slipway_is_digest "$2"; then
         oci_skip "$oci_size"
-        return 0
-    }
-    if [ -z "$oci_known" ]; then
+    elif [ -z "$oci_known" ]; then
         oci_keep "$slipway_store/$2"
     elif [ "$(tail -n "+$((oci_number + 1))" "$slipway_work/layers" | grep -c "^sha256:$2\$")" -eq 0 ]; then
         oci_skip "$oci_size"

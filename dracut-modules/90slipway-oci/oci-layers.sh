@@ -35,7 +35,7 @@ oci_unpack_layer() {
     local status='' found=''
     slipway_digested "$slipway_work/layer.digest" slipway_unpack "$1"
     status=$?
-    found=$(slipway_digest "$slipway_work/layer.digest")
+    read -r found _ < "$slipway_work/layer.digest"
     # Nothing came at all.
     [ "$found" != e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 ] ||
         oci_layer_is_missing "$2" || return 1

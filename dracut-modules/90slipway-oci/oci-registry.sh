@@ -97,7 +97,7 @@ oci_fetched() {
     slipway_fetched
     status=$?
     case $status:$(cat "$slipway_run/failure" 2> /dev/null) in
-        0:*) slipway_first_try ;;
+        0:*) echo 1 > "$slipway_work/try" ;;
         1:*' 401'* | 1:*' 403'*)
             echo 'The registry wants a log-in: offer the image without one, or as an archive.' > "$slipway_run/remedy"
             ;;
