@@ -7,6 +7,8 @@ import { plainFd, type Syscalls } from '../model/sockets/syscalls.ts';
 const PIPELINE = 64;
 /** Bytes a second that a client must take while it is answered. */
 const MIN_PACE = 1000;
+/** The time that a new connection gets for its first request when the server stops, milliseconds. */
+const FIRST_REQUEST = 1000;
 /** Milliseconds between two messages of refused connections. */
 const LOG_EVERY = 60_000;
 
@@ -24,6 +26,8 @@ export interface ConnectionOptions {
 }
 
 interface Connection {
+  /** False until its first request. */
+  used: boolean;
   /** Requests that are being answered. */
   requests: number;
   /** The time since which its pace is measured, and the bytes that had arrived then; undefined without a request. */
@@ -41,13 +45,14 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
 
   server.on('connection', (socket) => {
     if (!admit(socket)) return socket.destroy();
-    open.set(socket, { requests: 0, pace: undefined, last: 0 });
+    open.set(socket, { used: false, requests: 0, pace: undefined, last: 0 });
     socket.once('close', () => open.delete(socket));
   });
   // Ahead of the application, so that what it answers at once is counted too.
   server.prependListener('request', ({ socket }, response) => {
     const connection = open.get(socket);
     if (!connection) return;
+    connection.used = true;
     connection.requests += 1;
     if (connection.requests > PIPELINE) socket.destroy();
     if (draining) response.shouldKeepAlive = false;
@@ -87,10 +92,15 @@ export function trackConnections(server: Server, options: ConnectionOptions): { 
   checking.unref();
   server.once('close', () => clearInterval(checking));
 
+  const endIdle = (isIdle: (connection: Connection) => boolean) => {
+    for (const [socket, connection] of open) if (connection.requests === 0 && isIdle(connection)) socket.destroy();
+  };
   return {
     drain: () => {
       draining = true;
-      for (const [socket, { requests }] of open) if (requests === 0) socket.destroy();
+      endIdle(({ used }) => used);
+      // The first request of a connection that was just accepted is on its way.
+      setTimeout(endIdle, FIRST_REQUEST, () => true).unref();
     },
   };
 }

@@ -69,11 +69,15 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly message: string; readonly code: string | undefined }
   | { readonly kind: 'event'; readonly event: BootEvent }
   | ({ readonly kind: 'ask'; readonly id: number } & Asked)
-  | { readonly kind: 'return'; readonly grant: number };
+  | { readonly kind: 'return'; readonly grant: number }
+  /** It no longer listens. */
+  | { readonly kind: 'stopped' };
 
 /** From the control process to a worker. */
 export type ToWorker =
   | { readonly kind: 'start'; readonly settings: WorkerSettings }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'trouble'; readonly id: number; readonly message: string; readonly code: string | undefined }
-  | { readonly kind: 'stop'; readonly graceMs: number };
+  | { readonly kind: 'stop'; readonly graceMs: number }
+  /** The answer to `stopped`: no connection comes any more. */
+  | { readonly kind: 'leave' };

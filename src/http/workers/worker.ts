@@ -109,9 +109,11 @@ process.on('message', async (message: ToWorker) => {
       break;
     case 'stop':
       await server?.stop(message.graceMs);
+      // Connections may still come, until the control process has read that this worker stopped: they go back to it.
+      return send({ kind: 'stopped' });
+    case 'leave':
       // By the channel, so that earlier messages get there.
-      process.disconnect();
-      return;
+      return process.disconnect();
   }
   waiting.delete(message.id);
 });

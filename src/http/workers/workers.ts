@@ -104,6 +104,8 @@ function listenTo(worker: Worker, options: AppOptions, settings: WorkerSettings)
           return reject(Object.assign(new Error(message.message), { code: message.code }));
         case 'event':
           return options.record(message.event);
+        case 'stopped':
+          return tell(worker, { kind: 'leave' });
         case 'return':
           return grants.release(message.grant).catch(() => {});
         case 'ask': {
