@@ -14,6 +14,9 @@ export const MODULES = fileURLToPath(new URL('../../dracut-modules', import.meta
 /** The shells that initrds have for /bin/sh. */
 export const SHELLS = [['dash'], ['busybox', 'sh']] as const;
 
+/** What dracut has its scripts run with. No language: each program would load its tables first. */
+const INITRD_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+
 /** A folder of its own, and what to do when it is no longer needed. */
 export async function scratch(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'slipway-dracut-'));
@@ -47,5 +50,5 @@ export function runLibrary(shell: readonly [string, ...string[]], folder: string
   `;
   // Mounts of its own, and whoever runs the test as root there.
   const root = process.getuid?.() === 0 ? [] : ['--map-root-user'];
-  return run('unshare', ['--mount', ...root, ...shell, '-c', `${prelude}\n${script}`]);
+  return run('unshare', ['--mount', ...root, ...shell, '-c', `${prelude}\n${script}`], { env: INITRD_ENV });
 }
