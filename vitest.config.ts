@@ -1,7 +1,26 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** What takes longest, or waits longest, in this order: begun last it would keep one processor busy and the rest idle. */
+const FIRST = [
+  '/test/http/server.',
+  '/test/dracut-modules/',
+  '/test/http/download.',
+  '/test/artifacts/',
+  '/test/images/',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => FIRST.findIndex((part) => moduleId.includes(part)) >>> 0;
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -12,6 +31,10 @@ export default defineConfig({
           // A last resort against hanging: on a busy machine five seconds are soon gone.
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Some of them wait most of the time, for processes or for time to pass.
+          maxWorkers: availableParallelism() * 2,
+          // A process per worker in place of one per file.
+          isolate: false,
         },
       },
       // Real clients and servers in network namespaces: root needed.

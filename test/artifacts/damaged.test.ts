@@ -7,7 +7,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openStore, type Store } from '../../src/artifacts/store/store.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 
-const IMAGE = randomBytes(200 * 4096 + 7);
+/** Long enough for a hash tree of two levels, which 128 blocks have not. */
+const IMAGE = randomBytes(130 * 4096 + 7);
 const OLD = Buffer.from('what a node still runs from');
 const MADE = Buffer.concat([Buffer.from('<<'), IMAGE.subarray(5, 900), Buffer.from('>>')]);
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');

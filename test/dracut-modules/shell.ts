@@ -1,6 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
 import { type Finished, run } from '../support/process.ts';
@@ -11,8 +11,16 @@ vi.setConfig({ testTimeout: 60_000 });
 /** The folder of the dracut modules in this checkout. */
 export const MODULES = fileURLToPath(new URL('../../dracut-modules', import.meta.url));
 
+/** The scripts that lie side by side in an initrd. */
+const PARTS = (await readdir(MODULES, { recursive: true })).filter(
+  (name) => /^[^/]+\/[^/]+\.sh$/.test(name) && basename(name) !== 'module-setup.sh',
+);
+
 /** The shells that initrds have for /bin/sh. */
 export const SHELLS = [['dash'], ['busybox', 'sh']] as const;
+
+/** What dracut has its scripts run with. No language: each program would load its tables first. */
+const INITRD_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
 /** A folder of its own, and what to do when it is no longer needed. */
 export async function scratch(): Promise<{ path: string; remove: () => Promise<void> }> {
@@ -24,11 +32,20 @@ export async function scratch(): Promise<{ path: string; remove: () => Promise<v
  * Runs a script with the modules' functions in scope, as the initrd would, but below `folder` and with no kernel
  * arguments. What would be said on the console goes to standard error.
  */
-export function runLibrary(shell: readonly [string, ...string[]], folder: string, script: string): Promise<Finished> {
+export async function runLibrary(
+  shell: readonly [string, ...string[]],
+  folder: string,
+  script: string,
+): Promise<Finished> {
+  // In this process: a shell would start one for each.
+  await rm(join(folder, 'memory'), { recursive: true, force: true });
+  const parts = join(folder, 'parts');
+  if ((await mkdir(parts, { recursive: true })) !== undefined) {
+    await Promise.all(PARTS.map((part) => symlink(join(MODULES, part), join(parts, basename(part)))));
+  }
   const prelude = `
     set -u
-    slipway_run=${folder} slipway_parts=${folder}/parts
-    mkdir -p $slipway_parts; ln -sf ${MODULES}/*/*.sh $slipway_parts
+    slipway_run=${folder} slipway_parts=${parts}
     slipway_journal= DRACUT_SYSTEMD=
     getarg() { return 1; }
     getargbool() { return 1; }
@@ -42,10 +59,9 @@ export function runLibrary(shell: readonly [string, ...string[]], folder: string
     slipway_drop_memory() { rm -rf "$slipway_memory"; }
     slipway_new_memory() { slipway_drop_memory && mkdir -p "$slipway_root" "$slipway_store"; }
     slipway_pause=0 slipway_source=test oci_label=
-    mkdir -p $slipway_work
-    slipway_new_memory
+    mkdir -p $slipway_work $slipway_root $slipway_store
   `;
   // Mounts of its own, and whoever runs the test as root there.
   const root = process.getuid?.() === 0 ? [] : ['--map-root-user'];
-  return run('unshare', ['--mount', ...root, ...shell, '-c', `${prelude}\n${script}`]);
+  return run('unshare', ['--mount', ...root, ...shell, '-c', `${prelude}\n${script}`], { env: INITRD_ENV });
 }

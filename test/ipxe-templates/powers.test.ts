@@ -157,9 +157,11 @@ test.each([
   ['{{ {length: {valueOf: joiner("1000000000")} } | sum }}', /is no list/],
   ['{{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!" | replace(r/(a+)+$/, "") }}', /regular expressions/],
 ])('a template has bounds: %s', (text, message) => {
-  const before = performance.now();
+  const before = process.cpuUsage();
   expect(problem(`#!ipxe\n${text}`)?.message).toMatch(message);
-  expect(performance.now() - before).toBeLessThan(2000);
+  // The processor's time: that of the clock is others' too.
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1000).toBeLessThan(2000);
 });
 
 test('faults have the file, the place and the name of what stands there', () => {
