@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { DeployOptions } from './commands/deploy.ts';
 import { CONFIG_OPTION, findConfig } from './commands/find-config.ts';
+import { addFleetCommands } from './commands/fleet/command.ts';
 import { addImageCommands } from './commands/image/command.ts';
 import { ConfigError } from './config/config-error.ts';
 import { formatEvent, type LogFormat } from './daemon/log/format.ts';
@@ -104,6 +105,7 @@ withConfig('script', 'print the iPXE script of one machine, as it would get it')
     print(await printScript(config, mac));
   });
 
+addFleetCommands(program, { print, now: Date.now });
 addImageCommands(program, {
   print,
   note: (text) => void process.stderr.write(text),

@@ -2,6 +2,7 @@ import type { ScriptResult } from '../model/boot/script.ts';
 import type { RecordEvent } from '../model/event.ts';
 import type { ImageManifest } from '../model/files/manifest.ts';
 import type { OpenResult } from '../model/files/open-file.ts';
+import type { Fleet } from '../model/fleet/status.ts';
 import type { Mac } from '../model/mac.ts';
 
 /** The sources of all that the HTTP server serves, its log and its clocks. */
@@ -32,6 +33,8 @@ export interface AppOptions {
     /** Opens a blob by its 64 hex digits. */
     blob(digest: string): Promise<OpenResult>;
   };
+  /** The machines and their boots. */
+  readonly fleet: Fleet;
   readonly record: RecordEvent;
   /** Milliseconds since 1970. */
   readonly now: () => number;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import { PASSING_ERRORS } from '../model/plain-error.ts';
+import { apiRoute } from './api/route.ts';
 import type { AppOptions } from './app-options.ts';
 import { type MessageClasses, messageClasses } from './messages.ts';
 import { artifactsRoute, blobsRoute, bootRoute } from './routes/files.ts';
@@ -31,6 +32,7 @@ export function createApp(options: AppOptions, send: SendRange): App {
   app.use('/artifacts', artifactsRoute(options, serve));
   app.use('/blobs', blobsRoute(options, serve));
   app.use('/v2', registryRoute(options, serve));
+  app.use('/api/v1', apiRoute(options));
   const boot = bootRoute(options, serve);
   app.use('/boot', boot);
   app.all('/autoexec.ipxe', boot);

@@ -11,7 +11,7 @@ export class FileGrants {
   private last = 0;
   private ended = false;
 
-  constructor({ scripts, artifacts, bootFiles, registry }: AppOptions) {
+  constructor({ scripts, artifacts, bootFiles, registry, fleet }: AppOptions) {
     this.questions = {
       script: async (mac) => scripts.forMac(mac),
       explain: async (mac) => scripts.explain(mac),
@@ -22,6 +22,13 @@ export class FileGrants {
       imageNames: () => registry.names(),
       imageManifest: (name, digest) => registry.manifest(name, digest),
       imageBlob: async (digest) => this.grant(await registry.blob(digest)),
+      fleetStatus: () => fleet.status(),
+      fleetBoots: (machine, limit) => fleet.boots(machine, limit),
+      fleetBoot: (id) => fleet.boot(id),
+      fleetBootsOf: (image, limit) => fleet.bootsOf(image, limit),
+      fleetMachines: () => fleet.machines(),
+      // The channel turns undefined into null.
+      fleetChanges: (after) => fleet.changes(after ?? undefined),
       renewed: async (grant) => (await this.granted.get(grant)?.renew()) ?? false,
     };
   }

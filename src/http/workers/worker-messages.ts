@@ -2,6 +2,7 @@ import type { ScriptResult } from '../../model/boot/script.ts';
 import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
 import type { SegmentJson } from '../../model/files/segment.ts';
+import type { Fleet } from '../../model/fleet/status.ts';
 import type { Mac } from '../../model/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 
@@ -31,6 +32,12 @@ export interface Questions {
   imageNames(): Promise<readonly string[] | undefined>;
   imageManifest(name: string, digest?: string): ReturnType<AppOptions['registry']['manifest']>;
   imageBlob(digest: string): Promise<FileGrant>;
+  fleetStatus: Fleet['status'];
+  fleetBoots: Fleet['boots'];
+  fleetBoot: Fleet['boot'];
+  fleetBootsOf: Fleet['bootsOf'];
+  fleetMachines: Fleet['machines'];
+  fleetChanges: Fleet['changes'];
   /** Whether a granted file holds the bytes that it held, though its stamps moved. */
   renewed(grant: number): Promise<boolean>;
 }

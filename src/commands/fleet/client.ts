@@ -1,0 +1,66 @@
+import { ConfigError } from '../../config/config-error.ts';
+import { loadCheckedConfig } from '../../daemon/checked-config.ts';
+import { resolveIdentity } from '../../daemon/identity.ts';
+import { plainMessage } from '../../model/plain-error.ts';
+import { baseUrl } from '../../model/server.ts';
+
+/** A client of the daemon's API. */
+export interface ApiClient {
+  /** The answer to `GET /api/v1` and a path. @throws Error with the remedy */
+  get<T>(path: string): Promise<T>;
+  /** The data of server-sent events, one after the other, from now on. @throws Error where the daemon ends them */
+  events<T>(path: string, signal?: AbortSignal): AsyncGenerator<T>;
+}
+
+/** Where the daemon of a configuration answers. @throws ConfigError, Error with the remedy */
+export async function daemonUrl(configFile: string): Promise<string> {
+  const loaded = await loadCheckedConfig(configFile);
+  if (!loaded.ok) throw new ConfigError(loaded.problems);
+  const { server } = loaded.checked.config;
+  if (server.http === false)
+    throw new Error('server.http is off in the configuration: give the daemon with --server URL');
+  return baseUrl(resolveIdentity(server));
+}
+
+/** @param url of the daemon, such as `http://192.0.2.2:8080` */
+export function apiClient(url: string): ApiClient {
+  const request = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    let response: Response;
+    try {
+      response = await fetch(`${url}/api/v1${path}`, init);
+    } catch (error) {
+      const cause = (error as Error).cause as Error | undefined;
+      const why = plainMessage(cause ?? error);
+      throw new Error(
+        `no daemon answers at ${url}: ${why}; start it with "slipway serve", or name it with --server URL`,
+      );
+    }
+    if (response.ok) return response;
+    const text = await response.text();
+    throw new Error(`${url} answered ${response.status}: ${errorOf(text)}`);
+  };
+  return {
+    get: async <T>(path: string) => (await (await request(path)).json()) as T,
+    async *events<T>(path: string, signal?: AbortSignal) {
+      const response = await request(path, signal ? { signal } : {});
+      let rest = '';
+      for await (const piece of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+        rest += Buffer.from(piece).toString('utf8');
+        const blocks = rest.split('\n\n');
+        rest = blocks.pop() ?? '';
+        for (const block of blocks) {
+          const data = /^data: (.*)$/m.exec(block)?.[1];
+          if (data !== undefined) yield JSON.parse(data) as T;
+        }
+      }
+    },
+  };
+}
+
+function errorOf(text: string): string {
+  try {
+    return String((JSON.parse(text) as { error?: unknown }).error ?? text);
+  } catch {
+    return text.trim().slice(0, 200);
+  }
+}

@@ -1,0 +1,77 @@
+import { type Command, Option } from 'commander';
+import type { Boot } from '../../model/fleet/boot.ts';
+import type { BootChange } from '../../model/fleet/boot-store.ts';
+import type { ExplainedBoot, MachineStatus } from '../../model/fleet/status.ts';
+import { CONFIG_OPTION } from '../find-config.ts';
+import type { ApiClient } from './client.ts';
+
+/** The command line's surroundings that these commands use. */
+export interface FleetCommandOptions {
+  readonly print: (text: string) => void;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+interface Flags {
+  readonly config: string;
+  readonly server?: string;
+  readonly json?: boolean;
+}
+
+/** Adds `slipway status | watch | logs | boots`, which ask the daemon. */
+export function addFleetCommands(program: Command, { print, now }: FleetCommandOptions): void {
+  // Imported when one of them runs.
+  const client = async ({ config, server }: Flags): Promise<ApiClient> => {
+    const { apiClient, daemonUrl } = await import('./client.ts');
+    return apiClient(server ?? (await daemonUrl(config)));
+  };
+  const text = () => import('./text.ts');
+  const asJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+  const add = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(description)
+      .option('--config <file>', CONFIG_OPTION)
+      .addOption(new Option('--server <url>', 'the daemon (default: the one of the configuration)'))
+      .option('--json', 'print JSON');
+
+  add('status', 'print what each machine is doing, and why it is stuck').action(async (flags: Flags) => {
+    const { machines } = await (await client(flags)).get<{ machines: MachineStatus[] }>('/status');
+    print(flags.json ? asJson(machines) : (await text()).formatStatus(machines, now()));
+  });
+
+  add('watch', 'print the steps of all boots as they happen').action(async (flags: Flags) => {
+    const { printable } = await text();
+    for await (const { boot, step } of (await client(flags)).events<BootChange>('/events')) {
+      if (flags.json) print(`${JSON.stringify({ boot, step })}\n`);
+      else {
+        const time = new Date(step.at).toISOString().slice(11, 19);
+        const failed = step.happening === 'failed' ? 'FAILED: ' : '';
+        print(
+          `${time}  ${(boot.node ?? boot.mac).padEnd(17)}  ${step.stage.padEnd(13)}  ${failed}${printable(step.message)}\n`,
+        );
+      }
+    }
+  });
+
+  add('boots', 'print the boots of a machine, the newest first')
+    .argument('<machine>', "the node's name, or a MAC address")
+    .option('--limit <count>', 'how many (default: 20)')
+    .action(async (machine: string, flags: Flags & { limit?: string }) => {
+      const query = `machine=${encodeURIComponent(machine)}&limit=${encodeURIComponent(flags.limit ?? '20')}`;
+      const { boots } = await (await client(flags)).get<{ boots: Boot[] }>(`/boots?${query}`);
+      print(flags.json ? asJson(boots) : (await text()).formatBoots(boots));
+    });
+
+  add('logs', 'print the steps of a boot of a machine, the last by default')
+    .argument('<machine>', "the node's name, or a MAC address")
+    .argument('[boot]', 'the boot, as "slipway boots" prints it')
+    .action(async (machine: string, wanted: string | undefined, flags: Flags) => {
+      const api = await client(flags);
+      const query = `machine=${encodeURIComponent(machine)}&limit=1`;
+      const id = wanted ?? (await api.get<{ boots: Boot[] }>(`/boots?${query}`)).boots[0]?.id;
+      if (id === undefined) throw new Error(`no boot of ${machine} is known: "slipway status" lists the machines`);
+      const boot = await api.get<ExplainedBoot>(`/boots/${encodeURIComponent(id)}`);
+      print(flags.json ? asJson(boot) : (await text()).formatBoot(boot));
+    });
+}

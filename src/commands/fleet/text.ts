@@ -1,0 +1,73 @@
+import { formatBytes } from '../../images/tools/progress.ts';
+import type { Boot, BootStep } from '../../model/fleet/boot.ts';
+import type { ExplainedBoot, MachineStatus } from '../../model/fleet/status.ts';
+import { formatTable } from '../table.ts';
+
+/** `42 s`, `3 min`, `5 h`, `2 d`: a span of milliseconds. */
+export function formatSpan(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
+}
+
+/** Text from the network without what would move a terminal's cursor. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
+export const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+
+function progress({ bytes, length }: MachineStatus): string {
+  if (bytes === undefined) return '-';
+  return length ? `${Math.floor((bytes * 100) / length)} %` : formatBytes(bytes);
+}
+
+const OUTCOMES: Readonly<Record<Boot['outcome'], string>> = {
+  'under-way': 'under way',
+  up: 'up',
+  failed: 'failed',
+  unfinished: 'unfinished',
+};
+
+/** The machines as a table: node, image, stage, progress, since, rate, diagnosis. */
+export function formatStatus(machines: readonly MachineStatus[], now: number): string {
+  if (machines.length === 0) return 'no machine has asked for anything yet\n';
+  const rows = machines.map((machine) => [
+    machine.node ?? machine.mac,
+    machine.image ?? '-',
+    machine.outcome === 'up' ? 'up' : `${machine.stage}${machine.outcome === 'failed' ? ' (failed)' : ''}`,
+    progress(machine),
+    formatSpan(now - machine.last),
+    machine.rate === undefined ? '-' : `${formatBytes(machine.rate)}/s`,
+    printable(machine.diagnosis ? `${machine.diagnosis.message}: ${machine.diagnosis.remedy}` : ''),
+  ]);
+  return formatTable([['NODE', 'IMAGE', 'STAGE', 'PROGRESS', 'SINCE', 'RATE', 'DIAGNOSIS'], ...rows]);
+}
+
+/** Boots of one machine as a table. */
+export function formatBoots(boots: readonly Boot[]): string {
+  if (boots.length === 0) return 'no boots are known\n';
+  const rows = boots.map(({ id, began, last, image, stage, outcome }) => [
+    id,
+    new Date(began).toISOString().slice(0, 19).replace('T', ' '),
+    image ?? '-',
+    OUTCOMES[outcome],
+    stage,
+    formatSpan(last - began),
+  ]);
+  return formatTable([['BOOT', 'BEGAN (UTC)', 'IMAGE', 'OUTCOME', 'LAST STAGE', 'TOOK'], ...rows]);
+}
+
+/** One step as a line: seconds since the boot began, the stage, the sentence, and the log of a failure below it. */
+export function formatStep({ at, stage, happening, message, log }: BootStep, began: number): string {
+  const time = ((at - began) / 1000).toFixed(1).padStart(7);
+  const line = `${time} s  ${stage.padEnd(13)}  ${happening === 'failed' ? 'FAILED: ' : ''}${printable(message)}\n`;
+  const lines = (log ?? '').split('\n').filter((text) => text !== '');
+  return line + lines.map((text) => `${' '.repeat(26)}| ${printable(text)}\n`).join('');
+}
+
+/** A boot with its steps. */
+export function formatBoot(boot: ExplainedBoot): string {
+  const { id, mac, node, image, began, outcome, steps, diagnosis } = boot;
+  const head = `${node ?? mac} (${mac}), boot ${id}, ${new Date(began).toISOString()}, ${image ?? 'no image yet'}, ${OUTCOMES[outcome]}\n`;
+  const why = diagnosis ? `\n${printable(diagnosis.message)}\n${printable(diagnosis.remedy)}\n` : '';
+  return head + steps.map((step) => formatStep(step, began)).join('') + why;
+}

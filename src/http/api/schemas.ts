@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { STAGES } from '../../model/fleet/boot.ts';
+
+/** The documents of the API: what is checked when it is sent in tests, and what its OpenAPI description says. */
+
+const time = z.int().describe('Milliseconds since 1970.');
+const stage = z.enum(STAGES).describe('A stage of a boot, in the order of this list.');
+
+export const diagnosis = z
+  .object({ rule: z.string(), message: z.string(), remedy: z.string() })
+  .describe('The likely reason why a boot does not go on, and what to do: docs/diagnosis.md lists the rules.');
+
+export const boot = z.object({
+  id: z.string().describe('16 hex digits.'),
+  mac: z.string(),
+  node: z.string().optional().describe("The node's name; absent for a machine that no node names."),
+  image: z.string().optional(),
+  version: z.string().optional().describe("The SHA-256 of the image's root."),
+  began: time,
+  last: time.describe('Of the last step, milliseconds since 1970.'),
+  stage,
+  outcome: z.enum(['under-way', 'up', 'failed', 'unfinished']),
+});
+
+export const step = z.object({
+  at: time,
+  stage,
+  happening: z.enum(['begun', 'progress', 'done', 'failed', 'ignored']),
+  message: z.string(),
+  reason: z.string().optional(),
+  bytes: z.number().optional(),
+  length: z.number().optional(),
+  seconds: z.number().optional(),
+  log: z.string().optional().describe("The last lines of a failed initrd's log."),
+});
+
+export const machineStatus = boot.extend({
+  message: z.string().describe('Of the last step.'),
+  bytes: z.number().optional(),
+  length: z.number().optional(),
+  rate: z.number().optional().describe('Bytes a second of the download that is under way.'),
+  diagnosis: diagnosis.optional(),
+});
+
+export const explainedBoot = boot.extend({ steps: z.array(step), diagnosis: diagnosis.optional() });
+
+export const seenMachine = z.object({
+  mac: z.string(),
+  first: time,
+  last: time,
+  address: z.string().optional(),
+  facts: z.record(z.string(), z.string()),
+});
+
+export const change = z.object({ number: z.int(), boot, step });
+
+export const problem = z.object({ error: z.string() });

@@ -1,0 +1,53 @@
+import type { Boot, BootWithSteps } from './boot.ts';
+import type { BootChange, SeenMachine } from './boot-store.ts';
+
+/** The likely reason why a boot does not go on. */
+export interface Diagnosis {
+  /** The rule's name, as in docs/diagnosis.md. */
+  readonly rule: string;
+  /** One sentence. */
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** The last boot of a machine, as it stands now. */
+export interface MachineStatus extends Boot {
+  /** Of the last step, for people. */
+  readonly message: string;
+  /** Of the download that is under way: bytes that arrived and those that there are, and bytes a second. */
+  readonly bytes?: number | undefined;
+  readonly length?: number | undefined;
+  readonly rate?: number | undefined;
+  readonly diagnosis?: Diagnosis | undefined;
+}
+
+/** A boot with its steps and its diagnosis. */
+export interface ExplainedBoot extends BootWithSteps {
+  readonly diagnosis?: Diagnosis | undefined;
+}
+
+/** A change with its number; numbers rise by one, and begin anew with the daemon. */
+export interface NumberedChange extends BootChange {
+  readonly number: number;
+}
+
+/** What can be asked about the machines. All reject while the store is away and the answer needs it. */
+export interface Fleet {
+  /** The last boot of each machine, in the order of the nodes' names, then of addresses. */
+  status(): Promise<readonly MachineStatus[]>;
+  /**
+   * Boots of a machine, the newest first.
+   * @param machine a node's name, or a MAC address in any spelling
+   */
+  boots(machine: string, limit: number): Promise<readonly Boot[]>;
+  boot(id: string): Promise<ExplainedBoot | undefined>;
+  /** Boots with this image that came up, the newest first. */
+  bootsOf(image: string, limit: number): Promise<readonly BootWithSteps[]>;
+  /** Machines that were seen, named by a node or not. */
+  machines(): Promise<readonly SeenMachine[]>;
+  /**
+   * Changes after a number, the oldest first: those that are remembered, or else, after a while, none.
+   * @param after the number of the last change that is known; undefined for those from now on
+   */
+  changes(after: number | undefined): Promise<{ readonly last: number; readonly changes: readonly NumberedChange[] }>;
+}
