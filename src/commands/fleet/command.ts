@@ -41,14 +41,14 @@ export function addFleetCommands(program: Command, { print, now }: FleetCommandO
   });
 
   add('watch', 'print the steps of all boots as they happen').action(async (flags: Flags) => {
-    const { printable } = await text();
+    const { escapeUnsafe } = await import('../../daemon/log/format.ts');
     for await (const { boot, step } of (await client(flags)).events<BootChange>('/events')) {
       if (flags.json) print(`${JSON.stringify({ boot, step })}\n`);
       else {
         const time = new Date(step.at).toISOString().slice(11, 19);
         const failed = step.happening === 'failed' ? 'FAILED: ' : '';
         print(
-          `${time}  ${(boot.node ?? boot.mac).padEnd(17)}  ${step.stage.padEnd(13)}  ${failed}${printable(step.message)}\n`,
+          `${time}  ${(boot.node ?? boot.mac).padEnd(17)}  ${step.stage.padEnd(13)}  ${failed}${escapeUnsafe(step.message)}\n`,
         );
       }
     }

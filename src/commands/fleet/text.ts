@@ -1,3 +1,4 @@
+import { escapeUnsafe } from '../../daemon/log/format.ts';
 import { formatBytes } from '../../images/tools/progress.ts';
 import type { Boot, BootStep } from '../../model/fleet/boot.ts';
 import type { ExplainedBoot, MachineStatus } from '../../model/fleet/status.ts';
@@ -10,10 +11,6 @@ export function formatSpan(ms: number): string {
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
 }
-
-/** Text from the network without what would move a terminal's cursor. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-export const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 
 function progress({ bytes, length }: MachineStatus): string {
   if (bytes === undefined) return '-';
@@ -37,7 +34,7 @@ export function formatStatus(machines: readonly MachineStatus[], now: number): s
     progress(machine),
     formatSpan(now - machine.last),
     machine.rate === undefined ? '-' : `${formatBytes(machine.rate)}/s`,
-    printable(machine.diagnosis ? `${machine.diagnosis.message}: ${machine.diagnosis.remedy}` : ''),
+    escapeUnsafe(machine.diagnosis ? `${machine.diagnosis.message}: ${machine.diagnosis.remedy}` : ''),
   ]);
   return formatTable([['NODE', 'IMAGE', 'STAGE', 'PROGRESS', 'SINCE', 'RATE', 'DIAGNOSIS'], ...rows]);
 }
@@ -59,15 +56,15 @@ export function formatBoots(boots: readonly Boot[]): string {
 /** One step as a line: seconds since the boot began, the stage, the sentence, and the log of a failure below it. */
 export function formatStep({ at, stage, happening, message, log }: BootStep, began: number): string {
   const time = ((at - began) / 1000).toFixed(1).padStart(7);
-  const line = `${time} s  ${stage.padEnd(13)}  ${happening === 'failed' ? 'FAILED: ' : ''}${printable(message)}\n`;
+  const line = `${time} s  ${stage.padEnd(13)}  ${happening === 'failed' ? 'FAILED: ' : ''}${escapeUnsafe(message)}\n`;
   const lines = (log ?? '').split('\n').filter((text) => text !== '');
-  return line + lines.map((text) => `${' '.repeat(26)}| ${printable(text)}\n`).join('');
+  return line + lines.map((text) => `${' '.repeat(26)}| ${escapeUnsafe(text)}\n`).join('');
 }
 
 /** A boot with its steps. */
 export function formatBoot(boot: ExplainedBoot): string {
   const { id, mac, node, image, began, outcome, steps, diagnosis } = boot;
   const head = `${node ?? mac} (${mac}), boot ${id}, ${new Date(began).toISOString()}, ${image ?? 'no image yet'}, ${OUTCOMES[outcome]}\n`;
-  const why = diagnosis ? `\n${printable(diagnosis.message)}\n${printable(diagnosis.remedy)}\n` : '';
+  const why = diagnosis ? `\n${escapeUnsafe(diagnosis.message)}\n${escapeUnsafe(diagnosis.remedy)}\n` : '';
   return head + steps.map((step) => formatStep(step, began)).join('') + why;
 }

@@ -6,7 +6,8 @@ export type LogFormat = 'text' | 'json';
 /** Characters that could forge a line or hide part of one: controls, line separators, bidirectional overrides. */
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-function escapeUnsafe(text: string): string {
+/** Text from the network as a log or a terminal may show it. */
+export function escapeUnsafe(text: string): string {
   return text.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

@@ -46,6 +46,8 @@ export interface BootPlan {
   readonly args: readonly string[];
   readonly vars: Readonly<Record<string, Variable>>;
   readonly on_failure: OnFailure;
+  /** Where the initrd and the system report on this boot. */
+  readonly report_url: string;
   /** The URL of this script. */
   readonly script_url: string;
 }
@@ -82,6 +84,9 @@ export function requiredFiles(match: Match): readonly RequiredFile[] {
   if (root.source) all.push(...needed(root.source, root));
   return [...new Map(all.map((each) => [each.path, each])).values()];
 }
+
+/** The place of the boot's token in a rendered script, which serves many boots; as a token it is unknown. */
+export const NO_TOKEN = '0'.repeat(32);
 
 /** Percent-encodes what a blank, a quote or a `#` would break on a kernel command line and in an iPXE script. */
 function encodeName(name: string): string {
@@ -136,6 +141,7 @@ export function planBoot(match: Match, pins: Pins, server: ServerIdentity): Boot
     args: settings.args.map(({ value }) => value),
     vars: Object.fromEntries(Object.entries(settings.vars).map(([name, { value }]) => [name, value])),
     on_failure: settings.onFailure.value,
+    report_url: `${base}/report/${NO_TOKEN}`,
     script_url: `${base}/ipxe/${hyphenated(mac)}`,
   };
 }
