@@ -4,6 +4,7 @@ import { createApp } from '../../src/http/app.ts';
 import { createSender } from '../../src/http/send/send.ts';
 import { startHttp } from '../../src/http/server.ts';
 import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
+import { NO_FLEET } from '../support/no-fleet.ts';
 
 const [root = '', host = '', port = ''] = process.argv.slice(2);
 const record = (event: object) => console.log(JSON.stringify(event));
@@ -18,7 +19,16 @@ const { syscalls } = await openSyscalls();
 const send = createSender({ syscalls, sendfile: true, bufferMemory: 1 << 26, now: () => performance.now() });
 const registry = { names: async () => undefined, manifest: async () => undefined, blob: store.openBlob };
 const app = createApp(
-  { scripts, artifacts: store, bootFiles, registry, record, now: Date.now, monotonic: () => performance.now() },
+  {
+    scripts,
+    artifacts: store,
+    bootFiles,
+    registry,
+    fleet: NO_FLEET,
+    record,
+    now: Date.now,
+    monotonic: () => performance.now(),
+  },
   send,
 );
 const server = await startHttp({ port: Number(port), host, app, record: () => {}, now: Date.now });

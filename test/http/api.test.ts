@@ -1,0 +1,135 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { OPERATIONS } from '../../src/http/api/operations.ts';
+import { change } from '../../src/http/api/schemas.ts';
+import type { Boot, BootStep } from '../../src/model/fleet/boot.ts';
+import type { Fleet, NumberedChange } from '../../src/model/fleet/status.ts';
+import type { Mac } from '../../src/model/mac.ts';
+import { NO_FLEET } from '../support/no-fleet.ts';
+import { Serving } from './serving.ts';
+
+let serving: Serving;
+afterEach(() => serving.stop());
+
+const ID = '0123456789abcdef';
+const boot: Boot = {
+  id: ID,
+  mac: '52:54:00:00:00:01' as Mac,
+  node: 'n001',
+  image: 'debian',
+  version: undefined,
+  began: 1000,
+  last: 5000,
+  stage: 'root',
+  outcome: 'under-way',
+};
+const step: BootStep = {
+  at: 5000,
+  stage: 'root',
+  happening: 'progress',
+  message: '1 of 4 MB',
+  bytes: 1e6,
+  length: 4e6,
+};
+const diagnosis = { rule: 'slow-root', message: 'the root comes slowly', remedy: 'look at the cable' };
+
+const fleet: Fleet = {
+  ...NO_FLEET,
+  status: async () => [{ ...boot, message: step.message, bytes: 1e6, length: 4e6, rate: 2e5, diagnosis }],
+  boots: async (machine, limit) => (machine === 'n001' && limit === 5 ? [boot] : []),
+  boot: async (id) => (id === ID ? { ...boot, steps: [step], diagnosis } : undefined),
+  bootsOf: async (image) => (image === 'debian' ? [{ ...boot, steps: [step] }] : []),
+  machines: async () => [{ mac: boot.mac, first: 1, last: 2, address: '192.0.2.7', facts: { uuid: 'x' } }],
+};
+
+async function get(path: string, init?: RequestInit): Promise<{ status: number; body: Record<string, unknown> }> {
+  const response = await fetch(`${serving.url}/api/v1${path}`, init);
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+describe('/api/v1', () => {
+  it.each([
+    ['/status', '/status', { machines: [{ diagnosis: { rule: 'slow-root' } }] }],
+    ['/status', '/status?machine=n001', { machines: [{ id: ID }] }],
+    ['/status', '/status?machine=n002', { machines: [] }],
+    ['/boots', '/boots?machine=n001&limit=5', { boots: [{ id: ID }] }],
+    ['/boots', '/boots?machine=52-54-00-00-00-01', { boots: [] }],
+    ['/boots/{id}', `/boots/${ID}`, { steps: [{ message: '1 of 4 MB' }] }],
+    ['/images/{image}/boots', '/images/debian/boots', { boots: [{ id: ID }] }],
+    ['/machines', '/machines', { machines: [{ address: '192.0.2.7' }] }],
+  ])('%s answers %s as it is described', async (path, request, expected) => {
+    serving = await Serving.start({ fleet });
+    const { status, body } = await get(request);
+    expect(status).toBe(200);
+    expect(body).toMatchObject(expected);
+    for (const { answer } of OPERATIONS.filter((each) => each.path === path)) answer.parse(body);
+  });
+
+  it.each([
+    ['/boots', 400, /machine: /],
+    ['/boots?machine=n001&limit=100000', 400, /limit: /],
+    [`/boots/${'x'.repeat(16)}`, 400, /id: /],
+    ['/boots/ffffffffffffffff', 404, /no such thing/],
+    ['/nothing', 404, /openapi\.json/],
+  ])('%s is answered %i with a reason', async (path, expected, reason) => {
+    serving = await Serving.start({ fleet });
+    const { status, body } = await get(path);
+    expect(status).toBe(expected);
+    expect(body.error).toMatch(reason);
+  });
+
+  it('a store that is away is a 503 with its reason', async () => {
+    const away = async () => Promise.reject(new Error('the store is away: disk full'));
+    serving = await Serving.start({ fleet: { ...fleet, boots: away } });
+    const { status, body } = await get('/boots?machine=n001');
+    expect([status, body.error]).toEqual([503, 'the store is away: disk full']);
+  });
+
+  it('changes nothing: other methods are refused', async () => {
+    serving = await Serving.start({ fleet });
+    const response = await fetch(`${serving.url}/api/v1/status`, { method: 'POST' });
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+
+  it('describes every operation in its OpenAPI document', async () => {
+    serving = await Serving.start({ fleet });
+    const { body } = await get('/openapi.json');
+    expect(body.openapi).toBe('3.1.0');
+    expect(Object.keys(body.paths as object)).toEqual([...OPERATIONS.map(({ path }) => path), '/events']);
+  });
+});
+
+describe('/api/v1/events', () => {
+  const numbered = (number: number): NumberedChange => ({ number, boot, step });
+
+  it('sends changes as they happen, each with its number, and goes on after the last that a client has', async () => {
+    const asked: (number | undefined)[] = [];
+    const answers = [
+      { last: 7, changes: [numbered(6), numbered(7)] },
+      { last: 7, changes: [] },
+      { last: 8, changes: [numbered(8)] },
+    ];
+    const changes: Fleet['changes'] = async (after) => {
+      asked.push(after);
+      return answers.shift() ?? new Promise(() => {});
+    };
+    serving = await Serving.start({ fleet: { ...fleet, changes } });
+    const ending = new AbortController();
+    const response = await fetch(`${serving.url}/api/v1/events`, {
+      headers: { 'last-event-id': '5' },
+      signal: ending.signal,
+    });
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    let text = '';
+    for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
+      text += Buffer.from(piece).toString();
+      if (text.includes('id: 8\n') && text.endsWith('\n\n')) break;
+    }
+    ending.abort();
+    expect(asked).toEqual([5, 7, 7, 8]);
+    const events = [...text.matchAll(/^id: (\d+)\ndata: (.*)$/gm)];
+    expect(events.map(([, id]) => id)).toEqual(['6', '7', '8']);
+    for (const [, number, data = ''] of events) {
+      expect(change.safeParse({ number: Number(number), ...JSON.parse(data) }).success).toBe(true);
+    }
+  });
+});
