@@ -5,8 +5,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** What takes longest, or waits longest, in this order: begun last it would keep one processor busy and the rest idle. */
 const FIRST = [
   '/test/http/server.',
-  '/test/dracut-modules/',
   '/test/http/download.',
+  '/test/dracut-modules/',
   '/test/artifacts/',
   '/test/images/',
 ];
