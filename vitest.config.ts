@@ -13,7 +13,7 @@ const FIRST = [
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) => FIRST.findIndex((part) => moduleId.includes(part)) >>> 0;
+    const rank = ({ moduleId }: TestSpecification) => [...FIRST, ''].findIndex((part) => moduleId.includes(part));
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }
 }
