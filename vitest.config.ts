@@ -37,7 +37,7 @@ export default defineConfig({
           isolate: false,
         },
       },
-      // Real clients and servers in network namespaces: root needed.
+      // What needs root: real clients and servers in network namespaces, dracut modules in an initrd of overlays.
       {
         test: {
           name: 'wire',
