@@ -40,7 +40,7 @@ lint: build ## style, rooms, types, unused code
 unit: build ## the unit tests; T=NAME for those of one file
 	@node_modules/.bin/vitest run --project unit $(T)
 
-wire: deps build ## servers and clients in network namespaces; T=NAME for one file
+wire: deps build ## servers and clients in network namespaces, modules in an initrd; T=NAME for one file
 	@node_modules/.bin/vitest run --project wire $(T)
 
 e2e: deps build ## machines that boot; T=NAME for one file

@@ -2,11 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { vi } from 'vitest';
 import { type Finished, run } from '../support/process.ts';
-
-// Each test starts dozens of small processes, which takes long on a busy machine; nothing here waits on purpose.
-vi.setConfig({ testTimeout: 60_000 });
 
 /** The folder of the dracut modules in this checkout. */
 export const MODULES = fileURLToPath(new URL('../../dracut-modules', import.meta.url));
