@@ -1,0 +1,30 @@
+import type { BootEvent } from '../event.ts';
+import { type Boot, STAGES } from './boot.ts';
+
+/** A boot that was silent for this long is over, milliseconds. */
+const SILENCE = 30 * 60_000;
+
+const rank = (stage: Boot['stage']): number => STAGES.indexOf(stage);
+
+/**
+ * Whether an event begins a new boot of its machine. Firmware repeats its requests, iPXE asks DHCP anew, and asks for
+ * its script again where a download failed: all of that is one boot. A report never begins one.
+ * @param boot the machine's last boot
+ * @param at milliseconds since 1970
+ */
+export function beginsBoot(boot: Boot | undefined, event: BootEvent, at: number): boolean {
+  if (event.event === 'boot.report') return false;
+  if (!boot || at - boot.last > SILENCE) return true;
+  if (boot.outcome === 'up') return event.event.startsWith('dhcp.') || event.event === 'http.script';
+  switch (event.event) {
+    case 'dhcp.offer':
+    case 'dhcp.ack':
+    case 'dhcp.silent':
+      // The firmware itself asks again only after a restart, once iPXE has had its script.
+      return rank(boot.stage) >= rank(event.client === 'ipxe' ? 'network' : 'script');
+    case 'http.script':
+      return rank(boot.stage) >= rank('network');
+    default:
+      return false;
+  }
+}

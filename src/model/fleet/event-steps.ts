@@ -1,0 +1,63 @@
+import type { BootEvent } from '../event.ts';
+import { type BootStep, type Happening, STAGES, type Stage } from './boot.ts';
+
+/** A step before its time is known, and what else the event tells of the boot. */
+export interface StepDraft extends Omit<BootStep, 'at'> {
+  readonly node?: string | undefined;
+  readonly image?: string | undefined;
+  readonly version?: string | undefined;
+}
+
+/** What a downloaded file is to the machine. */
+export type FileRole = 'kernel' | 'initrd' | 'root' | 'boot-file';
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
+
+function step(event: BootEvent, stage: Stage, happening: Happening, more: Partial<StepDraft> = {}): StepDraft {
+  const { message, reason, bytes, length, seconds } = event;
+  const figures = { bytes: number(bytes), length: number(length), seconds: number(seconds) };
+  return { stage, happening, message, reason: text(reason), ...figures, ...more };
+}
+
+/** The answer to a request for a script. */
+function script(event: BootEvent): StepDraft {
+  const about = { node: text(event.node), image: text(event.image), version: text(event.version) };
+  if (event.status === 200) return step(event, 'script', 'done', about);
+  return event.status === 404
+    ? step(event, 'script', 'ignored', { ...about, reason: 'ignored' })
+    : step(event, 'script', 'failed', { ...about, reason: 'unavailable' });
+}
+
+function download(event: BootEvent, role: FileRole | undefined): StepDraft | undefined {
+  if (role === undefined || event.method !== 'GET' || number(event.bytes) === undefined || event.status === 304) return;
+  return event.complete === true
+    ? step(event, role, 'done')
+    : step(event, role, 'failed', { reason: 'broke-off', message: `${role}: ${event.message}` });
+}
+
+/** The report of a machine itself; anything that is no stage is not one. */
+function report(event: BootEvent): StepDraft | undefined {
+  const stage = STAGES.find((each) => each === event.stage);
+  const happening = (['begun', 'progress', 'done', 'failed'] as const).find((each) => each === event.happening);
+  return stage && happening && step(event, stage, happening, { log: text(event.log) });
+}
+
+const portStage = (event: BootEvent): Stage => (event.port === 4011 ? 'boot-server' : 'dhcp');
+
+/** The step that each event of the services is, by the event's name. Other events are none. */
+export const EVENT_STEPS: Readonly<Record<string, (event: BootEvent, role?: FileRole) => StepDraft | undefined>> = {
+  'dhcp.offer': (event) => step(event, 'dhcp', 'done'),
+  'dhcp.ack': (event) => step(event, 'boot-server', 'done'),
+  'dhcp.silent': (event) => step(event, portStage(event), 'ignored'),
+  'tftp.request': (event) => step(event, 'boot-file', 'begun'),
+  'tftp.done': (event) => step(event, 'boot-file', 'done'),
+  'tftp.failed': (event) => step(event, 'boot-file', 'failed'),
+  'tftp.missing': (event) => step(event, 'boot-file', 'failed', { reason: 'missing' }),
+  'tftp.refused': (event) => step(event, 'boot-file', 'failed', { reason: 'refused' }),
+  'http.script': script,
+  'http.download': download,
+  'http.refused': (event, role) => step(event, role ?? 'root', 'failed', { reason: `http-${event.status}` }),
+  'nbd.open': (event) => step(event, 'root', 'done'),
+  'boot.report': report,
+};

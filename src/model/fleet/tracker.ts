@@ -1,0 +1,112 @@
+import type { BootEvent } from '../event.ts';
+import type { Mac } from '../mac.ts';
+import { beginsBoot } from './begins.ts';
+import { type Boot, type BootStep, type BootWithSteps, STAGES } from './boot.ts';
+import type { BootChange } from './boot-store.ts';
+import { EVENT_STEPS, type FileRole, type StepDraft } from './event-steps.ts';
+import { MachineAddresses } from './machine-addresses.ts';
+
+/** Machines that are remembered; those heard of longest ago go first. */
+const MACHINES = 20_000;
+/** Steps of one boot: a machine that repeats itself for ever adds no more. */
+const STEPS = 200;
+/** Progress of one stage is noted so often, milliseconds. */
+const PROGRESS_EVERY = 5000;
+
+/** Options of {@link Tracker}. */
+export interface TrackerOptions {
+  /** What a file is to a machine that fetches it. @param path of the URL */
+  readonly roleOf: (mac: Mac, path: string) => FileRole | undefined;
+  /** 16 hex digits, new each time. */
+  readonly newId: () => string;
+}
+
+const rank = (stage: Boot['stage']): number => STAGES.indexOf(stage);
+
+function outcomeOf(boot: Boot, { stage, happening }: BootStep): Boot['outcome'] {
+  if (stage === 'up' && happening === 'done') return 'up';
+  if (boot.outcome === 'up') return 'up';
+  // What iPXE fails at it tries again by itself; an initrd that fails says so when it gives up.
+  return happening === 'failed' && rank(boot.stage) >= rank('network') ? 'failed' : 'under-way';
+}
+
+/** Makes boots of the events of all services: see {@link EVENT_STEPS} and {@link beginsBoot}. */
+export class Tracker {
+  private readonly known = new Map<Mac, BootWithSteps & { readonly steps: BootStep[] }>();
+  private readonly addresses = new MachineAddresses();
+  private readonly options: TrackerOptions;
+
+  constructor(options: TrackerOptions) {
+    this.options = options;
+  }
+
+  /**
+   * The changes that an event makes.
+   * @param at milliseconds since 1970
+   */
+  observe(event: BootEvent, at: number): readonly BootChange[] {
+    const read = EVENT_STEPS[event.event];
+    if (!read) return [];
+    const { mac, earlier } = this.addresses.machineOf(event, at);
+    if (mac === undefined) return [];
+    const changes = this.note(mac, event, at, read);
+    // Files that were fetched before it was known by which machine.
+    for (const each of earlier) changes.push(...this.note(mac, each.event, each.at, EVENT_STEPS[each.event.event]));
+    return changes;
+  }
+
+  /** The last boot of a machine. */
+  boot(mac: Mac): BootWithSteps | undefined {
+    return this.known.get(mac);
+  }
+
+  /** The last boot of each machine. */
+  boots(): Iterable<BootWithSteps> {
+    return this.known.values();
+  }
+
+  /** Takes over a boot that an earlier daemon has followed. */
+  restore(boot: BootWithSteps): void {
+    this.known.set(boot.mac, { ...boot, steps: [...boot.steps] });
+  }
+
+  private note(mac: Mac, event: BootEvent, at: number, read: (typeof EVENT_STEPS)[string] | undefined): BootChange[] {
+    const path = typeof event.path === 'string' ? event.path : '';
+    const draft = read?.(event, this.options.roleOf(mac, path));
+    const before = this.known.get(mac);
+    if (!draft || (event.event === 'boot.report' && before?.id !== event.boot)) return [];
+    const boot = beginsBoot(before, event, at) ? this.begin(mac, at, draft) : before;
+    if (!boot || !isWorthNoting(boot.steps, draft, at)) return [];
+    const { node, image, version, ...rest } = draft;
+    const step: BootStep = { at, ...rest };
+    const stage = rank(step.stage) > rank(boot.stage) ? step.stage : boot.stage;
+    const about = { node: node ?? boot.node, image: image ?? boot.image, version: version ?? boot.version };
+    const moved = { ...boot, ...about, stage, last: Math.max(boot.last, at) };
+    const next = { ...moved, outcome: outcomeOf(moved, step) };
+    next.steps.push(step);
+    next.steps.sort((a, b) => a.at - b.at);
+    this.remember(mac, next);
+    const { steps: _, ...after } = next;
+    return [{ boot: after, step }];
+  }
+
+  private begin(mac: Mac, at: number, { stage }: StepDraft): BootWithSteps & { readonly steps: BootStep[] } {
+    const about = { node: undefined, image: undefined, version: undefined };
+    return { id: this.options.newId(), mac, ...about, began: at, last: at, stage, outcome: 'under-way', steps: [] };
+  }
+
+  private remember(mac: Mac, boot: BootWithSteps & { readonly steps: BootStep[] }): void {
+    this.known.delete(mac);
+    this.known.set(mac, boot);
+    const [oldest] = this.known.keys();
+    if (this.known.size > MACHINES && oldest !== undefined) this.known.delete(oldest);
+  }
+}
+
+/** False for progress that was noted a moment ago, for what repeats the last step, and for one step too many. */
+function isWorthNoting(steps: readonly BootStep[], draft: StepDraft, at: number): boolean {
+  if (steps.length >= STEPS && draft.stage !== 'up') return false;
+  const last = steps.findLast(({ stage }) => stage === draft.stage);
+  if (draft.happening !== 'progress' || last?.happening !== 'progress') return true;
+  return at - last.at >= PROGRESS_EVERY;
+}
