@@ -256,6 +256,7 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
     server: toServer(file.server, baseDir),
     artifacts: resolvePath(baseDir, file.artifacts ?? './artifacts'),
     templates: file.templates === undefined ? undefined : resolvePath(baseDir, file.templates),
+    state: file.state === false ? false : resolvePath(baseDir, file.state ?? './slipway.db'),
     nodes,
     byMac,
     representatives: [...representatives.values()],

@@ -243,6 +243,12 @@ export const configSchema = mapping({
   templates: folder()
     .optional()
     .describe('A folder of script templates of your own, relative to this file: NAME.ipxe.njk.'),
+  state: z
+    .union([z.literal(false), text(/^(?!.*:\/\/).*\S/, 'the path of a file')], {
+      error: 'the path of a file, or false',
+    })
+    .optional()
+    .describe('The file in which boots are kept, relative to this file. Default: ./slipway.db; false keeps none.'),
   images: named(name(), imageSection).nullish().describe('Operating systems by name.'),
   profiles: named(name(), profileSection).nullish().describe('Settings that nodes share, by name.'),
   nodes: named(name(), nodeSection).nullish().describe('Machines by name.'),

@@ -2,6 +2,8 @@ import { ConfigError } from '../config/config-error.ts';
 import { usedBuilds } from '../model/boot/used-files.ts';
 import { plainMessage } from '../model/plain-error.ts';
 import { type CheckedConfig, loadCheckedConfig } from './checked-config.ts';
+import type { FleetMemory } from './fleet/fleet.ts';
+import { openFleet } from './fleet/open-fleet.ts';
 import { prepare } from './prepare.ts';
 import { watchAll } from './reload.ts';
 import { dhcpService } from './services/dhcp.ts';
@@ -9,7 +11,7 @@ import { httpService } from './services/http.ts';
 import { nbdService } from './services/nbd.ts';
 import { startServices } from './services/services.ts';
 import { tftpService } from './services/tftp.ts';
-import { type DaemonOptions, openServingState, type ServingState, watchArtifacts } from './serving-state.ts';
+import { type DaemonOptions, openServingState, type ServingState, scriptsOf, watchArtifacts } from './serving-state.ts';
 import { listUnknown } from './unknown-machines.ts';
 
 /** A running daemon. */
@@ -27,12 +29,22 @@ const SERVICES = [httpService, tftpService, nbdService, dhcpService];
  * address is not available
  */
 export async function serve(configFile: string, outer: DaemonOptions): Promise<Daemon> {
-  const record = listUnknown(outer.record, () => state.config);
+  let fleet: FleetMemory | undefined;
+  const record = listUnknown(
+    (event) => {
+      outer.record(event);
+      fleet?.observe(event);
+    },
+    () => state.config,
+  );
   const options = { ...outer, record };
   const loaded = await loadCheckedConfig(configFile);
   if (!loaded.ok) throw new ConfigError(loaded.problems);
   let state: ServingState = await openServingState(loaded.checked, outer);
-  const services = await startServices(SERVICES, () => state, options);
+  const scripts = scriptsOf(() => state);
+  const memory = await openFleet(() => state, scripts, options);
+  fleet = memory;
+  const services = await startServices(SERVICES, () => state, { ...options, scripts, fleet: memory });
   /** Prepares new builds before a machine asks. Missing ones have been logged before. */
   const onName = () => {
     state.versions.expireBuilds();
@@ -83,6 +95,7 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
       await reload.stop();
       await artifacts.stop();
       await services.stop();
+      await memory.stop();
       await state.store.close();
       record({ event: 'stopped', level: 'info', message: 'stopped' });
     },

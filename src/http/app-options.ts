@@ -8,8 +8,11 @@ import type { Mac } from '../model/mac.ts';
 /** The sources of all that the HTTP server serves, its log and its clocks. */
 export interface AppOptions {
   readonly scripts: {
-    /** The script of one machine. */
-    forMac(mac: Mac): Promise<ScriptResult>;
+    /**
+     * The script of one machine.
+     * @param boots whether the machine itself asks, in order to boot
+     */
+    forMac(mac: Mac, boots: boolean): Promise<ScriptResult>;
     /** The rule that matched, the origin of each value, the artifacts with their digests, and problems: for JSON. */
     explain(mac: Mac): Promise<unknown>;
     /** A script that asks for the machine's own. */

@@ -8,6 +8,7 @@ import { type MessageClasses, messageClasses } from './messages.ts';
 import { artifactsRoute, blobsRoute, bootRoute } from './routes/files.ts';
 import { ipxeRoute } from './routes/ipxe.ts';
 import { registryRoute } from './routes/registry.ts';
+import { reportRoute } from './routes/report.ts';
 import { decline, isRead, malformed, recordOf, sendText } from './routes/respond.ts';
 import { createServeFile } from './routes/serve-file.ts';
 import type { SendRange } from './send/progress.ts';
@@ -19,7 +20,7 @@ export interface App {
   readonly classes: MessageClasses;
 }
 
-/** Every route of the HTTP server. Nothing in it buffers a response or reads a request's body. */
+/** Every route of the HTTP server. Nothing in it buffers a response, and only reports have a body, a short one. */
 export function createApp(options: AppOptions, send: SendRange): App {
   const serve = createServeFile(options, send);
   const app = express();
@@ -33,6 +34,7 @@ export function createApp(options: AppOptions, send: SendRange): App {
   app.use('/blobs', blobsRoute(options, serve));
   app.use('/v2', registryRoute(options, serve));
   app.use('/api/v1', apiRoute(options));
+  app.use('/report', reportRoute(options));
   const boot = bootRoute(options, serve);
   app.use('/boot', boot);
   app.all('/autoexec.ipxe', boot);
@@ -62,6 +64,9 @@ const inTurn: RequestHandler = async (_request, response, next) => {
 /** Answers failures of the store and of scripts: 5xx, never 404. */
 function failure(options: AppOptions): ErrorRequestHandler {
   return (error: NodeJS.ErrnoException, request, response, _next) => {
+    // Of a request's body: too long, or cut off.
+    const { status: given } = error as { status?: number };
+    if (given !== undefined && given < 500) return decline(options, request, response, given, error.message);
     const status = PASSING_ERRORS.has(error.code ?? '') ? 503 : 500;
     const message = `${status}: ${error.message}`;
     recordOf(options, request, { event: 'http.error', level: 'error', message, status, code: error.code });

@@ -23,6 +23,7 @@ export function withMacs(record: RecordEvent, now: () => number): RecordEvent {
       const [oldest] = machines.keys();
       if (machines.size > MAX && oldest !== undefined) machines.delete(oldest);
     }
-    record(event.event === 'http.download' ? { ...event, mac: machines.get(client)?.mac } : event);
+    const is = event.event === 'http.download' || event.event === 'http.refused';
+    record(is ? { ...event, mac: machines.get(client)?.mac } : event);
   };
 }

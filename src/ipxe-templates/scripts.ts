@@ -10,6 +10,7 @@ import { type Build, fileOfBuild, rootOf, withRoot } from '../model/boot/build.t
 import type { BuildUse, Image } from '../model/boot/image.ts';
 import type { ScriptResult } from '../model/boot/script.ts';
 import { type Config, findNode, type Match } from '../model/config.ts';
+import type { FileRole } from '../model/fleet/event-steps.ts';
 import type { Mac } from '../model/mac.ts';
 import { plainMessage } from '../model/plain-error.ts';
 import { baseUrl, type ServerIdentity } from '../model/server.ts';
@@ -33,6 +34,18 @@ export interface Scripts {
   explain(mac: Mac): Promise<Readonly<Record<string, unknown>>>;
   /** The script that has iPXE ask for its machine's own. */
   bootstrap(): string;
+  /** The names of a machine, and the files of its last script. */
+  about(mac: Mac): AboutScript;
+}
+
+/** A machine's node, its image, and the files of the script that it had last. */
+export interface AboutScript {
+  readonly node: string | undefined;
+  readonly image: string | undefined;
+  /** The digest of the root, 64 hex digits; undefined before a script, and for a root of another server. */
+  readonly version: string | undefined;
+  /** Their roles, by digest. */
+  readonly roles: ReadonlyMap<string, FileRole>;
 }
 
 /** The most scripts that are remembered: clients may ask for any address. */
@@ -43,6 +56,16 @@ interface Rendered {
   readonly match: Match;
   readonly pins: readonly Pin[];
   readonly text: string;
+  readonly roles: ReadonlyMap<string, FileRole>;
+}
+
+function rolesOf({ kernel, initrds, root }: BootPlan): ReadonlyMap<string, FileRole> {
+  const roles = new Map<string, FileRole>();
+  // A file with two roles is fetched in the order of these: the first counts.
+  if (typeof root.sha256 === 'string') roles.set(root.sha256, 'root');
+  for (const { sha256 } of initrds) if (sha256 !== null) roles.set(sha256, 'initrd');
+  if (kernel?.sha256) roles.set(kernel.sha256, 'kernel');
+  return roles;
 }
 
 /** A machine with the root of its image chosen, and the image's build, if it is one. */
@@ -152,7 +175,7 @@ export function createScripts(sources: () => ScriptSources): Scripts {
         return { kind: 'unavailable', why: `there is no template ${template}` };
       const text = current.templates.render(template, planned.plan);
       if (scriptsOf(current).size >= REMEMBERED) scripts.clear();
-      scripts.set(mac, { match, pins: planned.pins, text });
+      scripts.set(mac, { match, pins: planned.pins, text, roles: rolesOf(planned.plan) });
       return { kind: 'script', text };
     },
 
@@ -186,6 +209,14 @@ export function createScripts(sources: () => ScriptSources): Scripts {
             }
           : { unavailable: planned.why }),
       };
+    },
+
+    about(mac) {
+      const current = sources();
+      const { node, settings } = findNode(current.config, mac);
+      const roles = scriptsOf(current).get(mac)?.roles ?? new Map();
+      const [version] = [...roles].find(([, role]) => role === 'root') ?? [];
+      return { node: node?.name, image: settings.image?.value.name, version, roles };
     },
 
     bootstrap() {

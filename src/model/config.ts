@@ -39,6 +39,8 @@ export interface Config {
   readonly artifacts: string;
   /** Absolute path. */
   readonly templates: string | undefined;
+  /** Absolute path of the file in which boots are kept; false for none. */
+  readonly state: string | false;
   readonly nodes: readonly Node[];
   readonly byMac: ReadonlyMap<Mac, Node>;
   /** One node for each set of settings, whose nodes differ only in name, addresses, arguments and values of variables. */

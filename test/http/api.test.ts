@@ -38,7 +38,6 @@ const fleet: Fleet = {
   boots: async (machine, limit) => (machine === 'n001' && limit === 5 ? [boot] : []),
   boot: async (id) => (id === ID ? { ...boot, steps: [step], diagnosis } : undefined),
   bootsOf: async (image) => (image === 'debian' ? [{ ...boot, steps: [step] }] : []),
-  machines: async () => [{ mac: boot.mac, first: 1, last: 2, address: '192.0.2.7', facts: { uuid: 'x' } }],
 };
 
 async function get(path: string, init?: RequestInit): Promise<{ status: number; body: Record<string, unknown> }> {
@@ -55,7 +54,6 @@ describe('/api/v1', () => {
     ['/boots', '/boots?machine=52-54-00-00-00-01', { boots: [] }],
     ['/boots/{id}', `/boots/${ID}`, { steps: [{ message: '1 of 4 MB' }] }],
     ['/images/{image}/boots', '/images/debian/boots', { boots: [{ id: ID }] }],
-    ['/machines', '/machines', { machines: [{ address: '192.0.2.7' }] }],
   ])('%s answers %s as it is described', async (path, request, expected) => {
     serving = await Serving.start({ fleet });
     const { status, body } = await get(request);

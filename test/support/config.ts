@@ -100,6 +100,7 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
     },
     artifacts: '/srv/artifacts',
     templates: undefined,
+    state: false,
     nodes,
     byMac: new Map(nodes.flatMap((node) => node.macs.map((each) => [each, node] as const))),
     representatives: nodes,

@@ -6,6 +6,6 @@ export const NO_FLEET: Fleet = {
   boots: async () => [],
   boot: async () => undefined,
   bootsOf: async () => [],
-  machines: async () => [],
   changes: () => new Promise(() => {}),
+  report: async () => 'unknown',
 };

@@ -1,5 +1,5 @@
 import type { BootEvent, RecordEvent } from '../../model/event.ts';
-import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
+import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange, BootStore } from '../../model/fleet/boot-store.ts';
 import type { Diagnosis, Fleet, MachineStatus } from '../../model/fleet/status.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
@@ -44,8 +44,6 @@ export interface FleetMemory extends Fleet {
   readonly observe: RecordEvent;
   /** The token by which a machine reports on its boot; undefined where none is known. */
   tokenOf(mac: Mac): string | undefined;
-  /** Takes a report of a machine. */
-  report(token: string, step: Omit<BootStep, 'at'>): 'accepted' | 'unknown' | 'too-many';
   /** Writes what is left. */
   stop(): Promise<void>;
 }
@@ -88,7 +86,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
       const boot = tracker.boot(mac);
       return boot && tokens.of({ mac, boot: boot.id }, monotonic());
     },
-    report: (token, step) => {
+    report: async (token, step) => {
       const owner = tokens.use(token, monotonic());
       if (typeof owner === 'string') return owner;
       const level = step.happening === 'failed' ? 'warn' : 'debug';
@@ -114,7 +112,6 @@ export function createFleet(options: FleetOptions): FleetMemory {
       return found && explain(found);
     },
     bootsOf: async (image, limit) => (await store?.bootsOf(image, limit)) ?? [],
-    machines: async () => (await store?.machines()) ?? [],
     changes: (after) => log.since(after, PATIENCE),
     stop: async () => {
       clearTimeout(timer);

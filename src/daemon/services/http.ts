@@ -8,6 +8,7 @@ import { createSender } from '../../http/send/send.ts';
 import { startHttp } from '../../http/server.ts';
 import { startHttpWorkers } from '../../http/workers/workers.ts';
 import type { HttpSettings } from '../../model/config.ts';
+import { scriptForBoot } from '../fleet/script-for-boot.ts';
 import { registryOf } from '../serving-state.ts';
 import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
 
@@ -19,15 +20,24 @@ const MAX_WORKERS = 8;
 const WORKER = fileURLToPath(new URL(`../../http/workers/worker${extname(import.meta.url)}`, import.meta.url));
 
 /** HTTP, in this process or in several workers. */
-export function httpService({ state, scripts, syscalls, record, now, monotonic }: ServiceContext): NetworkService {
+export function httpService({
+  state,
+  scripts,
+  fleet,
+  syscalls,
+  record,
+  now,
+  monotonic,
+}: ServiceContext): NetworkService {
   const options: AppOptions = {
-    scripts,
+    scripts: { ...scripts, forMac: (mac, boots) => scriptForBoot(mac, boots, scripts, fleet) },
     artifacts: {
       open: (path) => state().store.open(path),
       openBlob: (digest) => state().store.openBlob(digest),
     },
     bootFiles: { open: (name) => state().bootFiles.open(name) },
     registry: registryOf(state),
+    fleet,
     record: withMacs(record, monotonic),
     now,
     monotonic,

@@ -1,5 +1,6 @@
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
 import type { Syscalls } from '../../model/sockets/syscalls.ts';
+import type { FleetMemory } from '../fleet/fleet.ts';
 import type { DaemonOptions, ServingState } from '../serving-state.ts';
 import type { Plan } from './service-slot.ts';
 
@@ -8,6 +9,7 @@ export interface ServiceContext extends DaemonOptions {
   /** The state to answer from, read for each request. */
   readonly state: () => ServingState;
   readonly scripts: Scripts;
+  readonly fleet: FleetMemory;
   /** System calls that Node lacks; undefined where they cannot be made. */
   readonly syscalls: Syscalls | undefined;
 }

@@ -1,5 +1,5 @@
 import { openSyscalls } from '../../model/sockets/syscalls.ts';
-import { type DaemonOptions, type ServingState, scriptsOf } from '../serving-state.ts';
+import type { DaemonOptions, ServingState } from '../serving-state.ts';
 import type { NetworkService, ServiceContext } from './service.ts';
 import { ServiceSlot } from './service-slot.ts';
 
@@ -23,7 +23,7 @@ export interface Services {
 export async function startServices(
   services: readonly ((context: ServiceContext) => NetworkService)[],
   state: () => ServingState,
-  options: DaemonOptions,
+  options: DaemonOptions & Pick<ServiceContext, 'scripts' | 'fleet'>,
 ): Promise<Services> {
   const { record } = options;
   const { syscalls, why } = await openSyscalls();
@@ -31,7 +31,7 @@ export async function startServices(
     const message = `files are sent through buffers, which takes more processor time: ${why}`;
     record({ event: 'http.no-sendfile', level: 'info', message });
   }
-  const context = { ...options, state, scripts: scriptsOf(state), syscalls };
+  const context = { ...options, state, syscalls };
   const slots = services.map((service) => ({ ...service(context), slot: new ServiceSlot(GRACE_MS) }));
   const update = async () => {
     for (const { name, plan, slot } of slots) {

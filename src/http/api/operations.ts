@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Fleet } from '../../model/fleet/status.ts';
-import { boot, explainedBoot, machineStatus, seenMachine } from './schemas.ts';
+import { boot, explainedBoot, machineStatus } from './schemas.ts';
 
 /** An operation of the API that reads: `GET /api/v1` and its path. */
 export interface Operation {
@@ -60,12 +60,5 @@ export const OPERATIONS: readonly Operation[] = [
     parameters: z.object({ image: z.string().min(1).max(100), limit }),
     answer: z.object({ boots: z.array(explainedBoot) }),
     run: async (fleet, { image, limit: max }) => ({ boots: await fleet.bootsOf(image, max) }),
-  }),
-  operation({
-    path: '/machines',
-    summary: 'Machines that were seen, named by a node or not',
-    parameters: z.object({}),
-    answer: z.object({ machines: z.array(seenMachine) }),
-    run: async (fleet) => ({ machines: await fleet.machines() }),
   }),
 ];

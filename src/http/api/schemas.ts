@@ -20,6 +20,7 @@ export const boot = z.object({
   last: time.describe('Of the last step, milliseconds since 1970.'),
   stage,
   outcome: z.enum(['under-way', 'up', 'failed', 'unfinished']),
+  restarts: z.int().optional().describe('Boots that began one soon after the other before this one.'),
 });
 
 export const step = z.object({
@@ -43,14 +44,6 @@ export const machineStatus = boot.extend({
 });
 
 export const explainedBoot = boot.extend({ steps: z.array(step), diagnosis: diagnosis.optional() });
-
-export const seenMachine = z.object({
-  mac: z.string(),
-  first: time,
-  last: time,
-  address: z.string().optional(),
-  facts: z.record(z.string(), z.string()),
-});
 
 export const change = z.object({ number: z.int(), boot, step });
 

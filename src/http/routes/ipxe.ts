@@ -24,7 +24,9 @@ export function ipxeRoute(options: AppOptions): RequestHandler {
       const json = `${JSON.stringify(await options.scripts.explain(mac), null, 2)}\n`;
       return sendText(response, 200, json, { 'Content-Type': 'application/json; charset=utf-8' });
     }
-    const result = await options.scripts.forMac(mac);
+    // A person who looks at the script boots nothing. iPXE names itself since its first version.
+    const boots = request.method === 'GET' && /^iPXE\//.test(request.headers['user-agent'] ?? '');
+    const result = await options.scripts.forMac(mac, boots);
     const { status, body } = answer(mac, result);
     const why = result.kind === 'script' ? 'script sent' : result.why;
     const level = result.kind === 'unavailable' ? 'warn' : 'info';

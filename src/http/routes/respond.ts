@@ -41,7 +41,9 @@ export function decodedPath(request: Request): string | undefined {
 /** Records an event of a request, with its client, method and path. Long paths are cut. */
 export function recordOf({ record }: AppOptions, request: Request, event: BootEvent): void {
   const client = request.socket.remoteAddress ?? '';
-  record({ ...event, client, method: request.method, path: request.originalUrl.slice(0, 500) });
+  // Whoever has its token can report on a boot.
+  const path = request.originalUrl.replace(/^(\/+report\/).*$/s, '$1…').slice(0, 500);
+  record({ ...event, client, method: request.method, path });
 }
 
 /**

@@ -13,7 +13,7 @@ export class FileGrants {
 
   constructor({ scripts, artifacts, bootFiles, registry, fleet }: AppOptions) {
     this.questions = {
-      script: async (mac) => scripts.forMac(mac),
+      script: async (mac, boots) => scripts.forMac(mac, boots),
       explain: async (mac) => scripts.explain(mac),
       bootstrap: async () => scripts.bootstrap(),
       artifact: async (path) => this.grant(await artifacts.open(path)),
@@ -26,9 +26,9 @@ export class FileGrants {
       fleetBoots: (machine, limit) => fleet.boots(machine, limit),
       fleetBoot: (id) => fleet.boot(id),
       fleetBootsOf: (image, limit) => fleet.bootsOf(image, limit),
-      fleetMachines: () => fleet.machines(),
       // The channel turns undefined into null.
       fleetChanges: (after) => fleet.changes(after ?? undefined),
+      fleetReport: (token, step) => fleet.report(token, step),
       renewed: async (grant) => (await this.granted.get(grant)?.renew()) ?? false,
     };
   }

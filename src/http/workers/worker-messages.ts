@@ -23,7 +23,7 @@ export interface WorkerSettings {
  * itself, and the control process holds it open until the grant is returned.
  */
 export interface Questions {
-  script(mac: Mac): Promise<ScriptResult>;
+  script(mac: Mac, boots: boolean): Promise<ScriptResult>;
   explain(mac: Mac): Promise<unknown>;
   bootstrap(): Promise<string>;
   artifact(path: string): Promise<FileGrant>;
@@ -36,8 +36,8 @@ export interface Questions {
   fleetBoots: Fleet['boots'];
   fleetBoot: Fleet['boot'];
   fleetBootsOf: Fleet['bootsOf'];
-  fleetMachines: Fleet['machines'];
   fleetChanges: Fleet['changes'];
+  fleetReport: Fleet['report'];
   /** Whether a granted file holds the bytes that it held, though its stamps moved. */
   renewed(grant: number): Promise<boolean>;
 }

@@ -63,7 +63,7 @@ async function open(request: () => Promise<FileGrant>): Promise<OpenResult> {
 
 const options: AppOptions = {
   scripts: {
-    forMac: (mac) => ask('script', mac),
+    forMac: (mac, boots) => ask('script', mac, boots),
     explain: (mac) => ask('explain', mac),
     bootstrap: () => ask('bootstrap'),
   },
@@ -84,8 +84,8 @@ const options: AppOptions = {
     boots: (machine, limit) => ask('fleetBoots', machine, limit),
     boot: (id) => ask('fleetBoot', id),
     bootsOf: (image, limit) => ask('fleetBootsOf', image, limit),
-    machines: () => ask('fleetMachines'),
     changes: (after) => ask('fleetChanges', after),
+    report: (token, step) => ask('fleetReport', token, step),
   },
   record: (event) => send({ kind: 'event', event }),
   now: Date.now,

@@ -15,6 +15,7 @@ const KNOWN: Readonly<Record<string, true | readonly string[]>> = {
   args: true,
   vars: true,
   on_failure: ['action', 'after'],
+  report_url: [],
   script_url: [],
   // nunjucks' own
   loop: true,

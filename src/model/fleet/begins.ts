@@ -15,14 +15,14 @@ const rank = (stage: Boot['stage']): number => STAGES.indexOf(stage);
 export function beginsBoot(boot: Boot | undefined, event: BootEvent, at: number): boolean {
   if (event.event === 'boot.report') return false;
   if (!boot || at - boot.last > SILENCE) return true;
-  if (boot.outcome === 'up') return event.event.startsWith('dhcp.') || event.event === 'http.script';
+  if (boot.outcome === 'up') return event.event.startsWith('dhcp.') || event.event === 'boot.script';
   switch (event.event) {
     case 'dhcp.offer':
     case 'dhcp.ack':
     case 'dhcp.silent':
       // The firmware itself asks again only after a restart, once iPXE has had its script.
       return rank(boot.stage) >= rank(event.client === 'ipxe' ? 'network' : 'script');
-    case 'http.script':
+    case 'boot.script':
       return rank(boot.stage) >= rank('network');
     default:
       return false;

@@ -70,6 +70,8 @@ export interface Boot {
   readonly last: number;
   readonly stage: Stage;
   readonly outcome: Outcome;
+  /** Boots that this machine began one soon after the other before this one; undefined for none. */
+  readonly restarts?: number | undefined;
 }
 
 /** A boot with all of its steps, the oldest first. */

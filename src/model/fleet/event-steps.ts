@@ -20,13 +20,11 @@ function step(event: BootEvent, stage: Stage, happening: Happening, more: Partia
   return { stage, happening, message, reason: text(reason), ...figures, ...more };
 }
 
-/** The answer to a request for a script. */
+/** The answer to iPXE's request for its script. */
 function script(event: BootEvent): StepDraft {
   const about = { node: text(event.node), image: text(event.image), version: text(event.version) };
-  if (event.status === 200) return step(event, 'script', 'done', about);
-  return event.status === 404
-    ? step(event, 'script', 'ignored', { ...about, reason: 'ignored' })
-    : step(event, 'script', 'failed', { ...about, reason: 'unavailable' });
+  if (event.reason === undefined) return step(event, 'script', 'done', about);
+  return step(event, 'script', event.reason === 'ignored' ? 'ignored' : 'failed', about);
 }
 
 function download(event: BootEvent, role: FileRole | undefined): StepDraft | undefined {
@@ -47,15 +45,18 @@ const portStage = (event: BootEvent): Stage => (event.port === 4011 ? 'boot-serv
 
 /** The step that each event of the services is, by the event's name. Other events are none. */
 export const EVENT_STEPS: Readonly<Record<string, (event: BootEvent, role?: FileRole) => StepDraft | undefined>> = {
-  'dhcp.offer': (event) => step(event, 'dhcp', 'done'),
-  'dhcp.ack': (event) => step(event, 'boot-server', 'done'),
+  // The reason is the kind of client: pxe, http, ipxe or raspberry-pi.
+  'dhcp.offer': (event) => step(event, 'dhcp', 'done', { reason: text(event.client) }),
+  'dhcp.ack': (event) => step(event, 'boot-server', 'done', { reason: text(event.client) }),
   'dhcp.silent': (event) => step(event, portStage(event), 'ignored'),
   'tftp.request': (event) => step(event, 'boot-file', 'begun'),
   'tftp.done': (event) => step(event, 'boot-file', 'done'),
   'tftp.failed': (event) => step(event, 'boot-file', 'failed'),
   'tftp.missing': (event) => step(event, 'boot-file', 'failed', { reason: 'missing' }),
   'tftp.refused': (event) => step(event, 'boot-file', 'failed', { reason: 'refused' }),
-  'http.script': script,
+  'boot.script': script,
+  // Only tells which address a machine has.
+  'http.script': () => undefined,
   'http.download': download,
   'http.refused': (event, role) => step(event, role ?? 'root', 'failed', { reason: `http-${event.status}` }),
   'nbd.open': (event) => step(event, 'root', 'done'),

@@ -1,5 +1,5 @@
-import type { Boot, BootWithSteps } from './boot.ts';
-import type { BootChange, SeenMachine } from './boot-store.ts';
+import type { Boot, BootStep, BootWithSteps } from './boot.ts';
+import type { BootChange } from './boot-store.ts';
 
 /** The likely reason why a boot does not go on. */
 export interface Diagnosis {
@@ -31,6 +31,9 @@ export interface NumberedChange extends BootChange {
   readonly number: number;
 }
 
+/** What became of a machine's report. */
+export type ReportOutcome = 'accepted' | 'unknown' | 'too-many';
+
 /** What can be asked about the machines. All reject while the store is away and the answer needs it. */
 export interface Fleet {
   /** The last boot of each machine, in the order of the nodes' names, then of addresses. */
@@ -43,11 +46,14 @@ export interface Fleet {
   boot(id: string): Promise<ExplainedBoot | undefined>;
   /** Boots with this image that came up, the newest first. */
   bootsOf(image: string, limit: number): Promise<readonly BootWithSteps[]>;
-  /** Machines that were seen, named by a node or not. */
-  machines(): Promise<readonly SeenMachine[]>;
   /**
    * Changes after a number, the oldest first: those that are remembered, or else, after a while, none.
    * @param after the number of the last change that is known; undefined for those from now on
    */
   changes(after: number | undefined): Promise<{ readonly last: number; readonly changes: readonly NumberedChange[] }>;
+  /**
+   * Takes the report of a machine.
+   * @param token of its kernel line
+   */
+  report(token: string, step: Omit<BootStep, 'at'>): Promise<ReportOutcome>;
 }

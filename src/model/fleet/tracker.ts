@@ -10,6 +10,8 @@ import { MachineAddresses } from './machine-addresses.ts';
 const MACHINES = 20_000;
 /** Steps of one boot: a machine that repeats itself for ever adds no more. */
 const STEPS = 200;
+/** Boots that begin within this time of each other, milliseconds, may be a loop. */
+const LOOP = 15 * 60_000;
 /** Progress of one stage is noted so often, milliseconds. */
 const PROGRESS_EVERY = 5000;
 
@@ -75,7 +77,7 @@ export class Tracker {
     const draft = read?.(event, this.options.roleOf(mac, path));
     const before = this.known.get(mac);
     if (!draft || (event.event === 'boot.report' && before?.id !== event.boot)) return [];
-    const boot = beginsBoot(before, event, at) ? this.begin(mac, at, draft) : before;
+    const boot = beginsBoot(before, event, at) ? this.begin(mac, at, draft, before) : before;
     if (!boot || !isWorthNoting(boot.steps, draft, at)) return [];
     const { node, image, version, ...rest } = draft;
     const step: BootStep = { at, ...rest };
@@ -90,9 +92,13 @@ export class Tracker {
     return [{ boot: after, step }];
   }
 
-  private begin(mac: Mac, at: number, { stage }: StepDraft): BootWithSteps & { readonly steps: BootStep[] } {
+  private begin(mac: Mac, at: number, { stage }: StepDraft, before: Boot | undefined) {
     const about = { node: undefined, image: undefined, version: undefined };
-    return { id: this.options.newId(), mac, ...about, began: at, last: at, stage, outcome: 'under-way', steps: [] };
+    const id = this.options.newId();
+    // A person who restarts a machine that is up comes to two or three.
+    const restarts = before && at - before.began < LOOP ? { restarts: (before.restarts ?? 0) + 1 } : {};
+    const began = { began: at, last: at, stage, outcome: 'under-way', steps: [] as BootStep[] } as const;
+    return { id, mac, ...about, ...began, ...restarts };
   }
 
   private remember(mac: Mac, boot: BootWithSteps & { readonly steps: BootStep[] }): void {

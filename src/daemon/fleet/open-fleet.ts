@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import type { Scripts } from '../../ipxe-templates/scripts.ts';
+import { diagnose } from '../../model/fleet/diagnosis.ts';
+import type { FileRole } from '../../model/fleet/event-steps.ts';
+import { Tracker } from '../../model/fleet/tracker.ts';
+import type { Mac } from '../../model/mac.ts';
+import type { DaemonOptions, ServingState } from '../serving-state.ts';
+import { keepStore } from '../state/store.ts';
+import { createFleet, type FleetMemory } from './fleet.ts';
+
+/** Boots that began so long before the start are still followed, milliseconds. */
+const FOLLOWED = 30 * 60_000;
+
+/** What a path of the HTTP server is to a machine: blobs by their digest, and the boot programs. */
+function roleOf(scripts: Scripts, mac: Mac, path: string): FileRole | undefined {
+  if (path.startsWith('/boot/')) return 'boot-file';
+  const [, digest] = /^\/blobs\/sha256\/([0-9a-f]{64})(?:\/|$)/.exec(path) ?? [];
+  return digest === undefined ? undefined : scripts.about(mac).roles.get(digest);
+}
+
+/** Follows the boots of machines, and keeps them where the configuration says so. Boots of an earlier daemon go on. */
+export async function openFleet(
+  state: () => ServingState,
+  scripts: Scripts,
+  { record, now, monotonic }: DaemonOptions,
+): Promise<FleetMemory> {
+  const file = state().config.state;
+  const store = file === false ? undefined : keepStore({ file, record, now });
+  const tracker = new Tracker({
+    roleOf: (mac, path) => roleOf(scripts, mac, path),
+    newId: () => randomBytes(8).toString('hex'),
+  });
+  const latest = (await store?.latest().catch(() => [])) ?? [];
+  for (const { id, outcome, last } of latest) {
+    if (outcome === 'up' || now() - last > FOLLOWED) continue;
+    const boot = await store?.boot(id).catch(() => undefined);
+    if (boot) tracker.restore(boot);
+  }
+  return createFleet({
+    tracker,
+    store,
+    macsOf: (name) => state().config.nodes.find((node) => node.name === name)?.macs ?? [],
+    diagnose,
+    newToken: () => randomBytes(16).toString('hex'),
+    now,
+    monotonic,
+  });
+}

@@ -1,0 +1,111 @@
+import { rename } from 'node:fs/promises';
+import type Sqlite from 'better-sqlite3';
+import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
+import type { BootChange } from '../../model/fleet/boot-store.ts';
+import type { Mac } from '../../model/mac.ts';
+import * as sql from './tables.ts';
+
+/** The calls of a store in one thread; each blocks it. */
+export interface Tables {
+  add(changes: readonly BootChange[]): void;
+  latest(): readonly Boot[];
+  boots(mac: Mac, limit: number): readonly Boot[];
+  boot(id: string): BootWithSteps | undefined;
+  bootsOf(image: string, limit: number): readonly BootWithSteps[];
+  prune(before: number, keep: number): void;
+  close(): void;
+}
+
+/** A row of a boot as it was: SQL has null for what is absent. */
+function toBoot(row: unknown): Boot {
+  const { node, image, version, ...rest } = row as { readonly [K in keyof Boot]: NonNullable<Boot[K]> | null };
+  return { ...rest, node: node ?? undefined, image: image ?? undefined, version: version ?? undefined } as Boot;
+}
+
+const isDamaged = (error: unknown) => /^SQLITE_(?:CORRUPT|NOTADB)/.test((error as { code?: string }).code ?? '');
+
+/** @throws SqliteError; Error with the remedy for a file of a newer Slipway */
+function prepare(database: Sqlite.Database, file: string): void {
+  database.pragma('journal_mode = WAL');
+  // A commit outlives the death of this process; the death of the machine may take the last ones.
+  database.pragma('synchronous = NORMAL');
+  database.pragma('busy_timeout = 5000');
+  database.pragma('foreign_keys = ON');
+  const version = database.pragma('user_version', { simple: true }) as number;
+  if (version > sql.VERSION) {
+    throw new Error(`${file} is of a newer Slipway: name another file with state:, or run that version`);
+  }
+  if (version === sql.VERSION) return;
+  database.transaction(() => {
+    database.exec(sql.TABLES);
+    database.pragma(`user_version = ${sql.VERSION}`);
+  })();
+}
+
+/**
+ * Opens the file, or makes it. A damaged one is moved aside, and a new one begun.
+ * @returns the tables, and where a damaged file lies now
+ * @throws Error where there is no SQLite for this Node; SqliteError; the operating system's error
+ */
+export async function openTables(file: string): Promise<{ readonly tables: Tables; readonly damaged?: string }> {
+  const { default: Database } = await import('better-sqlite3').catch((cause) => {
+    throw new Error('the npm package better-sqlite3 could not be installed on this machine', { cause });
+  });
+  const open = (): Sqlite.Database => {
+    const database = new Database(file);
+    try {
+      prepare(database, file);
+      database.prepare('SELECT count(*) FROM machine').get();
+      return database;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  };
+  try {
+    return { tables: tablesOf(open()) };
+  } catch (error) {
+    if (!isDamaged(error)) throw error;
+    const damaged = `${file}.damaged`;
+    await rename(file, damaged);
+    for (const suffix of ['-wal', '-shm']) await rename(`${file}${suffix}`, `${damaged}${suffix}`).catch(() => {});
+    return { tables: tablesOf(open()), damaged };
+  }
+}
+
+function tablesOf(database: Sqlite.Database): Tables {
+  const addBoot = database.prepare(sql.ADD_BOOT);
+  const addStep = database.prepare(sql.ADD_STEP);
+  const addMachine = database.prepare(sql.ADD_MACHINE);
+  const steps = database.prepare(sql.STEPS).pluck();
+  const withSteps = (boot: Boot): BootWithSteps => ({
+    ...boot,
+    steps: steps.all(boot.id).map((text) => JSON.parse(String(text)) as BootStep),
+  });
+  const all = (text: string, ...values: (string | number)[]) =>
+    database
+      .prepare(text)
+      .all(...values)
+      .map(toBoot);
+  const add = database.transaction((changes: readonly BootChange[]) => {
+    // The last state of each boot is enough; its row comes before its steps.
+    const boots = new Map(changes.map(({ boot }) => [boot.id, boot]));
+    for (const { node = null, image = null, version = null, restarts: _, ...boot } of boots.values()) {
+      addBoot.run({ ...boot, node, image, version });
+      addMachine.run(boot.mac, boot.id);
+    }
+    for (const { boot, step } of changes) addStep.run(boot.id, step.at, JSON.stringify(step));
+  });
+  return {
+    add: (changes) => add.immediate(changes),
+    latest: () => all(sql.LATEST),
+    boots: (mac, limit) => all(sql.BOOTS, mac, limit),
+    boot: (id) => all(sql.BOOT, id).map(withSteps)[0],
+    bootsOf: (image, limit) => all(sql.BOOTS_OF, image, limit).map(withSteps),
+    prune: (before, keep) => {
+      database.prepare(sql.PRUNE_AGE).run(before);
+      database.prepare(sql.PRUNE_COUNT).run(keep);
+    },
+    close: () => void database.close(),
+  };
+}

@@ -1,0 +1,99 @@
+import type { RecordEvent } from '../../model/event.ts';
+import type { BootStore } from '../../model/fleet/boot-store.ts';
+import { openSqliteStore } from './sqlite-store.ts';
+
+/** Boots that are kept: so old at most, milliseconds, and so many of each machine. */
+const MAX_AGE = 90 * 24 * 3_600_000;
+const MAX_BOOTS = 50;
+/** How often older ones are removed, milliseconds. */
+const PRUNE_EVERY = 6 * 3_600_000;
+/** Pauses before a store that is away is opened again, milliseconds. */
+const FIRST_PAUSE = 1000;
+const LAST_PAUSE = 60_000;
+
+/** Options of {@link keepStore}. */
+export interface StoreOptions {
+  readonly file: string;
+  readonly record: RecordEvent;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Opens it; for tests. */
+  readonly open?: typeof openSqliteStore;
+}
+
+/**
+ * A store that is opened again and again where it is away, with one message for each outage. Calls reject meanwhile:
+ * machines boot all the same.
+ */
+export function keepStore({ file, record, now, open = openSqliteStore }: StoreOptions): BootStore {
+  let store: BootStore | undefined;
+  let away: string | undefined;
+  let pause = FIRST_PAUSE;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  const damaged = (path: string) => {
+    const message = `state: ${file} was damaged: it lies in ${path} now, and a new one was begun`;
+    record({ event: 'state.damaged', level: 'warn', message });
+  };
+  const fail = (error: Error) => {
+    if (away === undefined) {
+      const message = `state: boots are not kept until this is right: ${error.message}`;
+      record({ event: 'state.away', level: 'warn', message });
+    }
+    away = error.message;
+    store?.close().catch(() => {});
+    store = undefined;
+    if (closed) return;
+    timer = setTimeout(start, pause);
+    timer.unref();
+    pause = Math.min(2 * pause, LAST_PAUSE);
+  };
+  const start = async (): Promise<void> => {
+    try {
+      const opened = await open(file, damaged);
+      if (closed) return await opened.close();
+      store = opened;
+      pause = FIRST_PAUSE;
+      if (away !== undefined) record({ event: 'state.back', level: 'info', message: 'state: boots are kept again' });
+      away = undefined;
+    } catch (error) {
+      fail(error as Error);
+    }
+  };
+  let opening = start();
+
+  const use = async <T>(call: (store: BootStore) => Promise<T>): Promise<T> => {
+    await opening;
+    const used = store;
+    if (!used) throw new Error(`boots are not kept just now: ${away}`);
+    try {
+      return await call(used);
+    } catch (error) {
+      if (store === used) {
+        fail(error as Error);
+        opening = Promise.resolve();
+      }
+      throw error;
+    }
+  };
+  const prune = () => use((each) => each.prune(now() - MAX_AGE, MAX_BOOTS)).catch(() => {});
+  const pruning = setInterval(prune, PRUNE_EVERY);
+  pruning.unref();
+
+  return {
+    add: (changes) => use((each) => each.add(changes)),
+    latest: () => use((each) => each.latest()),
+    boots: (mac, limit) => use((each) => each.boots(mac, limit)),
+    boot: (id) => use((each) => each.boot(id)),
+    bootsOf: (image, limit) => use((each) => each.bootsOf(image, limit)),
+    prune: (before, keep) => use((each) => each.prune(before, keep)),
+    close: async () => {
+      closed = true;
+      clearTimeout(timer);
+      clearInterval(pruning);
+      await opening;
+      await store?.close();
+    },
+  };
+}

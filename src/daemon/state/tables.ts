@@ -1,0 +1,39 @@
+/** The version of the tables: `user_version` of the file. */
+export const VERSION = 1;
+
+/** The tables. `machine` has the last boot of each, so that a status need not read all boots. */
+export const TABLES = `
+  CREATE TABLE boot (
+    id TEXT PRIMARY KEY, mac TEXT NOT NULL, node TEXT, image TEXT, version TEXT,
+    began INTEGER NOT NULL, last INTEGER NOT NULL, stage TEXT NOT NULL, outcome TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX boot_of_machine ON boot (mac, began);
+  CREATE INDEX boot_of_image ON boot (image, outcome, began);
+  CREATE INDEX boot_by_age ON boot (last);
+  CREATE TABLE step (
+    boot TEXT NOT NULL REFERENCES boot (id) ON DELETE CASCADE, at INTEGER NOT NULL, step TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX step_of_boot ON step (boot, at);
+  CREATE TABLE machine (
+    mac TEXT PRIMARY KEY, boot TEXT NOT NULL REFERENCES boot (id) ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+`;
+
+const COLUMNS = 'id, mac, node, image, version, began, last, stage, outcome';
+
+export const ADD_BOOT = `
+  INSERT INTO boot (${COLUMNS}) VALUES (@id, @mac, @node, @image, @version, @began, @last, @stage, @outcome)
+  ON CONFLICT (id) DO UPDATE SET node = excluded.node, image = excluded.image, version = excluded.version,
+    last = excluded.last, stage = excluded.stage, outcome = excluded.outcome`;
+export const ADD_STEP = 'INSERT INTO step (boot, at, step) VALUES (?, ?, ?)';
+export const ADD_MACHINE =
+  'INSERT INTO machine (mac, boot) VALUES (?, ?) ON CONFLICT DO UPDATE SET boot = excluded.boot';
+export const LATEST = `SELECT ${COLUMNS} FROM boot WHERE id IN (SELECT boot FROM machine)`;
+export const BOOTS = `SELECT ${COLUMNS} FROM boot WHERE boot.mac = ? ORDER BY began DESC LIMIT ?`;
+export const BOOT = `SELECT ${COLUMNS} FROM boot WHERE id = ?`;
+export const BOOTS_OF = `SELECT ${COLUMNS} FROM boot WHERE image = ? AND outcome = 'up' ORDER BY began DESC LIMIT ?`;
+export const STEPS = 'SELECT step FROM step WHERE boot = ? ORDER BY at, rowid';
+export const PRUNE_AGE = 'DELETE FROM boot WHERE last < ?';
+export const PRUNE_COUNT = `
+  DELETE FROM boot WHERE id IN (
+    SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY mac ORDER BY began DESC) AS n FROM boot) WHERE n > ?)`;

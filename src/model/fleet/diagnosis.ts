@@ -1,0 +1,15 @@
+import type { BootWithSteps } from './boot.ts';
+import { RULES } from './diagnosis-rules.ts';
+import type { Diagnosis } from './status.ts';
+
+/**
+ * The likely reason why a boot does not go on, by the first of {@link RULES} that fits; undefined where it goes on.
+ * @param now milliseconds since 1970
+ */
+export function diagnose(boot: BootWithSteps, now: number): Diagnosis | undefined {
+  for (const { name, fits, message, remedy } of RULES) {
+    const found = fits(boot, now - boot.last);
+    if (found) return { rule: name, message: message(boot, found === true ? '' : found), remedy };
+  }
+  return undefined;
+}
