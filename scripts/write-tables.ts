@@ -1,5 +1,7 @@
-// Writes the rooms into biome.json and docs/architecture.md, and the root methods into docs/roots.md.
+// Writes the rooms into biome.json and docs/architecture.md, the root methods into docs/roots.md, and the rules of the
+// diagnosis into docs/diagnosis.md.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { diagnosisTable } from './diagnosis-table.ts';
 import { floorPlan, linterOverrides } from './rooms.ts';
 import { rootMethodsTable } from './root-methods.ts';
 
@@ -17,3 +19,4 @@ const linter = new URL('../biome.json', import.meta.url);
 writeFileSync(linter, JSON.stringify({ ...JSON.parse(readFileSync(linter, 'utf8')), overrides: linterOverrides() }));
 writeTable('architecture.md', 'room', floorPlan());
 writeTable('roots.md', 'method', rootMethodsTable());
+writeTable('diagnosis.md', 'rule', diagnosisTable());

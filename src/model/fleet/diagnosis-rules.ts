@@ -5,12 +5,12 @@ export interface Rule {
   /** As in docs/diagnosis.md, where each has a row. */
   readonly name: string;
   /**
-   * Whether it fits; a text is the detail that its message prints.
+   * Whether it fits; a text is a detail for the message.
    * @param silence milliseconds since the boot's last step
    */
   readonly fits: (boot: BootWithSteps, silence: number) => boolean | string;
-  /** One sentence, without a point at its end. */
-  readonly message: (boot: BootWithSteps, detail: string) => string;
+  /** What is stuck: one sentence, without a point at its end. */
+  readonly says: string;
   readonly remedy: string;
 }
 
@@ -23,6 +23,8 @@ const lastOf = ({ steps }: BootWithSteps, stage: Stage): BootStep | undefined =>
   steps.findLast((step) => step.stage === stage);
 const failures = ({ steps }: BootWithSteps, stage: Stage): readonly BootStep[] =>
   steps.filter((step) => step.stage === stage && step.happening === 'failed');
+
+const lastMessage = ({ steps }: BootWithSteps): string => steps.at(-1)?.message ?? '';
 
 /** The last request was ignored, or failed, for a reason. */
 const lastReason = (boot: BootWithSteps, reason: string): boolean => boot.steps.at(-1)?.reason === reason;
@@ -40,173 +42,173 @@ function silentAt(stage: Stage, longest: number, more: (boot: BootWithSteps) => 
   return (boot, silence) => isAt(boot, stage) && silence > longest && more(boot);
 }
 
-const said = (start: string) => (_: BootWithSteps, detail: string) => `${start}: ${detail}`;
-const plainly = (text: string) => () => text;
-
 /** All rules, in the order in which they are tried. */
 export const RULES: readonly Rule[] = [
   // The booted system.
   {
     name: 'boot-loop',
-    fits: ({ restarts = 0 }) => restarts >= 3,
-    message: ({ restarts = 0 }) => `the machine began its boot anew ${restarts} times in a row`,
+    fits: ({ restarts = 0 }) => restarts >= 3 && `${restarts} times in a row`,
+    says: 'the machine begins its boot anew again and again',
     remedy: 'Look at its console for a panic; if an installer runs again and again, set action: local for this node.',
   },
   {
     name: 'failed-units',
-    fits: ({ outcome, steps }) => outcome === 'up' && (steps.at(-1)?.message ?? '').includes('failed units'),
-    message: ({ steps }) => steps.at(-1)?.message ?? '',
+    fits: (boot) => boot.outcome === 'up' && lastMessage(boot).includes('failed units') && lastMessage(boot),
+    says: 'the system is up, but for some services',
     remedy: 'Log in and read "systemctl --failed" and "journalctl -b".',
   },
   // The initrd, which says itself what failed.
   {
     name: 'no-driver',
     fits: gaveUp(/no driver in the initrd/),
-    message: said('the initrd found no network card'),
+    says: 'the initrd found no network card',
     remedy: "Make the initrd with the card's driver: without host-only mode, or with --add-drivers.",
   },
   {
     name: 'no-network',
     fits: gaveUp(/no route to/),
-    message: said('the initrd got no network'),
+    says: 'the initrd got no network',
     remedy:
       'Check cable and switch (spanning tree delays), that DHCP answers the initrd too, and ip=dhcp in the arguments.',
   },
   {
     name: 'wrong-digest',
     fits: gaveUp(/wrong SHA-256 digest|is damaged/),
-    message: said('bytes arrived that are not those of the image'),
+    says: 'bytes arrived that are not those of the image',
     remedy: 'Build or copy the image anew; if it is whole, test memory, disk and network card.',
   },
   {
     name: 'no-memory',
     fits: gaveUp(/does not fit into its memory|more memory|programs that unpack cannot/),
-    message: said('the image needs more memory than the machine has'),
+    says: 'the image needs more memory than the machine has',
     remedy: 'Take a root method that needs less (image, lazy), a smaller image, or more memory.',
   },
   {
     name: 'certificate',
     fits: gaveUp(/curl: \((?:35|51|60|77)\)/),
-    message: said("the server's certificate was refused"),
+    says: "the server's certificate was refused",
     remedy: "Check the machine's clock, and that the initrd has the certificate's authority.",
   },
   {
     name: 'root-gone',
     fits: gaveUp(/error: (?:404|410)/),
-    message: said('the root is no longer on the server'),
+    says: 'the root is no longer on the server',
     remedy: 'Restart the machine: it gets the version in force.',
   },
   {
     name: 'server-unreachable',
     fits: gaveUp(/curl: \((?:5|6|7|28)\)|no connection to/),
-    message: said('the initrd cannot reach the server'),
+    says: 'the initrd cannot reach the server',
     remedy: 'Check the firewall, routes, and the address that nodes are told (server.address, server.http.url).',
   },
   {
     name: 'wrong-architecture',
     fits: gaveUp(/is not for this machine/),
-    message: said('the image is for other machines'),
+    says: 'the image is for other machines',
     remedy: "Build the image for this machine's architecture, or choose another with image:.",
   },
   {
     name: 'no-init',
     fits: gaveUp(/^the image has no \//),
-    message: said('the image has no init system'),
+    says: 'the image has no init system',
     remedy: 'Install systemd-sysv (or another init) in the image, or name a program with init=.',
   },
   {
     name: 'missing-module',
     fits: gaveUp(/has no dracut module|cannot do what|has no .* in the initrd|lacks (?:jq|mkfs)/),
-    message: said('the initrd was made without a part that this root needs'),
+    says: 'the initrd was made without a part that this root needs',
     remedy: 'Make the initrd again with "dracut --add slipway" and the tools that the message names.',
   },
   {
     name: 'bad-archive',
     fits: gaveUp(/cannot be unpacked|no OCI archive|docker save|lacks (?:blob|layer)|cut short|labelled/),
-    message: said('the archive cannot be used'),
+    says: 'the archive cannot be used',
     remedy: 'Make it anew with "slipway image build" or "skopeo copy".',
   },
   {
     name: 'initrd-failed',
     fits: gaveUp(/./),
-    message: said('the initrd gave up'),
+    says: 'the initrd gave up',
     remedy: 'Read its log: "slipway logs NODE"; set on_failure: shell for a look at the machine.',
   },
   // Downloads.
   {
     name: 'root-breaks-off',
-    fits: (boot) => isAt(boot, 'root') && failures(boot, 'root').length >= 3,
-    message: (boot) => `the download of the root broke off ${failures(boot, 'root').length} times`,
+    fits: (boot) => {
+      const { length } = failures(boot, 'root');
+      return isAt(boot, 'root') && length >= 3 && `${length} times`;
+    },
+    says: 'the download of the root breaks off',
     remedy: 'Look for a bad cable, a duplex mismatch, or a proxy that ends long transfers.',
   },
   {
     name: 'kernel-breaks-off',
     fits: (boot) =>
       isAt(boot, 'kernel', 'initrd') && failures(boot, 'kernel').concat(failures(boot, 'initrd')).length >= 2,
-    message: plainly('iPXE cannot fetch kernel or initrd as a whole'),
+    says: 'iPXE cannot fetch kernel or initrd as a whole',
     remedy: 'Try ipxe: ipxe.efi in place of snponly.efi (or the other way), and look for a bad cable.',
   },
   {
     name: 'root-stalled',
     fits: silentAt('root', MINUTE),
-    message: plainly('the root was begun and nothing was heard since'),
+    says: 'the root was begun and nothing was heard since',
     remedy: 'Look at the console; check the link, and the load of the server.',
   },
   {
     name: 'unpack-stalled',
     fits: (boot, silence) => isAt(boot, 'verify', 'unpack') && silence > 5 * MINUTE,
-    message: plainly('the root arrived, and the initrd does not come to an end with it'),
+    says: 'the root arrived, and the initrd does not come to an end with it',
     remedy: 'Look at the console: it may lack memory and work at a crawl.',
   },
   {
     name: 'never-up',
     fits: (boot, silence) => isAt(boot, 'switch-root', 'configuration') && silence > 5 * MINUTE,
-    message: plainly('the system was started, and never said that it is up'),
+    says: 'the system was started, and never said that it is up',
     remedy: 'Look at the console for a service that waits. Images without systemd report nothing: that is all right.',
   },
   {
     name: 'initrd-silent',
     fits: silentAt('network', 2 * MINUTE),
-    message: plainly('the initrd has its network, and fetches no root'),
+    says: 'the initrd has its network, and fetches no root',
     remedy: 'Look at the console; check root= in "slipway script MAC".',
   },
   {
     name: 'kernel-silent',
     fits: (boot, silence) =>
       isAt(boot, 'initrd') && lastOf(boot, 'initrd')?.happening === 'done' && silence > 3 * MINUTE,
-    message: plainly('kernel and initrd were fetched, and nothing was heard since'),
+    says: 'kernel and initrd were fetched, and nothing was heard since',
     remedy:
       'The kernel does not start (architecture, Secure Boot, too little memory for the initrd), or its network card has no driver in the initrd. Add console=ttyS0 or tty0 and look.',
   },
   {
     name: 'kernel-only',
     fits: silentAt('kernel', MINUTE),
-    message: plainly('iPXE fetched the kernel and not the initrd'),
+    says: 'iPXE fetched the kernel and not the initrd',
     remedy: 'It may lack memory, or refuse the kernel: look at the console for an error of iPXE.',
   },
   // The script.
   {
     name: 'script-unavailable',
-    fits: (boot) => isAt(boot, 'script') && lastReason(boot, 'unavailable') && (boot.steps.at(-1)?.message ?? ''),
-    message: said('there is no script for it just now'),
+    fits: (boot) => isAt(boot, 'script') && lastReason(boot, 'unavailable') && lastMessage(boot),
+    says: 'there is no script for it just now',
     remedy: 'Put the missing file there, or build the image: "slipway check" lists what is missing.',
   },
   {
     name: 'script-ignored',
     fits: (boot) => isAt(boot, 'script') && lastReason(boot, 'ignored'),
-    message: plainly('iPXE asked for a script, and the configuration has this machine ignored'),
+    says: 'iPXE asked for a script, and the configuration has this machine ignored',
     remedy: 'Add the machine to nodes:, or give unknown: another action.',
   },
   {
     name: 'script-silent',
     fits: silentAt('script', MINUTE, (boot) => lastOf(boot, 'script')?.happening === 'done'),
-    message: plainly('iPXE has its script, and fetches nothing'),
+    says: 'iPXE has its script, and fetches nothing',
     remedy: 'A prompt or shell may wait on its screen; else check server.http.url, which the script names.',
   },
   {
     name: 'script-unreachable',
     fits: silentAt('boot-file', MINUTE, (boot) => lastOf(boot, 'dhcp')?.reason === 'ipxe'),
-    message: plainly('iPXE was told the address of its script, and never asked for it'),
+    says: 'iPXE was told the address of its script, and never asked for it',
     remedy: 'Check server.address, server.http.url and the firewall: port 8080 must be reachable from the machine.',
   },
   // The boot program.
@@ -214,94 +216,91 @@ export const RULES: readonly Rule[] = [
     name: 'boot-file-same-block',
     fits: (boot) => {
       const [last, before] = failures(boot, 'boot-file').toReversed();
-      return isAt(boot, 'boot-file') && !!last?.bytes && last.bytes === before?.bytes;
+      return isAt(boot, 'boot-file') && !!last?.bytes && last.bytes === before?.bytes && `after ${last.bytes} bytes`;
     },
-    message: (boot) =>
-      `TFTP ends at the same place each time, after ${failures(boot, 'boot-file').at(-1)?.bytes} bytes`,
+    says: 'TFTP ends at the same place each time',
     remedy: 'Packets of that size do not get through: make the MTU of switches, VLANs and tunnels the same.',
   },
   {
     name: 'boot-file-missing',
-    fits: (boot) => isAt(boot, 'boot-file') && lastReason(boot, 'missing') && (boot.steps.at(-1)?.message ?? ''),
-    message: said('it asks for a boot file that is not here'),
+    fits: (boot) => isAt(boot, 'boot-file') && lastReason(boot, 'missing') && lastMessage(boot),
+    says: 'it asks for a boot file that is not here',
     remedy:
       'Another DHCP server, or an old lease, names that file: remove its options 66 and 67 (next-server, filename).',
   },
   {
     name: 'boot-file-refused',
-    fits: (boot) => isAt(boot, 'boot-file') && lastReason(boot, 'client-error') && (boot.steps.at(-1)?.message ?? ''),
-    message: said('the firmware ended the download itself'),
+    fits: (boot) => isAt(boot, 'boot-file') && lastReason(boot, 'client-error') && lastMessage(boot),
+    says: 'the firmware ended the download itself',
     remedy: 'Secure Boot refuses unsigned programs at this point; else the file may be too big for the firmware.',
   },
   {
     name: 'boot-file-timeouts',
     fits: (boot) => isAt(boot, 'boot-file') && ['client-gone', 'too-slow'].some((reason) => lastReason(boot, reason)),
-    message: plainly('the download of the boot file stopped: no answers came any more'),
+    says: 'the download of the boot file stopped: no answers came any more',
     remedy: 'A firewall drops the high UDP ports of TFTP, or packets are lost: check both ways.',
   },
   {
     name: 'ipxe-silent',
     fits: silentAt('boot-file', MINUTE, (boot) => lastOf(boot, 'boot-file')?.happening === 'done'),
-    message: plainly('the firmware fetched iPXE, and nothing was heard since'),
+    says: 'the firmware fetched iPXE, and nothing was heard since',
     remedy: 'Switch Secure Boot off, or try ipxe: ipxe.efi in place of snponly.efi: its network driver may not work.',
   },
   // DHCP.
   {
     name: 'unknown-machine',
     fits: (boot) =>
-      isAt(boot, 'dhcp', 'boot-server') &&
-      lastReason(boot, 'ignored') &&
-      /no node has/.test(boot.steps.at(-1)?.message ?? ''),
-    message: plainly('no node has its address, and unknown machines are ignored'),
+      isAt(boot, 'dhcp', 'boot-server') && lastReason(boot, 'ignored') && /no node has/.test(lastMessage(boot)),
+    says: 'no node has its address, and unknown machines are ignored',
     remedy: 'Add it to nodes:, or give unknown: another action.',
   },
   {
     name: 'ignored',
     fits: (boot) => isAt(boot, 'dhcp', 'boot-server') && lastReason(boot, 'ignored'),
-    message: plainly('the configuration has this machine ignored'),
+    says: 'the configuration has this machine ignored',
     remedy: 'Give the node another action: boot or local.',
   },
   {
     name: 'no-boot-program',
-    fits: (boot) => lastReason(boot, 'no-boot-file') && (boot.steps.at(-1)?.message ?? ''),
-    message: said('there is no iPXE for its firmware'),
+    fits: (boot) => lastReason(boot, 'no-boot-file') && lastMessage(boot),
+    says: 'there is no iPXE for its firmware',
     remedy: "Install Debian's package ipxe, or name a folder that has it with server.ipxe.",
   },
   {
     name: 'service-off',
     fits: (boot) => ['tftp-off', 'http-off'].some((reason) => lastReason(boot, reason)),
-    message: plainly('its firmware needs a service that is switched off'),
+    says: 'its firmware needs a service that is switched off',
     remedy: 'Switch TFTP and HTTP on: server.tftp, server.http.',
   },
   {
     name: 'other-server',
     fits: (boot) => lastReason(boot, 'other-server'),
-    message: plainly('it chose another boot server'),
+    says: 'it chose another boot server',
     remedy: 'Switch off the other PXE server of this network, or its answers for this machine.',
   },
   {
     name: 'too-often',
     fits: (boot) => lastReason(boot, 'too-often'),
-    message: plainly('it asks more often than any firmware does'),
+    says: 'it asks more often than any firmware does',
     remedy: 'Look for a loop in the network, or two machines with the same address.',
   },
   {
     name: 'http-boot-silent',
     fits: silentAt('dhcp', 20 * SECOND, (boot) => lastOf(boot, 'dhcp')?.reason === 'http'),
-    message: plainly('its firmware was told a URL, and never fetched it'),
+    says: 'its firmware was told a URL, and never fetched it',
     remedy: 'Some firmware refuses plain HTTP by default: allow it in the setup (HTTP boot), or use PXE in its place.',
   },
   {
     name: 'no-boot-server-request',
     fits: silentAt('dhcp', 20 * SECOND, (boot) => lastOf(boot, 'dhcp')?.reason === 'pxe'),
-    message: plainly('it was answered, and neither came to port 4011 nor fetched its boot file'),
+    says: 'it was answered, and neither came to port 4011 nor fetched its boot file',
     remedy:
       'Another DHCP server that sends option 60 itself misleads it: remove that there. Else set discovery: bypass for the node, and check that a DHCP server gives addresses.',
   },
   {
     name: 'boot-server-silent',
     fits: silentAt('boot-server', 20 * SECOND),
-    message: plainly('it was told its boot file on port 4011, and never fetched it'),
+    says: 'it was told its boot file on port 4011, and never fetched it',
     remedy: 'A firewall may drop TFTP (UDP port 69).',
   },
 ];

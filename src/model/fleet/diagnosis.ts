@@ -7,9 +7,10 @@ import type { Diagnosis } from './status.ts';
  * @param now milliseconds since 1970
  */
 export function diagnose(boot: BootWithSteps, now: number): Diagnosis | undefined {
-  for (const { name, fits, message, remedy } of RULES) {
+  for (const { name, fits, says, remedy } of RULES) {
     const found = fits(boot, now - boot.last);
-    if (found) return { rule: name, message: message(boot, found === true ? '' : found), remedy };
+    if (found === false) continue;
+    return { rule: name, message: typeof found === 'string' && found !== '' ? `${says}: ${found}` : says, remedy };
   }
   return undefined;
 }

@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { diagnosisTable } from '../../../scripts/diagnosis-table.ts';
+import type { BootStep, BootWithSteps } from '../../../src/model/fleet/boot.ts';
+import { diagnose } from '../../../src/model/fleet/diagnosis.ts';
+import { RULES } from '../../../src/model/fleet/diagnosis-rules.ts';
+import { aBoot } from './machines.ts';
+
+type Case = readonly [
+  rule: string,
+  steps: readonly Partial<BootStep>[],
+  silence: number,
+  more?: Partial<BootWithSteps>,
+];
+
+const FAILED = { outcome: 'failed' } as const;
+const MINUTE = 60_000;
+const gaveUp = (message: string): readonly Partial<BootStep>[] => [
+  { stage: 'network' },
+  { stage: 'root', happening: 'failed', message },
+];
+const tftp = (reason: string, bytes?: number): Partial<BootStep> => ({
+  ...{ stage: 'boot-file', happening: 'failed', reason, bytes, message: 'pxelinux.0' },
+});
+const broken = (stage: 'kernel' | 'initrd' | 'root'): Partial<BootStep> => ({ stage, happening: 'failed' });
+const ignored = (reason: string, message = ''): readonly Partial<BootStep>[] => [
+  { stage: 'dhcp', happening: 'ignored', reason, message },
+];
+
+/** Boots that each rule names, after some silence. */
+const CASES: readonly Case[] = [
+  ['boot-loop', [{ stage: 'root' }], 0, { restarts: 3 }],
+  ['failed-units', [{ stage: 'up', message: 'up, failed units: a.service' }], 0, { outcome: 'up' }],
+  ['no-driver', gaveUp('no route to 192.0.2.1 after 120 s; network: none: no driver in the initrd'), 0, FAILED],
+  ['no-network', gaveUp('no route to 192.0.2.1 after 120 s; network: eth0 down, no address'), 0, FAILED],
+  ['wrong-digest', gaveUp('x has the wrong SHA-256 digest: expected a, got b'), 0, FAILED],
+  ['no-memory', gaveUp('the root file system does not fit into its memory (300 MB)'), 0, FAILED],
+  ['certificate', gaveUp('https://x: curl: (60) SSL certificate problem (after 8 tries)'), 0, FAILED],
+  ['root-gone', gaveUp('http://x: curl: (22) The requested URL returned error: 410 (after 8 tries)'), 0, FAILED],
+  ['server-unreachable', gaveUp('http://x: curl: (7) Failed to connect (after 8 tries)'), 0, FAILED],
+  ['wrong-architecture', gaveUp('the image is not for this machine (linux/amd64), but for linux/arm64'), 0, FAILED],
+  ['no-init', gaveUp('the image has no /sbin/init'), 0, FAILED],
+  ['missing-module', gaveUp('this initrd has no dracut module slipway-nbd, which root=x needs'), 0, FAILED],
+  ['bad-archive', gaveUp('the archive lacks layer sha256:1'), 0, FAILED],
+  ['initrd-failed', gaveUp('the overlay cannot be mounted'), 0, FAILED],
+  ['root-breaks-off', [broken('root'), broken('root'), broken('root')], 0],
+  ['kernel-breaks-off', [broken('kernel'), broken('initrd')], 0],
+  ['root-stalled', [{ stage: 'root', happening: 'begun' }], 2 * MINUTE],
+  ['unpack-stalled', [{ stage: 'unpack', happening: 'begun' }], 6 * MINUTE],
+  ['never-up', [{ stage: 'switch-root' }], 6 * MINUTE],
+  ['initrd-silent', [{ stage: 'network' }], 3 * MINUTE],
+  ['kernel-silent', [{ stage: 'initrd' }], 4 * MINUTE],
+  ['kernel-only', [{ stage: 'kernel' }], 2 * MINUTE],
+  ['script-unavailable', [{ stage: 'script', happening: 'failed', reason: 'unavailable', message: 'no k' }], 0],
+  ['script-ignored', [{ stage: 'script', happening: 'ignored', reason: 'ignored' }], 0],
+  ['script-silent', [{ stage: 'script' }], 2 * MINUTE],
+  [
+    'script-unreachable',
+    [{ stage: 'boot-file' }, { stage: 'dhcp', reason: 'ipxe' }],
+    2 * MINUTE,
+    { stage: 'boot-file' },
+  ],
+  ['boot-file-same-block', [tftp('client-gone', 1468), tftp('client-gone', 1468)], 0],
+  ['boot-file-missing', [tftp('missing')], 0],
+  ['boot-file-refused', [tftp('client-error')], 0],
+  ['boot-file-timeouts', [tftp('client-gone')], 0],
+  ['ipxe-silent', [{ stage: 'dhcp', reason: 'pxe' }, { stage: 'boot-file' }], 2 * MINUTE],
+  ['unknown-machine', ignored('ignored', 'no answer: ignored (no node has 52:54:00:00:00:01: the rule applies)'), 0],
+  ['ignored', ignored('ignored', 'no answer: ignored (nodes.n.mac is 52:54:00:00:00:01)'), 0],
+  ['no-boot-program', ignored('no-boot-file', 'snponly-arm64.efi'), 0],
+  ['service-off', ignored('tftp-off'), 0],
+  ['other-server', [{ stage: 'boot-server', happening: 'ignored', reason: 'other-server' }], 0],
+  ['too-often', ignored('too-often'), 0],
+  ['http-boot-silent', [{ stage: 'dhcp', reason: 'http' }], MINUTE],
+  ['no-boot-server-request', [{ stage: 'dhcp', reason: 'pxe' }], MINUTE],
+  [
+    'boot-server-silent',
+    [
+      { stage: 'dhcp', reason: 'pxe' },
+      { stage: 'boot-server', reason: 'pxe' },
+    ],
+    MINUTE,
+  ],
+];
+
+describe('the diagnosis', () => {
+  it.each(CASES.map((each) => ({ name: each[0], each })))('$name', ({ each: [rule, steps, silence, more] }) => {
+    const boot = aBoot(steps, more);
+    expect(diagnose(boot, boot.last + silence)).toMatchObject({ rule });
+  });
+
+  it.each(CASES.filter(([, , silence]) => silence > 0).map((each) => ({ name: each[0], each })))(
+    '$name only after some silence',
+    ({ each: [, steps, , more] }) => {
+      const boot = aBoot(steps, more);
+      expect(diagnose(boot, boot.last + 1000)).toBeUndefined();
+    },
+  );
+
+  it.each(CASES.filter(([, , , more]) => more?.outcome === 'failed').map((each) => ({ name: each[0], each })))(
+    '$name not where the boot went on',
+    ({ each: [, steps] }) => {
+      const boot = aBoot([...steps, { stage: 'unpack', happening: 'begun' }]);
+      expect(diagnose(boot, boot.last)).toBeUndefined();
+    },
+  );
+
+  it('has nothing to say of a machine that is up', () => {
+    const boot = aBoot([{ stage: 'root' }, { stage: 'up', message: 'up' }], { outcome: 'up' });
+    expect(diagnose(boot, boot.last + 1e9)).toBeUndefined();
+  });
+
+  it('has a case here for each rule, each name once', () => {
+    expect(CASES.map(([rule]) => rule)).toEqual(RULES.map(({ name }) => name));
+    expect(new Set(RULES.map(({ name }) => name)).size).toBe(RULES.length);
+  });
+
+  it('is in the documentation, rule by rule', () => {
+    expect(readFileSync(new URL('../../../docs/diagnosis.md', import.meta.url), 'utf8')).toContain(diagnosisTable());
+  });
+});

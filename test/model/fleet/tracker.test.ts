@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import type { BootEvent } from '../../../src/model/event.ts';
+import { beginsBoot } from '../../../src/model/fleet/begins.ts';
+import type { Boot } from '../../../src/model/fleet/boot.ts';
+import { ADDRESS, aBoot, aTracker, eventsOf, MAC } from './machines.ts';
+
+const events = eventsOf();
+
+/** Has a tracker observe events, each a second after the one before. */
+function observe(all: readonly (BootEvent | readonly BootEvent[])[]) {
+  const tracker = aTracker();
+  let at = 0;
+  for (const each of all.flat()) {
+    at += 1000;
+    tracker.observe(each, at);
+  }
+  return { tracker, at, boot: tracker.boot(MAC) };
+}
+
+const UEFI = [events.offer(), events.ack(), events.tftpRequest(), events.tftpDone(), events.offer('ipxe')];
+const FETCHED = [events.script(), events.fetched('/k'), events.fetched('/i')];
+
+describe('a boot', () => {
+  it('is one, from the first DHCP request until the system is up', () => {
+    const { tracker, at } = observe([...UEFI, ...FETCHED]);
+    const id = tracker.boot(MAC)?.id ?? '';
+    tracker.observe(events.report(id, 'network', 'done'), at + 1000);
+    tracker.observe(events.fetched('/r'), at + 2000);
+    for (const stage of ['verify', 'unpack', 'switch-root', 'up']) {
+      tracker.observe(events.report(id, stage, 'done'), at + 3000);
+    }
+    const boot = tracker.boot(MAC);
+    expect(boot).toMatchObject({ id, node: 'n001', image: 'debian', stage: 'up', outcome: 'up', began: 1000 });
+    expect(boot?.steps.map(({ stage }) => stage)).toEqual([
+      ...['dhcp', 'boot-server', 'boot-file', 'boot-file', 'dhcp', 'script', 'kernel', 'initrd'],
+      ...['network', 'root', 'verify', 'unpack', 'switch-root', 'up'],
+    ]);
+  });
+
+  it('has its TFTP transfers though their machine is known only when it asks for its script', () => {
+    const { boot } = observe([
+      events.offer(),
+      events.tftpRequest(),
+      events.tftpDone(),
+      events.offer('ipxe'),
+      events.script(),
+    ]);
+    expect(boot?.steps.map(({ stage, at }) => `${stage} ${at / 1000}`)).toEqual([
+      ...['dhcp 1', 'boot-file 2', 'boot-file 3', 'dhcp 4', 'script 5'],
+    ]);
+  });
+
+  it('does not take the transfers of another machine that had its address', () => {
+    const other = eventsOf('52:54:00:00:00:02' as typeof MAC, ADDRESS);
+    const { tracker } = observe([other.offer(), other.script(), events.offer(), events.script(), events.tftpDone()]);
+    expect(tracker.boot(MAC)?.steps.map(({ stage }) => stage)).toContain('boot-file');
+    expect(tracker.boot('52:54:00:00:00:02' as typeof MAC)?.steps.map(({ stage }) => stage)).not.toContain('boot-file');
+  });
+
+  it('ends as failed where the initrd gives up, and goes on when that is tried again', () => {
+    const { tracker, at, boot } = observe([...UEFI, ...FETCHED]);
+    const id = boot?.id ?? '';
+    tracker.observe(events.report(id, 'network', 'failed'), at);
+    expect(tracker.boot(MAC)?.outcome).toBe('failed');
+    tracker.observe(events.report(id, 'network', 'done'), at);
+    expect(tracker.boot(MAC)?.outcome).toBe('under-way');
+  });
+
+  it('hears no report of another boot, and none of what is no stage', () => {
+    const { tracker, boot } = observe([...UEFI, ...FETCHED]);
+    expect(tracker.observe(events.report('f'.repeat(16), 'up', 'done'), 1)).toEqual([]);
+    expect(tracker.observe(events.report(boot?.id ?? '', 'moon', 'done'), 1)).toEqual([]);
+  });
+
+  it('notes progress now and then, and a bounded number of steps', () => {
+    const { tracker, at, boot } = observe([...UEFI, ...FETCHED]);
+    const report = (happening: string, later: number) =>
+      tracker.observe(events.report(boot?.id ?? '', 'root', happening), at + later).length;
+    expect([0, 1000, 4999, 5000, 6000].map((later) => report('progress', later))).toEqual([1, 0, 0, 1, 0]);
+    for (let n = 0; n < 500; n++) report('done', 7000 + n);
+    expect(tracker.boot(MAC)?.steps).toHaveLength(200);
+    expect(tracker.observe(events.report(boot?.id ?? '', 'up', 'done'), at + 9000)).toHaveLength(1);
+  });
+
+  it('counts how often a machine began anew', () => {
+    const { tracker } = observe([...UEFI, ...FETCHED, ...UEFI, ...FETCHED, ...UEFI, ...FETCHED]);
+    expect(tracker.boot(MAC)).toMatchObject({ restarts: 2 });
+  });
+
+  it('is forgotten when 20,000 other machines were heard since', () => {
+    const { tracker } = observe([events.offer()]);
+    for (let n = 0; n < 20_000; n++) {
+      const mac = `02:00:00:00:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`;
+      tracker.observe(eventsOf(mac as typeof MAC).offer(), 2);
+    }
+    expect(tracker.boot(MAC)).toBeUndefined();
+  });
+});
+
+describe('a new boot', () => {
+  const at = (stage: Boot['stage'], outcome: Boot['outcome'] = 'under-way') => aBoot([{ stage }], { outcome });
+  const [script] = events.script();
+  const MINUTE = 60_000;
+  it.each([
+    ['no boot before', undefined, events.offer(), 0, true],
+    ['firmware repeats its request', at('dhcp'), events.offer(), 1000, false],
+    ['firmware asks port 4011', at('dhcp'), events.ack(), 1000, false],
+    ['firmware tries again after TFTP failed', at('boot-file'), events.offer(), MINUTE, false],
+    ['iPXE asks DHCP', at('boot-file'), events.offer('ipxe'), 1000, false],
+    ['iPXE asks for its script', at('boot-file'), script, 1000, false],
+    ['iPXE tries again after the kernel failed', at('kernel'), script, 1000, false],
+    ['firmware asks after iPXE had its script', at('script'), events.offer(), MINUTE, true],
+    ['firmware asks after the root came', at('root'), events.offer(), MINUTE, true],
+    ["a network card's own iPXE asks after the root came", at('root'), events.offer('ipxe'), MINUTE, true],
+    ['a script is asked for after the root came', at('root'), script, MINUTE, true],
+    ['a machine that is up asks DHCP', at('up', 'up'), events.offer(), MINUTE, true],
+    ['a machine that is up downloads something', at('up', 'up'), events.fetched('/r'), MINUTE, false],
+    ['long silence', at('dhcp'), events.offer(), 31 * MINUTE, true],
+    ['a report after long silence', at('root'), events.report('x', 'up', 'done'), 31 * MINUTE, false],
+  ] as const)('%s: %#', (_, before, event, later, begins) => {
+    expect(beginsBoot(before, event as BootEvent, (before?.last ?? 0) + later)).toBe(begins);
+  });
+});
