@@ -46,6 +46,8 @@ export interface BootStep {
   readonly bytes?: number | undefined;
   readonly length?: number | undefined;
   readonly seconds?: number | undefined;
+  /** Seconds since the machine's kernel started, by its own clock, when it sent the report. */
+  readonly uptime?: number | undefined;
   /** The last lines of a failed initrd's log. */
   readonly log?: string | undefined;
 }
