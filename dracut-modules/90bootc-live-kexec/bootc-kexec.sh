@@ -41,6 +41,8 @@ bootc_kexec() {
     kexec -s "$@" > "$slipway_work/kexec.err" 2>&1 || kexec "$@" >> "$slipway_work/kexec.err" 2>&1 ||
         slipway_failed "the image's kernel cannot be loaded: $(tail -n 1 "$slipway_work/kexec.err")" \
             'Give the machine more memory, boot the image with its own kernel, or leave bootc.kexec out.' || return 1
+    slipway_report switch-root begun "starting the image's kernel"
+    slipway_await_reports
     kexec -e
     slipway_failed "the image's kernel was loaded and did not start" \
         'Boot the image with its own kernel, without bootc.kexec.'

@@ -47,6 +47,10 @@ slipway_progress() {
         [ $((seconds % 5)) -eq 0 ] || continue
         received=$(sed -n 's/^wchar: *//p' "/proc/$1/io" 2> /dev/null)
         length=$(slipway_header content-length)
+        if [ $((seconds % 10)) -eq 0 ]; then
+            slipway_report root progress "downloading for $seconds s" "seconds=$seconds" \
+                ${received:+"bytes=$((received + $2))"} ${length:+"length=$((length + $2))"}
+        fi
         if [ -z "$received" ]; then
             slipway_say "still downloading after $seconds s"
         elif [ -n "$length" ]; then
@@ -129,8 +133,12 @@ slipway_stream() {
     local have=0 got='' status='' why='' remedy='' kept=''
     : > "$slipway_work/validator"
     while :; do
-        slipway_transfer "$1" "$have" && return 0
+        slipway_transfer "$1" "$have"
         status=$?
+        if [ "$status" -eq 0 ]; then
+            echo "$((have + $(slipway_received)))" > "$slipway_work/fetch.bytes"
+            return 0
+        fi
         why=$(slipway_curl_error "$status")
         remedy=$(slipway_fetch_remedy "$status" "$1")
         [ "$have" -gt 0 ] || slipway_keep_validator
@@ -216,7 +224,9 @@ slipway_repeat() {
         "$@" && return 0
         case $?:$mismatches in
             [34]:*) ;;
-            5:0)
+            5:*)
+                slipway_report verify failed "$(cat "$slipway_run/failure")"
+                [ "$mismatches" -eq 0 ] || return 1
                 mismatches=1
                 slipway_say "$(cat "$slipway_run/failure")"
                 ;;
@@ -249,11 +259,21 @@ slipway_receive_once() {
     fi
     taken=$?
     slipway_fetched || return
+    slipway_report_fetched "$from"
     [ -z "$expected" ] || read -r found _ < "$slipway_work/digest"
     slipway_check_digest "$expected" "$found" "$from" || return
+    [ -z "$expected" ] || slipway_report verify 'done' "the SHA-256 digest is $found"
     # A wrong digest in what is as it was announced stays wrong.
     [ "$taken" -ne 5 ] || return 1
     return "$taken"
+}
+
+# Reports that a source has come, and leaves the file $slipway_work/fetched. $1: the URL or path
+slipway_report_fetched() {
+    local bytes=''
+    : > "$slipway_work/fetched"
+    ! slipway_is_url "$1" || read -r bytes < "$slipway_work/fetch.bytes"
+    slipway_report root 'done' "$1 has come" ${bytes:+"bytes=$bytes"}
 }
 
 # Whether a source that is no URL exists in the initrd.

@@ -14,11 +14,11 @@ installkernel() {
 }
 
 install() {
-    inst_multiple cat chmod chroot cp curl cut dd df grep gzip head ip ls mkdir mkfifo modprobe mount mv od readlink \
+    inst_multiple cat chmod chroot cp curl cut dd df grep gzip head ip ln ls mkdir mkfifo modprobe mount mv od readlink \
         rm rmdir sed sha256sum sleep stat tail tar tee touch tr umount uname wc xz zstd
-    inst_multiple -o reboot
+    inst_multiple -o dmesg reboot
 
-    for lib in slipway-lib memory-lib confine-lib selinux-lib network-lib fetch-lib unpack-lib; do
+    for lib in slipway-lib memory-lib confine-lib selinux-lib network-lib report-lib fetch-lib unpack-lib slipway-up; do
         inst_simple "$moddir/$lib.sh" "/lib/slipway/$lib.sh"
     done
     inst_script "$moddir/slipway-root.sh" /sbin/slipway-root

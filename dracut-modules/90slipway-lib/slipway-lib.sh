@@ -189,6 +189,7 @@ slipway_give_up() {
         shell | reboot | retry) ;;
         *) if getargbool 0 rd.shell; then action=shell; else action=reboot; fi ;;
     esac
+    slipway_report_failure
     slipway_tell '----------------------------------------------------------------'
     slipway_tell 'This machine has no root file system.'
     slipway_tell "What failed:  $(cat "$slipway_run/failure" 2> /dev/null)"

@@ -6,6 +6,7 @@ if [ -e /run/slipway/done ]; then
     . /lib/slipway/memory-lib.sh
     . /lib/slipway/confine-lib.sh
     . /lib/slipway/selinux-lib.sh
+    . /lib/slipway/report-lib.sh
     slipway_find_method
     slipway_pivot
     for directory in $slipway_directories; do
@@ -18,6 +19,10 @@ if [ -e /run/slipway/done ]; then
     slipway_drop_tools
     slipway_unmount "$slipway_root"
     slipway_unmount "$slipway_memory"
+    slipway_report_up
+    slipway_report switch-root 'done' 'the system starts'
+    # The initrd's processes end with it.
+    slipway_await_reports
     # Nothing of the root may go with it.
     grep -q " $slipway_run/" /proc/mounts || rm -rf --one-file-system "${slipway_run:?}"
 fi

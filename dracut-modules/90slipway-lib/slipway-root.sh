@@ -8,6 +8,7 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 . /lib/slipway/memory-lib.sh
 . /lib/slipway/confine-lib.sh
 . /lib/slipway/network-lib.sh
+. /lib/slipway/report-lib.sh
 . /lib/slipway/fetch-lib.sh
 . /lib/slipway/unpack-lib.sh
 
@@ -29,6 +30,7 @@ if slipway_is_url "$slipway_source"; then
             exit 0
             ;;
     esac
+    slipway_report network 'done' "$(slipway_links)"
 fi
 
 # All of it once; nothing stays mounted where it fails.
@@ -37,6 +39,7 @@ make_root() {
     rm -f "$slipway_run/failure" "$slipway_run/remedy"
     mkdir -p "$slipway_work"
     slipway_say "fetching $slipway_source"
+    slipway_report root begun "fetching $slipway_source"
     slipway_read_digest && slipway_read_tmpfs_size && slipway_make_root && return 0
     [ -s "$slipway_run/failure" ] ||
         slipway_failed 'the root could not be made; nothing gave a reason' 'See what the initrd logged: journalctl -b'
@@ -47,7 +50,11 @@ make_root() {
 begin=$(slipway_uptime)
 until make_root; do slipway_give_up; done
 slipway_drop_tools
+seconds=$(($(slipway_uptime) - begin))
+# What did not come as one file.
+[ -e "$slipway_work/fetched" ] || slipway_report root 'done' "$slipway_source is there"
+[ ! -e "$slipway_work/unpacking" ] || slipway_report unpack 'done' "$(slipway_used) in memory" "seconds=$seconds"
 slipway_remove "$slipway_store" "$slipway_work"
 slipway_settle_memory
-slipway_say "the root is ready after $(($(slipway_uptime) - begin)) s: $(slipway_used) in memory"
+slipway_say "the root is ready after $seconds s: $(slipway_used) in memory"
 : > "$slipway_run/done"

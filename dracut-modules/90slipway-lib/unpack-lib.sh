@@ -128,6 +128,10 @@ slipway_docker_archive() {
 # Leaves the members' names, quoted as in C, in $slipway_work/members. Fails with the reason recorded.
 slipway_unpack() {
     local watch='' dotdot=''
+    if [ ! -e "$slipway_work/unpacking" ]; then
+        : > "$slipway_work/unpacking"
+        slipway_report unpack begun 'unpacking'
+    fi
     : > "$slipway_work/members"
     slipway_make_tools tar ||
         slipway_failed 'the programs that unpack cannot be copied into memory' 'Give the machine more memory.' ||
