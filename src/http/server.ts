@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { RecordEvent } from '../model/event.ts';
-import type { Service } from '../model/service.ts';
 import { listenTcp } from '../model/sockets/listen.ts';
+import type { Service } from '../model/sockets/service.ts';
 import type { Syscalls } from '../model/sockets/syscalls.ts';
 import { trackConnections } from './connections.ts';
 import type { MessageClasses } from './messages.ts';

@@ -1,7 +1,7 @@
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
-import type { Service } from '../model/service.ts';
 import { bindUdp, closeUdp, type Socket } from '../model/sockets/listen.ts';
+import type { Service } from '../model/sockets/service.ts';
 import { udpFd } from '../model/sockets/socket-fd.ts';
 import { createSend, type DatagramCalls } from './datagram-sender.ts';
 import { DEFAULT_LIMITS, type TftpLimits } from './limits.ts';

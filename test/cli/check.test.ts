@@ -132,7 +132,7 @@ nodes:
   it('that are too many with those of the template are told', async () => {
     const root = '{ method: image, source: squashfs }';
     // BOOTIF, host name, root=, the digest and network settings come beside them.
-    expect(await warningsOf(withArgs(root, 'x'.repeat(1700)))).toEqual([]);
+    expect(await warningsOf(withArgs(root, 'x'.repeat(1640)))).toEqual([]);
     expect(await warningsOf(withArgs(root, 'x'.repeat(2000)))).toEqual([
       expect.stringMatching(
         /^config\.yaml:3:17: profiles\.p\.q\.args\[0\]: 2\d\d\d octets of kernel arguments for nodes\.n, .* up to 2047 /,

@@ -68,7 +68,10 @@ describe('a watched file', { timeout: 60_000 }, () => {
       expect(await next()).toBe(port);
     }
     await writeFile(file, portOf(5));
-    expect(await next()).toBe(5);
+    // On a busy machine the file may be seen between its truncation and its writing: empty, which is valid.
+    let port = await next();
+    if (port === 8080) port = await next();
+    expect(port).toBe(5);
   });
 
   it('is read again when it is written while it is read, and only the last is told', async () => {

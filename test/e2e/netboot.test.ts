@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
+import type { BootChange } from '../../src/model/fleet/boot-store.ts';
 import { buildImage, IMAGES, imageYaml, type LabMethod, type Suite } from '../support/images.ts';
-import { createLab, type Lab, TOP } from '../support/lab.ts';
+import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
 import { type Machine, type MachineFirmware, powerOn } from '../support/machine.ts';
 import type { Running } from '../support/process.ts';
 import { reportOf } from '../support/roots.ts';
@@ -25,6 +26,19 @@ const ARGUMENT = {
   image: 'root=slipway:http',
 } as const;
 
+/** Stages that every machine comes to, whatever its firmware. */
+const STAGES_OF_ALL = [
+  'dhcp',
+  'boot-file',
+  'script',
+  'kernel',
+  'initrd',
+  'network',
+  'root',
+  'switch-root',
+  'up',
+] as const;
+
 const macOf = (index: number) => `52:54:00:00:00:${(index + 1).toString(16).padStart(2, '0')}`;
 const nameOf = (index: number) => `n${String(index + 1).padStart(3, '0')}`;
 
@@ -40,12 +54,16 @@ profiles:
 
 let lab: Lab;
 let daemon: Running;
+/** The steps of all boots, each as a line of JSON. */
+let watch: Running;
 
 beforeAll(async () => {
   await mkdir(LOGS, { recursive: true });
   for (const suite of new Set(CASES.map((each) => each.suite))) await buildImage(suite);
   lab = await createLab(CONFIG);
   daemon = await lab.serve();
+  const asked = ['watch', '--json', '--server', `http://${SERVER_ADDRESS}:8080`];
+  watch = lab.network.start('server', process.execPath, [join(TOP, 'dist/cli.js'), ...asked]);
 });
 
 afterAll(() => lab?.destroy());
@@ -72,5 +90,13 @@ describe.each(CASES.map((each, index) => ({ ...each, index })))('$firmware boots
     expect(said.cmdline).toContain(ARGUMENT[method]);
     expect(said.rootfs).toBe(method === 'image' ? 'overlay' : 'tmpfs');
     expect(said.os).toBe(suite === 'bookworm' ? '12' : '13');
+
+    await watch.until(new RegExp(`"node":"${nameOf(index)}".*"stage":"up","happening":"done"`), HUNG);
+    const lines = watch.output.split('\n').filter((line) => line.startsWith('{'));
+    const changes = lines.map((line) => JSON.parse(line) as BootChange).filter(({ boot }) => boot.mac === macOf(index));
+    expect(new Set(changes.map(({ boot }) => boot.id)).size).toBe(1);
+    expect(changes.at(-1)?.boot).toMatchObject({ outcome: 'up', image: `${suite}-${method}` });
+    const stages = new Set(changes.map(({ step }) => step.stage));
+    expect([...STAGES_OF_ALL].filter((stage) => !stages.has(stage))).toEqual([]);
   });
 });

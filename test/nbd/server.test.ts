@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { BootEvent } from '../../src/model/event.ts';
 import { memoryFile, type RandomAccessFile } from '../../src/model/files/random-access.ts';
-import type { Service } from '../../src/model/service.ts';
+import type { Service } from '../../src/model/sockets/service.ts';
 import type { NbdLimits } from '../../src/nbd/limits.ts';
 import { startNbd } from '../../src/nbd/server.ts';
 import { NbdPeer } from '../support/nbd-peer.ts';

@@ -1,4 +1,4 @@
-import type { Service } from '../../model/service.ts';
+import type { Service } from '../../model/sockets/service.ts';
 
 /** How to start a service. `key` has all that the start depends on. */
 export interface Plan {

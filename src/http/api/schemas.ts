@@ -32,6 +32,7 @@ export const step = z.object({
   bytes: z.number().optional(),
   length: z.number().optional(),
   seconds: z.number().optional(),
+  uptime: z.number().optional().describe('Seconds since the kernel started.'),
   log: z.string().optional().describe("The last lines of a failed initrd's log."),
 });
 

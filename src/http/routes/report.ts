@@ -38,6 +38,7 @@ const form = z.object({
   bytes: amount,
   length: amount,
   seconds: amount,
+  uptime: amount,
 });
 
 /** `phone_home` of cloud-init posts a form of its own: the system is up. */

@@ -15,8 +15,8 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
 
 function step(event: BootEvent, stage: Stage, happening: Happening, more: Partial<StepDraft> = {}): StepDraft {
-  const { message, reason, bytes, length, seconds } = event;
-  const figures = { bytes: number(bytes), length: number(length), seconds: number(seconds) };
+  const { message, reason, bytes, length, seconds, uptime } = event;
+  const figures = { bytes: number(bytes), length: number(length), seconds: number(seconds), uptime: number(uptime) };
   return { stage, happening, message, reason: text(reason), ...figures, ...more };
 }
 
