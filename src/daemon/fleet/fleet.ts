@@ -12,6 +12,10 @@ const REMEMBERED = 10_000;
 const PATIENCE = 15_000;
 /** How long steps are collected before they are written together, milliseconds. */
 const WRITE_AFTER = 100;
+/** Steps that are written together at most, so that handing them over takes a few milliseconds. */
+const LOT = 500;
+/** Steps that wait for the store; more are lost to it, and boots go on. */
+const WAITING = 20_000;
 
 /** What makes boots of events. */
 export interface Tracker {
@@ -53,21 +57,25 @@ export function createFleet(options: FleetOptions): FleetMemory {
   const { tracker, store, macsOf, diagnose, newToken, now, monotonic } = options;
   const log = new ChangeLog(REMEMBERED);
   const tokens = new ReportTokens(newToken);
-  let waiting: BootChange[] = [];
+  const waiting: BootChange[] = [];
+  let writing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
-  const write = async () => {
-    timer = undefined;
-    const changes = waiting;
-    waiting = [];
+  const writeAll = async () => {
     // A store that is away says so itself, and boots go on.
-    await store?.add(changes).catch(() => {});
+    while (waiting.length > 0) await store?.add(waiting.splice(0, LOT)).catch(() => {});
+    writing = undefined;
+  };
+  const write = () => {
+    timer = undefined;
+    writing ??= writeAll();
+    return writing;
   };
   const observe = (event: BootEvent) => {
     const changes = tracker.observe(event, now());
     if (changes.length === 0) return;
     log.add(changes);
-    if (!store) return;
+    if (!store || waiting.length >= WAITING) return;
     waiting.push(...changes);
     timer ??= setTimeout(write, WRITE_AFTER);
   };

@@ -1,7 +1,11 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { Boot } from '../../model/fleet/boot.ts';
 import type { BootStore } from '../../model/fleet/boot-store.ts';
 import type { Tables } from './sqlite.ts';
+
+/** Boots that are handed over at a time: more would keep the receiver busy too long. */
+const PAGE = 500;
 
 /** A call of the thread, by its number. */
 export interface Call {
@@ -52,7 +56,14 @@ export async function openSqliteStore(file: string, damaged: (path: string) => v
   if (typeof moved === 'string') damaged(moved);
   return {
     add: (changes) => call('add', changes),
-    latest: () => call('latest'),
+    latest: async () => {
+      const boots: Boot[] = [];
+      for (;;) {
+        const page = await call('latest', boots.at(-1)?.mac ?? '', PAGE);
+        boots.push(...page);
+        if (page.length < PAGE) return boots;
+      }
+    },
     boots: (mac, limit) => call('boots', mac, limit),
     boot: (id) => call('boot', id),
     bootsOf: (image, limit) => call('bootsOf', image, limit),

@@ -8,7 +8,8 @@ import * as sql from './tables.ts';
 /** The calls of a store in one thread; each blocks it. */
 export interface Tables {
   add(changes: readonly BootChange[]): void;
-  latest(): readonly Boot[];
+  /** In the order of addresses, from the one after this. */
+  latest(after: string, limit: number): readonly Boot[];
   boots(mac: Mac, limit: number): readonly Boot[];
   boot(id: string): BootWithSteps | undefined;
   bootsOf(image: string, limit: number): readonly BootWithSteps[];
@@ -98,7 +99,7 @@ function tablesOf(database: Sqlite.Database): Tables {
   });
   return {
     add: (changes) => add.immediate(changes),
-    latest: () => all(sql.LATEST),
+    latest: (after, limit) => all(sql.LATEST, after, limit),
     boots: (mac, limit) => all(sql.BOOTS, mac, limit),
     boot: (id) => all(sql.BOOT, id).map(withSteps)[0],
     bootsOf: (image, limit) => all(sql.BOOTS_OF, image, limit).map(withSteps),

@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { createFleet } from '../../src/daemon/fleet/fleet.ts';
+import { scriptForBoot } from '../../src/daemon/fleet/script-for-boot.ts';
+import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
+import type { BootEvent } from '../../src/model/event.ts';
+import type { BootChange, BootStore } from '../../src/model/fleet/boot-store.ts';
+import { diagnose } from '../../src/model/fleet/diagnosis.ts';
+import { aTracker, eventsOf, MAC } from '../model/fleet/machines.ts';
+
+const events = eventsOf();
+
+/** A fleet with a store that notes what it gets. */
+function aFleet(broken: Partial<BootStore> = {}) {
+  const written: BootChange[] = [];
+  let now = 1_000_000;
+  let tokens = 0;
+  const empty = async () => [];
+  const store: BootStore = {
+    add: async (changes) => void written.push(...changes),
+    latest: empty,
+    boots: empty,
+    boot: async () => undefined,
+    bootsOf: empty,
+    prune: async () => {},
+    close: async () => {},
+    ...broken,
+  };
+  const fleet = createFleet({
+    tracker: aTracker(),
+    store,
+    macsOf: (name) => (name === 'n001' ? [MAC] : []),
+    diagnose,
+    newToken: () => (++tokens).toString(16).padStart(32, 'a'),
+    now: () => now,
+    monotonic: () => now,
+  });
+  const observe = (...all: readonly (BootEvent | readonly BootEvent[])[]) => {
+    for (const event of all.flat()) {
+      now += 1000;
+      fleet.observe(event);
+    }
+  };
+  const pass = (ms: number) => {
+    now += ms;
+  };
+  return { fleet, observe, written, pass };
+}
+
+const step = { stage: 'network', happening: 'done', message: 'eth0 is up' } as const;
+
+describe('the fleet', () => {
+  it('tells what each machine does, how fast, and what is stuck', async () => {
+    const { fleet, observe, pass } = aFleet();
+    observe(events.offer(), events.script(), events.fetched('/k'));
+    expect(await fleet.status()).toMatchObject([
+      { node: 'n001', stage: 'kernel', bytes: 500, length: 1000, rate: 250 },
+    ]);
+    pass(10 * 60_000);
+    expect(await fleet.status()).toMatchObject([{ diagnosis: { rule: 'kernel-only' } }]);
+  });
+
+  it('gives the boots of a machine by its name and by its address, in any spelling', async () => {
+    const { fleet, observe } = aFleet();
+    observe(events.offer(), events.script());
+    for (const machine of ['n001', MAC, MAC.replaceAll(':', '-').toUpperCase()]) {
+      const [boot, ...others] = await fleet.boots(machine, 10);
+      expect([boot?.node, others]).toEqual(['n001', []]);
+      expect(await fleet.boot(boot?.id ?? '')).toMatchObject({ steps: [{ stage: 'dhcp' }, { stage: 'script' }] });
+    }
+    expect(await fleet.boots('n002', 10)).toEqual([]);
+  });
+
+  it('writes all steps, those too that came while it was writing', async () => {
+    const { fleet, observe, written } = aFleet();
+    observe(events.offer(), events.script());
+    await fleet.stop();
+    expect(written.map(({ step: { stage } }) => stage)).toEqual(['dhcp', 'script']);
+  });
+
+  it('goes on while the store is away', async () => {
+    const away = async () => Promise.reject(new Error('away'));
+    const { fleet, observe } = aFleet({ add: away });
+    observe(events.offer(), events.script());
+    await fleet.stop();
+    expect(await fleet.status()).toMatchObject([{ stage: 'script' }]);
+    expect(fleet.tokenOf(MAC)).toBeDefined();
+  });
+
+  it('takes reports by the token of the boot, which its script carries', async () => {
+    const { fleet, observe } = aFleet();
+    observe(events.offer());
+    const scripts = {
+      forMac: async () => ({ kind: 'script', text: `a ${NO_TOKEN} b` }) as const,
+      about: () => ({ node: 'n001', image: 'debian', version: undefined, roles: new Map() }),
+    };
+    const seen = await scriptForBoot(MAC, false, scripts, fleet);
+    expect(seen).toEqual({ kind: 'script', text: `a ${NO_TOKEN} b` });
+    const given = await scriptForBoot(MAC, true, scripts, fleet);
+    const token = given.kind === 'script' ? given.text.slice(2, -2) : '';
+    expect(token).toMatch(/^a+1$/);
+    expect(await fleet.report(token, step)).toBe('accepted');
+    expect(await fleet.report(NO_TOKEN, step)).toBe('unknown');
+    expect(await fleet.status()).toMatchObject([{ stage: 'network', image: 'debian' }]);
+  });
+
+  it('hears no report of a boot that another one followed', async () => {
+    const { fleet, observe } = aFleet();
+    observe(events.offer(), events.script());
+    const token = fleet.tokenOf(MAC) ?? '';
+    observe(events.fetched('/r'), events.offer(), events.script());
+    await fleet.report(token, { ...step, stage: 'up' });
+    expect(await fleet.status()).toMatchObject([{ outcome: 'under-way', stage: 'script' }]);
+  });
+
+  it('notes the reason where there is no script', async () => {
+    const { fleet } = aFleet();
+    const scripts = {
+      forMac: async () => ({ kind: 'unavailable', why: 'no such file: k' }) as const,
+      about: () => ({ node: 'n001', image: 'debian', version: undefined, roles: new Map() }),
+    };
+    await scriptForBoot(MAC, true, scripts, fleet);
+    expect(await fleet.status()).toMatchObject([{ diagnosis: { rule: 'script-unavailable' } }]);
+  });
+});
