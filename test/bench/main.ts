@@ -11,6 +11,7 @@ import { benchImages } from './images.ts';
 import { benchLeastMemory } from './least-memory.ts';
 import { benchNodes } from './nodes.ts';
 import { benchScripts } from './scripts.ts';
+import { benchState } from './state.ts';
 import { formatRow, type Row, TABLE_HEAD } from './table.ts';
 import { benchTftp } from './tftp.ts';
 
@@ -22,6 +23,7 @@ const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void
   tftp: benchTftp,
   images: benchImages,
   nodes: benchNodes,
+  state: benchState,
   boot: benchBoot,
   memory: benchLeastMemory,
 };
