@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { Boot } from '../../model/fleet/boot.ts';
+import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange } from '../../model/fleet/boot-store.ts';
 import type { ExplainedBoot, MachineStatus } from '../../model/fleet/status.ts';
 import { CONFIG_OPTION } from '../find-config.ts';
@@ -11,6 +11,9 @@ export interface FleetCommandOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
+
+/** Boots with the same image whose durations the last one is compared with. */
+const COMPARED = 50;
 
 interface Flags {
   readonly config: string;
@@ -54,13 +57,22 @@ export function addFleetCommands(program: Command, { print, now }: FleetCommandO
     }
   });
 
-  add('boots', 'print the boots of a machine, the newest first')
+  add('boots', 'print the boots of a machine, the newest first, and how long each stage of the last one took')
     .argument('<machine>', "the node's name, or a MAC address")
     .option('--limit <count>', 'how many (default: 20)')
     .action(async (machine: string, flags: Flags & { limit?: string }) => {
       const query = `machine=${encodeURIComponent(machine)}&limit=${encodeURIComponent(flags.limit ?? '20')}`;
-      const { boots } = await (await client(flags)).get<{ boots: Boot[] }>(`/boots?${query}`);
-      print(flags.json ? asJson(boots) : (await text()).formatBoots(boots));
+      const api = await client(flags);
+      const { boots } = await api.get<{ boots: Boot[] }>(`/boots?${query}`);
+      if (flags.json) return print(asJson(boots));
+      const { formatBoots, formatDurations } = await text();
+      print(formatBoots(boots));
+      const [last] = boots;
+      if (!last) return;
+      const boot = await api.get<BootWithSteps>(`/boots/${last.id}`);
+      const path = `/images/${encodeURIComponent(last.image ?? '-')}/boots?limit=${COMPARED}`;
+      const others = (await api.get<{ boots: BootWithSteps[] }>(path)).boots.filter(({ id }) => id !== last.id);
+      print(`\n${formatDurations(boot, others)}`);
     });
 
   add('logs', 'print the steps of a boot of a machine, the last by default')

@@ -1,6 +1,7 @@
 import { escapeUnsafe } from '../../daemon/log/format.ts';
 import { formatBytes } from '../../images/tools/progress.ts';
-import type { Boot, BootStep } from '../../model/fleet/boot.ts';
+import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
+import { durationsOf, medianDurations } from '../../model/fleet/durations.ts';
 import type { ExplainedBoot, MachineStatus } from '../../model/fleet/status.ts';
 import { formatTable } from '../table.ts';
 
@@ -51,6 +52,21 @@ export function formatBoots(boots: readonly Boot[]): string {
     formatSpan(last - began),
   ]);
   return formatTable([['BOOT', 'BEGAN (UTC)', 'IMAGE', 'OUTCOME', 'LAST STAGE', 'TOOK'], ...rows]);
+}
+
+/** The stages of a boot with their durations, the slowest marked, beside the medians of other boots with its image. */
+export function formatDurations(boot: BootWithSteps, others: readonly BootWithSteps[]): string {
+  const durations = [...durationsOf(boot)];
+  const medians = medianDurations(others);
+  const slowest = Math.max(...durations.map(([, ms]) => ms));
+  const seconds = (ms: number | undefined) => (ms === undefined ? '-' : `${(ms / 1000).toFixed(1)} s`);
+  const rows = durations.map(([stage, ms]) => [
+    stage,
+    seconds(ms),
+    seconds(medians.get(stage)),
+    ms === slowest && ms > 0 ? 'slowest' : '',
+  ]);
+  return formatTable([['STAGE', 'TOOK', `MEDIAN OF ${others.length}`, ''], ...rows]);
 }
 
 /** One step as a line: seconds since the boot began, the stage, the sentence, and the log of a failure below it. */
