@@ -5,7 +5,7 @@ import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import type { BootChange, BootStore } from '../../src/model/fleet/boot-store.ts';
 import { diagnose } from '../../src/model/fleet/diagnosis.ts';
-import { aTracker, eventsOf, MAC } from '../model/fleet/machines.ts';
+import { ADDRESS, aTracker, eventsOf, MAC } from '../model/fleet/machines.ts';
 
 const events = eventsOf();
 
@@ -98,8 +98,8 @@ describe('the fleet', () => {
     const given = await scriptForBoot(MAC, true, scripts, fleet);
     const token = given.kind === 'script' ? given.text.slice(2, -2) : '';
     expect(token).toMatch(/^a+1$/);
-    expect(await fleet.report(token, step)).toBe('accepted');
-    expect(await fleet.report(NO_TOKEN, step)).toBe('unknown');
+    expect(await fleet.report(token, step, ADDRESS)).toBe('accepted');
+    expect(await fleet.report(NO_TOKEN, step, ADDRESS)).toBe('unknown');
     expect(await fleet.status()).toMatchObject([{ stage: 'network', image: 'debian' }]);
   });
 
@@ -108,7 +108,7 @@ describe('the fleet', () => {
     observe(events.offer(), events.script());
     const token = fleet.tokenOf(MAC) ?? '';
     observe(events.fetched('/r'), events.offer(), events.script());
-    await fleet.report(token, { ...step, stage: 'up' });
+    await fleet.report(token, { ...step, stage: 'up' }, ADDRESS);
     expect(await fleet.status()).toMatchObject([{ outcome: 'under-way', stage: 'script' }]);
   });
 

@@ -94,11 +94,11 @@ export function createFleet(options: FleetOptions): FleetMemory {
       const boot = tracker.boot(mac);
       return boot && tokens.of({ mac, boot: boot.id }, monotonic());
     },
-    report: async (token, step) => {
+    report: async (token, step, client) => {
       const owner = tokens.use(token, monotonic());
       if (typeof owner === 'string') return owner;
       const level = step.happening === 'failed' ? 'warn' : 'debug';
-      observe({ ...step, event: 'boot.report', level, mac: owner.mac, boot: owner.boot });
+      observe({ ...step, event: 'boot.report', level, mac: owner.mac, boot: owner.boot, client });
       return 'accepted';
     },
     status: async () => {

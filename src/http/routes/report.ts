@@ -64,7 +64,8 @@ export function reportRoute({ fleet, monotonic }: AppOptions): RequestHandler {
     return async (request, response) => {
       const step = read(request as Request);
       if (!step) return sendText(response, 400, 'expected a form with stage, happening and message\n');
-      const [status, text] = STATUS[await fleet.report(request.params.token, step)];
+      const client = request.socket.remoteAddress ?? '';
+      const [status, text] = STATUS[await fleet.report(request.params.token, step, client)];
       sendText(response, status, text && `${text}\n`);
     };
   };

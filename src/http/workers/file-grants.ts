@@ -28,7 +28,7 @@ export class FileGrants {
       fleetBootsOf: (image, limit) => fleet.bootsOf(image, limit),
       // The channel turns undefined into null.
       fleetChanges: (after) => fleet.changes(after ?? undefined),
-      fleetReport: (token, step) => fleet.report(token, step),
+      fleetReport: (token, step, client) => fleet.report(token, step, client),
       renewed: async (grant) => (await this.granted.get(grant)?.renew()) ?? false,
     };
   }

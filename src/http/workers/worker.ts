@@ -85,7 +85,7 @@ const options: AppOptions = {
     boot: (id) => ask('fleetBoot', id),
     bootsOf: (image, limit) => ask('fleetBootsOf', image, limit),
     changes: (after) => ask('fleetChanges', after),
-    report: (token, step) => ask('fleetReport', token, step),
+    report: (token, step, client) => ask('fleetReport', token, step, client),
   },
   record: (event) => send({ kind: 'event', event }),
   now: Date.now,

@@ -54,6 +54,7 @@ export interface Fleet {
   /**
    * Takes the report of a machine.
    * @param token of its kernel line
+   * @param client its IP address, by which its downloads are known: an initrd often gets another than iPXE
    */
-  report(token: string, step: Omit<BootStep, 'at'>): Promise<ReportOutcome>;
+  report(token: string, step: Omit<BootStep, 'at'>, client: string): Promise<ReportOutcome>;
 }

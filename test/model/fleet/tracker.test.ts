@@ -50,6 +50,15 @@ describe('a boot', () => {
     ]);
   });
 
+  it('knows the downloads of its initrd by the address that it reports from', () => {
+    const { tracker, at, boot } = observe([...UEFI, ...FETCHED]);
+    const initrd = '192.0.2.8';
+    const report = { ...events.report(boot?.id ?? '', 'network', 'done'), client: initrd };
+    tracker.observe(report, at + 1000);
+    tracker.observe({ ...events.fetched('/r'), mac: undefined, client: initrd }, at + 2000);
+    expect(tracker.boot(MAC)?.steps.at(-1)).toMatchObject({ stage: 'root', happening: 'done' });
+  });
+
   it('does not take the transfers of another machine that had its address', () => {
     const other = eventsOf('52:54:00:00:00:02' as typeof MAC, ADDRESS);
     const { tracker } = observe([other.offer(), other.script(), events.offer(), events.script(), events.tftpDone()]);
