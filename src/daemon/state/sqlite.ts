@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import type Sqlite from 'better-sqlite3';
 import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange } from '../../model/fleet/boot-store.ts';
@@ -23,7 +23,24 @@ function toBoot(row: unknown): Boot {
   return { ...rest, node: node ?? undefined, image: image ?? undefined, version: version ?? undefined } as Boot;
 }
 
-const isDamaged = (error: unknown) => /^SQLITE_(?:CORRUPT|NOTADB)/.test((error as { code?: string }).code ?? '');
+const codeOf = (error: unknown) => (error as { code?: string }).code ?? '';
+
+/** What every file of SQLite begins with (https://sqlite.org/fileformat.html). */
+const HEADER = 'SQLite format 3\0';
+
+/** Whether a file was one of SQLite's, and is damaged; what never was one is somebody else's. */
+async function isDamaged(file: string, error: unknown): Promise<boolean> {
+  if (codeOf(error).startsWith('SQLITE_CORRUPT')) return true;
+  if (codeOf(error) !== 'SQLITE_NOTADB') return false;
+  const handle = await open(file);
+  try {
+    const start = Buffer.alloc(HEADER.length);
+    await handle.read(start, 0, start.length, 0);
+    return start.toString('latin1') === HEADER;
+  } finally {
+    await handle.close();
+  }
+}
 
 /** @throws SqliteError; Error with the remedy for a file of a newer Slipway */
 function prepare(database: Sqlite.Database, file: string): void {
@@ -52,7 +69,7 @@ export async function openTables(file: string): Promise<{ readonly tables: Table
   const { default: Database } = await import('better-sqlite3').catch((cause) => {
     throw new Error('the npm package better-sqlite3 could not be installed on this machine', { cause });
   });
-  const open = (): Sqlite.Database => {
+  const openFile = (): Sqlite.Database => {
     const database = new Database(file);
     try {
       prepare(database, file);
@@ -64,13 +81,13 @@ export async function openTables(file: string): Promise<{ readonly tables: Table
     }
   };
   try {
-    return { tables: tablesOf(open()) };
+    return { tables: tablesOf(openFile()) };
   } catch (error) {
-    if (!isDamaged(error)) throw error;
+    if (!(await isDamaged(file, error))) throw error;
     const damaged = `${file}.damaged`;
     await rename(file, damaged);
     for (const suffix of ['-wal', '-shm']) await rename(`${file}${suffix}`, `${damaged}${suffix}`).catch(() => {});
-    return { tables: tablesOf(open()), damaged };
+    return { tables: tablesOf(openFile()), damaged };
   }
 }
 
