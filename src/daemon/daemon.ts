@@ -94,6 +94,7 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
       record({ event: 'stopping', level: 'info', message: `${why}: stopping` });
       await reload.stop();
       await artifacts.stop();
+      memory.endStreams();
       await services.stop();
       await memory.stop();
       await state.store.close();

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { ChangeLog } from '../../src/daemon/fleet/change-log.ts';
 import { ReportTokens } from '../../src/daemon/fleet/report-tokens.ts';
 import type { BootChange } from '../../src/model/fleet/boot-store.ts';
+import type { News } from '../../src/model/fleet/status.ts';
 import type { Mac } from '../../src/model/mac.ts';
 
 const change = {} as BootChange;
-const numbers = ({ changes }: { readonly changes: readonly { readonly number: number }[] }) =>
-  changes.map(({ number }) => number);
+const numbers = (news: News | undefined) => news?.changes.map(({ number }) => number) ?? [];
 
 describe('the log of changes', () => {
   it('numbers changes, and gives those after a number', async () => {
@@ -33,6 +33,13 @@ describe('the log of changes', () => {
 
   it('answers with nothing when its time is up', async () => {
     expect(await new ChangeLog(10).since(undefined, 1)).toEqual({ last: 0, changes: [] });
+  });
+
+  it('ends all waiting when it is stopped', async () => {
+    const log = new ChangeLog(10);
+    const waiting = log.since(undefined, 60_000);
+    log.stop();
+    expect([await waiting, await log.since(0, 60_000)]).toEqual([undefined, undefined]);
   });
 
   it('forgets the oldest', async () => {

@@ -112,6 +112,18 @@ describe('the fleet', () => {
     expect(await fleet.status()).toMatchObject([{ outcome: 'under-way', stage: 'script' }]);
   });
 
+  it('calls a boot unfinished where another one followed it', async () => {
+    const { fleet, observe } = aFleet();
+    observe(events.offer(), events.script());
+    const [first] = await fleet.boots('n001', 1);
+    const kept = aFleet({
+      boots: async () => (first ? [first] : []),
+      latest: async () => (first ? [first] : []),
+    }).fleet;
+    expect(await kept.boots('n001', 1)).toMatchObject([{ outcome: 'unfinished' }]);
+    expect(await kept.status()).toMatchObject([{ outcome: 'unfinished' }]);
+  });
+
   it('notes the reason where there is no script', async () => {
     const { fleet } = aFleet();
     const scripts = {

@@ -99,6 +99,11 @@ describe('/api/v1', () => {
 describe('/api/v1/events', () => {
   const numbered = (number: number): NumberedChange => ({ number, boot, step });
 
+  it('ends where the daemon stops', async () => {
+    serving = await Serving.start({ fleet: { ...fleet, changes: async () => undefined } });
+    expect(await (await fetch(`${serving.url}/api/v1/events`)).text()).toBe('');
+  });
+
   it('sends changes as they happen, each with its number, and goes on after the last that a client has', async () => {
     const asked: (number | undefined)[] = [];
     const answers = [

@@ -8,8 +8,8 @@ import { baseUrl } from '../../model/server.ts';
 export interface ApiClient {
   /** The answer to `GET /api/v1` and a path. @throws Error with the remedy */
   get<T>(path: string): Promise<T>;
-  /** The data of server-sent events, one after the other, from now on. @throws Error where the daemon ends them */
-  events<T>(path: string, signal?: AbortSignal): AsyncGenerator<T>;
+  /** The data of server-sent events, one after the other, from now on. @throws Error where no daemon answers any more */
+  events<T>(path: string): AsyncGenerator<T>;
 }
 
 /** Where the daemon of a configuration answers. @throws ConfigError, Error with the remedy */
@@ -41,16 +41,21 @@ export function apiClient(url: string): ApiClient {
   };
   return {
     get: async <T>(path: string) => (await (await request(path)).json()) as T,
-    async *events<T>(path: string, signal?: AbortSignal) {
-      const response = await request(path, signal ? { signal } : {});
-      let rest = '';
-      for await (const piece of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-        rest += Buffer.from(piece).toString('utf8');
-        const blocks = rest.split('\n\n');
-        rest = blocks.pop() ?? '';
-        for (const block of blocks) {
-          const data = /^data: (.*)$/m.exec(block)?.[1];
-          if (data !== undefined) yield JSON.parse(data) as T;
+    async *events<T>(path: string) {
+      // The daemon ends a stream after some minutes: the next one goes on behind the last event.
+      for (let last = ''; ; ) {
+        const response = await request(path, last === '' ? {} : { headers: { 'Last-Event-ID': last } });
+        const decoder = new TextDecoder();
+        let rest = '';
+        for await (const piece of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+          const blocks = (rest + decoder.decode(piece, { stream: true })).split('\n\n');
+          rest = blocks.pop() ?? '';
+          for (const block of blocks) {
+            const [, id, data] = /^id: (\d+)\ndata: (.*)$/.exec(block) ?? [];
+            if (id === undefined || data === undefined) continue;
+            last = id;
+            yield JSON.parse(data) as T;
+          }
         }
       }
     },

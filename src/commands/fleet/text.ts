@@ -25,13 +25,18 @@ const OUTCOMES: Readonly<Record<Boot['outcome'], string>> = {
   unfinished: 'unfinished',
 };
 
+function stageOf({ stage, outcome }: Boot): string {
+  if (outcome === 'up') return 'up';
+  return outcome === 'under-way' ? stage : `${stage} (${OUTCOMES[outcome]})`;
+}
+
 /** The machines as a table: node, image, stage, progress, since, rate, diagnosis. */
 export function formatStatus(machines: readonly MachineStatus[], now: number): string {
   if (machines.length === 0) return 'no machine has asked for anything yet\n';
   const rows = machines.map((machine) => [
     machine.node ?? machine.mac,
     machine.image ?? '-',
-    machine.outcome === 'up' ? 'up' : `${machine.stage}${machine.outcome === 'failed' ? ' (failed)' : ''}`,
+    stageOf(machine),
     progress(machine),
     formatSpan(now - machine.last),
     machine.rate === undefined ? '-' : `${formatBytes(machine.rate)}/s`,

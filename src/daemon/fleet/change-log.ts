@@ -1,5 +1,5 @@
 import type { BootChange } from '../../model/fleet/boot-store.ts';
-import type { NumberedChange } from '../../model/fleet/status.ts';
+import type { News, NumberedChange } from '../../model/fleet/status.ts';
 
 /** The last changes, numbered, for clients that follow them. */
 export class ChangeLog {
@@ -7,6 +7,7 @@ export class ChangeLog {
   private readonly waiting = new Set<() => void>();
   private readonly max: number;
   private last = 0;
+  private stopped = false;
 
   /** @param max changes that are remembered */
   constructor(max: number) {
@@ -27,14 +28,12 @@ export class ChangeLog {
    * Waits for changes after a number.
    * @param after the last known number; undefined, or one of another daemon's, for those from now on
    * @param patienceMs after which there are none
-   * @returns the oldest first, at most `max`
+   * @returns the oldest first; undefined once it is stopped
    */
-  async since(
-    after: number | undefined,
-    patienceMs: number,
-  ): Promise<{ readonly last: number; readonly changes: readonly NumberedChange[] }> {
+  async since(after: number | undefined, patienceMs: number): Promise<News | undefined> {
     const known = after === undefined || after > this.last ? this.last : after;
-    if (known === this.last) await this.next(patienceMs);
+    if (known === this.last && !this.stopped) await this.next(patienceMs);
+    if (this.stopped) return undefined;
     const changes = this.changes.filter(({ number }) => number > known).slice(0, this.max);
     return { last: changes.at(-1)?.number ?? known, changes };
   }
@@ -51,8 +50,9 @@ export class ChangeLog {
     });
   }
 
-  /** Ends all waiting. */
+  /** Ends all waiting, for good. */
   stop(): void {
+    this.stopped = true;
     for (const wake of this.waiting) wake();
   }
 }

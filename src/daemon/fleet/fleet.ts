@@ -48,6 +48,8 @@ export interface FleetMemory extends Fleet {
   readonly observe: RecordEvent;
   /** The token by which a machine reports on its boot; undefined where none is known. */
   tokenOf(mac: Mac): string | undefined;
+  /** Ends the answers to clients that follow changes. */
+  endStreams(): void;
   /** Writes what is left. */
   stop(): Promise<void>;
 }
@@ -79,6 +81,9 @@ export function createFleet(options: FleetOptions): FleetMemory {
     waiting.push(...changes);
     timer ??= setTimeout(write, WRITE_AFTER);
   };
+  /** A boot that is no longer followed and never came up is unfinished. */
+  const settled = <T extends Boot>(boot: T): T =>
+    boot.outcome === 'under-way' && tracker.boot(boot.mac)?.id !== boot.id ? { ...boot, outcome: 'unfinished' } : boot;
   const explain = (boot: BootWithSteps) => {
     const diagnosis = diagnose(boot, now());
     return diagnosis ? { ...boot, diagnosis } : boot;
@@ -103,8 +108,9 @@ export function createFleet(options: FleetOptions): FleetMemory {
     },
     status: async () => {
       const current = new Map([...tracker.boots()].map((boot) => [boot.mac, statusOf(explain(boot))]));
-      const kept = (await store?.latest()) ?? [];
-      const before = kept.filter(({ mac }) => !current.has(mac)).map((boot) => ({ ...boot, message: '' }));
+      // A store that is away has said so: what is followed is still known.
+      const kept = (await store?.latest().catch(() => [])) ?? [];
+      const before = kept.filter(({ mac }) => !current.has(mac)).map((boot) => ({ ...settled(boot), message: '' }));
       return [...current.values(), ...before].sort(byName);
     },
     boots: async (machine, limit) => {
@@ -112,18 +118,21 @@ export function createFleet(options: FleetOptions): FleetMemory {
       const kept = await Promise.all(macs.map(async (mac) => (await store?.boots(mac, limit)) ?? []));
       const current = macs.flatMap((mac) => tracker.boot(mac) ?? []).map(({ steps: _, ...boot }) => boot);
       const all = new Map([...kept.flat(), ...current].map((boot) => [boot.id, boot]));
-      return [...all.values()].sort((a, b) => b.began - a.began).slice(0, limit);
+      return [...all.values()]
+        .map(settled)
+        .sort((a, b) => b.began - a.began)
+        .slice(0, limit);
     },
     boot: async (id) => {
       const current = [...tracker.boots()].find((boot) => boot.id === id);
       const found = current ?? (await store?.boot(id));
-      return found && explain(found);
+      return found && explain(settled(found));
     },
     bootsOf: async (image, limit) => (await store?.bootsOf(image, limit)) ?? [],
     changes: (after) => log.since(after, PATIENCE),
+    endStreams: () => log.stop(),
     stop: async () => {
       clearTimeout(timer);
-      log.stop();
       await write();
       await store?.close();
     },

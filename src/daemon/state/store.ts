@@ -61,7 +61,7 @@ export function keepStore({ file, record, now, open = openSqliteStore }: StoreOp
       fail(error as Error);
     }
   };
-  let opening = start();
+  const opening = start();
 
   const use = async <T>(call: (store: BootStore) => Promise<T>): Promise<T> => {
     await opening;
@@ -70,10 +70,7 @@ export function keepStore({ file, record, now, open = openSqliteStore }: StoreOp
     try {
       return await call(used);
     } catch (error) {
-      if (store === used) {
-        fail(error as Error);
-        opening = Promise.resolve();
-      }
+      if (store === used) fail(error as Error);
       throw error;
     }
   };

@@ -34,8 +34,11 @@ function handle({ parameters, run }: Operation, fleet: Fleet): RequestHandler {
   };
 }
 
+/** A stream of events ends after this time, milliseconds: a client that reads little is ended after five minutes. */
+const STREAM = 4 * 60_000;
+
 /** Sends changes as server-sent events (HTML standard, section 9.2), and a comment now and then. */
-function events(fleet: Fleet): RequestHandler {
+function events({ fleet, monotonic }: AppOptions): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;
     const asked = request.headers['last-event-id'];
@@ -44,28 +47,31 @@ function events(fleet: Fleet): RequestHandler {
     response.setHeader('Cache-Control', 'no-store');
     response.flushHeaders();
     if (request.method === 'HEAD') return void response.end();
-    while (!response.destroyed && !response.writableEnded) {
-      const { last, changes } = await fleet.changes(after);
-      after = last;
-      const text = changes.map(({ number, ...change }) => `id: ${number}\ndata: ${JSON.stringify(change)}\n\n`);
+    const began = monotonic();
+    while (!response.destroyed && monotonic() - began < STREAM) {
+      const news = await fleet.changes(after);
+      if (!news) break;
+      after = news.last;
+      const text = news.changes.map(({ number, ...change }) => `id: ${number}\ndata: ${JSON.stringify(change)}\n\n`);
       // A client that does not read gets no more, and is ended as any that stalls.
       if (!response.write(text.join('') || ': \n\n'))
         await Promise.race([once(response, 'drain'), once(response, 'close')]);
     }
+    response.end();
   };
 }
 
 /** `/api/v1`: machines and their boots, read-only. */
-export function apiRoute({ fleet }: AppOptions): RequestHandler {
+export function apiRoute(options: AppOptions): RequestHandler {
   const router = Router({ caseSensitive: true });
   let description: object | undefined;
   router.all('/openapi.json', (request, response) => {
     description ??= openApi();
     if (isRead(request, response)) sendJson(response, 200, description);
   });
-  router.all('/events', events(fleet));
+  router.all('/events', events(options));
   for (const operation of OPERATIONS) {
-    router.all(operation.path.replace(/\{(\w+)\}/g, ':$1'), handle(operation, fleet));
+    router.all(operation.path.replace(/\{(\w+)\}/g, ':$1'), handle(operation, options.fleet));
   }
   router.use((_, response) => sendJson(response, 404, { error: 'no such path: /api/v1/openapi.json lists them' }));
   return router;

@@ -34,6 +34,12 @@ export interface NumberedChange extends BootChange {
 /** What became of a machine's report. */
 export type ReportOutcome = 'accepted' | 'unknown' | 'too-many';
 
+/** Changes, and the number of the last one that there is so far. */
+export interface News {
+  readonly last: number;
+  readonly changes: readonly NumberedChange[];
+}
+
 /** What can be asked about the machines. All reject while the store is away and the answer needs it. */
 export interface Fleet {
   /** The last boot of each machine, in the order of the nodes' names, then of addresses. */
@@ -47,10 +53,11 @@ export interface Fleet {
   /** Boots with this image that came up, the newest first. */
   bootsOf(image: string, limit: number): Promise<readonly BootWithSteps[]>;
   /**
-   * Changes after a number, the oldest first: those that are remembered, or else, after a while, none.
+   * Changes after a number, the oldest first: those that are remembered, or else, after a while, none. Undefined where
+   * the daemon is stopping.
    * @param after the number of the last change that is known; undefined for those from now on
    */
-  changes(after: number | undefined): Promise<{ readonly last: number; readonly changes: readonly NumberedChange[] }>;
+  changes(after: number | undefined): Promise<News | undefined>;
   /**
    * Takes the report of a machine.
    * @param token of its kernel line
