@@ -63,9 +63,10 @@ const program = new Command('slipway')
 const withConfig = (name: string, description: string) =>
   program.command(name).description(description).option('--config <file>', CONFIG_OPTION);
 program.hook('preAction', (_, command) => {
-  const { config, log } = command.opts<{ config?: string; log?: LogFormat }>();
+  const { config, log, server } = command.opts<{ config?: string; log?: LogFormat; server?: string }>();
   failures = log ?? 'text';
-  if (config === undefined) command.setOptionValue('config', findConfig());
+  // Whoever names the daemon needs none.
+  if (config === undefined && server === undefined) command.setOptionValue('config', findConfig());
 });
 
 withConfig('serve', 'run the server until SIGTERM or SIGINT')

@@ -95,7 +95,6 @@ test('a store that is away is told of once, and machines boot', async () => {
 test('a daemon that is not there is said so, with the remedy', async () => {
   const { code, stderr } = await lab.network.run('server', process.execPath, [
     ...['dist/cli.js', 'status', '--server', 'http://127.0.0.1:1'],
-    ...['--config', lab.configFile],
   ]);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^slipway: no daemon answers at http:\/\/127\.0\.0\.1:1: .*; start it with "slipway serve"/);
