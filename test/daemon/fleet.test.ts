@@ -5,6 +5,7 @@ import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import type { BootChange, BootStore } from '../../src/model/fleet/boot-store.ts';
 import { diagnose } from '../../src/model/fleet/diagnosis.ts';
+import type { Mac } from '../../src/model/mac.ts';
 import { ADDRESS, aTracker, eventsOf, MAC } from '../model/fleet/machines.ts';
 
 const events = eventsOf();
@@ -75,6 +76,19 @@ describe('the fleet', () => {
     observe(events.offer(), events.script());
     await fleet.stop();
     expect(written.map(({ step: { stage } }) => stage)).toEqual(['dhcp', 'script']);
+  });
+
+  it('keeps a bounded number of steps of machines without a node', async () => {
+    const { fleet, written, observe } = aFleet();
+    for (let n = 0; n < 7000; n++) fleet.observe(eventsOf('02:00:00:00:00:01' as Mac).silent('ignored'));
+    for (let n = 0; n < 50; n++) {
+      const mac = `02:00:00:00:01:${n.toString(16).padStart(2, '0')}` as Mac;
+      for (let m = 0; m < 199; m++) fleet.observe(eventsOf(mac).silent('ignored'));
+    }
+    observe(events.offer());
+    await fleet.stop();
+    expect(written.filter(({ boot }) => boot.node === undefined).length).toBeLessThanOrEqual(5000);
+    expect(written.filter(({ boot }) => boot.node === 'n001')).toHaveLength(1);
   });
 
   it('goes on while the store is away', async () => {

@@ -2,6 +2,7 @@ import type { BootEvent, RecordEvent } from '../../model/event.ts';
 import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange, BootStore } from '../../model/fleet/boot-store.ts';
 import type { Diagnosis, Fleet, MachineStatus } from '../../model/fleet/status.ts';
+import { SourceBudget } from '../../model/limits/source-budget.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
 import { ChangeLog } from './change-log.ts';
 import { ReportTokens } from './report-tokens.ts';
@@ -14,6 +15,8 @@ const PATIENCE = 15_000;
 const WRITE_AFTER = 100;
 /** Steps that are written together at most, so that handing them over takes a few milliseconds. */
 const LOT = 500;
+/** Steps of machines without a node that are kept: anybody can make up addresses. */
+const STRANGERS = { burst: 5000, perSecond: 1 };
 /** Steps that wait for the store; more are lost to it, and boots go on. */
 const WAITING = 20_000;
 
@@ -59,6 +62,8 @@ export function createFleet(options: FleetOptions): FleetMemory {
   const { tracker, store, macsOf, diagnose, newToken, now, monotonic } = options;
   const log = new ChangeLog(REMEMBERED);
   const tokens = new ReportTokens(newToken);
+  const strangers = new SourceBudget(STRANGERS, () => {});
+  const isKept = ({ boot }: BootChange) => boot.node !== undefined || strangers.take('all', monotonic());
   const waiting: BootChange[] = [];
   let writing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -78,7 +83,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
     if (changes.length === 0) return;
     log.add(changes);
     if (!store || waiting.length >= WAITING) return;
-    waiting.push(...changes);
+    waiting.push(...changes.filter(isKept));
     timer ??= setTimeout(write, WRITE_AFTER);
   };
   /** A boot that is no longer followed and never came up is unfinished. */

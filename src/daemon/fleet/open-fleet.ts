@@ -28,6 +28,7 @@ export async function openFleet(
   const store = file === false ? undefined : keepStore({ file, record, now });
   const tracker = new Tracker({
     roleOf: (mac, path) => roleOf(scripts, mac, path),
+    nodeOf: (mac) => state().config.byMac.get(mac)?.name,
     newId: () => randomBytes(8).toString('hex'),
   });
   const latest = (await store?.latest().catch(() => [])) ?? [];

@@ -19,6 +19,8 @@ const PROGRESS_EVERY = 5000;
 export interface TrackerOptions {
   /** What a file is to a machine that fetches it. @param path of the URL */
   readonly roleOf: (mac: Mac, path: string) => FileRole | undefined;
+  /** The name of the node with this address. */
+  readonly nodeOf: (mac: Mac) => string | undefined;
   /** 16 hex digits, new each time. */
   readonly newId: () => string;
 }
@@ -93,7 +95,7 @@ export class Tracker {
   }
 
   private begin(mac: Mac, at: number, { stage }: StepDraft, before: Boot | undefined) {
-    const about = { node: undefined, image: undefined, version: undefined };
+    const about = { node: this.options.nodeOf(mac), image: undefined, version: undefined };
     const id = this.options.newId();
     // A person who restarts a machine that is up comes to two or three.
     const restarts = before && at - before.began < LOOP ? { restarts: (before.restarts ?? 0) + 1 } : {};

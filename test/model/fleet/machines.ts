@@ -9,11 +9,12 @@ export const ADDRESS = '192.0.2.7';
 /** A path of the HTTP server is here what it is called. */
 const ROLES = { '/k': 'kernel', '/i': 'initrd', '/r': 'root' } as const;
 
-/** A tracker with ids that count. */
+/** A tracker with ids that count; only one machine has a node. */
 export function aTracker(): Tracker {
   let last = 0;
+  const nodeOf = (mac: Mac) => (mac === MAC ? 'n001' : undefined);
   const newId = () => (++last).toString(16).padStart(16, '0');
-  return new Tracker({ roleOf: (_, path) => ROLES[path as keyof typeof ROLES], newId });
+  return new Tracker({ roleOf: (_, path) => ROLES[path as keyof typeof ROLES], nodeOf, newId });
 }
 
 type Event = Partial<BootEvent> & Record<string, unknown>;
