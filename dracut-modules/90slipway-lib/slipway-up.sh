@@ -60,7 +60,11 @@ send() {
     if has curl; then
         curl --silent --show-error --fail --max-time 10 --output /dev/null --data "$1" -- "$url"
     elif has wget; then
-        wget -q -T 10 -t 1 -O /dev/null --post-data "$1" "$url"
+        # Debian's busybox 1.35 crashes with -T.
+        case $(wget --version 2> /dev/null) in
+            GNU*) wget -q -T 10 -t 1 -O /dev/null --post-data "$1" "$url" ;;
+            *) wget -q -O /dev/null --post-data "$1" "$url" ;;
+        esac
     elif has bash; then
         send_by_bash "$1"
     else
