@@ -44,7 +44,12 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
   const scripts = scriptsOf(() => state);
   const memory = await openFleet(() => state, scripts, options);
   fleet = memory;
-  const services = await startServices(SERVICES, () => state, { ...options, scripts, fleet: memory });
+  const services = await startServices(SERVICES, () => state, { ...options, scripts, fleet: memory }).catch(
+    async (error) => {
+      await memory.stop();
+      throw error;
+    },
+  );
   /** Prepares new builds before a machine asks. Missing ones have been logged before. */
   const onName = () => {
     state.versions.expireBuilds();
