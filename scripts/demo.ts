@@ -1,8 +1,9 @@
 // Builds a Debian image and netboots it in a virtual machine on a network of its own, saying what happens.
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
 import { buildImage, IMAGES, imageYaml } from '../test/support/images.ts';
-import { createLab, DHCP_ADDRESS, SERVER_ADDRESS } from '../test/support/lab.ts';
+import { createLab, DHCP_ADDRESS, SERVER_ADDRESS, TOP } from '../test/support/lab.ts';
 import { powerOn } from '../test/support/machine.ts';
 import type { Running } from '../test/support/process.ts';
 
@@ -55,6 +56,8 @@ try {
   const script = await lab.network.must('client', 'curl', ['-sS', `http://${SERVER_ADDRESS}:8080/ipxe/${MAC}`]);
   console.log(script.replace(/^/gm, '          ').trimEnd());
 
+  const slipway = (command: readonly string[]) => [join(TOP, 'dist/cli.js'), ...command, '--config', lab.configFile];
+  const watch = lab.network.start('server', process.execPath, slipway(['watch']));
   step('power on: a PC with BIOS, 1.5 GB of memory, no disk');
   const machine = await powerOn(lab.network, { firmware: 'bios', mac: MAC, memory: 1536 });
   eachLine(machine.console, (line) => {
@@ -69,6 +72,10 @@ try {
       .map(([, line]) => `          ${line}`)
       .join('\n'),
   );
+  await watch.until(/n001 +up /, 600);
+  step('the boot as the daemon followed it: slipway logs n001');
+  const logs = await lab.network.must('server', process.execPath, slipway(['logs', 'n001']));
+  console.log(logs.replace(/^/gm, '          ').trimEnd());
   await machine.off();
   step('done: one daemon, one YAML file, and a machine without a disk runs Debian');
 } finally {

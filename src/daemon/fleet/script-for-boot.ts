@@ -21,5 +21,7 @@ export async function scriptForBoot(
   fleet.observe({ event: 'boot.script', level: 'debug', message, reason, mac, node, image, version });
   if (result.kind !== 'script') return result;
   const token = fleet.tokenOf(mac);
-  return token === undefined ? result : { ...result, text: result.text.replaceAll(NO_TOKEN, token) };
+  if (token === undefined) return result;
+  // Nowhere else: a digest in the script may have as many zeros.
+  return { ...result, text: result.text.replaceAll(`/report/${NO_TOKEN}`, `/report/${token}`) };
 }
