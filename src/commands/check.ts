@@ -10,6 +10,7 @@ import type { Config } from '../model/config.ts';
 import { formatProblem } from '../model/config.ts';
 import { describeNodes, formatNodes } from './describe-nodes.ts';
 import { fileWarnings } from './file-warnings.ts';
+import { asJson } from './json.ts';
 import { settingWarnings } from './setting-warnings.ts';
 
 /** The builds that machines boot, by the image's name. */
@@ -74,7 +75,7 @@ export async function checkConfig(
   if (loaded.ok) warnings.push(...(await warningsOf(file, loaded.text ?? '', loaded.checked)));
   if (json) {
     const nodes = config ? describeNodes(config) : [];
-    return { text: `${JSON.stringify({ ok, problems, warnings, nodes }, null, 2)}\n`, ok };
+    return { text: asJson({ ok, problems, warnings, nodes }), ok };
   }
   if (!ok || !config) return { text: `${problems.map(formatProblem).join('\n')}\n`, ok: false };
   const lines = [formatNodes(config).trimEnd(), ...warnings.map((warning) => `warning: ${warning}`), `${file}: valid`];

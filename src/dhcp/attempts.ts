@@ -1,3 +1,4 @@
+import { dropOldest } from '../model/limits/drop-oldest.ts';
 import type { Mac } from '../model/mac.ts';
 
 interface Entry {
@@ -29,10 +30,7 @@ export class Attempts {
     const attempt = known ? known.attempt + (known.xid === xid ? 0 : 1) : 1;
     this.entries.delete(mac);
     this.entries.set(mac, { xid, attempt, at: now });
-    if (this.entries.size > CAPACITY) {
-      const { value: oldest } = this.entries.keys().next();
-      if (oldest !== undefined) this.entries.delete(oldest);
-    }
+    dropOldest(this.entries, CAPACITY);
     return attempt;
   }
 

@@ -1,4 +1,5 @@
 import type { RecordEvent } from '../model/event.ts';
+import { dropOldest } from '../model/limits/drop-oldest.ts';
 
 /** Addresses that are remembered. */
 const MAX = 20_000;
@@ -20,8 +21,7 @@ export function withMacs(record: RecordEvent, now: () => number): RecordEvent {
       const shared = before !== undefined && before.mac !== mac && now() - before.at < SHARED;
       machines.delete(client);
       machines.set(client, { mac: shared ? undefined : mac, at: now() });
-      const [oldest] = machines.keys();
-      if (machines.size > MAX && oldest !== undefined) machines.delete(oldest);
+      dropOldest(machines, MAX);
     }
     const is = event.event === 'http.download' || event.event === 'http.refused';
     record(is ? { ...event, mac: machines.get(client)?.mac } : event);

@@ -34,18 +34,18 @@ export interface Scripts {
   explain(mac: Mac): Promise<Readonly<Record<string, unknown>>>;
   /** The script that has iPXE ask for its machine's own. */
   bootstrap(): string;
-  /** The names of a machine, and the files of its last script. */
+  /** The names of a machine, and the version of its last script. */
   about(mac: Mac): AboutScript;
+  /** What the file of this digest is in the machine's last script. */
+  roleOf(mac: Mac, digest: string): FileRole | undefined;
 }
 
-/** A machine's node, its image, and the files of the script that it had last. */
+/** A machine's node, its image, and the version of the script that it had last. */
 export interface AboutScript {
   readonly node: string | undefined;
   readonly image: string | undefined;
   /** The digest of the root, 64 hex digits; undefined before a script, and for a root of another server. */
   readonly version: string | undefined;
-  /** Their roles, by digest. */
-  readonly roles: ReadonlyMap<string, FileRole>;
 }
 
 /** The most scripts that are remembered: clients may ask for any address. */
@@ -214,10 +214,11 @@ export function createScripts(sources: () => ScriptSources): Scripts {
     about(mac) {
       const current = sources();
       const { node, settings } = findNode(current.config, mac);
-      const roles = scriptsOf(current).get(mac)?.roles ?? new Map();
-      const [version] = [...roles].find(([, role]) => role === 'root') ?? [];
-      return { node: node?.name, image: settings.image?.value.name, version, roles };
+      const [version] = [...(scriptsOf(current).get(mac)?.roles ?? [])].find(([, role]) => role === 'root') ?? [];
+      return { node: node?.name, image: settings.image?.value.name, version };
     },
+
+    roleOf: (mac, digest) => scriptsOf(sources()).get(mac)?.roles.get(digest),
 
     bootstrap() {
       const { templates, server } = sources();

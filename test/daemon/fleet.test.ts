@@ -4,7 +4,6 @@ import { scriptForBoot } from '../../src/daemon/fleet/script-for-boot.ts';
 import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import type { BootChange, BootStore } from '../../src/model/fleet/boot-store.ts';
-import { diagnose } from '../../src/model/fleet/diagnosis.ts';
 import type { Mac } from '../../src/model/mac.ts';
 import { ADDRESS, aTracker, eventsOf, MAC } from '../model/fleet/machines.ts';
 
@@ -30,7 +29,6 @@ function aFleet(broken: Partial<BootStore> = {}) {
     tracker: aTracker(),
     store,
     macsOf: (name) => (name === 'n001' ? [MAC] : []),
-    diagnose,
     newToken: () => (++tokens).toString(16).padStart(32, 'a'),
     now: () => now,
     monotonic: () => now,
@@ -105,7 +103,7 @@ describe('the fleet', () => {
     observe(events.offer());
     const scripts = {
       forMac: async () => ({ kind: 'script', text: `/report/${NO_TOKEN} ${NO_TOKEN}` }) as const,
-      about: () => ({ node: 'n001', image: 'debian', version: undefined, roles: new Map() }),
+      about: () => ({ node: 'n001', image: 'debian', version: undefined }),
     };
     const seen = await scriptForBoot(MAC, false, scripts, fleet);
     expect(seen).toEqual({ kind: 'script', text: `/report/${NO_TOKEN} ${NO_TOKEN}` });
@@ -143,7 +141,7 @@ describe('the fleet', () => {
     const { fleet } = aFleet();
     const scripts = {
       forMac: async () => ({ kind: 'unavailable', why: 'no such file: k' }) as const,
-      about: () => ({ node: 'n001', image: 'debian', version: undefined, roles: new Map() }),
+      about: () => ({ node: 'n001', image: 'debian', version: undefined }),
     };
     await scriptForBoot(MAC, true, scripts, fleet);
     expect(await fleet.status()).toMatchObject([{ diagnosis: { rule: 'script-unavailable' } }]);

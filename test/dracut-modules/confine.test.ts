@@ -1,23 +1,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { makeTar } from '../support/image-layers.ts';
 import { must } from '../support/process.ts';
 import { type Member, ociArchive, tar } from './archives.ts';
-import { runLibrary, SHELLS, scratch } from './shell.ts';
+import { folder, runLibrary, SHELLS } from './shell.ts';
 
 // Nothing that was not verified reaches what verifies: not through links, and not by being run.
-
-const cleanups: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) await cleanup();
-});
-
-async function folder(): Promise<string> {
-  const { path, remove } = await scratch();
-  cleanups.push(remove);
-  return path;
-}
 
 describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
   /** Unpacks layers, and gives what became of them. */

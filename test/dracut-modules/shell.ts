@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 import { type Finished, run } from '../support/process.ts';
 
 /** The folder of the dracut modules in this checkout. */
@@ -17,6 +18,13 @@ export const SHELLS = [['dash'], ['busybox', 'sh']] as const;
 
 /** What dracut has its scripts run with. No language: each program would load its tables first. */
 const INITRD_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+
+/** A folder for the test that runs, removed at its end. */
+export async function folder(): Promise<string> {
+  const { path, remove } = await scratch();
+  onTestFinished(remove);
+  return path;
+}
 
 /** A folder of its own, and what to do when it is no longer needed. */
 export async function scratch(): Promise<{ path: string; remove: () => Promise<void> }> {

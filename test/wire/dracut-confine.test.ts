@@ -1,24 +1,13 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Member, ociArchive, ociBlobs, tar } from '../dracut-modules/archives.ts';
 import { sendFile, startFlakyServer } from '../dracut-modules/server.ts';
-import { MODULES, runLibrary, SHELLS, scratch } from '../dracut-modules/shell.ts';
+import { folder, MODULES, runLibrary, SHELLS } from '../dracut-modules/shell.ts';
 import { must } from '../support/process.ts';
 
 // Nothing that was not verified reaches what verifies: the methods as a whole, in an initrd that they may change.
-
-const cleanups: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0)) await cleanup();
-});
-
-async function folder(): Promise<string> {
-  const { path, remove } = await scratch();
-  cleanups.push(remove);
-  return path;
-}
 
 /** The digest that the kernel line gives, of other bytes. */
 const WANTED = 'd'.repeat(64);
@@ -53,7 +42,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
   async function runInitrd(script: string) {
     const path = await folder();
     await mkdir(`${path}-run`);
-    cleanups.push(() => rm(`${path}-run`, { recursive: true }));
+    onTestFinished(() => rm(`${path}-run`, { recursive: true }));
     const enter = fileURLToPath(new URL('enter-initrd.sh', import.meta.url));
     const { stdout, code } = await runLibrary(['sh', enter, path, ...shell], `${path}-run`, script);
     const [said = '', changed = ''] = stdout.split('----\n');
@@ -78,7 +67,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const server = await startFlakyServer((request, response) => {
       sendFile(request, response, blobs.get(request.url?.split('/').pop() ?? '') ?? blobs.get(top) ?? Buffer.alloc(0));
     });
-    cleanups.push(server.stop);
+    onTestFinished(server.stop);
     const { host } = new URL(server.url);
     const pull = (sha256: string) => `. $slipway_parts/bootc-live.sh
       getargbool() { [ "$2" = bootc.registry.unsecure ]; }

@@ -3,6 +3,7 @@ import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange } from '../../model/fleet/boot-store.ts';
 import type { ExplainedBoot, MachineStatus } from '../../model/fleet/status.ts';
 import { CONFIG_OPTION } from '../find-config.ts';
+import { asJson } from '../json.ts';
 import type { ApiClient } from './client.ts';
 
 /** The command line's surroundings that these commands use. */
@@ -29,7 +30,6 @@ export function addFleetCommands(program: Command, { print, now }: FleetCommandO
     return apiClient(server ?? (await daemonUrl(config)));
   };
   const text = () => import('./text.ts');
-  const asJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
   const add = (name: string, description: string) =>
     program
       .command(name)
@@ -44,15 +44,12 @@ export function addFleetCommands(program: Command, { print, now }: FleetCommandO
   });
 
   add('watch', 'print the steps of all boots as they happen').action(async (flags: Flags) => {
-    const { escapeUnsafe } = await import('../../daemon/log/format.ts');
+    const { stepText } = await text();
     for await (const { boot, step } of (await client(flags)).events<BootChange>('/events')) {
       if (flags.json) print(`${JSON.stringify({ boot, step })}\n`);
       else {
         const time = new Date(step.at).toISOString().slice(11, 19);
-        const failed = step.happening === 'failed' ? 'FAILED: ' : '';
-        print(
-          `${time}  ${(boot.node ?? boot.mac).padEnd(17)}  ${step.stage.padEnd(13)}  ${failed}${escapeUnsafe(step.message)}\n`,
-        );
+        print(`${time}  ${(boot.node ?? boot.mac).padEnd(17)}  ${stepText(step)}`);
       }
     }
   });

@@ -74,11 +74,15 @@ export function formatDurations(boot: BootWithSteps, others: readonly BootWithSt
   return formatTable([['STAGE', 'TOOK', `MEDIAN OF ${others.length}`, ''], ...rows]);
 }
 
-/** One step as a line: seconds since the boot began, the stage, the sentence, and the log of a failure below it. */
-export function formatStep({ at, stage, happening, message, log }: BootStep, began: number): string {
-  const time = ((at - began) / 1000).toFixed(1).padStart(7);
-  const line = `${time} s  ${stage.padEnd(13)}  ${happening === 'failed' ? 'FAILED: ' : ''}${escapeUnsafe(message)}\n`;
-  const lines = (log ?? '').split('\n').filter((text) => text !== '');
+/** A step without its time: the stage and the sentence. Ends with a newline. */
+export function stepText({ stage, happening, message }: BootStep): string {
+  return `${stage.padEnd(13)}  ${happening === 'failed' ? 'FAILED: ' : ''}${escapeUnsafe(message)}\n`;
+}
+
+/** One step as a line, with the seconds since the boot began, and the log of a failure below it. */
+function formatStep(step: BootStep, began: number): string {
+  const line = `${((step.at - began) / 1000).toFixed(1).padStart(7)} s  ${stepText(step)}`;
+  const lines = (step.log ?? '').split('\n').filter((text) => text !== '');
   return line + lines.map((text) => `${' '.repeat(26)}| ${escapeUnsafe(text)}\n`).join('');
 }
 

@@ -1,7 +1,8 @@
 import { type BuildOptions, buildImage } from '../../images/builder/build-image.ts';
+import { asJson } from '../json.ts';
 import { type BuildFlags, readSource } from './build-flags.ts';
 import { imageConfig, rootsInUse } from './config.ts';
-import { asJson, formatImage } from './text.ts';
+import { formatImage } from './text.ts';
 
 function readEpoch(text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;

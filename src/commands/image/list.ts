@@ -2,8 +2,9 @@ import { type BuiltImage, collectGarbage, listImages, readImage } from '../../im
 import { storePaths, unpublish } from '../../images/store/publish.ts';
 import { formatBytes } from '../../images/tools/progress.ts';
 import { isBuildName } from '../../model/boot/build.ts';
+import { asJson } from '../json.ts';
 import { imageConfig, machinesUsing } from './config.ts';
-import { asJson, formatImage, formatImages } from './text.ts';
+import { formatImage, formatImages } from './text.ts';
 
 /** Flags of these commands. */
 interface ListFlags {

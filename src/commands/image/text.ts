@@ -4,8 +4,6 @@ import type { BuiltFile } from '../../images/store/manifest.ts';
 import { formatBytes } from '../../images/tools/progress.ts';
 import { formatTable } from '../table.ts';
 
-export const asJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
-
 /** Memory for people, rounded up. */
 function mebibytes(bytes: number): string {
   return `${Math.ceil(bytes / (1024 * 1024))} MiB`;

@@ -1,7 +1,9 @@
 import type { BootEvent, RecordEvent } from '../../model/event.ts';
 import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange, BootStore } from '../../model/fleet/boot-store.ts';
+import { diagnose } from '../../model/fleet/diagnosis.ts';
 import type { Diagnosis, Fleet, MachineStatus } from '../../model/fleet/status.ts';
+import type { Tracker } from '../../model/fleet/tracker.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
 import { ChangeLog } from './change-log.ts';
@@ -20,15 +22,6 @@ const STRANGERS = { burst: 5000, perSecond: 1 };
 /** Steps that wait for the store; more are lost to it, and boots go on. */
 const WAITING = 20_000;
 
-/** What makes boots of events. */
-export interface Tracker {
-  /** The changes that an event makes. @param at milliseconds since 1970 */
-  observe(event: BootEvent, at: number): readonly BootChange[];
-  /** The boot of a machine that is remembered with its steps. */
-  boot(mac: Mac): BootWithSteps | undefined;
-  boots(): Iterable<BootWithSteps>;
-}
-
 /** Options of {@link createFleet}. */
 export interface FleetOptions {
   readonly tracker: Tracker;
@@ -36,7 +29,6 @@ export interface FleetOptions {
   readonly store: BootStore | undefined;
   /** The addresses of a node. */
   readonly macsOf: (node: string) => readonly Mac[];
-  readonly diagnose: (boot: BootWithSteps, at: number) => Diagnosis | undefined;
   /** 32 hex digits that nobody can guess. */
   readonly newToken: () => string;
   /** Milliseconds since 1970. */
@@ -59,7 +51,7 @@ export interface FleetMemory extends Fleet {
 
 /** Follows the boots of machines by the events of all services, and keeps them. */
 export function createFleet(options: FleetOptions): FleetMemory {
-  const { tracker, store, macsOf, diagnose, newToken, now, monotonic } = options;
+  const { tracker, store, macsOf, newToken, now, monotonic } = options;
   const log = new ChangeLog(REMEMBERED);
   const tokens = new ReportTokens(newToken);
   const strangers = new SourceBudget(STRANGERS, () => {});

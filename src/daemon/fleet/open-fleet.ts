@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
-import { diagnose } from '../../model/fleet/diagnosis.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';
 import { Tracker } from '../../model/fleet/tracker.ts';
 import type { Mac } from '../../model/mac.ts';
@@ -15,7 +14,7 @@ const FOLLOWED = 30 * 60_000;
 function roleOf(scripts: Scripts, mac: Mac, path: string): FileRole | undefined {
   if (path.startsWith('/boot/')) return 'boot-file';
   const [, digest] = /^\/blobs\/sha256\/([0-9a-f]{64})(?:\/|$)/.exec(path) ?? [];
-  return digest === undefined ? undefined : scripts.about(mac).roles.get(digest);
+  return digest === undefined ? undefined : scripts.roleOf(mac, digest);
 }
 
 /** Follows the boots of machines, and keeps them where the configuration says so. Boots of an earlier daemon go on. */
@@ -41,7 +40,6 @@ export async function openFleet(
     tracker,
     store,
     macsOf: (name) => state().config.nodes.find((node) => node.name === name)?.macs ?? [],
-    diagnose,
     newToken: () => randomBytes(16).toString('hex'),
     now,
     monotonic,

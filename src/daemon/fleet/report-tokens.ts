@@ -1,3 +1,4 @@
+import { dropOldest } from '../../model/limits/drop-oldest.ts';
 import type { Mac } from '../../model/mac.ts';
 
 /** Reports that one boot may send. */
@@ -31,11 +32,8 @@ export class ReportTokens {
     const token = this.newToken();
     this.tokens.set(token, { ...owner, made: now, left: REPORTS });
     this.byBoot.set(owner.boot, token);
-    const [oldest] = this.tokens;
-    if (this.tokens.size > MAX && oldest) {
-      this.tokens.delete(oldest[0]);
-      this.byBoot.delete(oldest[1].boot);
-    }
+    const [, dropped] = dropOldest(this.tokens, MAX) ?? [];
+    if (dropped) this.byBoot.delete(dropped.boot);
     return token;
   }
 

@@ -17,15 +17,13 @@ export interface StoreOptions {
   readonly record: RecordEvent;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** Opens it; for tests. */
-  readonly open?: typeof openSqliteStore;
 }
 
 /**
  * A store that is opened again and again where it is away, with one message for each outage. Calls reject meanwhile:
  * machines boot all the same.
  */
-export function keepStore({ file, record, now, open = openSqliteStore }: StoreOptions): BootStore {
+export function keepStore({ file, record, now }: StoreOptions): BootStore {
   let store: BootStore | undefined;
   let away: string | undefined;
   let pause = FIRST_PAUSE;
@@ -51,7 +49,7 @@ export function keepStore({ file, record, now, open = openSqliteStore }: StoreOp
   };
   const start = async (): Promise<void> => {
     try {
-      const opened = await open(file, damaged);
+      const opened = await openSqliteStore(file, damaged);
       if (closed) return await opened.close();
       store = opened;
       pause = FIRST_PAUSE;

@@ -1,16 +1,12 @@
 import { once } from 'node:events';
-import { type RequestHandler, type Response, Router } from 'express';
+import { type RequestHandler, Router } from 'express';
 import type { z } from 'zod';
 import type { Fleet } from '../../model/fleet/status.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { AppOptions } from '../app-options.ts';
-import { isRead, sendText } from '../routes/respond.ts';
+import { isRead, sendJson } from '../routes/respond.ts';
 import { openApi } from './openapi.ts';
 import { OPERATIONS, type Operation } from './operations.ts';
-
-function sendJson(response: Response, status: number, value: unknown): void {
-  sendText(response, status, `${JSON.stringify(value)}\n`, { 'Content-Type': 'application/json; charset=utf-8' });
-}
 
 /** `limit: Too big: expected number to be <=1000`, one for each wrong parameter. */
 function wrongParameters({ issues }: z.ZodError): string {

@@ -3,7 +3,7 @@ import type { ScriptResult } from '../../model/boot/script.ts';
 import { type Mac, parseMac } from '../../model/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 import { ipxeMessage } from './ipxe-text.ts';
-import { decodedPath, isRead, recordOf, sendText } from './respond.ts';
+import { decodedPath, isRead, recordOf, sendJson, sendText } from './respond.ts';
 
 /** Seconds after which a client may ask again for a script that was not available. */
 const RETRY_AFTER = 5;
@@ -21,8 +21,7 @@ export function ipxeRoute(options: AppOptions): RequestHandler {
       return sendText(response, 400, ipxeMessage(seen, 'expected /ipxe/52-54-00-00-00-01'));
     }
     if (request.url.includes('?') && new URLSearchParams(request.url.replace(/^[^?]*/, '')).has('explain')) {
-      const json = `${JSON.stringify(await options.scripts.explain(mac), null, 2)}\n`;
-      return sendText(response, 200, json, { 'Content-Type': 'application/json; charset=utf-8' });
+      return sendJson(response, 200, await options.scripts.explain(mac), 2);
     }
     // A person who looks at the script boots nothing. iPXE names itself since its first version.
     const boots = request.method === 'GET' && /^iPXE\//.test(request.headers['user-agent'] ?? '');

@@ -21,6 +21,12 @@ export function sendText(
   response.end(text);
 }
 
+/** Answers with a value as JSON. @param indent blanks for each level; on one line without it */
+export function sendJson(response: ServerResponse, status: number, value: unknown, indent?: number): void {
+  const headers = { 'Content-Type': 'application/json; charset=utf-8' };
+  sendText(response, status, `${JSON.stringify(value, null, indent)}\n`, headers);
+}
+
 /** Answers 405 and returns false unless the method is GET or HEAD. */
 export function isRead({ method }: Request, response: Response): boolean {
   if (method === 'GET' || method === 'HEAD') return true;

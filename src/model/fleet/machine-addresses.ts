@@ -1,4 +1,5 @@
 import type { BootEvent } from '../event.ts';
+import { dropOldest } from '../limits/drop-oldest.ts';
 import { type Mac, parseMac } from '../mac.ts';
 
 /** IP addresses that are remembered, and those whose machine is not known yet. */
@@ -48,7 +49,7 @@ export class MachineAddresses {
     if (address === undefined) return { mac: told, earlier: [] };
     this.machines.delete(address);
     this.machines.set(address, told);
-    bound(this.machines, KNOWN);
+    dropOldest(this.machines, KNOWN);
     const earlier = this.waiting.get(address) ?? [];
     this.waiting.delete(address);
     return { mac: told, earlier: earlier.filter((each) => at - each.at < PATIENCE) };
@@ -58,12 +59,6 @@ export class MachineAddresses {
     const list = this.waiting.get(address) ?? [];
     if (list.length < WAITING) list.push(earlier);
     this.waiting.set(address, list);
-    bound(this.waiting, UNKNOWN);
+    dropOldest(this.waiting, UNKNOWN);
   }
-}
-
-/** Removes the oldest entry of a map that has too many. */
-function bound(map: Map<string, unknown>, max: number): void {
-  const [oldest] = map.keys();
-  if (map.size > max && oldest !== undefined) map.delete(oldest);
 }

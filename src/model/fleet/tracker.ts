@@ -1,4 +1,5 @@
 import type { BootEvent } from '../event.ts';
+import { dropOldest } from '../limits/drop-oldest.ts';
 import type { Mac } from '../mac.ts';
 import { beginsBoot } from './begins.ts';
 import { type Boot, type BootStep, type BootWithSteps, STAGES } from './boot.ts';
@@ -106,12 +107,11 @@ export class Tracker {
   private remember(mac: Mac, boot: BootWithSteps & { readonly steps: BootStep[] }): void {
     this.known.delete(mac);
     this.known.set(mac, boot);
-    const [oldest] = this.known.keys();
-    if (this.known.size > MACHINES && oldest !== undefined) this.known.delete(oldest);
+    dropOldest(this.known, MACHINES);
   }
 }
 
-/** False for progress that was noted a moment ago, for what repeats the last step, and for one step too many. */
+/** False for progress that was noted a moment ago, and for one step too many. */
 function isWorthNoting(steps: readonly BootStep[], draft: StepDraft, at: number): boolean {
   if (steps.length >= STEPS && draft.stage !== 'up') return false;
   const last = steps.findLast(({ stage }) => stage === draft.stage);

@@ -1,3 +1,5 @@
+import { dropOldest } from './drop-oldest.ts';
+
 /** Limits for one source of requests. */
 export interface BudgetLimits {
   /** Requests at once. */
@@ -43,10 +45,7 @@ export class SourceBudget {
     // Behind all others, as the most recent one.
     this.buckets.delete(source);
     this.buckets.set(source, bucket);
-    if (this.buckets.size > CAPACITY) {
-      const { value: oldest } = this.buckets.keys().next();
-      if (oldest !== undefined) this.buckets.delete(oldest);
-    }
+    dropOldest(this.buckets, CAPACITY);
     bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) * perSecond) / 1000);
     bucket.at = now;
     if (bucket.tokens >= burst) bucket.reported = false;
