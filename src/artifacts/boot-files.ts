@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Firmware } from '../model/arch.ts';
 import { bootFileName, parseBootFileName } from '../model/boot/boot-file.ts';
 import type { RecordEvent } from '../model/event.ts';
 import type { OpenResult } from '../model/files/open-file.ts';
+import type { Firmware } from '../model/machine/arch.ts';
 import { openInside } from './open-file.ts';
 
 /** The folders of Debian's and Fedora's iPXE packages, in the order of the search. */

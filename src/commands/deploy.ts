@@ -1,8 +1,8 @@
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load/load.ts';
-import { resolveIdentity } from '../daemon/identity.ts';
-import type { Config } from '../model/config.ts';
-import type { ServerIdentity } from '../model/server.ts';
+import { resolveIdentity } from '../daemon/serving/identity.ts';
+import type { Config } from '../model/settings/config.ts';
+import type { ServerIdentity } from '../model/settings/server.ts';
 
 /** Default folder of the cache. nginx makes this folder, but not its parents. */
 const CACHE_FOLDER = '/var/cache/slipway-nginx';

@@ -1,7 +1,7 @@
 import type { Root } from '../model/boot/image.ts';
-import type { Config } from '../model/config.ts';
-import type { Mac } from '../model/mac.ts';
-import type { Action, BootSettings, Variable } from '../model/node.ts';
+import type { Mac } from '../model/machine/mac.ts';
+import type { Config } from '../model/settings/config.ts';
+import type { Action, BootSettings, Variable } from '../model/settings/node.ts';
 import { formatTable } from './table.ts';
 
 /** One node's settings in short, as `slipway check --json` prints them. */

@@ -1,7 +1,7 @@
 import { ConfigError } from '../config/config-error.ts';
-import { loadCheckedConfig } from '../daemon/checked-config.ts';
-import { openServingState, scriptsOf } from '../daemon/serving-state.ts';
-import { parseMac } from '../model/mac.ts';
+import { loadCheckedConfig } from '../daemon/serving/checked-config.ts';
+import { openServingState, scriptsOf } from '../daemon/serving/serving-state.ts';
+import { parseMac } from '../model/machine/mac.ts';
 
 /**
  * The script that the machine with this address would get over HTTP, digests included.

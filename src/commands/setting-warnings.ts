@@ -2,9 +2,9 @@ import { pathOfArgument } from '../config/check/place-of.ts';
 import type { Path } from '../config/check/wording.ts';
 import type { Templates } from '../ipxe-templates/nunjucks/render.ts';
 import { type Pin, planBoot, requiredFiles } from '../model/boot/boot-plan.ts';
-import { type Config, findNode, type Match } from '../model/config.ts';
-import type { Mac } from '../model/mac.ts';
-import type { Sourced } from '../model/node.ts';
+import type { Mac } from '../model/machine/mac.ts';
+import { type Config, findNode, type Match } from '../model/settings/config.ts';
+import type { Sourced } from '../model/settings/node.ts';
 
 /** A setting that is valid but probably a mistake. */
 export interface Warning {

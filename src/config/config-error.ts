@@ -1,4 +1,4 @@
-import { formatProblem, type Problem } from '../model/config.ts';
+import { formatProblem, type Problem } from '../model/settings/config.ts';
 
 /** A configuration that cannot be used. The message lists its problems, one per line. */
 export class ConfigError extends Error {

@@ -3,8 +3,8 @@ import type { EfiBinary } from '../model/boot/boot-file.ts';
 import type { Image, Root, Source } from '../model/boot/image.ts';
 import { rootMethodOf } from '../model/boot/root-methods/methods.ts';
 import { isUrl } from '../model/boot/yaml-shapes.ts';
-import type { Config } from '../model/config.ts';
-import { type Mac, parseMac } from '../model/mac.ts';
+import { type Mac, parseMac } from '../model/machine/mac.ts';
+import type { Config } from '../model/settings/config.ts';
 import type {
   Action,
   BootSettings,
@@ -14,7 +14,7 @@ import type {
   OnFailure,
   Sourced,
   Variable,
-} from '../model/node.ts';
+} from '../model/settings/node.ts';
 import { anyRoot, sourcesOf } from './builds.ts';
 import type { ConfigFile, ImageSection, RootSection } from './schema.ts';
 

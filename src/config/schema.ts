@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isBuildName } from '../model/boot/build.ts';
 import { ROOT_METHODS } from '../model/boot/root-methods/methods.ts';
 import { mapping, oneOf, type Shape, source, text, textual } from '../model/boot/yaml-shapes.ts';
-import { parseMac } from '../model/mac.ts';
+import { parseMac } from '../model/machine/mac.ts';
 
 /**
  * The shape of the configuration file: the one source of its validation, of its JSON Schema and of the types that

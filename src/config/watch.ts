@@ -1,7 +1,7 @@
 import { readlink, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
-import type { Config, Problem } from '../model/config.ts';
+import type { Config, Problem } from '../model/settings/config.ts';
 import { type Loaded, loadConfig } from './load/load.ts';
 
 /** Milliseconds without a change before the file is read: programs write in several steps. */

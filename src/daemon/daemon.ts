@@ -1,18 +1,24 @@
 import { ConfigError } from '../config/config-error.ts';
 import { usedBuilds } from '../model/boot/used-files.ts';
 import { plainMessage } from '../model/plain-error.ts';
-import { type CheckedConfig, loadCheckedConfig } from './checked-config.ts';
 import type { FleetMemory } from './fleet/fleet.ts';
 import { openFleet } from './fleet/open-fleet.ts';
-import { prepare } from './prepare.ts';
+import { listUnknown } from './fleet/unknown-machines.ts';
 import { watchAll } from './reload.ts';
 import { dhcpService } from './services/dhcp.ts';
 import { httpService } from './services/http.ts';
 import { nbdService } from './services/nbd.ts';
 import { startServices } from './services/services.ts';
 import { tftpService } from './services/tftp.ts';
-import { type DaemonOptions, openServingState, type ServingState, scriptsOf, watchArtifacts } from './serving-state.ts';
-import { listUnknown } from './unknown-machines.ts';
+import { type CheckedConfig, loadCheckedConfig } from './serving/checked-config.ts';
+import { prepare } from './serving/prepare.ts';
+import {
+  type DaemonOptions,
+  openServingState,
+  type ServingState,
+  scriptsOf,
+  watchArtifacts,
+} from './serving/serving-state.ts';
 
 /** A running daemon. */
 export interface Daemon {

@@ -2,11 +2,11 @@ import { watch } from 'chokidar';
 import { loadConfigAside } from '../config/load/load-in-thread.ts';
 import { watchConfig } from '../config/watch.ts';
 import { templatesSettled } from '../ipxe-templates/nunjucks/load.ts';
-import type { Config } from '../model/config.ts';
-import { formatProblem, type Problem } from '../model/config.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { plainMessage } from '../model/plain-error.ts';
-import { type CheckedConfig, withTemplates } from './checked-config.ts';
+import type { Config } from '../model/settings/config.ts';
+import { formatProblem, type Problem } from '../model/settings/config.ts';
+import { type CheckedConfig, withTemplates } from './serving/checked-config.ts';
 
 /** Milliseconds without a change before templates are read. */
 const SETTLED_MS = 50;

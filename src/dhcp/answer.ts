@@ -1,6 +1,6 @@
-import { type Config, findNode } from '../model/config.ts';
 import type { BootEvent } from '../model/event.ts';
 import type { SourceBudget } from '../model/limits/source-budget.ts';
+import { type Config, findNode } from '../model/settings/config.ts';
 import type { Attempts } from './attempts.ts';
 import { decodePacket } from './codec/packet.ts';
 import { type DhcpIdentity, decide, type Recognised, type Reply } from './decide.ts';

@@ -1,5 +1,5 @@
 import { dropOldest } from '../model/limits/drop-oldest.ts';
-import type { Mac } from '../model/mac.ts';
+import type { Mac } from '../model/machine/mac.ts';
 
 interface Entry {
   readonly xid: number;

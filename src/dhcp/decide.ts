@@ -1,7 +1,7 @@
 import { bootFileName } from '../model/boot/boot-file.ts';
-import { hyphenated, type Mac } from '../model/mac.ts';
-import type { BootSettings } from '../model/node.ts';
-import { baseUrl, type ServerIdentity } from '../model/server.ts';
+import { hyphenated, type Mac } from '../model/machine/mac.ts';
+import type { BootSettings } from '../model/settings/node.ts';
+import { baseUrl, type ServerIdentity } from '../model/settings/server.ts';
 import { encodeOptions, Option, type Options, PxeOption } from './codec/options.ts';
 import { addressBytes } from './codec/packet.ts';
 import type { PxeRequest, VendorClass } from './request.ts';

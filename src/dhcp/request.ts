@@ -1,6 +1,6 @@
-import { clientArch, type Firmware } from '../model/arch.ts';
-import type { Mac } from '../model/mac.ts';
-import type { BootSettings } from '../model/node.ts';
+import { clientArch, type Firmware } from '../model/machine/arch.ts';
+import type { Mac } from '../model/machine/mac.ts';
+import type { BootSettings } from '../model/settings/node.ts';
 import { hardwareAddresses } from './codec/hardware.ts';
 import { decodeOptions, MessageType, Option, PxeOption } from './codec/options.ts';
 import { Op, type Packet } from './codec/packet.ts';

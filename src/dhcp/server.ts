@@ -1,7 +1,7 @@
-import type { Config } from '../model/config.ts';
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { SourceBudget } from '../model/limits/source-budget.ts';
+import type { Config } from '../model/settings/config.ts';
 import { closeUdp, type Socket } from '../model/sockets/listen.ts';
 import type { Service } from '../model/sockets/service.ts';
 import { udpFd } from '../model/sockets/socket-fd.ts';

@@ -3,7 +3,7 @@ import type { RecordEvent } from '../model/event.ts';
 import type { ImageManifest } from '../model/files/manifest.ts';
 import type { OpenResult } from '../model/files/open-file.ts';
 import type { Fleet } from '../model/fleet/status.ts';
-import type { Mac } from '../model/mac.ts';
+import type { Mac } from '../model/machine/mac.ts';
 
 /** The sources of all that the HTTP server serves, its log and its clocks. */
 export interface AppOptions {

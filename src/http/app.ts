@@ -4,7 +4,6 @@ import express, { type ErrorRequestHandler, type Request, type RequestHandler, t
 import { PASSING_ERRORS } from '../model/plain-error.ts';
 import { apiRoute } from './api/route.ts';
 import type { AppOptions } from './app-options.ts';
-import { type MessageClasses, messageClasses } from './messages.ts';
 import { artifactsRoute, blobsRoute, bootRoute } from './routes/files.ts';
 import { ipxeRoute } from './routes/ipxe.ts';
 import { registryRoute } from './routes/registry.ts';
@@ -12,7 +11,8 @@ import { reportRoute } from './routes/report.ts';
 import { decline, isRead, malformed, recordOf, sendText } from './routes/respond.ts';
 import { createServeFile } from './routes/serve-file.ts';
 import type { SendRange } from './send/progress.ts';
-import { normaliseTarget } from './target.ts';
+import { type MessageClasses, messageClasses } from './server/messages.ts';
+import { normaliseTarget } from './server/target.ts';
 
 /** The application, and the classes of its requests and responses. */
 export interface App {

@@ -9,11 +9,11 @@ import {
 import { type Build, fileOfBuild, rootOf, withRoot } from '../model/boot/build.ts';
 import type { BuildUse, Image } from '../model/boot/image.ts';
 import type { ScriptResult } from '../model/boot/script.ts';
-import { type Config, findNode, type Match } from '../model/config.ts';
 import type { FileRole } from '../model/fleet/event-steps.ts';
-import type { Mac } from '../model/mac.ts';
+import type { Mac } from '../model/machine/mac.ts';
 import { plainMessage } from '../model/plain-error.ts';
-import { baseUrl, type ServerIdentity } from '../model/server.ts';
+import { type Config, findNode, type Match } from '../model/settings/config.ts';
+import { baseUrl, type ServerIdentity } from '../model/settings/server.ts';
 import type { Templates } from './nunjucks/render.ts';
 
 /** A consistent view of all inputs of scripts. */

@@ -31,7 +31,7 @@ export async function benchConfig(print: (row: Row) => void): Promise<void> {
       }
     };
     const program = `
-      import { loadCheckedConfig } from '${join(TOP, 'dist/daemon/checked-config.js')}';
+      import { loadCheckedConfig } from '${join(TOP, 'dist/daemon/serving/checked-config.js')}';
       await loadCheckedConfig('${join(lab.folder, 'config.yaml')}');
       console.log(process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6, performance.now() / 1000);`;
     const empty =

@@ -6,7 +6,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BootStep, STAGES } from '../../src/model/fleet/boot.ts';
 import type { BootChange, BootStore } from '../../src/model/fleet/boot-store.ts';
-import type { Mac } from '../../src/model/mac.ts';
+import type { Mac } from '../../src/model/machine/mac.ts';
 import { openSqliteStore } from '../daemon/state/built.ts';
 import type { Row } from './table.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { listUnknown } from '../../src/daemon/unknown-machines.ts';
+import { listUnknown } from '../../src/daemon/fleet/unknown-machines.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { aConfig } from '../support/config.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { choosePlace, type OwnAddress } from '../../src/daemon/identity.ts';
-import type { ServerSettings } from '../../src/model/config.ts';
+import { choosePlace, type OwnAddress } from '../../src/daemon/serving/identity.ts';
+import type { ServerSettings } from '../../src/model/settings/config.ts';
 import { aConfig } from '../support/config.ts';
 
 const OWN: readonly OwnAddress[] = [

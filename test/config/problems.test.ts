@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/yaml/parse.ts';
-import { formatProblem } from '../../src/model/config.ts';
+import { formatProblem } from '../../src/model/settings/config.ts';
 import { FIRST_FILE, problemsOf, withNodes } from './read.ts';
 
 const SOURCE = 'a path below the artifacts folder (relative, without "..") or an http(s) or tftp URL';

@@ -1,6 +1,6 @@
 import { parseConfig } from '../../src/config/yaml/parse.ts';
-import type { Config } from '../../src/model/config.ts';
-import type { BootSettings } from '../../src/model/node.ts';
+import type { Config } from '../../src/model/settings/config.ts';
+import type { BootSettings } from '../../src/model/settings/node.ts';
 
 /** The configuration of a text that must be valid. Relative folders are below `/etc/slipway`. */
 export function configOf(yaml: string): Config {

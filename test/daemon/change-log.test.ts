@@ -3,7 +3,7 @@ import { ChangeLog } from '../../src/daemon/fleet/change-log.ts';
 import { ReportTokens } from '../../src/daemon/fleet/report-tokens.ts';
 import type { BootChange } from '../../src/model/fleet/boot-store.ts';
 import type { News } from '../../src/model/fleet/status.ts';
-import type { Mac } from '../../src/model/mac.ts';
+import type { Mac } from '../../src/model/machine/mac.ts';
 
 const change = {} as BootChange;
 const numbers = (news: News | undefined) => news?.changes.map(({ number }) => number) ?? [];

@@ -4,7 +4,7 @@ import { scriptForBoot } from '../../src/daemon/fleet/script-for-boot.ts';
 import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import type { BootChange, BootStore } from '../../src/model/fleet/boot-store.ts';
-import type { Mac } from '../../src/model/mac.ts';
+import type { Mac } from '../../src/model/machine/mac.ts';
 import { ADDRESS, aTracker, eventsOf, MAC } from '../model/fleet/machines.ts';
 
 const events = eventsOf();

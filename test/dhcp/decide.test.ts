@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type DhcpIdentity, decide, type Recognised, type Reply } from '../../src/dhcp/decide.ts';
 import { readPxeRequest, type ServerPort } from '../../src/dhcp/request.ts';
 import type { Silence } from '../../src/dhcp/silence.ts';
-import type { BootSettings } from '../../src/model/node.ts';
+import type { BootSettings } from '../../src/model/settings/node.ts';
 import { mac, settings, sourced } from '../support/config.ts';
 import { anIdentity, aPacket, ascii, hex } from '../support/dhcp.ts';
 

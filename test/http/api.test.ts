@@ -3,7 +3,7 @@ import { OPERATIONS } from '../../src/http/api/operations.ts';
 import { change } from '../../src/http/api/schemas.ts';
 import type { Boot, BootStep } from '../../src/model/fleet/boot.ts';
 import type { Fleet, NumberedChange } from '../../src/model/fleet/status.ts';
-import type { Mac } from '../../src/model/mac.ts';
+import type { Mac } from '../../src/model/machine/mac.ts';
 import { NO_FLEET } from '../support/no-fleet.ts';
 import { Serving } from './serving.ts';
 

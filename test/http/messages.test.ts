@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import express from 'express';
 import { expect, it } from 'vitest';
-import { messageClasses } from '../../src/http/messages.ts';
+import { messageClasses } from '../../src/http/server/messages.ts';
 
 it('makes requests and responses whose prototypes express need not change', () => {
   const app = express();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type HttpServer, startHttp } from '../../src/http/server.ts';
+import { type HttpServer, startHttp } from '../../src/http/server/server.ts';
 import { Serving } from './serving.ts';
 
 const servers: HttpServer[] = [];

@@ -6,7 +6,7 @@ import { openStore, type Store } from '../../src/artifacts/store/store.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { AppOptions } from '../../src/http/app-options.ts';
 import { createSender } from '../../src/http/send/send.ts';
-import { type HttpServer, startHttp } from '../../src/http/server.ts';
+import { type HttpServer, startHttp } from '../../src/http/server/server.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { openSyscalls, type Syscalls } from '../../src/model/sockets/syscalls.ts';
 import { NO_FLEET } from '../support/no-fleet.ts';

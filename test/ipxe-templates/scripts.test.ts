@@ -3,7 +3,7 @@ import { checkTemplates } from '../../src/ipxe-templates/nunjucks/check.ts';
 import { loadTemplates } from '../../src/ipxe-templates/nunjucks/load.ts';
 import { createScripts } from '../../src/ipxe-templates/scripts.ts';
 import type { Root } from '../../src/model/boot/image.ts';
-import type { Config } from '../../src/model/config.ts';
+import type { Config } from '../../src/model/settings/config.ts';
 import { aBootcRoot, aConfig, aNode, anImage, ignored, mac, settings, sourced } from '../support/config.ts';
 
 const MAC = mac('52:54:00:00:00:01');

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { clientArch } from '../../src/model/arch.ts';
 import { bootFileName, isAutoexec, parseBootFileName } from '../../src/model/boot/boot-file.ts';
+import { clientArch } from '../../src/model/machine/arch.ts';
 
 test.each([
   [0, 'undionly.kpxe', 'tftp'],

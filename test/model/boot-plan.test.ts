@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { planBoot, requiredFiles } from '../../src/model/boot/boot-plan.ts';
-import { findNode } from '../../src/model/config.ts';
+import { findNode } from '../../src/model/settings/config.ts';
 import { aBootcRoot, aConfig, aNode, anImage, mac, settings, sourced } from '../support/config.ts';
 
 const SERVER = { address: '192.0.2.10', httpPort: 8080 };

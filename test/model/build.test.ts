@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Build, fileOfBuild, possibleMatches, rootOf, withRoot } from '../../src/model/boot/build.ts';
 import type { Image, Root } from '../../src/model/boot/image.ts';
-import { findNode } from '../../src/model/config.ts';
+import { findNode } from '../../src/model/settings/config.ts';
 import { aConfig, aNode, anImage, mac, settings, sourced } from '../support/config.ts';
 
 const artifact = (path: string) => ({ kind: 'artifact', path }) as const;

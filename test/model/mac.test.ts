@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hyphenated, macOfBytes, parseMac } from '../../src/model/mac.ts';
+import { hyphenated, macOfBytes, parseMac } from '../../src/model/machine/mac.ts';
 
 test.each([
   '52:54:00:00:00:0a',

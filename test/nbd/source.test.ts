@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore, type Store } from '../../src/artifacts/store/store.ts';
 import { nbdExports } from '../../src/daemon/services/nbd.ts';
-import type { ServingState } from '../../src/daemon/serving-state.ts';
+import type { ServingState } from '../../src/daemon/serving/serving-state.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { aConfig, aNode, anImage, settings, sourced } from '../support/config.ts';
 import { asNobody } from '../support/nobody.ts';

@@ -1,7 +1,7 @@
 import type { Image, Root } from '../../src/model/boot/image.ts';
-import type { Config } from '../../src/model/config.ts';
-import { type Mac, parseMac } from '../../src/model/mac.ts';
-import type { BootSettings, Node, Sourced } from '../../src/model/node.ts';
+import { type Mac, parseMac } from '../../src/model/machine/mac.ts';
+import type { Config } from '../../src/model/settings/config.ts';
+import type { BootSettings, Node, Sourced } from '../../src/model/settings/node.ts';
 
 const sourced = <T>(value: T): Sourced<T> => ({ value, from: 'test' });
 

@@ -5,7 +5,7 @@
  * UEFI machines their boot file in the OFFER; `eth0` has it hear that interface alone, and `no-kernel` without koffi.
  */
 import { performance } from 'node:perf_hooks';
-import { watchInterface } from '../../src/daemon/identity.ts';
+import { watchInterface } from '../../src/daemon/serving/identity.ts';
 import { startDhcp } from '../../src/dhcp/server.ts';
 import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
 import { aConfig, aNode, ignored, mac, settings, sourced } from './config.ts';

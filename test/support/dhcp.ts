@@ -4,7 +4,7 @@ import { encodePacket, type Packet } from '../../src/dhcp/codec/packet.ts';
 import type { DhcpIdentity } from '../../src/dhcp/decide.ts';
 import type { ServerPort } from '../../src/dhcp/request.ts';
 import { SourceBudget } from '../../src/model/limits/source-budget.ts';
-import type { BootSettings } from '../../src/model/node.ts';
+import type { BootSettings } from '../../src/model/settings/node.ts';
 import { aConfig, settings } from './config.ts';
 import { type CapturedDatagram, readPcap } from './pcap.ts';
 

@@ -2,7 +2,7 @@
 import { openStore } from '../../src/artifacts/store/store.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createSender } from '../../src/http/send/send.ts';
-import { startHttp } from '../../src/http/server.ts';
+import { startHttp } from '../../src/http/server/server.ts';
 import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
 import { NO_FLEET } from '../support/no-fleet.ts';
 

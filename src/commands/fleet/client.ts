@@ -1,8 +1,8 @@
 import { ConfigError } from '../../config/config-error.ts';
-import { loadCheckedConfig } from '../../daemon/checked-config.ts';
-import { resolveIdentity } from '../../daemon/identity.ts';
+import { loadCheckedConfig } from '../../daemon/serving/checked-config.ts';
+import { resolveIdentity } from '../../daemon/serving/identity.ts';
 import { plainMessage } from '../../model/plain-error.ts';
-import { baseUrl } from '../../model/server.ts';
+import { baseUrl } from '../../model/settings/server.ts';
 
 /** A client of the daemon's API. */
 export interface ApiClient {

@@ -3,8 +3,8 @@ import { loadConfig } from '../../config/load/load.ts';
 import { sourcesOf } from '../../model/boot/image.ts';
 import { ROOT_FILES, ROOT_KINDS, type RootKind } from '../../model/boot/root-kind.ts';
 import { usedArtifacts, usedBuilds } from '../../model/boot/used-files.ts';
-import type { Config } from '../../model/config.ts';
-import type { BootSettings } from '../../model/node.ts';
+import type { Config } from '../../model/settings/config.ts';
+import type { BootSettings } from '../../model/settings/node.ts';
 
 /**
  * Reads the configuration for the commands on images. It may name an image that is yet to be built.

@@ -1,5 +1,5 @@
 import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
-import { type Mac, parseMac } from '../../model/mac.ts';
+import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import { checkBuild } from '../builds.ts';
 import { HOSTNAME_EXPECTED, isHostname } from '../schema.ts';
 import type { Finding } from './issues.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { Problem } from '../../model/config.ts';
+import type { Problem } from '../../model/settings/config.ts';
 import { resolveConfig } from '../resolve.ts';
 import { type Parsed, parseServable } from '../yaml/parse.ts';
 

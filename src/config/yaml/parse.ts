@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Config, Problem } from '../../model/config.ts';
+import type { Config, Problem } from '../../model/settings/config.ts';
 import { withBuilds } from '../builds.ts';
 import { checkReferences } from '../check/check.ts';
 import { explainIssues } from '../check/issues.ts';

@@ -5,7 +5,7 @@ import { diagnose } from '../../model/fleet/diagnosis.ts';
 import type { Diagnosis, Fleet, MachineStatus } from '../../model/fleet/status.ts';
 import type { Tracker } from '../../model/fleet/tracker.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
-import { type Mac, parseMac } from '../../model/mac.ts';
+import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import { ChangeLog } from './change-log.ts';
 import { ReportTokens } from './report-tokens.ts';
 

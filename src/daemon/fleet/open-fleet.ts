@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';
 import { Tracker } from '../../model/fleet/tracker.ts';
-import type { Mac } from '../../model/mac.ts';
-import type { DaemonOptions, ServingState } from '../serving-state.ts';
+import type { Mac } from '../../model/machine/mac.ts';
+import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
 import { keepStore } from '../state/store.ts';
 import { createFleet, type FleetMemory } from './fleet.ts';
 

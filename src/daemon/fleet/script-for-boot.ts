@@ -1,7 +1,7 @@
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
 import { NO_TOKEN } from '../../model/boot/boot-plan.ts';
 import type { ScriptResult } from '../../model/boot/script.ts';
-import type { Mac } from '../../model/mac.ts';
+import type { Mac } from '../../model/machine/mac.ts';
 import type { FleetMemory } from './fleet.ts';
 
 /**

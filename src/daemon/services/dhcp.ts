@@ -1,7 +1,7 @@
 import type { DhcpIdentity } from '../../dhcp/decide.ts';
 import { startDhcp } from '../../dhcp/server.ts';
-import { watchInterface } from '../identity.ts';
-import type { ServingState } from '../serving-state.ts';
+import { watchInterface } from '../serving/identity.ts';
+import type { ServingState } from '../serving/serving-state.ts';
 import type { NetworkService, ServiceContext } from './service.ts';
 
 /** Proxy-DHCP. */

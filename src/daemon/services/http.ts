@@ -5,11 +5,11 @@ import { createApp } from '../../http/app.ts';
 import type { AppOptions } from '../../http/app-options.ts';
 import { withMacs } from '../../http/macs.ts';
 import { createSender } from '../../http/send/send.ts';
-import { startHttp } from '../../http/server.ts';
+import { startHttp } from '../../http/server/server.ts';
 import { startHttpWorkers } from '../../http/workers/workers.ts';
-import type { HttpSettings } from '../../model/config.ts';
+import type { HttpSettings } from '../../model/settings/config.ts';
 import { scriptForBoot } from '../fleet/script-for-boot.ts';
-import { registryOf } from '../serving-state.ts';
+import { registryOf } from '../serving/serving-state.ts';
 import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
 
 /** The memory of downloads in buffers unless the configuration says otherwise, MiB. */

@@ -6,7 +6,7 @@ import { isSha256 } from '../../model/files/sha256.ts';
 import { BLOCK } from '../../model/files/verity.ts';
 import type { Exports } from '../../nbd/export.ts';
 import { startNbd } from '../../nbd/server.ts';
-import type { ServingState } from '../serving-state.ts';
+import type { ServingState } from '../serving/serving-state.ts';
 import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
 
 /** Most hash trees of replaced versions that stay in memory without a reader. */

@@ -1,7 +1,7 @@
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
 import type { Syscalls } from '../../model/sockets/syscalls.ts';
 import type { FleetMemory } from '../fleet/fleet.ts';
-import type { DaemonOptions, ServingState } from '../serving-state.ts';
+import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
 import type { Plan } from './service-slot.ts';
 
 /** The surroundings of a service. */

@@ -1,5 +1,5 @@
 import { openSyscalls } from '../../model/sockets/syscalls.ts';
-import type { DaemonOptions, ServingState } from '../serving-state.ts';
+import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
 import type { NetworkService, ServiceContext } from './service.ts';
 import { ServiceSlot } from './service-slot.ts';
 

@@ -2,7 +2,7 @@ import { open, rename } from 'node:fs/promises';
 import type Sqlite from 'better-sqlite3';
 import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange } from '../../model/fleet/boot-store.ts';
-import type { Mac } from '../../model/mac.ts';
+import type { Mac } from '../../model/machine/mac.ts';
 import * as sql from './tables.ts';
 
 /** The calls of a store in one thread; each blocks it. */

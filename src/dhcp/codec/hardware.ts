@@ -1,4 +1,4 @@
-import { type Mac, macOfBytes } from '../../model/mac.ts';
+import { type Mac, macOfBytes } from '../../model/machine/mac.ts';
 import { Option } from './options.ts';
 import type { Packet } from './packet.ts';
 

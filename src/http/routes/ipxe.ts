@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import type { ScriptResult } from '../../model/boot/script.ts';
-import { type Mac, parseMac } from '../../model/mac.ts';
+import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 import { ipxeMessage } from './ipxe-text.ts';
 import { decodedPath, isRead, recordOf, sendJson, sendText } from './respond.ts';

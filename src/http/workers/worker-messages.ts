@@ -3,7 +3,7 @@ import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
 import type { SegmentJson } from '../../model/files/segment.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
-import type { Mac } from '../../model/mac.ts';
+import type { Mac } from '../../model/machine/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 
 /** Settings of a worker. */

@@ -8,7 +8,7 @@ import { openSyscalls } from '../../model/sockets/syscalls.ts';
 import { createApp } from '../app.ts';
 import type { AppOptions } from '../app-options.ts';
 import { createSender } from '../send/send.ts';
-import { type HttpServer, startHttp } from '../server.ts';
+import { type HttpServer, startHttp } from '../server/server.ts';
 import type { FileGrant, FromWorker, GrantedFile, Questions, ToWorker, WorkerSettings } from './worker-messages.ts';
 
 /** How often a grant is requested anew where its file was replaced, or got another link, before it was opened here. */

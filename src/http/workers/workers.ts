@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AppOptions } from '../app-options.ts';
-import type { HttpServer } from '../server.ts';
+import type { HttpServer } from '../server/server.ts';
 import { FileGrants } from './file-grants.ts';
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-messages.ts';
 

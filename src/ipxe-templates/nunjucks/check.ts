@@ -1,7 +1,7 @@
 import { type Pin, planBoot, requiredFiles } from '../../model/boot/boot-plan.ts';
 import { possibleMatches } from '../../model/boot/build.ts';
-import { type Config, type Match, type Problem, sampleMatches } from '../../model/config.ts';
-import type { ServerIdentity } from '../../model/server.ts';
+import { type Config, type Match, type Problem, sampleMatches } from '../../model/settings/config.ts';
+import type { ServerIdentity } from '../../model/settings/server.ts';
 import { type TemplateSources, Templates } from './render.ts';
 import { unknownVariables } from './unknown-variables.ts';
 

@@ -1,6 +1,6 @@
 import nunjucks from 'nunjucks';
-import type { Problem } from '../../model/config.ts';
-import { hyphenated } from '../../model/mac.ts';
+import { hyphenated } from '../../model/machine/mac.ts';
+import type { Problem } from '../../model/settings/config.ts';
 import { compileTemplate } from './compile.ts';
 import { boundedFilters, range } from './filters.ts';
 import { Budget, createGuard } from './guard.ts';

@@ -1,4 +1,4 @@
-import type { Problem } from '../../model/config.ts';
+import type { Problem } from '../../model/settings/config.ts';
 import type { TemplateSource } from './render.ts';
 import { givenNames, isTreeNode, parseTemplate, symbolName, type TreeNode, walk } from './syntax.ts';
 

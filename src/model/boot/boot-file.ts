@@ -1,4 +1,4 @@
-import type { Firmware } from '../arch.ts';
+import type { Firmware } from '../machine/arch.ts';
 
 /** The iPXE build for UEFI: `snponly.efi` uses the firmware's network driver, `ipxe.efi` brings its own. */
 export type EfiBinary = 'snponly.efi' | 'ipxe.efi';

@@ -1,8 +1,8 @@
-import type { Match } from '../config.ts';
 import type { Verity } from '../files/verity.ts';
-import { hyphenated, type Mac } from '../mac.ts';
-import type { OnFailure, Variable } from '../node.ts';
-import { baseUrl, type ServerIdentity } from '../server.ts';
+import { hyphenated, type Mac } from '../machine/mac.ts';
+import type { Match } from '../settings/config.ts';
+import type { OnFailure, Variable } from '../settings/node.ts';
+import { baseUrl, type ServerIdentity } from '../settings/server.ts';
 import type { Image, Root, Source } from './image.ts';
 import { ROOT_FILES } from './root-kind.ts';
 import { rootArgs, rootMethodOf } from './root-methods/methods.ts';

@@ -1,5 +1,5 @@
-import type { Match } from '../config.ts';
-import type { BootSettings } from '../node.ts';
+import type { Match } from '../settings/config.ts';
+import type { BootSettings } from '../settings/node.ts';
 import type { Pin } from './boot-plan.ts';
 import type { Image, Root } from './image.ts';
 

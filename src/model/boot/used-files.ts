@@ -1,5 +1,5 @@
-import { type Config, type Match, sampleMatches } from '../config.ts';
-import type { BootSettings } from '../node.ts';
+import { type Config, type Match, sampleMatches } from '../settings/config.ts';
+import type { BootSettings } from '../settings/node.ts';
 import { type RequiredFile, requiredFiles } from './boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from './build.ts';
 import type { Image } from './image.ts';

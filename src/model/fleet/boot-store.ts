@@ -1,4 +1,4 @@
-import type { Mac } from '../mac.ts';
+import type { Mac } from '../machine/mac.ts';
 import type { Boot, BootStep, BootWithSteps } from './boot.ts';
 
 /** A step of a boot, and the boot as it is after it. */

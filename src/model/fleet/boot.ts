@@ -1,4 +1,4 @@
-import type { Mac } from '../mac.ts';
+import type { Mac } from '../machine/mac.ts';
 
 /** The stages of a boot, in the order in which a machine comes to them. Not every machine comes to all. */
 export const STAGES = [

@@ -1,6 +1,6 @@
 import type { BootEvent } from '../event.ts';
 import { dropOldest } from '../limits/drop-oldest.ts';
-import { type Mac, parseMac } from '../mac.ts';
+import { type Mac, parseMac } from '../machine/mac.ts';
 
 /** IP addresses that are remembered, and those whose machine is not known yet. */
 const KNOWN = 20_000;

@@ -1,6 +1,6 @@
 import type { BootEvent } from '../event.ts';
 import { dropOldest } from '../limits/drop-oldest.ts';
-import type { Mac } from '../mac.ts';
+import type { Mac } from '../machine/mac.ts';
 import { beginsBoot } from './begins.ts';
 import { type Boot, type BootStep, type BootWithSteps, STAGES } from './boot.ts';
 import type { BootChange } from './boot-store.ts';

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Boot, BootStep } from '../../../src/model/fleet/boot.ts';
 import type { BootChange } from '../../../src/model/fleet/boot-store.ts';
-import type { Mac } from '../../../src/model/mac.ts';
+import type { Mac } from '../../../src/model/machine/mac.ts';
 import { start } from '../../support/process.ts';
 import { BUILT, openSqliteStore } from './built.ts';
 

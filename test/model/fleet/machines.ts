@@ -1,7 +1,7 @@
 import type { BootEvent } from '../../../src/model/event.ts';
 import type { BootStep, BootWithSteps } from '../../../src/model/fleet/boot.ts';
 import { Tracker } from '../../../src/model/fleet/tracker.ts';
-import type { Mac } from '../../../src/model/mac.ts';
+import type { Mac } from '../../../src/model/machine/mac.ts';
 
 export const MAC = '52:54:00:00:00:01' as Mac;
 export const ADDRESS = '192.0.2.7';

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import type { RecordEvent } from '../model/event.ts';
-import { listenTcp } from '../model/sockets/listen.ts';
-import type { Service } from '../model/sockets/service.ts';
-import type { Syscalls } from '../model/sockets/syscalls.ts';
+import type { RecordEvent } from '../../model/event.ts';
+import { listenTcp } from '../../model/sockets/listen.ts';
+import type { Service } from '../../model/sockets/service.ts';
+import type { Syscalls } from '../../model/sockets/syscalls.ts';
 import { trackConnections } from './connections.ts';
 import type { MessageClasses } from './messages.ts';
 import { refuseRaw } from './refuse-raw.ts';

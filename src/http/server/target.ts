@@ -1,4 +1,4 @@
-import { pathParts } from '../model/files/path-parts.ts';
+import { pathParts } from '../../model/files/path-parts.ts';
 
 /** `http://HOST:PORT` and what follows, of a request through a proxy (RFC 9112 section 3.2.2). */
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;

@@ -1,19 +1,19 @@
 import { mkdir } from 'node:fs/promises';
-import { type BootFiles, findBootFiles, PACKAGE_FOLDERS } from '../artifacts/boot-files.ts';
-import { openStore, type Store } from '../artifacts/store/store.ts';
-import { type StoreWatch, watchStore } from '../artifacts/watch.ts';
-import { createServedImages, type ServedImages } from '../images/store/served-images.ts';
-import { createScripts, type Scripts } from '../ipxe-templates/scripts.ts';
-import { usedArtifacts } from '../model/boot/used-files.ts';
-import type { Config } from '../model/config.ts';
-import type { RecordEvent } from '../model/event.ts';
-import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
-import { plainMessage } from '../model/plain-error.ts';
-import type { ServerIdentity } from '../model/server.ts';
+import { type BootFiles, findBootFiles, PACKAGE_FOLDERS } from '../../artifacts/boot-files.ts';
+import { openStore, type Store } from '../../artifacts/store/store.ts';
+import { type StoreWatch, watchStore } from '../../artifacts/watch.ts';
+import { createServedImages, type ServedImages } from '../../images/store/served-images.ts';
+import { createScripts, type Scripts } from '../../ipxe-templates/scripts.ts';
+import { usedArtifacts } from '../../model/boot/used-files.ts';
+import type { RecordEvent } from '../../model/event.ts';
+import { rateLimitedLog } from '../../model/limits/rate-limited-log.ts';
+import { plainMessage } from '../../model/plain-error.ts';
+import type { Config } from '../../model/settings/config.ts';
+import type { ServerIdentity } from '../../model/settings/server.ts';
+import { openImageBlob } from '../versions/archives.ts';
+import { createVersions, type Versions } from '../versions/versions.ts';
 import type { CheckedConfig } from './checked-config.ts';
 import { resolveIdentity } from './identity.ts';
-import { openImageBlob } from './versions/archives.ts';
-import { createVersions, type Versions } from './versions/versions.ts';
 
 /** Milliseconds after its last write for which a file may still be being written. */
 const SETTLE_MS = 1000;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import type { ServerSettings } from '../model/config.ts';
-import type { ServerIdentity } from '../model/server.ts';
+import type { ServerSettings } from '../../model/settings/config.ts';
+import type { ServerIdentity } from '../../model/settings/server.ts';
 
 /** An IPv4 address of this machine. */
 export interface OwnAddress {

@@ -1,6 +1,6 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { RecordEvent } from '../model/event.ts';
+import type { RecordEvent } from '../../model/event.ts';
 
 /** The statuses for errors of Node's HTTP parser. All others are 400. */
 const STATUS: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };

@@ -1,6 +1,6 @@
-import type { EfiBinary } from './boot/boot-file.ts';
-import type { Image } from './boot/image.ts';
-import type { Mac } from './mac.ts';
+import type { EfiBinary } from '../boot/boot-file.ts';
+import type { Image } from '../boot/image.ts';
+import type { Mac } from '../machine/mac.ts';
 
 /** A setting together with the place in the configuration that it came from, such as `profiles.compute.args[0]`. */
 export interface Sourced<T> {

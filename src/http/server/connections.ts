@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { RecordEvent } from '../model/event.ts';
-import { plainFd, type Syscalls } from '../model/sockets/syscalls.ts';
+import type { RecordEvent } from '../../model/event.ts';
+import { plainFd, type Syscalls } from '../../model/sockets/syscalls.ts';
 
 /** Requests that one connection may have open: more than any client pipelines. */
 const PIPELINE = 64;

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { loadConfig } from '../config/load/load.ts';
-import { checkTemplates } from '../ipxe-templates/nunjucks/check.ts';
-import { loadTemplates } from '../ipxe-templates/nunjucks/load.ts';
-import type { Templates } from '../ipxe-templates/nunjucks/render.ts';
-import type { Config, Problem } from '../model/config.ts';
-import { plainMessage } from '../model/plain-error.ts';
+import { loadConfig } from '../../config/load/load.ts';
+import { checkTemplates } from '../../ipxe-templates/nunjucks/check.ts';
+import { loadTemplates } from '../../ipxe-templates/nunjucks/load.ts';
+import type { Templates } from '../../ipxe-templates/nunjucks/render.ts';
+import { plainMessage } from '../../model/plain-error.ts';
+import type { Config, Problem } from '../../model/settings/config.ts';
 
 /** A configuration and the templates that go with it, checked against each other. */
 export interface CheckedConfig {

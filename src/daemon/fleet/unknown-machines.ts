@@ -1,6 +1,6 @@
-import { type Config, findNode } from '../model/config.ts';
-import type { RecordEvent } from '../model/event.ts';
-import { parseMac } from '../model/mac.ts';
+import type { RecordEvent } from '../../model/event.ts';
+import { parseMac } from '../../model/machine/mac.ts';
+import { type Config, findNode } from '../../model/settings/config.ts';
 
 /** Remembered machines, bounded because anyone on the network can invent addresses. */
 const MOST = 1000;

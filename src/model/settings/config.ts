@@ -1,4 +1,4 @@
-import type { Mac } from './mac.ts';
+import type { Mac } from '../machine/mac.ts';
 import type { BootSettings, Node } from './node.ts';
 
 /** Settings of HTTP. Undefined members get defaults when the server starts. */

@@ -1,6 +1,6 @@
-import { PACKAGE_FOLDERS } from '../artifacts/boot-files.ts';
-import { type FoundBuild, usedArtifacts, usedBuilds } from '../model/boot/used-files.ts';
-import { formatProblem, sampleMatches } from '../model/config.ts';
+import { PACKAGE_FOLDERS } from '../../artifacts/boot-files.ts';
+import { type FoundBuild, usedArtifacts, usedBuilds } from '../../model/boot/used-files.ts';
+import { formatProblem, sampleMatches } from '../../model/settings/config.ts';
 import { missingTemplates } from './checked-config.ts';
 import type { DaemonOptions, ServingState } from './serving-state.ts';
 
