@@ -60,6 +60,7 @@ const program = new Command('slipway')
   .version(version)
   .showHelpAfterError('(slipway --help lists the commands)');
 
+const collect = (value: string, before: readonly string[]) => [...before, value];
 const withConfig = (name: string, description: string) =>
   program.command(name).description(description).option('--config <file>', CONFIG_OPTION);
 program.hook('preAction', (_, command) => {
@@ -93,7 +94,7 @@ withConfig('serve', 'run the server until SIGTERM or SIGINT')
 withConfig('check', 'validate the configuration; print what each node boots')
   .option('--json', 'print JSON')
   .action(async (options: { config: string; json?: boolean }) => {
-    const { checkConfig } = await import('./commands/check.ts');
+    const { checkConfig } = await import('./commands/check/check.ts');
     const { text, ok } = await checkConfig(options.config, options.json ?? false);
     print(text);
     if (!ok) process.exitCode = 1;
@@ -104,6 +105,15 @@ withConfig('script', 'print the iPXE script of one machine, as it would get it')
   .action(async (mac: string, { config }: { config: string }) => {
     const { printScript } = await import('./commands/script.ts');
     print(await printScript(config, mac));
+  });
+
+withConfig('explain', 'say which node and rule a machine gets its settings from, and why no other')
+  .argument('<machine>', "a node's name, or a MAC address")
+  .option('--fact <name=value>', 'what the machine tells, such as serial=5CG1234; may be repeated', collect, [])
+  .option('--json', 'print JSON, as /ipxe/MAC?explain has it')
+  .action(async (machine: string, { config, ...options }: { config: string; fact: string[]; json?: boolean }) => {
+    const { explainMachine } = await import('./commands/explain.ts');
+    print(await explainMachine(config, machine, { json: false, ...options }));
   });
 
 addFleetCommands(program, { print, now: Date.now });

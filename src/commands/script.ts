@@ -1,7 +1,8 @@
 import { ConfigError } from '../config/config-error.ts';
 import { loadCheckedConfig } from '../daemon/serving/checked-config.ts';
 import { openServingState, scriptsOf } from '../daemon/serving/serving-state.ts';
-import { parseMac } from '../model/machine/mac.ts';
+import { KnownFacts } from '../model/machine/known-facts.ts';
+import { readMac } from './read-mac.ts';
 
 /**
  * The script that the machine with this address would get over HTTP, digests included.
@@ -9,15 +10,14 @@ import { parseMac } from '../model/machine/mac.ts';
  * `action: ignore`, and for a missing artifact
  */
 export async function printScript(configFile: string, macText: string): Promise<string> {
-  const mac = parseMac(macText);
-  if (!mac) throw new Error(`${JSON.stringify(macText)} is no MAC address; expected one such as 52:54:00:00:00:01`);
+  const mac = readMac(macText);
   const loaded = await loadCheckedConfig(configFile);
   if (!loaded.ok) throw new ConfigError(loaded.problems);
   const options = { record: () => {}, now: Date.now, monotonic: () => performance.now() };
   const state = await openServingState(loaded.checked, options);
   try {
-    const result = await scriptsOf(() => state).forMac(mac);
-    if (result.kind === 'script') return result.text;
+    const result = await scriptsOf(() => state, new KnownFacts()).forMac(mac, {});
+    if ('text' in result) return result.text;
     throw new Error(
       result.kind === 'ignored' ? `${mac} gets no script, as its action is "ignore": ${result.why}` : result.why,
     );

@@ -3,6 +3,7 @@ import type { EfiBinary } from '../model/boot/boot-file.ts';
 import type { Image, Root, Source } from '../model/boot/image.ts';
 import { rootMethodOf } from '../model/boot/root-methods/methods.ts';
 import { isUrl } from '../model/boot/yaml-shapes.ts';
+import { bySpecificity, type Criteria, type Labels } from '../model/machine/criteria.ts';
 import { type Mac, parseMac } from '../model/machine/mac.ts';
 import type { Config } from '../model/settings/config.ts';
 import type {
@@ -12,13 +13,14 @@ import type {
   NamedFirmware,
   Node,
   OnFailure,
+  Rule,
   Sourced,
   Variable,
 } from '../model/settings/node.ts';
+import { NodeIndex } from '../model/settings/node-index.ts';
 import { anyRoot, sourcesOf } from './builds.ts';
-import type { ConfigFile, ImageSection, RootSection } from './schema.ts';
-
-type NodeSection = NonNullable<ConfigFile['nodes']>[string];
+import { criteriaOf } from './machines/criteria-of.ts';
+import type { ConfigFile, ImageSection, NodeSection, RootSection, RuleSection } from './schema.ts';
 
 /** The common part of an image, a profile and a node. */
 interface Section {
@@ -156,6 +158,8 @@ class LayeredNode implements Node {
   readonly name: string;
   readonly hostname: Sourced<string>;
   readonly macs: readonly Mac[];
+  readonly criteria: Criteria | undefined;
+  readonly labels: Labels;
   readonly profiles: readonly string[];
   private readonly section: NodeSection;
   private readonly shared: Shared;
@@ -167,17 +171,49 @@ class LayeredNode implements Node {
     this.hostname =
       hostname === undefined ? { value: name, from } : { value: String(hostname), from: `${from}.hostname` };
     this.macs = list(section.mac).flatMap((mac) => parseMac(String(mac)) ?? []);
+    this.criteria = section.match && criteriaOf(section.match);
+    this.labels = section.labels ? toLabels(section.labels) : NO_LABELS;
     this.profiles = list(section.profile).map(String);
     this.section = section;
     this.shared = shared;
   }
 
   get settings(): BootSettings {
-    const { shared } = this;
-    const upper = this.profiles.flatMap((profile) => shared.profiles.get(profile) ?? []);
-    upper.push(toLayer(`nodes.${this.name}`, this.section));
+    return this.settingsOn([]);
+  }
+
+  settingsWith(rule: Rule): BootSettings {
+    return this.settingsOn(rule instanceof LayeredRule ? rule.layers : []);
+  }
+
+  private settingsOn(lower: readonly Layer[]): BootSettings {
+    const { shared, section } = this;
+    const upper = [...lower, ...this.profiles.flatMap((profile) => shared.profiles.get(profile) ?? [])];
+    upper.push(toLayer(`nodes.${section.range ?? this.name}`, section));
     return resolveSettings(shared, upper, last(upper, 'action') ?? BOOT);
   }
+}
+
+/** A rule with its layers, for the nodes that it matches. */
+class LayeredRule implements Rule {
+  readonly name: string;
+  readonly criteria: Criteria;
+  readonly settings: BootSettings;
+  readonly layers: readonly Layer[];
+
+  constructor(shared: Shared, name: string, section: RuleSection) {
+    const profiles = list(section.profile).flatMap((profile) => shared.profiles.get(String(profile)) ?? []);
+    this.layers = [...profiles, toLayer(`rules.${name}`, section)];
+    this.name = name;
+    this.criteria = criteriaOf(section.match);
+    this.settings = resolveSettings(shared, this.layers, last(this.layers, 'action') ?? BOOT);
+  }
+}
+
+const NO_LABELS: Labels = {};
+
+function toLabels(section: NonNullable<NodeSection['labels']>): Labels {
+  return Object.fromEntries(Object.entries(section).map(([name, value]) => [name, String(value)]));
 }
 
 function toUnknown(shared: Shared, section: ConfigFile['unknown']): BootSettings {
@@ -215,7 +251,8 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
 }
 
 /** Two sections with the same key make nodes with the same settings; {@link Config.representatives}. */
-function settingsKey({ mac: _, hostname: _hostname, args: _args, vars, ...rest }: NodeSection): string {
+function settingsKey({ vars, ...section }: NodeSection): string {
+  const { mac: _, hostname: _hostname, args: _args, match: _match, labels: _labels, ...rest } = section;
   const names = Object.entries(vars ?? {}).map(([name, value]) => (value === false ? `!${name}` : name));
   return JSON.stringify([rest, names]);
 }
@@ -243,11 +280,13 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
   const shared: Shared = { images: new Map(images), profiles: new Map(profiles) };
   const nodes: Node[] = [];
   const byMac = new Map<Mac, Node>();
+  const index = new NodeIndex();
   const representatives = new Map<string, Node>();
   for (const [name, section] of Object.entries(file.nodes ?? {})) {
     const node = new LayeredNode(shared, name, section);
     nodes.push(node);
     for (const mac of node.macs) byMac.set(mac, node);
+    index.add(node);
     const key = settingsKey(section);
     if (!representatives.has(key)) representatives.set(key, node);
     if (nodes.length % LOT === 0) yield;
@@ -259,6 +298,10 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
     state: file.state === false ? false : resolvePath(baseDir, file.state ?? './slipway.db'),
     nodes,
     byMac,
+    index,
+    rules: Object.entries(file.rules ?? {})
+      .map(([name, section]) => new LayeredRule(shared, name, section))
+      .sort((a, b) => bySpecificity(a.criteria, b.criteria)),
     representatives: [...representatives.values()],
     unknown: toUnknown(shared, file.unknown),
     missing: [],

@@ -3,6 +3,7 @@ import { isBuildName } from '../model/boot/build.ts';
 import { ROOT_METHODS } from '../model/boot/root-methods/methods.ts';
 import { mapping, oneOf, type Shape, source, text, textual } from '../model/boot/yaml-shapes.ts';
 import { parseMac } from '../model/machine/mac.ts';
+import { type MatchSection, matchSection } from './machines/match-section.ts';
 
 /**
  * The shape of the configuration file: the one source of its validation, of its JSON Schema and of the types that
@@ -29,6 +30,12 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const NAME_EXPECTED = 'letters, digits, ".", "_" and "-", with a letter or digit first';
 const name = () => text(NAME, NAME_EXPECTED);
 const variableName = () => text(/^[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digits and "_", with no digit first');
+/** A node's name, or a range of names. */
+const nodeName = () =>
+  text(
+    /^[A-Za-z0-9][A-Za-z0-9._-]*(?:\[\d+-\d+\][A-Za-z0-9._-]*)?$/,
+    `${NAME_EXPECTED}, or a range such as n[001-128]`,
+  );
 /** A name that refers to an entry; `check.ts` reports missing entries. */
 const reference = (what: string) => textual(`the name of ${what}`, () => true);
 
@@ -149,13 +156,41 @@ const imageSection = mapping({
 
 const profileSection = mapping({ image, action, args, vars, ...common }).nullable();
 
+const labels = named(
+  name(),
+  textual('the text of a label', () => true),
+)
+  .nullish()
+  .describe('Labels, which rules match.');
+
+const match = (matchSection as unknown as z.ZodType<MatchSection>).optional();
+
 const nodeSection = mapping({
   mac: oneOrList(
     textual('a MAC address such as 52:54:00:00:00:01', (t) => parseMac(t) !== undefined),
     'a MAC address such as 52:54:00:00:00:01',
     1,
-  ).describe('One address or a list; any case, with ":", "-" or dots (aabb.cc00.0002) or bare.'),
+  )
+    .optional()
+    .describe(
+      'One address or a list; any case, with ":", "-" or dots (aabb.cc00.0002) or bare. Of a range, one for each node.',
+    ),
+  csv: text(/\S/, 'the path of a file of comma-separated values')
+    .optional()
+    .describe('For a range: a file with name, mac, uuid, serial, asset and hostname, relative to this file.'),
+  match,
+  labels,
   hostname: textual(HOSTNAME_EXPECTED, isHostname).optional().describe("Default: the node's name."),
+  profile,
+  image,
+  action,
+  args,
+  vars,
+  ...common,
+});
+
+const ruleSection = mapping({
+  match: (matchSection as unknown as z.ZodType<MatchSection>).describe('What machines must be to get these settings.'),
   profile,
   image,
   action,
@@ -251,9 +286,18 @@ export const configSchema = mapping({
     .describe('The file in which boots are kept, relative to this file. Default: ./slipway.db; false keeps none.'),
   images: named(name(), imageSection).nullish().describe('Operating systems by name.'),
   profiles: named(name(), profileSection).nullish().describe('Settings that nodes share, by name.'),
-  nodes: named(name(), nodeSection).nullish().describe('Machines by name.'),
+  nodes: named(nodeName(), nodeSection).nullish().describe('Machines by name.'),
+  rules: named(name(), ruleSection)
+    .nullish()
+    .describe('Settings of machines by what they are, by name. The most specific rule wins; a node wins over rules.'),
   unknown: unknownSection.nullish().describe('The settings of machines that no node names.'),
 });
 
+/** The sections of a file; of nodes, those that a range stands for. */
 export type ConfigFile = z.infer<typeof configSchema>;
+export type NodeSection = z.infer<typeof nodeSection> & {
+  /** The key in the file, where that is a range. */
+  readonly range?: string;
+};
+export type RuleSection = z.infer<typeof ruleSection>;
 export type ImageSection = z.infer<typeof imageSection>;

@@ -18,6 +18,8 @@ export interface WatchOptions {
   readonly file: string;
   /** The text in force, as `loadConfig` gave it; only later changes are reported. */
   readonly text?: string | undefined;
+  /** The other files that belong to it, as `loadConfig` gave them. */
+  readonly others?: readonly string[] | undefined;
   /** Reads the file, by default with loadConfig; undefined if the file still has the known text. */
   readonly load?: (file: string, known: string | undefined) => Promise<Loaded | undefined>;
   /** Called with each new valid configuration. Must not throw. */
@@ -76,6 +78,7 @@ const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
 export async function watchConfig({
   file,
   text,
+  others: before = [],
   load = (path) => loadConfig(path),
   onConfig,
   onProblems,
@@ -87,6 +90,8 @@ export async function watchConfig({
   let version: string | undefined;
   /** The text in force; undefined if a text with mistakes has been read since. */
   let current = text;
+  let others = before;
+  let othersVersion = (await Promise.all(others.map(versionOf))).join('\n');
   let asked = false;
   let checking: Promise<void> | undefined;
 
@@ -108,7 +113,8 @@ export async function watchConfig({
   }
 
   async function follow(): Promise<void> {
-    const folders = await foldersOf(file);
+    const folders = new Set<string>();
+    for (const each of [file, ...others]) for (const folder of await foldersOf(each)) folders.add(folder);
     for (const [folder, watcher] of watchers) {
       if (folders.has(folder)) continue;
       watchers.delete(folder);
@@ -117,27 +123,35 @@ export async function watchConfig({
     for (const folder of folders) if (!watchers.has(folder) && !stopped) await open(folder);
   }
 
-  /** Reads a new version of the file once it has settled. */
+  const versionOfOthers = async () => (await Promise.all(others.map(versionOf))).join('\n');
+  const versionOfAll = async () => `${await versionOf(file)}\n${await versionOfOthers()}`;
+
+  /** Reads new versions of the files once they have settled. */
   async function check(): Promise<void> {
-    let next = await versionOf(file);
+    let next = await versionOfAll();
     if (next === version) return;
     for (let before: string | undefined; next !== before && !stopped; ) {
       before = next;
       await pause(SETTLED);
-      next = await versionOf(file);
+      next = await versionOfAll();
     }
     if (stopped || next === version) return;
     version = next;
     await follow();
-    const loaded = await load(file, current);
+    const sameOthers = (await versionOfOthers()) === othersVersion;
+    const loaded = await load(file, sameOthers ? current : undefined);
     if (stopped) return;
-    if ((await versionOf(file)) !== version) {
+    if ((await versionOfAll()) !== version) {
       // Written meanwhile, so only half of it may have been read.
       asked = true;
       return;
     }
     if (!loaded) return;
-    const changed = loaded.text !== current;
+    others = loaded.others;
+    othersVersion = await versionOfOthers();
+    version = await versionOfAll();
+    await follow();
+    const changed = loaded.text !== current || !sameOthers;
     current = loaded.ok ? loaded.text : undefined;
     if (!loaded.ok) onProblems(loaded.problems);
     else if (changed) onConfig(loaded.config);

@@ -1,5 +1,6 @@
 import { ConfigError } from '../config/config-error.ts';
 import { usedBuilds } from '../model/boot/used-files.ts';
+import { KnownFacts } from '../model/machine/known-facts.ts';
 import { plainMessage } from '../model/plain-error.ts';
 import type { FleetMemory } from './fleet/fleet.ts';
 import { openFleet } from './fleet/open-fleet.ts';
@@ -35,6 +36,7 @@ const SERVICES = [httpService, tftpService, nbdService, dhcpService];
  * address is not available
  */
 export async function serve(configFile: string, outer: DaemonOptions): Promise<Daemon> {
+  const facts = new KnownFacts();
   let fleet: FleetMemory | undefined;
   const record = listUnknown(
     (event) => {
@@ -42,15 +44,16 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
       fleet?.observe(event);
     },
     () => state.config,
+    facts,
   );
   const options = { ...outer, record };
   const loaded = await loadCheckedConfig(configFile);
   if (!loaded.ok) throw new ConfigError(loaded.problems);
   let state: ServingState = await openServingState(loaded.checked, outer);
-  const scripts = scriptsOf(() => state);
-  const memory = await openFleet(() => state, scripts, options);
+  const scripts = scriptsOf(() => state, facts);
+  const memory = await openFleet(() => state, scripts, facts, options);
   fleet = memory;
-  const services = await startServices(SERVICES, () => state, { ...options, scripts, fleet: memory }).catch(
+  const services = await startServices(SERVICES, () => state, { ...options, scripts, facts, fleet: memory }).catch(
     async (error) => {
       await memory.stop();
       throw error;
@@ -89,7 +92,7 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
   };
 
   const { config } = state;
-  const reload = await watchAll({ file: configFile, config, text: loaded.text, record, adopt });
+  const reload = await watchAll({ file: configFile, config, text: loaded.text, others: loaded.others, record, adopt });
   record({
     event: 'ready',
     level: 'info',

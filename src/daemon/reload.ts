@@ -18,6 +18,8 @@ export interface ReloadOptions {
   readonly config: Config;
   /** The file's text that it came from. */
   readonly text: string | undefined;
+  /** The other files that belong to it. */
+  readonly others: readonly string[];
   readonly record: RecordEvent;
   /** Puts a configuration in force; rejects if the machine does not allow it, and then changes nothing. */
   readonly adopt: (checked: CheckedConfig) => Promise<void>;
@@ -87,6 +89,7 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
   const config = await watchConfig({
     file,
     text: options.text,
+    others: options.others,
     load: loadConfigAside,
     onConfig: (next) => {
       const before = wanted.templates;

@@ -1,9 +1,11 @@
 import type { BootEvent } from '../model/event.ts';
 import type { SourceBudget } from '../model/limits/source-budget.ts';
-import { type Config, findNode } from '../model/settings/config.ts';
+import type { KnownFacts } from '../model/machine/known-facts.ts';
+import type { Config } from '../model/settings/config.ts';
 import type { Attempts } from './attempts.ts';
 import { decodePacket } from './codec/packet.ts';
 import { type DhcpIdentity, decide, type Recognised, type Reply } from './decide.ts';
+import { recogniseRequest } from './recognise.ts';
 import { buildReply, type Datagram, type Sender } from './reply.ts';
 import { type PxeRequest, readPxeRequest, type ServerPort, withFirmware } from './request.ts';
 import { type Silence, silence } from './silence.ts';
@@ -21,17 +23,12 @@ export interface Context {
   readonly config: Config;
   readonly identity: DhcpIdentity;
   readonly attempts: Attempts;
+  /** Gets what the packet tells. */
+  readonly facts: KnownFacts;
   /** Requests of each machine, by its hardware address. */
   readonly budget: SourceBudget;
   /** Milliseconds of a clock that never goes back. */
   readonly now: number;
-}
-
-/** The machine's settings: by the first of its addresses that the configuration names, else by the first of all. */
-function recognise(config: Config, { macs }: PxeRequest): Recognised {
-  const mac = macs.find((each) => config.byMac.has(each)) ?? macs[0];
-  if (mac !== undefined) return findNode(config, mac);
-  return { settings: config.unknown, why: 'it does not tell its hardware address: the rule "unknown" applies' };
 }
 
 /** The number of the attempt that this request belongs to. */
@@ -92,7 +89,7 @@ export function answer(bytes: Uint8Array, port: ServerPort, sender: Sender, cont
   if ('silent' in read) return silent(port, sender, read);
   const source = read.macs[0] ?? sender.address;
   if (!context.budget.take(source, context.now)) return silent(port, sender, silence('too-often'), read);
-  const match = recognise(context.config, read);
+  const match = recogniseRequest(context.config, context.facts, read);
   const request = withFirmware(read, match.settings);
   const ignored = match.settings.action.value === 'ignore';
   const attempt = ignored ? 1 : countAttempt(request, match, context);

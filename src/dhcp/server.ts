@@ -1,6 +1,7 @@
 import type { RecordEvent } from '../model/event.ts';
 import { rateLimitedLog } from '../model/limits/rate-limited-log.ts';
 import { SourceBudget } from '../model/limits/source-budget.ts';
+import type { KnownFacts } from '../model/machine/known-facts.ts';
 import type { Config } from '../model/settings/config.ts';
 import { closeUdp, type Socket } from '../model/sockets/listen.ts';
 import type { Service } from '../model/sockets/service.ts';
@@ -26,6 +27,7 @@ export interface DhcpServerOptions {
   readonly watchDevice?: ((device: string, renewed: () => void) => () => void) | undefined;
   /** The current configuration; called once per packet. */
   readonly config: () => Config;
+  readonly facts: KnownFacts;
   /** The server as clients see it; its address is `address`. Called once per packet. */
   readonly identity: () => DhcpIdentity;
   readonly record: RecordEvent;
@@ -66,7 +68,7 @@ export function missingOnce(record: RecordEvent): (file: string) => void {
  * @throws Error with `code` and `cause` if port 4011 is taken or a port cannot be had; its message names the remedy
  */
 export async function startDhcp(options: DhcpServerOptions): Promise<Service> {
-  const { address, device, config, identity, syscalls, now } = options;
+  const { address, device, config, facts, identity, syscalls, now } = options;
   const attempts = new Attempts();
   const record = rateLimitedLog(options.record, now);
   const noteMissing = missingOnce(record);
@@ -119,7 +121,9 @@ export async function startDhcp(options: DhcpServerOptions): Promise<Service> {
     socket.on('message', (bytes, sender) => {
       if (!wanted(bytes)) return;
       try {
-        carryOut(answer(bytes, port, sender, { config: config(), identity: identity(), attempts, budget, now: now() }));
+        carryOut(
+          answer(bytes, port, sender, { config: config(), facts, identity: identity(), attempts, budget, now: now() }),
+        );
       } catch (error) {
         fail('a packet could not be handled', error);
       }

@@ -3,18 +3,23 @@ import type { RecordEvent } from '../model/event.ts';
 import type { ImageManifest } from '../model/files/manifest.ts';
 import type { OpenResult } from '../model/files/open-file.ts';
 import type { Fleet } from '../model/fleet/status.ts';
+import type { Facts } from '../model/machine/facts.ts';
 import type { Mac } from '../model/machine/mac.ts';
+
+/** A request for the script of one machine. */
+export interface ScriptRequest {
+  /** Whether the machine itself asks, in order to boot. */
+  readonly boots: boolean;
+  /** What iPXE tells of the machine; undefined where it was not asked. */
+  readonly told?: Facts | undefined;
+}
 
 /** The sources of all that the HTTP server serves, its log and its clocks. */
 export interface AppOptions {
   readonly scripts: {
-    /**
-     * The script of one machine.
-     * @param boots whether the machine itself asks, in order to boot
-     */
-    forMac(mac: Mac, boots: boolean): Promise<ScriptResult>;
+    forMac(mac: Mac, request: ScriptRequest): Promise<ScriptResult>;
     /** The rule that matched, the origin of each value, the artifacts with their digests, and problems: for JSON. */
-    explain(mac: Mac): Promise<unknown>;
+    explain(mac: Mac, told?: Facts): Promise<unknown>;
     /** A script that asks for the machine's own. */
     bootstrap(): string | Promise<string>;
   };

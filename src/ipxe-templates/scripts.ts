@@ -10,9 +10,12 @@ import { type Build, fileOfBuild, rootOf, withRoot } from '../model/boot/build.t
 import type { BuildUse, Image } from '../model/boot/image.ts';
 import type { ScriptResult } from '../model/boot/script.ts';
 import type { FileRole } from '../model/fleet/event-steps.ts';
-import type { Mac } from '../model/machine/mac.ts';
+import { type Facts, IPXE_QUERY } from '../model/machine/facts.ts';
+import type { KnownFacts } from '../model/machine/known-facts.ts';
+import { hyphenated, type Mac } from '../model/machine/mac.ts';
 import { plainMessage } from '../model/plain-error.ts';
-import { type Config, findNode, type Match } from '../model/settings/config.ts';
+import type { Config, Match } from '../model/settings/config.ts';
+import { findMatch, lostRules, recognise } from '../model/settings/recognise.ts';
 import { baseUrl, type ServerIdentity } from '../model/settings/server.ts';
 import type { Templates } from './nunjucks/render.ts';
 
@@ -29,9 +32,10 @@ export interface ScriptSources {
 
 /** Renders scripts. */
 export interface Scripts {
-  forMac(mac: Mac): Promise<ScriptResult>;
+  /** @param told what iPXE tells of the machine; undefined where it was not asked */
+  forMac(mac: Mac, told?: Facts): Promise<ScriptResult>;
   /** The rule that matched, the source of each value, the versions of files: plain data for JSON. */
-  explain(mac: Mac): Promise<Readonly<Record<string, unknown>>>;
+  explain(mac: Mac, told?: Facts): Promise<Readonly<Record<string, unknown>>>;
   /** The script that has iPXE ask for its machine's own. */
   bootstrap(): string;
   /** The names of a machine, and the version of its last script. */
@@ -47,6 +51,9 @@ export interface AboutScript {
   /** The digest of the root, 64 hex digits; undefined before a script, and for a root of another server. */
   readonly version: string | undefined;
 }
+
+/** The setting in which iPXE has the address of the network card that it boots by. */
+const THIS_MACHINE = '$' + '{netX/mac:hexhyp}';
 
 /** The most scripts that are remembered: clients may ask for any address. */
 const REMEMBERED = 20_000;
@@ -146,9 +153,10 @@ async function isCurrent({ match, pins }: Rendered, sources: ScriptSources): Pro
 }
 
 /**
+ * @param facts what DHCP knows of machines; gets what iPXE tells
  * @param sources read once per request
  */
-export function createScripts(sources: () => ScriptSources): Scripts {
+export function createScripts(facts: KnownFacts, sources: () => ScriptSources): Scripts {
   let rendered: Pick<ScriptSources, 'templates' | 'server'> | undefined;
   const scripts = new Map<Mac, Rendered>();
 
@@ -159,14 +167,31 @@ export function createScripts(sources: () => ScriptSources): Scripts {
     return scripts;
   };
 
+  /** @param machine its address as it stands in a URL, or the setting in which iPXE has it */
+  const bootstrapFor = ({ templates, server }: ScriptSources, machine: string) => {
+    const url = baseUrl(server);
+    const script_url = `${url}/ipxe/${machine}${IPXE_QUERY}`;
+    return templates.render('bootstrap', { server: { address: server.address, url }, script_url });
+  };
+
   return {
-    async forMac(mac) {
+    async forMac(mac, told) {
       const current = sources();
+      if (told) facts.noteTold(mac, told);
+      // Without being asked, a machine is what DHCP knows: anybody could have told more about it before.
+      const of = told ? facts.of(mac) : facts.byDhcp(mac);
+      const found = recognise(current.config, of);
+      if (!told && found.open.length > 0) return { kind: 'question', text: bootstrapFor(current, hyphenated(mac)) };
       const known = scriptsOf(current).get(mac);
-      if (known && (await isCurrent(known, current))) return { kind: 'script', text: known.text };
-      const match = findNode(current.config, mac);
-      if (match.settings.action.value === 'ignore') {
+      const isSame = known?.match.node === found.node && known?.match.rule === found.rule;
+      if (known && isSame && (await isCurrent(known, current))) return { kind: 'script', text: known.text };
+      const match = findMatch(current.config, of, found);
+      const { action, image } = match.settings;
+      if (action.value === 'ignore') {
         return { kind: 'ignored', why: match.node ? `${match.why}, and its action is ignore` : match.why };
+      }
+      if (action.value === 'boot' && !image) {
+        return { kind: 'unavailable', why: `${match.why}, which has no image, and no rule gives it one` };
       }
       const planned = await plan(match, current);
       if ('why' in planned) return { kind: 'unavailable', why: planned.why };
@@ -179,15 +204,21 @@ export function createScripts(sources: () => ScriptSources): Scripts {
       return { kind: 'script', text };
     },
 
-    async explain(mac) {
+    async explain(mac, told) {
       const current = sources();
-      const match = findNode(current.config, mac);
+      const of = { ...facts.of(mac), ...told, mac };
+      const found = recognise(current.config, of);
+      const match = findMatch(current.config, of, found);
       const planned = await plan(match, current);
-      const { settings, node, why } = 'plan' in planned ? planned.match : match;
+      const { settings, node, rule, why } = 'plan' in planned ? planned.match : match;
       return {
         mac,
-        matched: node ? `nodes.${node.name}` : 'unknown',
+        facts: of,
+        matched: node ? `nodes.${node.name}` : rule ? `rules.${rule.name}` : 'unknown',
         why,
+        rule: rule ? `rules.${rule.name}` : null,
+        lost: lostRules(current.config, of, found),
+        ...(found.open.length > 0 && { not_known: found.open }),
         node: node?.name ?? null,
         hostname: node?.hostname ?? null,
         profiles: node?.profiles ?? [],
@@ -213,16 +244,13 @@ export function createScripts(sources: () => ScriptSources): Scripts {
 
     about(mac) {
       const current = sources();
-      const { node, settings } = findNode(current.config, mac);
+      const { node, settings } = findMatch(current.config, facts.of(mac));
       const [version] = [...(scriptsOf(current).get(mac)?.roles ?? [])].find(([, role]) => role === 'root') ?? [];
       return { node: node?.name, image: settings.image?.value.name, version };
     },
 
     roleOf: (mac, digest) => scriptsOf(sources()).get(mac)?.roles.get(digest),
 
-    bootstrap() {
-      const { templates, server } = sources();
-      return templates.render('bootstrap', { server: { address: server.address, url: baseUrl(server) } });
-    },
+    bootstrap: () => bootstrapFor(sources(), THIS_MACHINE),
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkConfig } from '../../src/commands/check.ts';
+import { checkConfig } from '../../src/commands/check/check.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -144,5 +144,21 @@ nodes:
     const [warning] = await warningsOf(withArgs('{ method: none }', 'x'.repeat(2438)));
     const added = ' BOOTIF=01-52-54-00-00-00-01 systemd.hostname=n'.length;
     expect(warning).toContain(` ${2438 + added} octets `);
+  });
+});
+
+describe('a rule', () => {
+  it('that can never match, or ties with an earlier one, is told', async () => {
+    const rules = `rules:
+  a: { match: { product: R650 }, image: i }
+  b: { match: { product: [R640, R650] }, image: i }
+  c: { match: { labels: { rack: r1 } }, image: i }
+  d: { match: { firmware: bios, arch: arm64 }, image: i }
+`;
+    expect(await warningsOf(`images: { i: { kernel: kernel } }\n${NODE}\n${rules}`)).toEqual([
+      expect.stringContaining('rules.b.match: ties with rules.a: a machine that both match gets rules.a'),
+      expect.stringContaining('rules.c.match: can never match: no node has a label "rack"'),
+      expect.stringContaining('rules.d.match: can never match: a machine with a BIOS counts as x86_64, not as arm64'),
+    ]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeNodes, formatNodes } from '../../src/commands/describe-nodes.ts';
+import { describeNodes, formatNodes } from '../../src/commands/check/describe-nodes.ts';
 import { configOf, FIRST_FILE } from '../config/read.ts';
 
 const THREE = FIRST_FILE.replace(

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { listUnknown } from '../../src/daemon/fleet/unknown-machines.ts';
 import type { BootEvent } from '../../src/model/event.ts';
+import { KnownFacts } from '../../src/model/machine/known-facts.ts';
 import { aConfig } from '../support/config.ts';
 
 const asked = (mac: string): BootEvent => ({ event: 'dhcp.silent', level: 'debug', message: 'no answer', mac });
@@ -10,6 +11,7 @@ test('machines that no node names are listed at info, each once, up to a bound',
   const record = listUnknown(
     (event) => events.push(event),
     () => aConfig(),
+    new KnownFacts(),
   );
   const listed = () => events.filter(({ event }) => event === 'machine.unknown');
   for (const mac of ['52:54:00:00:00:01', '02:00:00:00:00:09', '02:00:00:00:00:09', 'nonsense']) record(asked(mac));

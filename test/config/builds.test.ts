@@ -4,7 +4,8 @@ import type { Image, Root } from '../../src/model/boot/image.ts';
 import { problemsOf } from './read.ts';
 
 const NODE = 'nodes: { n001: { mac: 52:54:00:00:00:01, image: IMAGE } }';
-const isBuild = (_: string, name: string) => name === 'os' || name === '12';
+const read = () => '';
+const files = { isBuild: (_: string, name: string) => name === 'os' || name === '12', read };
 
 /** The image of a node. */
 function imageOf(images: string, name = 'n'): Image | undefined {
@@ -12,7 +13,7 @@ function imageOf(images: string, name = 'n'): Image | undefined {
     `images: ${images}\n${NODE.replace('IMAGE', name)}`,
     'slipway.yaml',
     '/etc/slipway',
-    isBuild,
+    files,
   );
   if (!parsed.ok) throw new Error(parsed.problems.map(({ message }) => message).join('\n'));
   return parsed.config.nodes[0]?.settings.image?.value;
@@ -74,9 +75,9 @@ describe('an image that is a build', () => {
 
   it('that is named alone is looked for in the artifacts folder of the file', () => {
     const asked: string[] = [];
-    parseConfig(`artifacts: ../a\n${NODE.replace('IMAGE', 'os')}`, 'f', '/etc/slipway', (folder, name) => {
-      asked.push(`${folder} ${name}`);
-      return true;
+    parseConfig(`artifacts: ../a\n${NODE.replace('IMAGE', 'os')}`, 'f', '/etc/slipway', {
+      isBuild: (folder, name) => asked.push(`${folder} ${name}`) > 0,
+      read,
     });
     expect(asked).toEqual(['/etc/a os']);
   });
@@ -90,7 +91,7 @@ describe('an image that is a build', () => {
   it('may be named by a profile and by the rule for unknown machines', () => {
     const yaml =
       'profiles: { p: { image: os } }\nnodes: { n: { mac: 525400000001, profile: p } }\nunknown: { action: boot, image: "12" }';
-    const parsed = parseConfig(yaml, 'f', '/', isBuild);
+    const parsed = parseConfig(yaml, 'f', '/', files);
     expect(
       parsed.ok && [parsed.config.nodes[0]?.settings, parsed.config.unknown].map((s) => s?.image?.value.name),
     ).toEqual(['os', '12']);

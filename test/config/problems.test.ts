@@ -51,7 +51,7 @@ describe('unknown keys', () => {
     ['sever: {}', '1:1: unknown key "sever": did you mean "server"?'],
     [
       'foo: 1',
-      '1:1: unknown key "foo": expected one of server, artifacts, templates, state, images, profiles, nodes, unknown',
+      '1:1: unknown key "foo": expected one of server, artifacts, templates, state, images, profiles, nodes, rules, unknown',
     ],
     [
       'server:\n  Port: 1\n  tftp: { prot: 69 }',
@@ -260,7 +260,7 @@ describe('control characters', () => {
     [
       '"a\\nb": 1',
       '1:1: "a\\nb" has a line break (U+000A): expected plain text',
-      '1:1: unknown key "a\\nb": expected one of server, artifacts, templates, state, images, profiles, nodes, unknown',
+      '1:1: unknown key "a\\nb": expected one of server, artifacts, templates, state, images, profiles, nodes, rules, unknown',
     ],
   ]);
 
@@ -273,7 +273,7 @@ describe('nodes', () => {
   check(
     [
       ['  n1:', '4:3: nodes.n1: expected a mapping, found nothing'],
-      ['  n1: { image: debian }', `4:3: nodes.n1.mac is missing: expected ${MAC}, or a list of them`],
+      ['  n1: { image: debian }', `4:3: nodes.n1.mac is missing: expected ${MAC}, or a list of them, or "match:"`],
       ['  n1: { mac: , image: debian }', `4:9: nodes.n1.mac: expected ${MAC}, or a list of them, found nothing`],
       [
         '  n1: { mac: [], image: debian }',

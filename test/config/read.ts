@@ -1,6 +1,7 @@
 import { parseConfig } from '../../src/config/yaml/parse.ts';
 import type { Config } from '../../src/model/settings/config.ts';
 import type { BootSettings } from '../../src/model/settings/node.ts';
+import { NodeIndex } from '../../src/model/settings/node-index.ts';
 
 /** The configuration of a text that must be valid. Relative folders are below `/etc/slipway`. */
 export function configOf(yaml: string): Config {
@@ -16,11 +17,19 @@ export function plainOf(config: Config): Config {
     ...(image && { image }),
     ...(firmware && { firmware }),
   });
-  const nodes = config.nodes.map(({ name, hostname, macs, profiles, settings: own }) => ({
-    ...{ name, hostname, macs, profiles },
+  const nodes = config.nodes.map(({ name, hostname, macs, labels, profiles, settings: own, settingsWith }) => ({
+    ...{ name, hostname, macs, labels, profiles },
     settings: settings(own),
+    settingsWith,
   }));
-  return { ...config, nodes, byMac: new Map(), representatives: [], unknown: settings(config.unknown) };
+  return {
+    ...config,
+    nodes,
+    byMac: new Map(),
+    index: new NodeIndex(),
+    representatives: [],
+    unknown: settings(config.unknown),
+  };
 }
 
 /** All problems of a text as `LINE:COLUMN: MESSAGE`. */

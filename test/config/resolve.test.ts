@@ -27,7 +27,7 @@ describe('a valid file', () => {
       initrd: [{ kind: 'artifact', path: 'debian/initrd.img' }],
       root: aBootcRoot(),
     };
-    expect(plainOf(config).nodes).toEqual([
+    expect(plainOf(config).nodes).toMatchObject([
       {
         name: 'n001',
         hostname: at('n001', 'nodes.n001'),
@@ -117,7 +117,16 @@ describe('the example file', () => {
     const text = readFileSync(new URL('../../config.example.yaml', import.meta.url), 'utf8');
     expect(text.split('\n')[0]).toBe('# yaml-language-server: $schema=./config.schema.json');
     const config = configOf(text);
-    expect(config.nodes.map(({ name }) => name)).toEqual(['n001', 'n002', 'n003', 'n004']);
+    expect(config.nodes.map(({ name }) => name)).toEqual([
+      'n001',
+      'n002',
+      'n003',
+      'n004',
+      'n005',
+      'n010',
+      'n011',
+      'n012',
+    ]);
     expect(config.nodes[3]?.settings.firmware).toEqual(at('raspberry-pi', 'nodes.n004.firmware'));
     const methods = [...text.matchAll(/method: ([a-z-]+)/g)].map(([, method]) => method);
     expect(new Set(methods)).toEqual(new Set(['bootc-live', 'container-root', 'image', 'live', 'lazy', 'none']));

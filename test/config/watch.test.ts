@@ -32,10 +32,11 @@ async function follow(path = file): Promise<() => Promise<number | string>> {
     if (next) next(news);
     else told.push(news);
   };
-  const { text } = await loadConfig(path);
+  const { text, others } = await loadConfig(path);
   running = await watchConfig({
     file: path,
     text,
+    others,
     onConfig: ({ server }) => tell(server.http ? server.http.port : 'off'),
     onProblems: ([problem]) => tell(`${problem?.line}:${problem?.column}: ${problem?.message}`),
   });
@@ -51,6 +52,19 @@ async function replace(text: string): Promise<void> {
 }
 
 describe('a watched file', { timeout: 60_000 }, () => {
+  it('is read again when a file that it names is written', async () => {
+    const csv = join(folder, 'nodes.csv');
+    await writeFile(csv, 'name,mac\nn1,52:54:00:00:00:01\n');
+    await writeFile(file, `${portOf(1)}nodes: { "n[1-1]": { csv: nodes.csv, action: local } }\n`);
+    const next = await follow();
+    await writeFile(csv, 'name,mac\nn1,52:54:00:00:00:02\n');
+    expect(await next()).toBe(1);
+    await writeFile(csv, 'name,mac\nn1,nonsense\n');
+    expect(await next()).toContain('nodes.csv:2: "nonsense" is no MAC address');
+    await writeFile(csv, 'name,mac\nn1,52:54:00:00:00:03\n');
+    expect(await next()).toBe(1);
+  });
+
   it('is read again when it is written', async () => {
     await writeFile(file, portOf(1));
     const next = await follow();

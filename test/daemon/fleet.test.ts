@@ -105,9 +105,9 @@ describe('the fleet', () => {
       forMac: async () => ({ kind: 'script', text: `/report/${NO_TOKEN} ${NO_TOKEN}` }) as const,
       about: () => ({ node: 'n001', image: 'debian', version: undefined }),
     };
-    const seen = await scriptForBoot(MAC, false, scripts, fleet);
+    const seen = await scriptForBoot(MAC, { boots: false }, scripts, fleet);
     expect(seen).toEqual({ kind: 'script', text: `/report/${NO_TOKEN} ${NO_TOKEN}` });
-    const given = await scriptForBoot(MAC, true, scripts, fleet);
+    const given = await scriptForBoot(MAC, { boots: true }, scripts, fleet);
     // What else has so many zeros stays as it is.
     const [, token = ''] = /^\/report\/(a+1) 0{32}$/.exec(given.kind === 'script' ? given.text : '') ?? [];
     expect(token).toHaveLength(32);
@@ -143,7 +143,7 @@ describe('the fleet', () => {
       forMac: async () => ({ kind: 'unavailable', why: 'no such file: k' }) as const,
       about: () => ({ node: 'n001', image: 'debian', version: undefined }),
     };
-    await scriptForBoot(MAC, true, scripts, fleet);
+    await scriptForBoot(MAC, { boots: true }, scripts, fleet);
     expect(await fleet.status()).toMatchObject([{ diagnosis: { rule: 'script-unavailable' } }]);
   });
 });

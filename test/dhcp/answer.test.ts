@@ -5,6 +5,8 @@ import { decodePacket, encodePacket } from '../../src/dhcp/codec/packet.ts';
 import { missingOnce } from '../../src/dhcp/server.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { SourceBudget } from '../../src/model/limits/source-budget.ts';
+import { KnownFacts } from '../../src/model/machine/known-facts.ts';
+import type { Rule } from '../../src/model/settings/node.ts';
 import { aConfig, aNode, ignored, mac, settings } from '../support/config.ts';
 import { aContext, anIdentity, aPacket, ascii, ask, hex } from '../support/dhcp.ts';
 
@@ -171,4 +173,42 @@ test('a missing boot file is warned of once', () => {
     ['warn', 'snponly.efi'],
     ['warn', 'arm64/snponly.efi'],
   ]);
+});
+
+describe('a machine that no node has by its address', () => {
+  const rule: Rule = {
+    name: 'dell',
+    criteria: { facts: { manufacturer: ['Dell*'], relay: ['10.2.0.1'] }, labels: {} },
+    settings: settings(),
+  };
+  const context = (facts = new KnownFacts()) =>
+    aContext({ config: { ...aConfig([], ignored()), rules: [rule] }, facts });
+  const relayed = (giaddr: string) => aPacket({}, { giaddr });
+
+  test('is answered where it may fit a rule by what iPXE will tell', () => {
+    expect(ask(relayed('10.2.0.1'), 67, context()).event).toMatchObject({
+      event: 'dhcp.offer',
+      why: expect.stringContaining('but manufacturer may tell more'),
+    });
+  });
+
+  test('is ignored where it cannot', () => {
+    expect(ask(relayed('10.3.0.1'), 67, context()).event).toMatchObject({ event: 'dhcp.silent', reason: 'ignored' });
+  });
+
+  test('is ignored once iPXE has told that it does not', () => {
+    const facts = new KnownFacts();
+    facts.noteTold(MAC, { manufacturer: 'HPE' });
+    expect(ask(relayed('10.2.0.1'), 67, context(facts)).event).toMatchObject({ reason: 'ignored' });
+  });
+
+  test('is remembered with what DHCP tells', () => {
+    const facts = new KnownFacts();
+    const agent = hex('0104 45746831 0202 0aff');
+    ask(aPacket({ 82: agent }, { giaddr: '10.2.0.1' }), 67, context(facts));
+    expect(facts.of(MAC)).toEqual({
+      ...{ mac: MAC, uuid: '00112233-4455-6677-8899-aabbccddeeff', relay: '10.2.0.1', circuit: 'Eth1', remote: '0aff' },
+      ...{ firmware: 'uefi-pxe', arch: 'x86_64' },
+    });
+  });
 });

@@ -3,7 +3,9 @@ import { checkTemplates } from '../../src/ipxe-templates/nunjucks/check.ts';
 import { loadTemplates } from '../../src/ipxe-templates/nunjucks/load.ts';
 import { createScripts } from '../../src/ipxe-templates/scripts.ts';
 import type { Root } from '../../src/model/boot/image.ts';
+import { KnownFacts } from '../../src/model/machine/known-facts.ts';
 import type { Config } from '../../src/model/settings/config.ts';
+import type { Rule } from '../../src/model/settings/node.ts';
 import { aBootcRoot, aConfig, aNode, anImage, ignored, mac, settings, sourced } from '../support/config.ts';
 
 const MAC = mac('52:54:00:00:00:01');
@@ -13,7 +15,7 @@ const BLOBS = `http://192.0.2.10:8080/blobs/sha256/${DIGEST}`;
 async function scripts(config: Config) {
   const checked = checkTemplates(config, await loadTemplates(undefined));
   if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
-  return createScripts(() => ({
+  return createScripts(new KnownFacts(), () => ({
     config,
     templates: checked.templates,
     server: { address: '192.0.2.10', httpPort: 8080 },
@@ -30,7 +32,7 @@ async function scriptOf(root: Root, args: readonly string[] = []) {
     settings: settings({ image: sourced(anImage(root)), template: sourced(root.method), args: args.map(sourced) }),
   });
   const result = await (await scripts(aConfig([node]))).forMac(MAC);
-  if (result.kind !== 'script') throw new Error(result.why);
+  if (result.kind !== 'script') throw new Error(result.kind);
   return result.text;
 }
 
@@ -172,7 +174,7 @@ test('a script that was rendered before is given again, until something that it 
   const checked = checkTemplates(config, await loadTemplates(undefined));
   if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
   const state = { digest: DIGEST, server: { address: '192.0.2.10', httpPort: 8080 }, missing: false };
-  const rendering = createScripts(() => ({
+  const rendering = createScripts(new KnownFacts(), () => ({
     config,
     templates: checked.templates,
     server: state.server,
@@ -190,4 +192,37 @@ test('a script that was rendered before is given again, until something that it 
   expect(await rendering.forMac(MAC)).toMatchObject({ text: expect.stringContaining('http://192.0.2.11:8080/') });
   state.missing = true;
   expect(await rendering.forMac(MAC)).toMatchObject({ kind: 'unavailable' });
+});
+
+test('a machine that may be another by what iPXE knows is asked first, each time', async () => {
+  const rule: Rule = {
+    name: 'dell',
+    criteria: { facts: { manufacturer: ['Dell*'] }, labels: {} },
+    settings: settings(),
+  };
+  const all = await scripts({ ...aConfig([aNode()], ignored()), rules: [rule] });
+  const stranger = mac('52:54:00:00:00:77');
+  const asked = await all.forMac(stranger);
+  expect(asked).toMatchObject({ kind: 'question' });
+  expect('text' in asked && asked.text).toContain(
+    `/ipxe/52-54-00-00-00-77?uuid=$${'{uuid}'}&serial=$${'{serial:uristring}'}&`,
+  );
+  expect(await all.forMac(stranger, { manufacturer: 'Dell Inc.' })).toMatchObject({ kind: 'script' });
+  expect(await all.forMac(stranger)).toMatchObject({ kind: 'question' });
+  expect(await all.forMac(stranger, { manufacturer: 'HPE' })).toMatchObject({ kind: 'ignored' });
+  expect(await all.explain(stranger)).toMatchObject({
+    matched: 'unknown',
+    lost: [{ what: 'rules.dell', why: 'manufacturer is HPE, not Dell*' }],
+  });
+});
+
+test('a node without an image has that of a rule, or none', async () => {
+  const { image: _, ...bare } = settings();
+  const rule: Rule = { name: 'r', criteria: { facts: { arch: ['x86_64'] }, labels: {} }, settings: settings() };
+  const all = await scripts({ ...aConfig([aNode({ settings: bare })]), rules: [rule] });
+  expect(await all.forMac(MAC, { arch: 'x86_64' })).toMatchObject({ kind: 'script' });
+  expect(await all.forMac(MAC, { arch: 'arm64' })).toMatchObject({
+    kind: 'unavailable',
+    why: expect.stringContaining('has no image, and no rule gives it one'),
+  });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { planBoot, requiredFiles } from '../../src/model/boot/boot-plan.ts';
-import { findNode } from '../../src/model/settings/config.ts';
+import { findMatch } from '../../src/model/settings/recognise.ts';
 import { aBootcRoot, aConfig, aNode, anImage, mac, settings, sourced } from '../support/config.ts';
 
 const SERVER = { address: '192.0.2.10', httpPort: 8080 };
@@ -16,7 +16,7 @@ const PINS = new Map([
 test('files are named by digest, with their own name at the end, safe on a command line', () => {
   const image = anImage(aBootcRoot({ source: { kind: 'artifact', path: 'debian/my root #1.oci' } }));
   const config = aConfig([aNode({ settings: settings({ image: sourced(image) }) })]);
-  const match = findNode(config, mac('52:54:00:00:00:01'));
+  const match = findMatch(config, { mac: mac('52:54:00:00:00:01') });
   expect(requiredFiles(match)).toEqual([
     { path: 'debian/vmlinuz', form: 'file' },
     { path: 'debian/initrd.img', form: 'file' },
@@ -37,7 +37,9 @@ test('files are named by digest, with their own name at the end, safe on a comma
 
 test('a source elsewhere is named as it is, with no digest', () => {
   const image = { ...anImage(), kernel: { kind: 'url', url: 'https://example.org/k/vmlinuz?x=1' } as const };
-  const match = findNode(aConfig([aNode({ settings: settings({ image: sourced(image) }) })]), mac('525400000001'));
+  const match = findMatch(aConfig([aNode({ settings: settings({ image: sourced(image) }) })]), {
+    mac: mac('525400000001'),
+  });
   expect(requiredFiles(match)).toEqual([{ path: 'debian/initrd.img', form: 'file' }]);
   const plan = planBoot(match, PINS, { address: '192.0.2.10', httpPort: 80 });
   expect(plan.kernel).toEqual({
@@ -50,7 +52,7 @@ test('a source elsewhere is named as it is, with no digest', () => {
 });
 
 test('a stranger has no name', () => {
-  const match = findNode(aConfig([], settings()), mac('525400000099'));
+  const match = findMatch(aConfig([], settings()), { mac: mac('525400000099') });
   expect(match.why).toBe('no node has 52:54:00:00:00:99: the rule "unknown" applies');
   expect(planBoot(match, PINS, SERVER).node).toEqual({ name: null, hostname: null });
 });

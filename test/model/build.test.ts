@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Build, fileOfBuild, possibleMatches, rootOf, withRoot } from '../../src/model/boot/build.ts';
 import type { Image, Root } from '../../src/model/boot/image.ts';
-import { findNode } from '../../src/model/settings/config.ts';
+import { findMatch } from '../../src/model/settings/recognise.ts';
 import { aConfig, aNode, anImage, mac, settings, sourced } from '../support/config.ts';
 
 const artifact = (path: string) => ({ kind: 'artifact', path }) as const;
@@ -46,7 +46,9 @@ test('the template goes with the root where its method named it, and stays where
 
 test('a machine is looked at with each kind of root that its image may turn out to have', () => {
   const machine = (...roots: readonly Root[]) =>
-    findNode(aConfig([aNode({ settings: settings({ image: sourced(image(...roots)) }) })]), mac('525400000001'));
+    findMatch(aConfig([aNode({ settings: settings({ image: sourced(image(...roots)) }) })]), {
+      mac: mac('525400000001'),
+    });
   const methods = possibleMatches(machine(SQUASHFS, EROFS, TAR)).map((m) => m.settings.image?.value.root.method);
   expect(methods).toEqual(['image', 'container-root']);
   const one = machine(SQUASHFS, EROFS);

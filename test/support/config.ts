@@ -2,6 +2,7 @@ import type { Image, Root } from '../../src/model/boot/image.ts';
 import { type Mac, parseMac } from '../../src/model/machine/mac.ts';
 import type { Config } from '../../src/model/settings/config.ts';
 import type { BootSettings, Node, Sourced } from '../../src/model/settings/node.ts';
+import { NodeIndex } from '../../src/model/settings/node-index.ts';
 
 const sourced = <T>(value: T): Sourced<T> => ({ value, from: 'test' });
 
@@ -71,8 +72,10 @@ export function aNode(changes: Partial<Node> = {}): Node {
     name: 'n001',
     hostname: sourced('n001'),
     macs: [mac('52:54:00:00:00:01')],
+    labels: {},
     profiles: [],
     settings: settings(),
+    settingsWith: (rule) => rule.settings,
     ...changes,
   };
 }
@@ -103,6 +106,8 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
     state: false,
     nodes,
     byMac: new Map(nodes.flatMap((node) => node.macs.map((each) => [each, node] as const))),
+    index: new NodeIndex(),
+    rules: [],
     representatives: nodes,
     unknown,
     missing: [],

@@ -4,9 +4,11 @@
  * which is ignored. Prints one JSON object per event, `ready` first; on SIGUSR2 its memory. `bypass` as a flag tells
  * UEFI machines their boot file in the OFFER; `eth0` has it hear that interface alone, and `no-kernel` without koffi.
  */
+
 import { performance } from 'node:perf_hooks';
 import { watchInterface } from '../../src/daemon/serving/identity.ts';
 import { startDhcp } from '../../src/dhcp/server.ts';
+import { KnownFacts } from '../../src/model/machine/known-facts.ts';
 import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
 import { aConfig, aNode, ignored, mac, settings, sourced } from './config.ts';
 import { anIdentity } from './dhcp.ts';
@@ -24,6 +26,7 @@ try {
   const server = await startDhcp({
     address,
     config: () => config,
+    facts: new KnownFacts(),
     identity: () => identity,
     record: print,
     device: flags.find((flag) => flag.startsWith('eth')),

@@ -4,6 +4,7 @@ import { encodePacket, type Packet } from '../../src/dhcp/codec/packet.ts';
 import type { DhcpIdentity } from '../../src/dhcp/decide.ts';
 import type { ServerPort } from '../../src/dhcp/request.ts';
 import { SourceBudget } from '../../src/model/limits/source-budget.ts';
+import { KnownFacts } from '../../src/model/machine/known-facts.ts';
 import type { BootSettings } from '../../src/model/settings/node.ts';
 import { aConfig, settings } from './config.ts';
 import { type CapturedDatagram, readPcap } from './pcap.ts';
@@ -22,6 +23,7 @@ export function aContext(changes: Partial<Context> = {}, unknown: BootSettings =
     config: aConfig([], unknown),
     identity: anIdentity(),
     attempts: new Attempts(),
+    facts: new KnownFacts(),
     budget: aBudget(),
     now: 0,
     ...changes,

@@ -1,7 +1,5 @@
 import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
-import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import { checkBuild } from '../builds.ts';
-import { HOSTNAME_EXPECTED, isHostname } from '../schema.ts';
 import type { Finding } from './issues.ts';
 import { formatPath, type Path, quote, suggest } from './wording.ts';
 
@@ -35,8 +33,7 @@ function contradictions(root: Section, path: Path): Finding[] {
 }
 
 /**
- * Problems that the schema cannot find: names that do not exist, duplicate addresses, and nodes that boot without an
- * image. It reads the raw document, so it works even if the schema has found problems.
+ * Problems that the schema cannot find: names that do not exist, and nodes and rules that boot without an image. It reads the raw document, so it works even if the schema has found problems.
  *
  * @param document the document with the paths of builds written out
  * @param written the document as it is in the file
@@ -70,29 +67,37 @@ export function checkReferences(document: unknown, written: unknown, where: (pat
   }
   for (const [name, profile] of Object.entries(profiles)) requireImage(section(profile), ['profiles', name]);
 
-  const addresses = new Map<Mac, { readonly node: string; readonly path: Path }>();
+  for (const [name, rule] of Object.entries(section(root.rules))) {
+    const path = ['rules', name];
+    requireImage(section(rule), path);
+    const layers = profilesOf(section(rule), path)?.concat(section(rule));
+    const action = layers?.findLast((layer) => layer.action !== undefined)?.action ?? 'boot';
+    if (
+      action === 'boot' &&
+      own(section(rule), 'action') === 'boot' &&
+      layers?.every((each) => each.image === undefined)
+    ) {
+      const message = `rule ${quote(name)} boots but has no image: expected "image:" here or in one of its profiles`;
+      findings.push({ path, target: 'key', message });
+    }
+  }
+  const ruled = Object.values(section(root.rules)).some((rule) => {
+    const layers = [
+      section(rule),
+      ...references(section(rule).profile, []).map((each) => section(profiles[each.name])),
+    ];
+    return layers.some((layer) => layer.image !== undefined);
+  });
+
   for (const [name, value] of Object.entries(section(root.nodes))) {
     const path = ['nodes', name];
     const node = section(value);
     requireImage(node, path);
-    for (const { path: at, name: spelling } of references(node.mac, [...path, 'mac'])) {
-      const mac = parseMac(spelling);
-      const other = mac && addresses.get(mac);
-      if (other) {
-        const whose = other.node === name ? 'this node has it' : `node ${quote(other.node)} has it`;
-        const message = `${formatPath(at)}: duplicate MAC address ${mac}: ${whose} already, at ${where(other.path)}`;
-        findings.push({ path: at, target: 'value', message });
-      } else if (mac) addresses.set(mac, { node: name, path: at });
-    }
-    if (own(node, 'hostname') === undefined && !isHostname(name)) {
-      const message = `the name ${quote(name)} cannot be the host name too: expected "hostname:" with ${HOSTNAME_EXPECTED}`;
-      findings.push({ path, target: 'key', message });
-    }
     const layers = profilesOf(node, path);
     if (!isSection(value) || !layers) continue;
     layers.push(node);
     const action = layers.findLast((layer) => layer.action !== undefined)?.action ?? 'boot';
-    if (action === 'boot' && layers.every((layer) => layer.image === undefined)) {
+    if (action === 'boot' && !ruled && layers.every((layer) => layer.image === undefined)) {
       const message = `node ${quote(name)} boots but has no image: expected "image:" here or in one of its profiles, or "action:" with local or ignore`;
       findings.push({ path, target: 'key', message });
     }

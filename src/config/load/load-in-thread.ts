@@ -24,15 +24,17 @@ export type FromThread =
       readonly rest: ConfigFile;
       readonly lots: readonly string[];
       readonly missing: readonly Problem[];
+      /** See {@link Loaded}. */
+      readonly others: readonly string[];
     }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly others: readonly string[] };
 
 function parseAside(task: Task): Promise<FromThread> {
   const program = new URL(`./load-thread${extname(import.meta.url)}`, import.meta.url);
   const thread = new Worker(program, { workerData: task });
   return new Promise((resolve) => {
     const fail = (why: string) =>
-      resolve({ ok: false, problems: [fileProblem(task.file, `the file could not be read: ${why}`)] });
+      resolve({ ok: false, problems: [fileProblem(task.file, `the file could not be read: ${why}`)], others: [] });
     thread.once('error', ({ message }) => fail(message));
     thread.once('exit', () => fail('the thread for it ended'));
     thread.once('message', resolve);
@@ -56,7 +58,7 @@ async function resolveInTurns(file: ConfigFile, baseDir: string): Promise<Config
  */
 export async function loadConfigAside(file: string, known: string | undefined): Promise<Loaded | undefined> {
   const read = await readText(file);
-  if ('problem' in read) return { ok: false, problems: [read.problem], text: undefined };
+  if ('problem' in read) return { ok: false, problems: [read.problem], text: undefined, others: [] };
   const { text } = read;
   if (text === known) return undefined;
   const message = await parseAside({ text, file });
@@ -68,5 +70,5 @@ export async function loadConfigAside(file: string, known: string | undefined): 
     await setImmediate();
   }
   const config = await resolveInTurns({ ...message.rest, nodes }, folderOf(file));
-  return { ok: true, config: { ...config, missing: message.missing }, text };
+  return { ok: true, config: { ...config, missing: message.missing }, text, others: message.others };
 }

@@ -1,12 +1,17 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Problem } from '../../model/settings/config.ts';
 import { resolveConfig } from '../resolve.ts';
-import { type Parsed, parseServable } from '../yaml/parse.ts';
+import { type Files, type Parsed, parseServable } from '../yaml/parse.ts';
 
-/** A configuration or its problems, with the file's text; the text is undefined if the file could not be read. */
-export type Loaded = Parsed & { readonly text: string | undefined };
+/** A configuration or its problems. */
+export type Loaded = Parsed & {
+  /** The file's text; undefined if the file could not be read. */
+  readonly text: string | undefined;
+  /** Absolute paths of the files that it names and that belong to the configuration. */
+  readonly others: readonly string[];
+};
 
 const CAUSES: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
@@ -53,9 +58,23 @@ export function folderOf(file: string): string {
   return dirname(resolve(file));
 }
 
-/** Whether an artifacts folder has a build of a name. */
-export function isBuild(artifacts: string, name: string): boolean {
-  return existsSync(join(artifacts, name, 'manifest.json'));
+/** The largest file that a configuration may name, bytes. */
+const MAX_FILE = 64 * 1024 * 1024;
+
+/**
+ * What configurations refer to on disk.
+ * @param others gets the paths of the files that are read
+ */
+export function filesOnDisk(others: Set<string>): Files {
+  return {
+    isBuild: (artifacts, name) => existsSync(join(artifacts, name, 'manifest.json')),
+    read: (path) => {
+      others.add(path);
+      const { size } = statSync(path);
+      if (size > MAX_FILE) throw new Error(`the file has ${size} bytes; up to ${MAX_FILE} are read`);
+      return readFileSync(path, 'utf8');
+    },
+  };
 }
 
 /**
@@ -64,9 +83,12 @@ export function isBuild(artifacts: string, name: string): boolean {
  */
 export async function loadConfig(file: string): Promise<Loaded> {
   const read = await readText(file);
-  if ('problem' in read) return { ok: false, problems: [read.problem], text: undefined };
+  if ('problem' in read) return { ok: false, problems: [read.problem], text: undefined, others: [] };
   const { text } = read;
-  const checked = parseServable(text, file, folderOf(file), isBuild);
-  if (!checked.ok) return { ok: false, problems: checked.problems, text };
-  return { ok: true, config: { ...resolveConfig(checked.sections, folderOf(file)), missing: checked.missing }, text };
+  const found = new Set<string>();
+  const checked = parseServable(text, file, folderOf(file), filesOnDisk(found));
+  const others = [...found];
+  if (!checked.ok) return { ok: false, problems: checked.problems, text, others };
+  const config = { ...resolveConfig(checked.sections, folderOf(file)), missing: checked.missing };
+  return { ok: true, config, text, others };
 }

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';
 import { Tracker } from '../../model/fleet/tracker.ts';
+import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import type { Mac } from '../../model/machine/mac.ts';
+import { recognise } from '../../model/settings/recognise.ts';
 import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
 import { keepStore } from '../state/store.ts';
 import { createFleet, type FleetMemory } from './fleet.ts';
@@ -21,13 +23,14 @@ function roleOf(scripts: Scripts, mac: Mac, path: string): FileRole | undefined 
 export async function openFleet(
   state: () => ServingState,
   scripts: Scripts,
+  facts: KnownFacts,
   { record, now, monotonic }: DaemonOptions,
 ): Promise<FleetMemory> {
   const file = state().config.state;
   const store = file === false ? undefined : keepStore({ file, record, now });
   const tracker = new Tracker({
     roleOf: (mac, path) => roleOf(scripts, mac, path),
-    nodeOf: (mac) => state().config.byMac.get(mac)?.name,
+    nodeOf: (mac) => recognise(state().config, facts.of(mac)).node?.name,
     newId: () => randomBytes(8).toString('hex'),
   });
   const latest = (await store?.latest().catch(() => [])) ?? [];

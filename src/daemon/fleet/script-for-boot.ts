@@ -1,21 +1,19 @@
+import type { ScriptRequest } from '../../http/app-options.ts';
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
 import { NO_TOKEN } from '../../model/boot/boot-plan.ts';
 import type { ScriptResult } from '../../model/boot/script.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import type { FleetMemory } from './fleet.ts';
 
-/**
- * The script of a machine, with the token of its boot where it boots.
- * @param boots whether the machine itself asks
- */
+/** The script of a machine, with the token of its boot where it boots. */
 export async function scriptForBoot(
   mac: Mac,
-  boots: boolean,
+  { boots, told }: ScriptRequest,
   scripts: Pick<Scripts, 'forMac' | 'about'>,
   fleet: Pick<FleetMemory, 'observe' | 'tokenOf'>,
 ): Promise<ScriptResult> {
-  const result = await scripts.forMac(mac);
-  if (!boots) return result;
+  const result = await scripts.forMac(mac, told);
+  if (!boots || result.kind === 'question') return result;
   const { node, image, version } = scripts.about(mac);
   const [message, reason] = result.kind === 'script' ? ['script sent'] : [result.why, result.kind];
   fleet.observe({ event: 'boot.script', level: 'debug', message, reason, mac, node, image, version });

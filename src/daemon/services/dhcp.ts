@@ -5,7 +5,7 @@ import type { ServingState } from '../serving/serving-state.ts';
 import type { NetworkService, ServiceContext } from './service.ts';
 
 /** Proxy-DHCP. */
-export function dhcpService({ state, syscalls, record, monotonic }: ServiceContext): NetworkService {
+export function dhcpService({ state, facts, syscalls, record, monotonic }: ServiceContext): NetworkService {
   const identities = new WeakMap<ServingState, DhcpIdentity>();
   /** Asked for each packet. */
   const identity = (): DhcpIdentity => {
@@ -29,6 +29,7 @@ export function dhcpService({ state, syscalls, record, monotonic }: ServiceConte
             address,
             device,
             config: () => state().config,
+            facts,
             identity,
             record,
             syscalls,

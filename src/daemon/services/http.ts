@@ -30,7 +30,7 @@ export function httpService({
   monotonic,
 }: ServiceContext): NetworkService {
   const options: AppOptions = {
-    scripts: { ...scripts, forMac: (mac, boots) => scriptForBoot(mac, boots, scripts, fleet) },
+    scripts: { ...scripts, forMac: (mac, request) => scriptForBoot(mac, request, scripts, fleet) },
     artifacts: {
       open: (path) => state().store.open(path),
       openBlob: (digest) => state().store.openBlob(digest),

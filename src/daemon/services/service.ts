@@ -1,4 +1,5 @@
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
+import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import type { Syscalls } from '../../model/sockets/syscalls.ts';
 import type { FleetMemory } from '../fleet/fleet.ts';
 import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
@@ -10,6 +11,8 @@ export interface ServiceContext extends DaemonOptions {
   readonly state: () => ServingState;
   readonly scripts: Scripts;
   readonly fleet: FleetMemory;
+  /** What machines have told of themselves. */
+  readonly facts: KnownFacts;
   /** System calls that Node lacks; undefined where they cannot be made. */
   readonly syscalls: Syscalls | undefined;
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { loadConfig } from '../../config/load/load.ts';
+import { type Loaded, loadConfig } from '../../config/load/load.ts';
 import { checkTemplates } from '../../ipxe-templates/nunjucks/check.ts';
 import { loadTemplates } from '../../ipxe-templates/nunjucks/load.ts';
 import type { Templates } from '../../ipxe-templates/nunjucks/render.ts';
@@ -36,13 +36,11 @@ export async function withTemplates(config: Config): Promise<CheckedConfigResult
 
 /**
  * Reads the configuration file and its templates, and checks them.
- * @returns with `text`, the file's text, from which a watch can go on
+ * @returns with `text`, the file's text, and `others`, the files that belong to it, from which a watch can go on
  */
-export async function loadCheckedConfig(
-  file: string,
-): Promise<CheckedConfigResult & { readonly text: string | undefined }> {
-  const { text, ...loaded } = await loadConfig(file);
-  return { ...(loaded.ok ? await withTemplates(loaded.config) : loaded), text };
+export async function loadCheckedConfig(file: string): Promise<CheckedConfigResult & Pick<Loaded, 'text' | 'others'>> {
+  const { text, others, ...loaded } = await loadConfig(file);
+  return { ...(loaded.ok ? await withTemplates(loaded.config) : loaded), text, others };
 }
 
 /** A warning if the configured folder of templates does not exist. */

@@ -7,6 +7,7 @@ import { createScripts, type Scripts } from '../../ipxe-templates/scripts.ts';
 import { usedArtifacts } from '../../model/boot/used-files.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import { rateLimitedLog } from '../../model/limits/rate-limited-log.ts';
+import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { Config } from '../../model/settings/config.ts';
 import type { ServerIdentity } from '../../model/settings/server.ts';
@@ -97,8 +98,8 @@ export function watchArtifacts(
 }
 
 /** The scripts of the current state. */
-export function scriptsOf(state: () => ServingState): Scripts {
-  return createScripts(() => {
+export function scriptsOf(state: () => ServingState, facts: KnownFacts): Scripts {
+  return createScripts(facts, () => {
     const { config, templates, server, versions } = state();
     return { config, templates, server, ...versions };
   });

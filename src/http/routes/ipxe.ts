@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express';
 import type { ScriptResult } from '../../model/boot/script.ts';
+import { factsOfQuery } from '../../model/machine/facts.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 import { ipxeMessage } from './ipxe-text.ts';
@@ -20,14 +21,14 @@ export function ipxeRoute(options: AppOptions): RequestHandler {
       const seen = `this is no MAC address: ${(text ?? request.path).slice(0, 60)}`;
       return sendText(response, 400, ipxeMessage(seen, 'expected /ipxe/52-54-00-00-00-01'));
     }
-    if (request.url.includes('?') && new URLSearchParams(request.url.replace(/^[^?]*/, '')).has('explain')) {
-      return sendJson(response, 200, await options.scripts.explain(mac), 2);
-    }
+    const query = new URLSearchParams(request.url.includes('?') ? request.url.replace(/^[^?]*/, '') : '');
+    const told = factsOfQuery(query);
+    if (query.has('explain')) return sendJson(response, 200, await options.scripts.explain(mac, told), 2);
     // A person who looks at the script boots nothing. iPXE names itself since its first version.
     const boots = request.method === 'GET' && /^iPXE\//.test(request.headers['user-agent'] ?? '');
-    const result = await options.scripts.forMac(mac, boots);
-    const { status, body } = answer(mac, result);
-    const why = result.kind === 'script' ? 'script sent' : result.why;
+    const result = await options.scripts.forMac(mac, { boots, told });
+    const { status, body } = answer(mac, result, told !== undefined);
+    const why = 'why' in result ? result.why : result.kind === 'script' ? 'script sent' : 'asked what the machine is';
     const level = result.kind === 'unavailable' ? 'warn' : 'info';
     recordOf(options, request, { event: 'http.script', level, message: `${mac}: ${why}`, mac, status });
     if (status === 503) response.setHeader('Retry-After', String(RETRY_AFTER));
@@ -35,9 +36,12 @@ export function ipxeRoute(options: AppOptions): RequestHandler {
   };
 }
 
-function answer(mac: Mac, result: ScriptResult): { status: number; body: string } {
-  if (result.kind === 'script') return { status: 200, body: result.text };
-  if (result.kind === 'ignored')
-    return { status: 404, body: ipxeMessage(`${mac} is not to boot from here: ${result.why}`) };
+function answer(mac: Mac, result: ScriptResult, told: boolean): { status: number; body: string } {
+  if ('text' in result) return { status: 200, body: result.text };
+  if (result.kind === 'ignored') {
+    const body = ipxeMessage(`${mac} is not to boot from here: ${result.why}`);
+    // The script that has asked would ask for ever: with this one iPXE goes on with the next boot device.
+    return { status: told ? 200 : 404, body };
+  }
   return { status: 503, body: ipxeMessage(`${mac} cannot boot just now: ${result.why}`) };
 }

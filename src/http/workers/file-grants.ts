@@ -13,8 +13,8 @@ export class FileGrants {
 
   constructor({ scripts, artifacts, bootFiles, registry, fleet }: AppOptions) {
     this.questions = {
-      script: async (mac, boots) => scripts.forMac(mac, boots),
-      explain: async (mac) => scripts.explain(mac),
+      script: async (mac, request) => scripts.forMac(mac, request),
+      explain: async (mac, told) => scripts.explain(mac, told),
       bootstrap: async () => scripts.bootstrap(),
       artifact: async (path) => this.grant(await artifacts.open(path)),
       blob: async (digest) => this.grant(await artifacts.openBlob(digest)),

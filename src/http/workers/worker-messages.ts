@@ -3,8 +3,9 @@ import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
 import type { SegmentJson } from '../../model/files/segment.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
+import type { Facts } from '../../model/machine/facts.ts';
 import type { Mac } from '../../model/machine/mac.ts';
-import type { AppOptions } from '../app-options.ts';
+import type { AppOptions, ScriptRequest } from '../app-options.ts';
 
 /** Settings of a worker. */
 export interface WorkerSettings {
@@ -23,8 +24,8 @@ export interface WorkerSettings {
  * itself, and the control process holds it open until the grant is returned.
  */
 export interface Questions {
-  script(mac: Mac, boots: boolean): Promise<ScriptResult>;
-  explain(mac: Mac): Promise<unknown>;
+  script(mac: Mac, request: ScriptRequest): Promise<ScriptResult>;
+  explain(mac: Mac, told?: Facts): Promise<unknown>;
   bootstrap(): Promise<string>;
   artifact(path: string): Promise<FileGrant>;
   blob(digest: string): Promise<FileGrant>;

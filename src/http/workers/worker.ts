@@ -63,8 +63,9 @@ async function open(request: () => Promise<FileGrant>): Promise<OpenResult> {
 
 const options: AppOptions = {
   scripts: {
-    forMac: (mac, boots) => ask('script', mac, boots),
-    explain: (mac) => ask('explain', mac),
+    forMac: (mac, request) => ask('script', mac, request),
+    // The channel turns undefined into null.
+    explain: (mac, told) => (told ? ask('explain', mac, told) : ask('explain', mac)),
     bootstrap: () => ask('bootstrap'),
   },
   artifacts: {
@@ -74,7 +75,6 @@ const options: AppOptions = {
   bootFiles: { open: (name) => open(() => ask('bootFile', name)) },
   registry: {
     names: () => ask('imageNames'),
-    // The channel turns undefined into null.
     manifest: (name, digest) =>
       digest === undefined ? ask('imageManifest', name) : ask('imageManifest', name, digest),
     blob: (digest) => open(() => ask('imageBlob', digest)),

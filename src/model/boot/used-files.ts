@@ -1,5 +1,5 @@
 import { type Config, type Match, sampleMatches } from '../settings/config.ts';
-import type { BootSettings } from '../settings/node.ts';
+import type { BootSettings, Rule } from '../settings/node.ts';
 import { type RequiredFile, requiredFiles } from './boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from './build.ts';
 import type { Image } from './image.ts';
@@ -52,8 +52,11 @@ export function withFoundRoots(config: Config, builds: ReadonlyMap<string, Found
     const root = image && build && build !== 'missing' ? rootOf(image, build) : undefined;
     return root ? withRoot(settings, root) : settings;
   };
-  const nodes = config.nodes.map((node) => ({ ...node, settings: settle(node.settings) }));
-  return { ...config, nodes, unknown: settle(config.unknown) };
+  const nodes = config.nodes.map((node) => {
+    return { ...node, settings: settle(node.settings), settingsWith: (rule: Rule) => settle(node.settingsWith(rule)) };
+  });
+  const rules = config.rules.map((rule) => ({ ...rule, settings: settle(rule.settings) }));
+  return { ...config, nodes, rules, unknown: settle(config.unknown) };
 }
 
 /** The images that machines boot and that have a build. */

@@ -1,5 +1,6 @@
 import type { Mac } from '../machine/mac.ts';
-import type { BootSettings, Node } from './node.ts';
+import type { BootSettings, Node, Rule } from './node.ts';
+import type { NodeIndex } from './node-index.ts';
 
 /** Settings of HTTP. Undefined members get defaults when the server starts. */
 export interface HttpSettings {
@@ -43,6 +44,10 @@ export interface Config {
   readonly state: string | false;
   readonly nodes: readonly Node[];
   readonly byMac: ReadonlyMap<Mac, Node>;
+  /** Nodes by other things than their addresses. */
+  readonly index: NodeIndex;
+  /** The most specific first; those that are equally specific in the order of the file. */
+  readonly rules: readonly Rule[];
   /** One node for each set of settings, whose nodes differ only in name, addresses, arguments and values of variables. */
   readonly representatives: readonly Node[];
   /** Settings of machines that no node names. */
@@ -69,26 +74,30 @@ export function formatProblem({ file, line, column, message }: Problem): string 
 /** The settings for one machine, and the rule that gave them. */
 export interface Match {
   readonly mac: Mac;
-  /** Absent where no node names the machine and the `unknown:` rule applies. */
+  /** Absent where no node names the machine. */
   readonly node?: Node;
+  /** Absent where no rule fits the machine; with no node either, the `unknown:` rule applies. */
+  readonly rule?: Rule;
   readonly settings: BootSettings;
   /** The rule that matched, in words. */
   readonly why: string;
 }
 
-/** Finds the settings of the machine with this address. */
-export function findNode(config: Config, mac: Mac): Match {
-  const node = config.byMac.get(mac);
-  return node
-    ? { mac, node, settings: node.settings, why: `nodes.${node.name}.mac is ${mac}` }
-    : { mac, settings: config.unknown, why: `no node has ${mac}: the rule "unknown" applies` };
-}
-
 /** An address for machines that no node names, where only their settings count; a locally administered one. */
 const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
 
-/** The matches of {@link Config.representatives}, and of a machine that no node names. */
-export function sampleMatches(config: Config): readonly Match[] {
-  const named = config.representatives.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
-  return [...named, { mac: SAMPLE_MAC, settings: config.unknown, why: 'unknown' }];
+/** The matches of {@link Config.representatives}, of each rule, and of a machine that no node names. */
+export function sampleMatches({ representatives, rules, unknown }: Config): readonly Match[] {
+  const named = representatives.flatMap((node): Match[] => {
+    const { name, macs, settings } = node;
+    const match = { mac: macs[0] ?? SAMPLE_MAC, node, why: `nodes.${name}` };
+    // A node without an image has that of a rule.
+    const alone = settings.image !== undefined || settings.action.value !== 'boot' || rules.length === 0;
+    if (alone) return [{ ...match, settings }];
+    return rules.map((rule) => ({ ...match, rule, settings: node.settingsWith(rule) })).filter(hasImage);
+  });
+  const ruled = rules.map((rule) => ({ mac: SAMPLE_MAC, rule, settings: rule.settings, why: `rules.${rule.name}` }));
+  return [...named, ...ruled.filter(hasImage), { mac: SAMPLE_MAC, settings: unknown, why: 'unknown' }];
 }
+
+const hasImage = ({ settings }: Match) => settings.image !== undefined || settings.action.value !== 'boot';

@@ -1,5 +1,6 @@
 import type { EfiBinary } from '../boot/boot-file.ts';
 import type { Image } from '../boot/image.ts';
+import type { Criteria, Labels } from '../machine/criteria.ts';
 import type { Mac } from '../machine/mac.ts';
 
 /** A setting together with the place in the configuration that it came from, such as `profiles.compute.args[0]`. */
@@ -49,6 +50,19 @@ export interface Node {
   /** Host name of the booted system. */
   readonly hostname: Sourced<string>;
   readonly macs: readonly Mac[];
+  /** What it is recognised by beside its addresses. */
+  readonly criteria?: Criteria | undefined;
+  readonly labels: Labels;
   readonly profiles: readonly string[];
+  readonly settings: BootSettings;
+  /** Its settings on top of those of a rule that it fits. */
+  settingsWith(rule: Rule): BootSettings;
+}
+
+/** Settings of machines by what they are. */
+export interface Rule {
+  readonly name: string;
+  readonly criteria: Criteria;
+  /** Of a machine that no node names. */
   readonly settings: BootSettings;
 }

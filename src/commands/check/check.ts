@@ -1,16 +1,17 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { placesIn } from '../config/check/place-of.ts';
-import { formatPath } from '../config/check/wording.ts';
-import { type CheckedConfig, loadCheckedConfig, missingTemplates } from '../daemon/serving/checked-config.ts';
-import { readBuiltFiles } from '../images/store/built-files.ts';
-import { rootOf } from '../model/boot/build.ts';
-import { type FoundBuild, usedArtifacts, usedBuilds, withFoundRoots } from '../model/boot/used-files.ts';
-import type { Config } from '../model/settings/config.ts';
-import { formatProblem } from '../model/settings/config.ts';
+import { placesIn } from '../../config/check/place-of.ts';
+import { formatPath } from '../../config/check/wording.ts';
+import { type CheckedConfig, loadCheckedConfig, missingTemplates } from '../../daemon/serving/checked-config.ts';
+import { readBuiltFiles } from '../../images/store/built-files.ts';
+import { rootOf } from '../../model/boot/build.ts';
+import { type FoundBuild, usedArtifacts, usedBuilds, withFoundRoots } from '../../model/boot/used-files.ts';
+import type { Config } from '../../model/settings/config.ts';
+import { formatProblem } from '../../model/settings/config.ts';
+import { asJson } from '../json.ts';
 import { describeNodes, formatNodes } from './describe-nodes.ts';
 import { fileWarnings } from './file-warnings.ts';
-import { asJson } from './json.ts';
+import { ruleWarnings } from './rule-warnings.ts';
 import { settingWarnings } from './setting-warnings.ts';
 
 /** The builds that machines boot, by the image's name. */
@@ -45,7 +46,7 @@ async function warningsOf(
   text: string,
   { config, templates }: CheckedConfig,
 ): Promise<readonly string[]> {
-  const warnings = [...settingWarnings(config, templates), ...(await fileWarnings(config))];
+  const warnings = [...ruleWarnings(config), ...settingWarnings(config, templates), ...(await fileWarnings(config))];
   if (warnings.length === 0) return [];
   const placeOf = placesIn(text);
   return warnings

@@ -1,10 +1,10 @@
-import { pathOfArgument } from '../config/check/place-of.ts';
-import type { Path } from '../config/check/wording.ts';
-import type { Templates } from '../ipxe-templates/nunjucks/render.ts';
-import { type Pin, planBoot, requiredFiles } from '../model/boot/boot-plan.ts';
-import type { Mac } from '../model/machine/mac.ts';
-import { type Config, findNode, type Match } from '../model/settings/config.ts';
-import type { Sourced } from '../model/settings/node.ts';
+import { pathOfArgument } from '../../config/check/place-of.ts';
+import type { Path } from '../../config/check/wording.ts';
+import type { Templates } from '../../ipxe-templates/nunjucks/render.ts';
+import { type Pin, planBoot, requiredFiles } from '../../model/boot/boot-plan.ts';
+import type { Mac } from '../../model/machine/mac.ts';
+import { type Config, type Match, sampleMatches } from '../../model/settings/config.ts';
+import type { Sourced } from '../../model/settings/node.ts';
 
 /** A setting that is valid but probably a mistake. */
 export interface Warning {
@@ -73,16 +73,16 @@ function tooLong(config: Config, match: Match, templates: Templates): readonly W
   const pins = new Map(requiredFiles(match).map(({ path }) => [path, SAMPLE_PIN]));
   const length = argumentsIn(templates.render(template.value, planBoot(match, pins, server)));
   if (length <= MAX_ARGUMENTS) return [];
-  const who = match.node ? `nodes.${match.node.name}` : 'unknown machines';
+  const who = match.node ? `nodes.${match.node.name}` : match.rule ? `rules.${match.rule.name}` : 'unknown machines';
   const message = `${length} octets of kernel arguments for ${who}, with those of the template: Linux takes up to ${MAX_ARGUMENTS} (COMMAND_LINE_SIZE of x86 and arm64) and cuts off the rest`;
   return [{ path: pathOfArgument(longest.from), message }];
 }
 
 /** Warnings about the settings of machines, one for each place. */
 export function settingWarnings(config: Config, templates: Templates): readonly Warning[] {
-  const named = config.nodes.flatMap(({ macs }) => macs.slice(0, 1).map((mac) => findNode(config, mac)));
-  const unknown: Match = { mac: '00:00:00:00:00:00' as Mac, settings: config.unknown, why: '' };
-  const booting = [...named, unknown].filter(({ settings }) => settings.action.value === 'boot');
+  // All nodes, as their arguments differ.
+  const all = sampleMatches({ ...config, representatives: config.nodes });
+  const booting = all.filter(({ settings }) => settings.action.value === 'boot');
   const warnings = [
     ...unusableMacs(config),
     ...booting.flatMap((match) => [...furtherRoots(match), ...tooLong(config, match, templates)]),

@@ -1,11 +1,11 @@
 import { realpath } from 'node:fs/promises';
-import { openInside } from '../artifacts/open-file.ts';
-import { type FileKind, KIND_BYTES, kindOf, noKernel } from '../images/tools/file-kind.ts';
-import type { Image } from '../model/boot/image.ts';
-import { rootMethodOf } from '../model/boot/root-methods/methods.ts';
-import { COMPRESSED_KINDS } from '../model/boot/root-methods/root-method.ts';
-import { readBytes } from '../model/files/random-access.ts';
-import type { Config } from '../model/settings/config.ts';
+import { openInside } from '../../artifacts/open-file.ts';
+import { type FileKind, KIND_BYTES, kindOf, noKernel } from '../../images/tools/file-kind.ts';
+import type { Image } from '../../model/boot/image.ts';
+import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
+import { COMPRESSED_KINDS } from '../../model/boot/root-methods/root-method.ts';
+import { readBytes } from '../../model/files/random-access.ts';
+import type { Config } from '../../model/settings/config.ts';
 import type { Warning } from './setting-warnings.ts';
 
 const INITRD_KINDS = ['cpio', ...COMPRESSED_KINDS];
