@@ -30,7 +30,7 @@ export const ROOMS: readonly Room[] = [
     name: 'config',
     holds: 'YAML to a configuration, or to problems with file, line and column',
     imports: ['model'],
-    files: ['watch.ts', 'load/load.ts'],
+    files: ['watch.ts', 'load/load.ts', 'edit/adopt.ts'],
   },
   {
     name: 'ipxe-templates',

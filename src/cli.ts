@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import type { AdoptOptions } from './commands/adopt.ts';
 import type { DeployOptions } from './commands/deploy.ts';
 import { CONFIG_OPTION, findConfig } from './commands/find-config.ts';
 import { addFleetCommands } from './commands/fleet/command.ts';
@@ -114,6 +115,18 @@ withConfig('explain', 'say which node and rule a machine gets its settings from,
   .action(async (machine: string, { config, ...options }: { config: string; fact: string[]; json?: boolean }) => {
     const { explainMachine } = await import('./commands/explain.ts');
     print(await explainMachine(config, machine, { json: false, ...options }));
+  });
+
+withConfig('adopt', 'add a machine to the configuration file, as a node')
+  .argument('<mac>', "the machine's MAC address: slipway unknown lists those that have asked")
+  .requiredOption('--name <name>', "the node's name")
+  .option('--profile <name>', 'its profile')
+  .option('--image <name>', 'its image')
+  .option('--yes', 'write the change without asking')
+  .action(async (mac: string, { config, ...options }: { config: string } & AdoptOptions) => {
+    const { adoptMachine } = await import('./commands/adopt.ts');
+    const terminal = { input: process.stdin, output: process.stderr };
+    if (!(await adoptMachine(config, mac, options, print, terminal))) process.exitCode = 1;
   });
 
 addFleetCommands(program, { print, now: Date.now });

@@ -3,6 +3,7 @@ import type { EfiBinary } from '../model/boot/boot-file.ts';
 import type { Image, Root, Source } from '../model/boot/image.ts';
 import { rootMethodOf } from '../model/boot/root-methods/methods.ts';
 import { isUrl } from '../model/boot/yaml-shapes.ts';
+import { LOCAL } from '../model/fleet/next-boot.ts';
 import { bySpecificity, type Criteria, type Labels } from '../model/machine/criteria.ts';
 import { type Mac, parseMac } from '../model/machine/mac.ts';
 import type { Config } from '../model/settings/config.ts';
@@ -10,8 +11,10 @@ import type {
   Action,
   BootSettings,
   Discovery,
+  Menu,
   NamedFirmware,
   Node,
+  Once,
   OnFailure,
   Rule,
   Sourced,
@@ -26,6 +29,8 @@ import type { ConfigFile, ImageSection, NodeSection, RootSection, RuleSection } 
 interface Section {
   readonly action?: Action | undefined;
   readonly image?: string | number | undefined;
+  readonly boot?: { readonly once: string | number; readonly then?: string | number | undefined } | undefined;
+  readonly menu?: MenuSection | null | undefined;
   readonly template?: string | number | undefined;
   readonly ipxe?: 'snponly.efi' | 'ipxe.efi' | undefined;
   readonly discovery?: 'binl' | 'bypass' | undefined;
@@ -33,6 +38,13 @@ interface Section {
   readonly on_failure?: { action?: 'shell' | 'reboot' | undefined; after?: number | undefined } | null | undefined;
   readonly args?: readonly (string | number)[] | null | undefined;
   readonly vars?: Readonly<Record<string, Variable>> | null | undefined;
+}
+
+interface MenuSection {
+  readonly images?: readonly (string | number)[] | undefined;
+  readonly local?: boolean | undefined;
+  readonly default?: string | number | undefined;
+  readonly timeout?: number | undefined;
 }
 
 /** A section, with its arguments and variables converted once for all nodes that share it. */
@@ -127,9 +139,15 @@ function toOnFailure(found: Sourced<NonNullable<Section['on_failure']>>): Source
 }
 
 /** Merges layers: the image, each profile, then the node or the rule for unknown machines. */
-function resolveSettings(shared: Shared, upper: readonly Layer[], action: Sourced<Action>): BootSettings {
-  const boots = action.value === 'boot';
-  const named = boots ? last(upper, 'image') : undefined;
+function resolveSettings(shared: Shared, upper: readonly Layer[], given?: Sourced<Action>): BootSettings {
+  const menuSection = last(upper, 'menu');
+  const action = given ?? (menuSection ? { value: 'menu' as const, from: menuSection.from } : BOOT);
+  const boots = action.value === 'boot' || action.value === 'menu';
+  const boot = action.value === 'boot' ? last(upper, 'boot') : undefined;
+  const once = boot && { value: toOnce(boot.value), from: boot.from };
+  const named = boots
+    ? (last(upper, 'image') ?? (once && { value: once.value.once, from: `${once.from}.once` }))
+    : undefined;
   const found = named && shared.images.get(String(named.value));
   const layers = found ? [found.layer, ...upper] : upper;
   // A template for booting does not apply to a machine that a more specific layer sends to its local disk.
@@ -147,7 +165,27 @@ function resolveSettings(shared: Shared, upper: readonly Layer[], action: Source
     ipxe: last(layers, 'ipxe') ?? SNPONLY,
     discovery: last(layers, 'discovery') ?? BINL,
     ...(firmware ? { firmware } : {}),
+    ...(once && { once }),
+    ...(action.value === 'menu' && { menu: toMenu(shared, menuSection, found?.image.name, action.from) }),
   };
+}
+
+function toOnce({ once, then = LOCAL }: NonNullable<Section['boot']>): Once {
+  return { once: String(once), afterwards: String(then) };
+}
+
+/** @param image what the machine would boot without a menu */
+function toMenu(
+  { images: all }: Shared,
+  section: Sourced<MenuSection> | undefined,
+  image: string | undefined,
+  from: string,
+): Sourced<Menu> {
+  const { images = [...all.keys()], local = true, timeout = 30 } = section?.value ?? {};
+  const names = images.map(String);
+  const standard = image !== undefined && names.includes(image) ? image : local ? LOCAL : (names[0] ?? LOCAL);
+  const value = { images: names, local, default: String(section?.value.default ?? standard), timeout };
+  return { value, from: section?.from ?? from };
 }
 
 /**
@@ -187,10 +225,16 @@ class LayeredNode implements Node {
   }
 
   private settingsOn(lower: readonly Layer[]): BootSettings {
+    const upper = this.layersOn(lower);
+    return resolveSettings(this.shared, upper, last(upper, 'action'));
+  }
+
+  /** Its layers on top of others. */
+  layersOn(lower: readonly Layer[]): readonly Layer[] {
     const { shared, section } = this;
     const upper = [...lower, ...this.profiles.flatMap((profile) => shared.profiles.get(profile) ?? [])];
     upper.push(toLayer(`nodes.${section.range ?? this.name}`, section));
-    return resolveSettings(shared, upper, last(upper, 'action') ?? BOOT);
+    return upper;
   }
 }
 
@@ -206,7 +250,7 @@ class LayeredRule implements Rule {
     this.layers = [...profiles, toLayer(`rules.${name}`, section)];
     this.name = name;
     this.criteria = criteriaOf(section.match);
-    this.settings = resolveSettings(shared, this.layers, last(this.layers, 'action') ?? BOOT);
+    this.settings = resolveSettings(shared, this.layers, last(this.layers, 'action'));
   }
 }
 
@@ -216,15 +260,22 @@ function toLabels(section: NonNullable<NodeSection['labels']>): Labels {
   return Object.fromEntries(Object.entries(section).map(([name, value]) => [name, String(value)]));
 }
 
-function toUnknown(shared: Shared, section: ConfigFile['unknown']): BootSettings {
-  const upper = list(section?.profile).flatMap((profile) => shared.profiles.get(String(profile)) ?? []);
-  const layer = toLayer('unknown', {
-    action: section?.action,
-    image: section?.image,
-    firmware: section?.firmware,
-  });
-  // The action of a profile is for nodes; only the rule decides here.
-  return resolveSettings(shared, [...upper, layer], last([layer], 'action') ?? IGNORE);
+function unknownLayers(shared: Shared, section: ConfigFile['unknown']): readonly Layer[] {
+  const profiles = list(section?.profile).flatMap((profile) => shared.profiles.get(String(profile)) ?? []);
+  const { action, image, firmware, menu } = section ?? {};
+  return [...profiles, toLayer('unknown', { action, image, firmware, menu })];
+}
+
+/** The settings of a machine that boots something else than its layers say. */
+function chosenSettings(shared: Shared, layers: readonly Layer[], image: string): BootSettings | undefined {
+  const action: Sourced<Action> = { value: image === LOCAL ? 'local' : 'boot', from: 'chosen.action' };
+  if (image !== LOCAL && !shared.images.has(image)) return undefined;
+  const { once: _, ...settings } = resolveSettings(
+    shared,
+    [...layers, toLayer('chosen', { action: action.value, image })],
+    action,
+  );
+  return settings;
 }
 
 function toHttp(http: NonNullable<ConfigFile['server']>['http']): Config['server']['http'] {
@@ -278,13 +329,20 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
     ([name, section]) => [name, toLayer(`profiles.${name}`, section ?? {})] as const,
   );
   const shared: Shared = { images: new Map(images), profiles: new Map(profiles) };
+  const strangers = unknownLayers(shared, file.unknown);
+  const rules = Object.entries(file.rules ?? {})
+    .map(([name, section]) => new LayeredRule(shared, name, section))
+    .sort((a, b) => bySpecificity(a.criteria, b.criteria));
+  const ruleLayers = new Map(rules.map(({ name, layers }) => [name, layers]));
   const nodes: Node[] = [];
+  const byName = new Map<string, LayeredNode>();
   const byMac = new Map<Mac, Node>();
   const index = new NodeIndex();
   const representatives = new Map<string, Node>();
   for (const [name, section] of Object.entries(file.nodes ?? {})) {
     const node = new LayeredNode(shared, name, section);
     nodes.push(node);
+    byName.set(name, node);
     for (const mac of node.macs) byMac.set(mac, node);
     index.add(node);
     const key = settingsKey(section);
@@ -296,14 +354,24 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
     artifacts: resolvePath(baseDir, file.artifacts ?? './artifacts'),
     templates: file.templates === undefined ? undefined : resolvePath(baseDir, file.templates),
     state: file.state === false ? false : resolvePath(baseDir, file.state ?? './slipway.db'),
+    api: {
+      tokens: file.api?.tokens === false ? false : resolvePath(baseDir, file.api?.tokens ?? './slipway.tokens'),
+      read: file.api?.read ?? 'any',
+    },
     nodes,
     byMac,
     index,
-    rules: Object.entries(file.rules ?? {})
-      .map(([name, section]) => new LayeredRule(shared, name, section))
-      .sort((a, b) => bySpecificity(a.criteria, b.criteria)),
+    rules,
     representatives: [...representatives.values()],
-    unknown: toUnknown(shared, file.unknown),
+    // The action of a profile is for nodes; only the rule decides here.
+    unknown: resolveSettings(shared, strangers, last(strangers.slice(-1), 'action') ?? IGNORE),
+    images: [...shared.images.keys()],
+    choose: ({ node, rule }, image) => {
+      const lower = rule ? (ruleLayers.get(rule.name) ?? []) : [];
+      const own = node && byName.get(node.name);
+      const layers = own ? own.layersOn(lower) : rule ? lower : strangers;
+      return chosenSettings(shared, layers, image);
+    },
     missing: [],
   };
 }

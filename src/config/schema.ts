@@ -107,9 +107,31 @@ const vars = named(
   .nullish()
   .describe('Variables for templates: text, numbers, true or false. They merge; the node has the last word.');
 
-const action = oneOf(['boot', 'local', 'ignore'])
+const action = oneOf(['boot', 'local', 'menu', 'ignore'])
   .optional()
-  .describe('boot an image, go on from the local disk, or ignore the machine. Default: boot.');
+  .describe(
+    'boot an image, go on from the local disk, show a menu, or ignore the machine. Default: boot; menu with menu:.',
+  );
+
+const once = mapping({
+  once: reference('an image').describe('The image that the machine boots until it has started, such as an installer.'),
+  // biome-ignore lint/suspicious/noThenProperty: a schema's shape, which nothing awaits
+  then: reference('an image, or local').optional().describe('What it boots from then on. Default: local.'),
+})
+  .optional()
+  .describe('One image for the first boot, and what is booted from then on: ends install loops.');
+
+const menu = mapping({
+  images: z.array(reference('an image'), { error: 'a list of images' }).min(1).optional().describe('Default: all.'),
+  local: z
+    .boolean({ error: 'true or false' })
+    .optional()
+    .describe('Whether the local disk may be chosen. Default: true.'),
+  default: reference('an image, or local').optional().describe('Default: the image of the machine, or local.'),
+  timeout: wholeNumber(0, 86_400, ' of seconds').optional().describe('Seconds; 0 waits for ever. Default: 30.'),
+})
+  .nullish()
+  .describe("A menu on the machine's screen, in place of booting at once.");
 
 const image = reference('an image').optional().describe('The image to boot.');
 
@@ -154,7 +176,7 @@ const imageSection = mapping({
   ...common,
 });
 
-const profileSection = mapping({ image, action, args, vars, ...common }).nullable();
+const profileSection = mapping({ image, action, boot: once, menu, args, vars, ...common }).nullable();
 
 const labels = named(
   name(),
@@ -184,6 +206,8 @@ const nodeSection = mapping({
   profile,
   image,
   action,
+  boot: once,
+  menu,
   args,
   vars,
   ...common,
@@ -194,6 +218,8 @@ const ruleSection = mapping({
   profile,
   image,
   action,
+  boot: once,
+  menu,
   args,
   vars,
   ...common,
@@ -263,9 +289,10 @@ const serverSection = mapping({
 });
 
 const unknownSection = mapping({
-  action: oneOf(['ignore', 'local', 'boot']).optional().describe('Default: ignore.'),
+  action: oneOf(['ignore', 'local', 'boot', 'menu']).optional().describe('Default: ignore.'),
   profile,
   image,
+  menu,
   firmware,
 });
 
@@ -284,6 +311,17 @@ export const configSchema = mapping({
     })
     .optional()
     .describe('The file in which boots are kept, relative to this file. Default: ./slipway.db; false keeps none.'),
+  api: mapping({
+    tokens: z
+      .union([z.literal(false), text(/\S/, 'the path of a file')], { error: 'the path of a file, or false' })
+      .optional()
+      .describe(
+        'The file of tokens for changes, relative to this file; it is made where it is missing. Default: ./slipway.tokens; false: nothing is changed by the API.',
+      ),
+    read: oneOf(['any', 'token']).optional().describe('Whether reading needs a token too. Default: any.'),
+  })
+    .nullish()
+    .describe('The API at /api/v1.'),
   images: named(name(), imageSection).nullish().describe('Operating systems by name.'),
   profiles: named(name(), profileSection).nullish().describe('Settings that nodes share, by name.'),
   nodes: named(nodeName(), nodeSection).nullish().describe('Machines by name.'),

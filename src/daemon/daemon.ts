@@ -51,7 +51,7 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
   if (!loaded.ok) throw new ConfigError(loaded.problems);
   let state: ServingState = await openServingState(loaded.checked, outer);
   const scripts = scriptsOf(() => state, facts);
-  const memory = await openFleet(() => state, scripts, facts, options);
+  const memory = await openFleet(() => state, scripts, facts, configFile, options);
   fleet = memory;
   const services = await startServices(SERVICES, () => state, { ...options, scripts, facts, fleet: memory }).catch(
     async (error) => {

@@ -12,6 +12,8 @@ export interface ScriptRequest {
   readonly boots: boolean;
   /** What iPXE tells of the machine; undefined where it was not asked. */
   readonly told?: Facts | undefined;
+  /** The image that was chosen from the machine's menu, or `local`. */
+  readonly image?: string | undefined;
 }
 
 /** The sources of all that the HTTP server serves, its log and its clocks. */

@@ -5,17 +5,19 @@ import {
   planBoot,
   type RequiredFile,
   requiredFiles,
+  showingMenu,
 } from '../model/boot/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from '../model/boot/build.ts';
 import type { BuildUse, Image } from '../model/boot/image.ts';
 import type { ScriptResult } from '../model/boot/script.ts';
 import type { FileRole } from '../model/fleet/event-steps.ts';
+import { LOCAL } from '../model/fleet/next-boot.ts';
 import { type Facts, IPXE_QUERY } from '../model/machine/facts.ts';
 import type { KnownFacts } from '../model/machine/known-facts.ts';
 import { hyphenated, type Mac } from '../model/machine/mac.ts';
 import { plainMessage } from '../model/plain-error.ts';
 import type { Config, Match } from '../model/settings/config.ts';
-import { findMatch, lostRules, recognise } from '../model/settings/recognise.ts';
+import { findMatch, lostRules, type Recognised, recognise } from '../model/settings/recognise.ts';
 import { baseUrl, type ServerIdentity } from '../model/settings/server.ts';
 import type { Templates } from './nunjucks/render.ts';
 
@@ -30,10 +32,19 @@ export interface ScriptSources {
   readonly build: (image: Image) => Promise<Build>;
 }
 
+/** What a request for a script says, and what is to be booted in place of the machine's settings. */
+export interface Wanted {
+  /** What iPXE tells of the machine; undefined where it was not asked. */
+  readonly told?: Facts | undefined;
+  /** The image that was chosen from the machine's menu, or `local`. */
+  readonly image?: string | undefined;
+  /** Decides what the machine boots; undefined for its settings. */
+  readonly choose?: (match: Match) => Promise<{ readonly image: string; readonly why: string } | undefined>;
+}
+
 /** Renders scripts. */
 export interface Scripts {
-  /** @param told what iPXE tells of the machine; undefined where it was not asked */
-  forMac(mac: Mac, told?: Facts): Promise<ScriptResult>;
+  forMac(mac: Mac, request?: Wanted): Promise<ScriptResult>;
   /** The rule that matched, the source of each value, the versions of files: plain data for JSON. */
   explain(mac: Mac, told?: Facts): Promise<Readonly<Record<string, unknown>>>;
   /** The script that has iPXE ask for its machine's own. */
@@ -63,6 +74,8 @@ interface Rendered {
   readonly match: Match;
   readonly pins: readonly Pin[];
   readonly text: string;
+  /** The image in place of that of the settings. */
+  readonly image: string | undefined;
   readonly roles: ReadonlyMap<string, FileRole>;
 }
 
@@ -117,7 +130,7 @@ async function pinOf(needed: RequiredFile, { match, build }: Settled, { pin }: S
   return found;
 }
 
-async function plan(match: Match, sources: ScriptSources): Promise<Planned> {
+async function plan(match: Match, sources: ScriptSources, query = ''): Promise<Planned> {
   const settled = await settle(match, sources);
   if ('why' in settled) return settled;
   const missing: string[] = [];
@@ -135,7 +148,7 @@ async function plan(match: Match, sources: ScriptSources): Promise<Planned> {
   );
   return missing.length > 0
     ? { why: missing.join('; ') }
-    : { ...settled, plan: planBoot(settled.match, pins, sources.server), pins: [...pins.values()] };
+    : { ...settled, plan: planBoot(settled.match, pins, sources.server, query), pins: [...pins.values()] };
 }
 
 /** True where a script would be the same now. */
@@ -150,6 +163,37 @@ async function isCurrent({ match, pins }: Rendered, sources: ScriptSources): Pro
   } catch {
     return false;
   }
+}
+
+type Decided =
+  | { readonly match: Match; readonly image: string | undefined }
+  | Extract<ScriptResult, { readonly why: string }>;
+
+/** What a machine boots: by an order, by the choice from its menu, or by its settings. */
+async function decide(
+  own: Match,
+  picked: string | undefined,
+  choose: Wanted['choose'],
+  config: Config,
+): Promise<Decided> {
+  const chosen = await choose?.(own);
+  const menu = own.settings.menu?.value;
+  const unavailable = (why: string) => ({ kind: 'unavailable', why }) as const;
+  if (!chosen && picked !== undefined) {
+    const isAllowed = picked === LOCAL ? menu?.local : menu?.images.includes(picked);
+    if (!isAllowed) return unavailable(`${own.why}, and ${JSON.stringify(picked)} is not in its menu`);
+  }
+  const image = chosen?.image ?? picked;
+  const settings = image === undefined ? own.settings : config.choose(own, image);
+  if (!settings) return unavailable(`there is no image ${JSON.stringify(image)} any more: ${chosen?.why ?? own.why}`);
+  const match = { ...own, settings, why: chosen ? `${own.why}; ${chosen.why}` : own.why };
+  if (settings.action.value === 'ignore') {
+    return { kind: 'ignored', why: own.node ? `${own.why}, and its action is ignore` : own.why };
+  }
+  if (settings.action.value === 'boot' && !settings.image) {
+    return unavailable(`${own.why}, which has no image, and no rule gives it one`);
+  }
+  return { match, image };
 }
 
 /**
@@ -174,34 +218,49 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
     return templates.render('bootstrap', { server: { address: server.address, url }, script_url });
   };
 
+  /** The text of the machine's last script, where it would be the same now. */
+  const givenAgain = async (mac: Mac, found: Recognised, image: string | undefined, current: ScriptSources) => {
+    const known = scriptsOf(current).get(mac);
+    const isSame = known?.match.node === found.node && known?.match.rule === found.rule && known?.image === image;
+    return known && isSame && (await isCurrent(known, current)) ? known.text : undefined;
+  };
+
+  /** @param told whether iPXE tells what it knows: it is to tell it again with the choice */
+  const menuFor = (match: Match, told: boolean, { templates, server }: ScriptSources): string => {
+    const query = told ? `${IPXE_QUERY}&image=` : '?image=';
+    return templates.render('menu', planBoot(showingMenu(match), new Map(), server, query));
+  };
+
   return {
-    async forMac(mac, told) {
+    async forMac(mac, { told, image: picked, choose } = {}) {
       const current = sources();
       if (told) facts.noteTold(mac, told);
       // Without being asked, a machine is what DHCP knows: anybody could have told more about it before.
       const of = told ? facts.of(mac) : facts.byDhcp(mac);
       const found = recognise(current.config, of);
       if (!told && found.open.length > 0) return { kind: 'question', text: bootstrapFor(current, hyphenated(mac)) };
-      const known = scriptsOf(current).get(mac);
-      const isSame = known?.match.node === found.node && known?.match.rule === found.rule;
-      if (known && isSame && (await isCurrent(known, current))) return { kind: 'script', text: known.text };
-      const match = findMatch(current.config, of, found);
-      const { action, image } = match.settings;
-      if (action.value === 'ignore') {
-        return { kind: 'ignored', why: match.node ? `${match.why}, and its action is ignore` : match.why };
+      if (!choose && picked === undefined) {
+        const text = await givenAgain(mac, found, undefined, current);
+        if (text !== undefined) return { kind: 'script', text };
       }
-      if (action.value === 'boot' && !image) {
-        return { kind: 'unavailable', why: `${match.why}, which has no image, and no rule gives it one` };
-      }
-      const planned = await plan(match, current);
+      const own = findMatch(current.config, of, found);
+      const decided = await decide(own, picked, choose, current.config);
+      if ('kind' in decided) return decided;
+      const { match, image } = decided;
+      // iPXE asks for this script again where a download fails.
+      const query = image === picked && picked !== undefined ? `?image=${encodeURIComponent(picked)}` : '';
+      if (match.settings.menu) return { kind: 'menu', text: menuFor(match, told !== undefined, current) };
+      const text = await givenAgain(mac, found, image, current);
+      if (text !== undefined) return { kind: 'script', text };
+      const planned = await plan(match, current, told && query !== '' ? `${IPXE_QUERY}&${query.slice(1)}` : query);
       if ('why' in planned) return { kind: 'unavailable', why: planned.why };
       const template = planned.match.settings.template.value;
       if (!current.templates.names.includes(template))
         return { kind: 'unavailable', why: `there is no template ${template}` };
-      const text = current.templates.render(template, planned.plan);
+      const fresh = current.templates.render(template, planned.plan);
       if (scriptsOf(current).size >= REMEMBERED) scripts.clear();
-      scripts.set(mac, { match, pins: planned.pins, text, roles: rolesOf(planned.plan) });
-      return { kind: 'script', text };
+      scripts.set(mac, { match, image, pins: planned.pins, text: fresh, roles: rolesOf(planned.plan) });
+      return { kind: 'script', text: fresh };
     },
 
     async explain(mac, told) {

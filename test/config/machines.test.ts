@@ -157,6 +157,59 @@ describe('a range of nodes', () => {
   });
 });
 
+describe('what else a node may boot', () => {
+  const config = configOf(`${IMAGES}nodes:
+  a: { mac: ${MAC}, boot: { once: rescue }, args: [x] }
+  b: { mac: ${OTHER}, menu: { images: [debian], timeout: 0 } }
+unknown: { action: menu }
+`);
+  const [a, b] = config.nodes;
+
+  it('is one image once, and then the local disk', () => {
+    expect(a?.settings).toMatchObject({
+      action: { value: 'boot' },
+      image: { value: { name: 'rescue' }, from: 'nodes.a.boot.once' },
+      once: { value: { once: 'rescue', afterwards: 'local' } },
+    });
+  });
+
+  it('is what a menu has', () => {
+    const menu = { images: ['debian'], local: true, default: 'local', timeout: 0 };
+    expect(b?.settings).toMatchObject({ action: { value: 'menu' }, menu: { value: menu, from: 'nodes.b.menu' } });
+    expect(config.unknown.menu?.value).toEqual({
+      images: ['debian', 'rescue'],
+      local: true,
+      default: 'local',
+      timeout: 30,
+    });
+  });
+
+  it('is any image of the configuration, with all other settings', () => {
+    const chosen = config.choose({ node: a }, 'debian');
+    expect(chosen).toMatchObject({
+      action: { value: 'boot' },
+      image: { value: { name: 'debian' } },
+      args: [{ value: 'x' }],
+    });
+    expect(chosen).not.toHaveProperty('once');
+    expect(config.choose({ node: b }, 'local')).toMatchObject({ action: { value: 'local' } });
+    expect(config.choose({}, 'rescue')).toMatchObject({ image: { value: { name: 'rescue' } } });
+    expect(config.choose({}, 'nothing')).toBeUndefined();
+  });
+
+  it.each([
+    [
+      `n: { mac: ${MAC}, boot: { once: rescu } }`,
+      'nodes.n.boot.once: there is no image "rescu": did you mean "rescue"?',
+    ],
+    [`n: { mac: ${MAC}, boot: { once: rescue, then: debain } }`, 'nodes.n.boot.then: there is no image "debain"'],
+    [`n: { mac: ${MAC}, menu: { images: [debian, x] } }`, 'nodes.n.menu.images[1]: there is no image "x"'],
+    [`n: { mac: ${MAC}, menu: { default: y } }`, 'nodes.n.menu.default: there is no image "y"'],
+  ])('that is wrong is told: %s', (node, expected) => {
+    expect(problemsOf(`${IMAGES}nodes: { ${node} }`)).toEqual([expect.stringContaining(expected)]);
+  });
+});
+
 describe('a file of comma-separated values', () => {
   it.each([
     ['name,mac\nn1,nonsense\n', '2: "nonsense" is no MAC address'],

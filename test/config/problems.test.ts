@@ -51,7 +51,7 @@ describe('unknown keys', () => {
     ['sever: {}', '1:1: unknown key "sever": did you mean "server"?'],
     [
       'foo: 1',
-      '1:1: unknown key "foo": expected one of server, artifacts, templates, state, images, profiles, nodes, rules, unknown',
+      '1:1: unknown key "foo": expected one of server, artifacts, templates, state, api, images, profiles, nodes, rules, unknown',
     ],
     [
       'server:\n  Port: 1\n  tftp: { prot: 69 }',
@@ -68,7 +68,10 @@ describe('unknown keys', () => {
       'profiles: { p: { on_failure: { then: shell } } }',
       '1:32: unknown key "then" in profiles.p.on_failure: expected one of action, after',
     ],
-    ['unknown: { args: [a] }', '1:12: unknown key "args" in unknown: expected one of action, profile, image, firmware'],
+    [
+      'unknown: { args: [a] }',
+      '1:12: unknown key "args" in unknown: expected one of action, profile, image, menu, firmware',
+    ],
   ]);
 });
 
@@ -151,7 +154,7 @@ describe('wrong types', () => {
       '1:34: profiles.p.vars.b: expected a text, a number, true or false, found nothing',
     ],
     ['unknown: boot', '1:10: unknown: expected a mapping, found "boot"'],
-    ['unknown: { action: true }', '1:20: unknown.action: expected ignore, local or boot, found true'],
+    ['unknown: { action: true }', '1:20: unknown.action: expected ignore, local, boot or menu, found true'],
   ]);
 });
 
@@ -260,7 +263,7 @@ describe('control characters', () => {
     [
       '"a\\nb": 1',
       '1:1: "a\\nb" has a line break (U+000A): expected plain text',
-      '1:1: unknown key "a\\nb": expected one of server, artifacts, templates, state, images, profiles, nodes, rules, unknown',
+      '1:1: unknown key "a\\nb": expected one of server, artifacts, templates, state, api, images, profiles, nodes, rules, unknown',
     ],
   ]);
 
@@ -292,7 +295,7 @@ describe('nodes', () => {
       ['  n1: { mac: [[525400000001]], image: debian }', `4:15: nodes.n1.mac[0]: expected ${MAC}, found a list`],
       [
         '  n1: { mac: 525400000001, image: debian, action: off }',
-        '4:51: nodes.n1.action: expected boot, local or ignore, found "off"',
+        '4:51: nodes.n1.action: expected boot, local, menu or ignore, found "off"',
       ],
       [
         '  n1: { mac: 525400000001 }',

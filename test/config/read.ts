@@ -10,6 +10,8 @@ export function configOf(yaml: string): Config {
   return parsed.config;
 }
 
+const choose = () => undefined;
+
 /** The same with all settings put together, so that two can be compared. */
 export function plainOf(config: Config): Config {
   const settings = ({ action, image, template, args, vars, onFailure, ipxe, discovery, firmware }: BootSettings) => ({
@@ -28,6 +30,7 @@ export function plainOf(config: Config): Config {
     byMac: new Map(),
     index: new NodeIndex(),
     representatives: [],
+    choose,
     unknown: settings(config.unknown),
   };
 }

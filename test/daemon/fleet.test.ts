@@ -4,13 +4,16 @@ import { scriptForBoot } from '../../src/daemon/fleet/script-for-boot.ts';
 import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import type { BootChange, BootStore } from '../../src/model/fleet/boot-store.ts';
+import { KnownFacts } from '../../src/model/machine/known-facts.ts';
 import type { Mac } from '../../src/model/machine/mac.ts';
+import type { Config } from '../../src/model/settings/config.ts';
 import { ADDRESS, aTracker, eventsOf, MAC } from '../model/fleet/machines.ts';
+import { aConfig, aNode, settings } from '../support/config.ts';
 
 const events = eventsOf();
 
 /** A fleet with a store that notes what it gets. */
-function aFleet(broken: Partial<BootStore> = {}) {
+function aFleet(broken: Partial<BootStore> = {}, config: Config = aConfig()) {
   const written: BootChange[] = [];
   let now = 1_000_000;
   let tokens = 0;
@@ -21,6 +24,8 @@ function aFleet(broken: Partial<BootStore> = {}) {
     boots: empty,
     boot: async () => undefined,
     bootsOf: empty,
+    notes: async () => [],
+    putNote: async () => {},
     prune: async () => {},
     close: async () => {},
     ...broken,
@@ -28,7 +33,10 @@ function aFleet(broken: Partial<BootStore> = {}) {
   const fleet = createFleet({
     tracker: aTracker(),
     store,
-    macsOf: (name) => (name === 'n001' ? [MAC] : []),
+    config: () => config,
+    facts: new KnownFacts(),
+    adopt: async () => ({ problem: 'none' }),
+    authorise: async () => undefined,
     newToken: () => (++tokens).toString(16).padStart(32, 'a'),
     now: () => now,
     monotonic: () => now,
@@ -145,5 +153,64 @@ describe('the fleet', () => {
     };
     await scriptForBoot(MAC, { boots: true }, scripts, fleet);
     expect(await fleet.status()).toMatchObject([{ diagnosis: { rule: 'script-unavailable' } }]);
+  });
+});
+
+describe('what a machine boots next', () => {
+  const images = { images: ['rescue'] };
+  const match = { mac: MAC, node: aNode(), settings: settings(), why: '' };
+
+  it('is an order, for one boot', async () => {
+    const { fleet, observe } = aFleet({}, { ...aConfig(), ...images });
+    expect(await fleet.order('n009', 'rescue', 'once', 'admin')).toBe('no-machine');
+    expect(await fleet.order('n001', 'rescu', 'once', 'admin')).toBe('no-image');
+    expect(await fleet.order('52-54-00-00-00-01', 'rescue', 'once', 'admin')).toBe('ordered');
+    expect(await fleet.orders()).toMatchObject([{ machine: 'n001', image: 'rescue', by: 'admin' }]);
+    observe(events.offer(), events.script());
+    expect(await fleet.chosen(match)).toEqual({ image: 'rescue', why: 'ordered by admin, once' });
+    expect(await fleet.chosen(match)).toMatchObject({ image: 'rescue' });
+    observe(events.fetched('/k'), events.fetched('/r'), events.offer());
+    expect(await fleet.orders()).toHaveLength(1);
+  });
+
+  it('may be ordered and cancelled', async () => {
+    const { fleet } = aFleet({}, { ...aConfig(), ...images });
+    await fleet.order('n001', 'local', 'hold', 'admin');
+    expect(await fleet.cancel('n001')).toBe(true);
+    expect(await fleet.cancel('n001')).toBe(false);
+  });
+
+  it('is kept, and nothing is ordered where that cannot be', async () => {
+    const kept: unknown[] = [];
+    const known = { machine: 'n001', image: 'rescue', repeat: 'hold', at: 1, by: 'admin' };
+    const store = {
+      notes: async () => [['n001', known]] as const,
+      putNote: async (...args: unknown[]) => void kept.push(args),
+    };
+    const { fleet } = aFleet(store, { ...aConfig(), ...images });
+    expect(await fleet.orders()).toEqual([known]);
+    await fleet.cancel('n001');
+    expect(kept).toEqual([['order', 'n001', undefined]]);
+    const away = aFleet({ putNote: () => Promise.reject(new Error('away')) }, { ...aConfig(), ...images }).fleet;
+    await expect(away.order('n001', 'rescue', 'once', 'admin')).rejects.toThrow('away');
+    expect(await away.orders()).toEqual([]);
+  });
+});
+
+describe('a node', () => {
+  it('is one machine, by whichever card it boots', async () => {
+    const { fleet, observe } = aFleet();
+    observe(events.offer(), events.script());
+    const other = '52:54:00:00:00:02';
+    const script = {
+      event: 'boot.script',
+      level: 'debug',
+      message: 'script sent',
+      node: 'n001',
+      image: 'debian',
+    } as const;
+    observe({ event: 'dhcp.offer', level: 'info', message: 'OFFER', mac: other }, { ...script, mac: other });
+    expect(await fleet.status()).toMatchObject([{ node: 'n001', mac: other }]);
+    expect(await fleet.boots('n001', 5)).toHaveLength(2);
   });
 });

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { OPERATIONS } from '../../src/http/api/operations.ts';
 import { change } from '../../src/http/api/schemas.ts';
+import type { BootEvent } from '../../src/model/event.ts';
+import type { Access } from '../../src/model/fleet/access.ts';
 import type { Boot, BootStep } from '../../src/model/fleet/boot.ts';
 import type { Fleet, NumberedChange } from '../../src/model/fleet/status.ts';
 import type { Mac } from '../../src/model/machine/mac.ts';
@@ -92,7 +94,84 @@ describe('/api/v1', () => {
     serving = await Serving.start({ fleet });
     const { body } = await get('/openapi.json');
     expect(body.openapi).toBe('3.1.0');
-    expect(Object.keys(body.paths as object)).toEqual([...OPERATIONS.map(({ path }) => path), '/events']);
+    expect(Object.keys(body.paths as object)).toEqual([...new Set(OPERATIONS.map(({ path }) => path)), '/events']);
+  });
+});
+
+describe('a change', () => {
+  const tokens: Readonly<Record<string, Access>> = {
+    'secret-of-the-admin': { name: 'admin', scope: 'write' },
+    'secret-of-a-reader1': { name: 'reader', scope: 'read' },
+  };
+  const asked: unknown[][] = [];
+  const events: BootEvent[] = [];
+  const changing: Fleet = {
+    ...fleet,
+    authorise: async (secret) => tokens[secret],
+    order: async (...args) => {
+      asked.push(args);
+      return args[0] === 'n001' ? (args[1] === 'rescue' ? 'ordered' : 'no-image') : 'no-machine';
+    },
+    cancel: async (machine) => machine === 'n001',
+    orders: async () => [{ machine: 'n001', image: 'rescue', repeat: 'once', at: 1, by: 'admin' }],
+    strangers: async () => [{ mac: boot.mac, last: 5, facts: { serial: 'S1' } }],
+    adopt: async ({ name }) => (name === 'n017' ? { diff: '+n017' } : { problem: 'line 7: no' }),
+  };
+  const send = (method: string, path: string, body?: object, token = 'secret-of-the-admin') =>
+    get(path, {
+      method,
+      ...(body && { body: JSON.stringify(body) }),
+      headers: token === '' ? {} : { Authorization: `Bearer ${token}` },
+    });
+
+  it('is made with a token, and logged', async () => {
+    serving = await Serving.start({ fleet: changing, record: (event) => events.push(event) });
+    expect(await send('PUT', '/orders/n001', { image: 'rescue' })).toEqual({ status: 200, body: { ordered: true } });
+    expect(asked).toEqual([['n001', 'rescue', 'once', 'admin']]);
+    expect(events.filter(({ event }) => event === 'api.change')).toMatchObject([
+      {
+        level: 'info',
+        by: 'admin',
+        message: expect.stringContaining('admin: PUT /orders/{machine} {"machine":"n001"'),
+      },
+    ]);
+    expect(await send('DELETE', '/orders/n001')).toEqual({ status: 200, body: { cancelled: true } });
+    expect(await send('POST', '/nodes', { mac: 'm', name: 'n017' })).toEqual({ status: 200, body: { diff: '+n017' } });
+    expect((await get('/orders')).body).toMatchObject({ orders: [{ by: 'admin' }] });
+    expect((await get('/unknown')).body).toMatchObject({ machines: [{ facts: { serial: 'S1' } }] });
+  });
+
+  it.each([
+    ['PUT', '/orders/n001', { image: 'rescue' }, '', 401, /this needs a token: send "Authorization: Bearer TOKEN"/],
+    ['PUT', '/orders/n001', { image: 'rescue' }, 'secret-of-nobody-here', 401, /this token is not known/],
+    ['PUT', '/orders/n001', { image: 'rescue' }, 'secret-of-a-reader1', 403, /the token reader only reads/],
+    ['PUT', '/orders/n009', { image: 'rescue' }, undefined, 404, /there is no node "n009"/],
+    ['PUT', '/orders/n001', { image: 'x' }, undefined, 400, /there is no image "x"/],
+    ['PUT', '/orders/n001', { image: 'rescue', repeat: 'often' }, undefined, 400, /repeat: /],
+    ['PUT', '/orders/n001', { image: 'rescue', more: 1 }, undefined, 400, /more/],
+    ['DELETE', '/orders/n002', undefined, undefined, 404, /no such thing/],
+    ['POST', '/nodes', { mac: 'm', name: 'other' }, undefined, 400, /line 7: no/],
+    ['POST', '/nodes', { mac: 'm', name: '../x' }, undefined, 400, /name: /],
+    ['POST', '/orders/n001', {}, undefined, 405, /only PUT, DELETE is served here/],
+  ])('%s %s %j with %j is refused with %i', async (method, path, body, token, status, reason) => {
+    serving = await Serving.start({ fleet: changing });
+    const answer = await send(method, path, body, token);
+    expect([answer.status, answer.body.error]).toEqual([status, expect.stringMatching(reason)]);
+  });
+
+  it('cannot be tried with many tokens', async () => {
+    serving = await Serving.start({ fleet: changing });
+    const statuses = new Set<number>();
+    for (let n = 0; n < 25; n++)
+      statuses.add((await send('DELETE', '/orders/n001', undefined, `secret-number-${n}x`)).status);
+    expect([...statuses]).toEqual([401, 429]);
+  });
+
+  it('is not all that may need a token', async () => {
+    serving = await Serving.start({ fleet: { ...changing, readsAreOpen: async () => false } });
+    expect((await get('/orders')).status).toBe(401);
+    expect((await send('GET', '/orders', undefined, 'secret-of-a-reader1')).status).toBe(200);
+    expect((await fetch(`${serving.url}/api/v1/events`)).status).toBe(401);
   });
 });
 

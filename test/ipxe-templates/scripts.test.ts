@@ -207,9 +207,9 @@ test('a machine that may be another by what iPXE knows is asked first, each time
   expect('text' in asked && asked.text).toContain(
     `/ipxe/52-54-00-00-00-77?uuid=$${'{uuid}'}&serial=$${'{serial:uristring}'}&`,
   );
-  expect(await all.forMac(stranger, { manufacturer: 'Dell Inc.' })).toMatchObject({ kind: 'script' });
+  expect(await all.forMac(stranger, { told: { manufacturer: 'Dell Inc.' } })).toMatchObject({ kind: 'script' });
   expect(await all.forMac(stranger)).toMatchObject({ kind: 'question' });
-  expect(await all.forMac(stranger, { manufacturer: 'HPE' })).toMatchObject({ kind: 'ignored' });
+  expect(await all.forMac(stranger, { told: { manufacturer: 'HPE' } })).toMatchObject({ kind: 'ignored' });
   expect(await all.explain(stranger)).toMatchObject({
     matched: 'unknown',
     lost: [{ what: 'rules.dell', why: 'manufacturer is HPE, not Dell*' }],
@@ -220,9 +220,52 @@ test('a node without an image has that of a rule, or none', async () => {
   const { image: _, ...bare } = settings();
   const rule: Rule = { name: 'r', criteria: { facts: { arch: ['x86_64'] }, labels: {} }, settings: settings() };
   const all = await scripts({ ...aConfig([aNode({ settings: bare })]), rules: [rule] });
-  expect(await all.forMac(MAC, { arch: 'x86_64' })).toMatchObject({ kind: 'script' });
-  expect(await all.forMac(MAC, { arch: 'arm64' })).toMatchObject({
+  expect(await all.forMac(MAC, { told: { arch: 'x86_64' } })).toMatchObject({ kind: 'script' });
+  expect(await all.forMac(MAC, { told: { arch: 'arm64' } })).toMatchObject({
     kind: 'unavailable',
     why: expect.stringContaining('has no image, and no rule gives it one'),
   });
+});
+
+test('a machine with a menu gets the menu, and then what was chosen there', async () => {
+  const { image: _, ...rest } = settings({ action: sourced('menu') });
+  const menu = sourced({ images: ['debian', 'rescue'], local: true, default: 'debian', timeout: 20 });
+  const chosen = settings();
+  const config = { ...aConfig([aNode({ settings: { ...rest, menu } })]), images: ['debian', 'rescue'] };
+  const local = settings({ action: sourced('local'), template: sourced('local') });
+  const all = await scripts({ ...config, choose: (_found, image) => (image === 'local' ? local : chosen) });
+  const shown = await all.forMac(MAC);
+  expect(shown.kind).toBe('menu');
+  const text = 'text' in shown ? shown.text : '';
+  expect(text).toContain('item debian debian\nitem rescue rescue\nitem local Boot from the local disk\n');
+  expect(text).toContain('choose --default debian --timeout 20000 item || goto again');
+  expect(text).toContain(`/ipxe/52-54-00-00-00-01?image=$${'{item}'} || goto failed`);
+  const told = await all.forMac(MAC, { told: { arch: 'x86_64' } });
+  expect('text' in told && told.text).toContain(`&buildarch=$${'{buildarch}'}&image=$${'{item}'} ||`);
+  const script = await all.forMac(MAC, { image: 'rescue' });
+  expect('text' in script && script.text).toContain(
+    'chain --replace --autofree http://192.0.2.10:8080/ipxe/52-54-00-00-00-01?image=rescue',
+  );
+  expect(await all.forMac(MAC, { image: 'local' })).toMatchObject({
+    kind: 'script',
+    text: expect.stringContaining('own disk'),
+  });
+  expect(await all.forMac(MAC, { image: 'secret' })).toMatchObject({
+    kind: 'unavailable',
+    why: expect.stringContaining('"secret" is not in its menu'),
+  });
+});
+
+test('what is decided for a boot comes before the settings, and is rendered anew when it changes', async () => {
+  const rescue = settings({ args: [sourced('rescue=1')] });
+  const all = await scripts({ ...aConfig(), choose: (_found, image) => (image === 'rescue' ? rescue : undefined) });
+  const textOf = async (image: string | undefined) => {
+    const choose = async () => (image === undefined ? undefined : { image, why: 'ordered by admin, once' });
+    const result = await all.forMac(MAC, { choose });
+    return 'text' in result ? result.text : result.why;
+  };
+  expect(await textOf(undefined)).not.toContain('rescue=1');
+  expect(await textOf('rescue')).toContain('rescue=1');
+  expect(await textOf(undefined)).not.toContain('rescue=1');
+  expect(await textOf('gone')).toBe('there is no image "gone" any more: ordered by admin, once');
 });

@@ -7,5 +7,12 @@ export const NO_FLEET: Fleet = {
   boot: async () => undefined,
   bootsOf: async () => [],
   changes: () => new Promise(() => {}),
+  orders: async () => [],
+  order: async () => 'no-machine',
+  cancel: async () => false,
+  strangers: async () => [],
+  adopt: async () => ({ problem: 'there is no file' }),
+  authorise: async () => undefined,
+  readsAreOpen: async () => true,
   report: async () => 'unknown',
 };

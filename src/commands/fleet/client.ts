@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { ConfigError } from '../../config/config-error.ts';
 import { loadCheckedConfig } from '../../daemon/serving/checked-config.ts';
 import { resolveIdentity } from '../../daemon/serving/identity.ts';
+import { readTokens } from '../../model/fleet/access.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import { baseUrl } from '../../model/settings/server.ts';
 
@@ -8,6 +10,8 @@ import { baseUrl } from '../../model/settings/server.ts';
 export interface ApiClient {
   /** The answer to `GET /api/v1` and a path. @throws Error with the remedy */
   get<T>(path: string): Promise<T>;
+  /** Changes something, by a token. @throws Error with the remedy */
+  change(method: 'PUT' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown>;
   /** The data of server-sent events, one after the other, from now on. @throws Error where no daemon answers any more */
   events<T>(path: string): AsyncGenerator<T>;
 }
@@ -22,12 +26,40 @@ export async function daemonUrl(configFile: string): Promise<string> {
   return baseUrl(resolveIdentity(server));
 }
 
-/** @param url of the daemon, such as `http://192.0.2.2:8080` */
-export function apiClient(url: string): ApiClient {
+/**
+ * A token for changes: `SLIPWAY_TOKEN`, or else the first of the configuration's file that allows them.
+ * @throws Error with the remedy
+ */
+export async function tokenOf(configFile: string): Promise<string> {
+  const given = process.env.SLIPWAY_TOKEN;
+  if (given !== undefined && given !== '') return given;
+  const remedy = 'run this as the user of the daemon, or give a token by the variable SLIPWAY_TOKEN';
+  const loaded = await loadCheckedConfig(configFile);
+  if (!loaded.ok) throw new ConfigError(loaded.problems);
+  const file = loaded.checked.config.api.tokens;
+  if (file === false) throw new Error('api.tokens is off in the configuration: the API changes nothing');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new Error(`no token for changes: ${file}: ${plainMessage(error)}; ${remedy}`);
+  }
+  const token = readTokens(text).tokens.find(({ scope }) => scope === 'write');
+  if (!token) throw new Error(`${file} has no token for changes: ${remedy}`);
+  return token.secret;
+}
+
+/**
+ * @param url of the daemon, such as `http://192.0.2.2:8080`
+ * @param token gives a token where one is needed
+ */
+export function apiClient(url: string, token: () => Promise<string>): ApiClient {
+  let secret: string | undefined;
   const request = async (path: string, init: RequestInit = {}): Promise<Response> => {
     let response: Response;
     try {
-      response = await fetch(`${url}/api/v1${path}`, init);
+      const headers = { ...init.headers, ...(secret !== undefined && { Authorization: `Bearer ${secret}` }) };
+      response = await fetch(`${url}/api/v1${path}`, { ...init, headers });
     } catch (error) {
       const cause = (error as Error).cause as Error | undefined;
       const why = plainMessage(cause ?? error);
@@ -35,12 +67,22 @@ export function apiClient(url: string): ApiClient {
         `no daemon answers at ${url}: ${why}; start it with "slipway serve", or name it with --server URL`,
       );
     }
+    // Where reading is not open to all.
+    if (response.status === 401 && secret === undefined) {
+      secret = await token();
+      return await request(path, init);
+    }
     if (response.ok) return response;
     const text = await response.text();
     throw new Error(`${url} answered ${response.status}: ${errorOf(text)}`);
   };
   return {
     get: async <T>(path: string) => (await (await request(path)).json()) as T,
+    change: async (method, path, body) => {
+      const init = { method, ...(body && { body: JSON.stringify(body) }) };
+      secret ??= await token();
+      return await (await request(path, init)).json();
+    },
     async *events<T>(path: string) {
       // The daemon ends a stream after some minutes: the next one goes on behind the last event.
       for (let last = ''; ; ) {

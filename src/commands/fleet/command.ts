@@ -1,10 +1,10 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange } from '../../model/fleet/boot-store.ts';
 import type { ExplainedBoot, MachineStatus } from '../../model/fleet/status.ts';
-import { CONFIG_OPTION } from '../find-config.ts';
 import { asJson } from '../json.ts';
-import type { ApiClient } from './client.ts';
+import { adding, type Flags } from './add-command.ts';
+import { addChangeCommands } from './change-commands.ts';
 
 /** The command line's surroundings that these commands use. */
 export interface FleetCommandOptions {
@@ -16,36 +16,19 @@ export interface FleetCommandOptions {
 /** Boots with the same image whose durations the last one is compared with. */
 const COMPARED = 50;
 
-interface Flags {
-  readonly config: string;
-  readonly server?: string;
-  readonly json?: boolean;
-}
-
-/** Adds `slipway status | watch | logs | boots`, which ask the daemon. */
+/** Adds `slipway status | watch | logs | boots | boot | orders | unknown`, which ask the daemon. */
 export function addFleetCommands(program: Command, { print, now }: FleetCommandOptions): void {
   // Imported when one of them runs.
-  const client = async ({ config, server }: Flags): Promise<ApiClient> => {
-    const { apiClient, daemonUrl } = await import('./client.ts');
-    return apiClient(server ?? (await daemonUrl(config)));
-  };
   const text = () => import('./text.ts');
-  const add = (name: string, description: string) =>
-    program
-      .command(name)
-      .description(description)
-      .option('--config <file>', CONFIG_OPTION)
-      .addOption(new Option('--server <url>', 'the daemon (default: the one of the configuration)'))
-      .option('--json', 'print JSON');
-
-  add('status', 'print what each machine is doing, and why it is stuck').action(async (flags: Flags) => {
-    const { machines } = await (await client(flags)).get<{ machines: MachineStatus[] }>('/status');
+  const add = adding(program);
+  add('status', 'print what each machine is doing, and why it is stuck', async (flags, api) => {
+    const { machines } = await api.get<{ machines: MachineStatus[] }>('/status');
     print(flags.json ? asJson(machines) : (await text()).formatStatus(machines, now()));
   });
 
-  add('watch', 'print the steps of all boots as they happen').action(async (flags: Flags) => {
+  add('watch', 'print the steps of all boots as they happen', async (flags, api) => {
     const { stepText } = await text();
-    for await (const { boot, step } of (await client(flags)).events<BootChange>('/events')) {
+    for await (const { boot, step } of api.events<BootChange>('/events')) {
       if (flags.json) print(`${JSON.stringify({ boot, step })}\n`);
       else {
         const time = new Date(step.at).toISOString().slice(11, 19);
@@ -54,12 +37,11 @@ export function addFleetCommands(program: Command, { print, now }: FleetCommandO
     }
   });
 
-  add('boots', 'print the boots of a machine, the newest first, and how long each stage of the last one took')
-    .argument('<machine>', "the node's name, or a MAC address")
-    .option('--limit <count>', 'how many (default: 20)')
-    .action(async (machine: string, flags: Flags & { limit?: string }) => {
+  add(
+    'boots',
+    'print the boots of a machine, the newest first, and how long each stage of the last one took',
+    async (flags: Flags & { readonly limit?: string }, api, [machine = '']) => {
       const query = `machine=${encodeURIComponent(machine)}&limit=${encodeURIComponent(flags.limit ?? '20')}`;
-      const api = await client(flags);
       const { boots } = await api.get<{ boots: Boot[] }>(`/boots?${query}`);
       if (flags.json) return print(asJson(boots));
       const { formatBoots, formatDurations } = await text();
@@ -70,17 +52,24 @@ export function addFleetCommands(program: Command, { print, now }: FleetCommandO
       const path = `/images/${encodeURIComponent(last.image ?? '-')}/boots?limit=${COMPARED}`;
       const others = (await api.get<{ boots: BootWithSteps[] }>(path)).boots.filter(({ id }) => id !== last.id);
       print(`\n${formatDurations(boot, others)}`);
-    });
-
-  add('logs', 'print the steps of a boot of a machine, the last by default')
+    },
+  )
     .argument('<machine>', "the node's name, or a MAC address")
-    .argument('[boot]', 'the boot, as "slipway boots" prints it')
-    .action(async (machine: string, wanted: string | undefined, flags: Flags) => {
-      const api = await client(flags);
+    .option('--limit <count>', 'how many (default: 20)');
+
+  add(
+    'logs',
+    'print the steps of a boot of a machine, the last by default',
+    async (flags, api, [machine = '', wanted]) => {
       const query = `machine=${encodeURIComponent(machine)}&limit=1`;
       const id = wanted ?? (await api.get<{ boots: Boot[] }>(`/boots?${query}`)).boots[0]?.id;
       if (id === undefined) throw new Error(`no boot of ${machine} is known: "slipway status" lists the machines`);
       const boot = await api.get<ExplainedBoot>(`/boots/${encodeURIComponent(id)}`);
       print(flags.json ? asJson(boot) : (await text()).formatBoot(boot));
-    });
+    },
+  )
+    .argument('<machine>', "the node's name, or a MAC address")
+    .argument('[boot]', 'the boot, as "slipway boots" prints it');
+
+  addChangeCommands(add, { print, now });
 }

@@ -2,7 +2,8 @@ import { escapeUnsafe } from '../../daemon/log/format.ts';
 import { formatBytes } from '../../images/tools/progress.ts';
 import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
 import { durationsOf, medianDurations } from '../../model/fleet/durations.ts';
-import type { ExplainedBoot, MachineStatus } from '../../model/fleet/status.ts';
+import type { Order } from '../../model/fleet/next-boot.ts';
+import type { ExplainedBoot, MachineStatus, Stranger } from '../../model/fleet/status.ts';
 import { formatTable } from '../table.ts';
 
 /** `42 s`, `3 min`, `5 h`, `2 d`: a span of milliseconds. */
@@ -92,4 +93,21 @@ export function formatBoot(boot: ExplainedBoot): string {
   const head = `${node ?? mac} (${mac}), boot ${id}, ${new Date(began).toISOString()}, ${image ?? 'no image yet'}, ${OUTCOMES[outcome]}\n`;
   const why = diagnosis ? `\n${escapeUnsafe(diagnosis.message)}\n${escapeUnsafe(diagnosis.remedy)}\n` : '';
   return head + steps.map((step) => formatStep(step, began)).join('') + why;
+}
+
+/** Orders as a table. */
+export function formatOrders(orders: readonly Order[], now: number): string {
+  if (orders.length === 0) return 'there are no orders\n';
+  const rows = orders.map(({ machine, image, repeat, by, at }) => [machine, image, repeat, by, formatSpan(now - at)]);
+  return formatTable([['MACHINE', 'BOOTS', 'REPEAT', 'BY', 'SINCE'], ...rows]);
+}
+
+/** Machines that no node names, as a table. */
+export function formatStrangers(machines: readonly Stranger[], now: number): string {
+  if (machines.length === 0) return 'no unknown machine has asked\n';
+  const rows = machines.map(({ mac, last, facts: { mac: _, ...facts } }) => {
+    const told = Object.entries(facts).map(([name, value]) => `${name}=${escapeUnsafe(value ?? '')}`);
+    return [mac, formatSpan(now - last), told.join(', ')];
+  });
+  return formatTable([['MAC', 'SEEN', 'WHAT IT HAS TOLD'], ...rows]);
 }

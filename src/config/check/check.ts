@@ -1,4 +1,5 @@
 import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
+import { LOCAL } from '../../model/fleet/next-boot.ts';
 import { checkBuild } from '../builds.ts';
 import type { Finding } from './issues.ts';
 import { formatPath, type Path, quote, suggest } from './wording.ts';
@@ -20,6 +21,11 @@ function references(value: unknown, path: Path): Reference[] {
   if (Array.isArray(value)) return value.flatMap((item, i) => references(item, [...path, i]));
   return typeof value === 'string' || typeof value === 'number' ? [{ path, name: String(value) }] : [];
 }
+
+const isNotLocal = ({ name }: Reference): boolean => name !== LOCAL;
+/** Whether a section says what is booted. */
+const saysWhat = ({ image, boot, menu }: Section): boolean =>
+  image !== undefined || boot !== undefined || isSection(menu);
 
 /** Settings of a root that its method does not take together. */
 function contradictions(root: Section, path: Path): Finding[] {
@@ -52,7 +58,16 @@ export function checkReferences(document: unknown, written: unknown, where: (pat
     return false;
   };
   const requireImage = (holder: Section, path: Path): void => {
-    for (const reference of references(holder.image, [...path, 'image'])) requireName('image', images, reference);
+    const { once, then } = section(holder.boot);
+    const menu = section(holder.menu);
+    const all = [
+      ...references(holder.image, [...path, 'image']),
+      ...references(once, [...path, 'boot', 'once']),
+      ...references(then, [...path, 'boot', 'then']).filter(isNotLocal),
+      ...references(menu.images, [...path, 'menu', 'images']),
+      ...references(menu.default, [...path, 'menu', 'default']).filter(isNotLocal),
+    ];
+    for (const reference of all) requireName('image', images, reference);
   };
   /** The profiles of a node or of the rule for unknown machines; undefined where one of them does not exist. */
   const profilesOf = (holder: Section, path: Path): Section[] | undefined => {
@@ -72,11 +87,7 @@ export function checkReferences(document: unknown, written: unknown, where: (pat
     requireImage(section(rule), path);
     const layers = profilesOf(section(rule), path)?.concat(section(rule));
     const action = layers?.findLast((layer) => layer.action !== undefined)?.action ?? 'boot';
-    if (
-      action === 'boot' &&
-      own(section(rule), 'action') === 'boot' &&
-      layers?.every((each) => each.image === undefined)
-    ) {
+    if (action === 'boot' && own(section(rule), 'action') === 'boot' && !layers?.some(saysWhat)) {
       const message = `rule ${quote(name)} boots but has no image: expected "image:" here or in one of its profiles`;
       findings.push({ path, target: 'key', message });
     }
@@ -86,7 +97,7 @@ export function checkReferences(document: unknown, written: unknown, where: (pat
       section(rule),
       ...references(section(rule).profile, []).map((each) => section(profiles[each.name])),
     ];
-    return layers.some((layer) => layer.image !== undefined);
+    return layers.some(saysWhat);
   });
 
   for (const [name, value] of Object.entries(section(root.nodes))) {
@@ -97,7 +108,7 @@ export function checkReferences(document: unknown, written: unknown, where: (pat
     if (!isSection(value) || !layers) continue;
     layers.push(node);
     const action = layers.findLast((layer) => layer.action !== undefined)?.action ?? 'boot';
-    if (action === 'boot' && !ruled && layers.every((layer) => layer.image === undefined)) {
+    if (action === 'boot' && !ruled && !layers.some(saysWhat)) {
       const message = `node ${quote(name)} boots but has no image: expected "image:" here or in one of its profiles, or "action:" with local or ignore`;
       findings.push({ path, target: 'key', message });
     }
@@ -116,7 +127,7 @@ export function checkReferences(document: unknown, written: unknown, where: (pat
   const unknown = section(root.unknown);
   requireImage(unknown, ['unknown']);
   const layers = profilesOf(unknown, ['unknown']);
-  if (unknown.action === 'boot' && layers?.concat(unknown).every((layer) => layer.image === undefined)) {
+  if (unknown.action === 'boot' && layers && !layers.concat(unknown).some(saysWhat)) {
     const message =
       'unknown.action is boot, but there is no image: expected "image:" beside it, or "profile:" with one';
     findings.push({ path: ['unknown', 'action'], target: 'value', message });

@@ -2,11 +2,17 @@ import type { BootEvent, RecordEvent } from '../../model/event.ts';
 import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange, BootStore } from '../../model/fleet/boot-store.ts';
 import { diagnose } from '../../model/fleet/diagnosis.ts';
+import { LOCAL, type Order } from '../../model/fleet/next-boot.ts';
 import type { Diagnosis, Fleet, MachineStatus } from '../../model/fleet/status.ts';
 import type { Tracker } from '../../model/fleet/tracker.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
+import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
+import type { Config, Match } from '../../model/settings/config.ts';
+import type { Authorise } from './api-tokens.ts';
 import { ChangeLog } from './change-log.ts';
+import { type Chosen, NextBoots } from './next-boots.ts';
+import { Notes } from './notes.ts';
 import { ReportTokens } from './report-tokens.ts';
 
 /** Changes that clients who follow them may have missed. */
@@ -27,8 +33,12 @@ export interface FleetOptions {
   readonly tracker: Tracker;
   /** Undefined where nothing is kept. */
   readonly store: BootStore | undefined;
-  /** The addresses of a node. */
-  readonly macsOf: (node: string) => readonly Mac[];
+  readonly config: () => Config;
+  /** What machines have told of themselves. */
+  readonly facts: KnownFacts;
+  /** Adds a node to the configuration file. */
+  readonly adopt: Fleet['adopt'];
+  readonly authorise: Authorise;
   /** 32 hex digits that nobody can guess. */
   readonly newToken: () => string;
   /** Milliseconds since 1970. */
@@ -41,6 +51,8 @@ export interface FleetOptions {
 export interface FleetMemory extends Fleet {
   /** Notes an event of any service. */
   readonly observe: RecordEvent;
+  /** What a machine boots in place of its settings; undefined for these. */
+  chosen(match: Match): Promise<Chosen | undefined>;
   /** The token by which a machine reports on its boot; undefined where none is known. */
   tokenOf(mac: Mac): string | undefined;
   /** Ends the answers to clients that follow changes. */
@@ -51,7 +63,7 @@ export interface FleetMemory extends Fleet {
 
 /** Follows the boots of machines by the events of all services, and keeps them. */
 export function createFleet(options: FleetOptions): FleetMemory {
-  const { tracker, store, macsOf, newToken, now, monotonic } = options;
+  const { tracker, store, config, facts, newToken, now, monotonic } = options;
   const log = new ChangeLog(REMEMBERED);
   const tokens = new ReportTokens(newToken);
   const strangers = new SourceBudget(STRANGERS, () => {});
@@ -87,7 +99,20 @@ export function createFleet(options: FleetOptions): FleetMemory {
   };
   const macsOfMachine = (machine: string): readonly Mac[] => {
     const mac = parseMac(machine);
-    return mac ? [mac] : macsOf(machine);
+    if (mac) return [mac];
+    // A node may boot by a card that its settings do not name.
+    const seen = [...tracker.boots()].filter(({ node }) => node === machine).map((boot) => boot.mac);
+    const named = config().nodes.find(({ name }) => name === machine)?.macs ?? [];
+    return [...new Set([...named, ...seen])];
+  };
+  const bootById = async (id: string) => [...tracker.boots()].find((boot) => boot.id === id) ?? (await store?.boot(id));
+  const orders = new Notes<Order>('order', store);
+  const nextBoots = new NextBoots({ orders, installations: new Notes('installation', store), boot: bootById });
+  /** The name by which orders know a machine; undefined for one that there is not. */
+  const orderName = (machine: string): string | undefined => {
+    const mac = parseMac(machine);
+    if (mac) return config().byMac.get(mac)?.name ?? mac;
+    return config().nodes.find(({ name }) => name === machine)?.name;
   };
 
   return {
@@ -108,7 +133,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
       // A store that is away has said so: what is followed is still known.
       const kept = (await store?.latest().catch(() => [])) ?? [];
       const before = kept.filter(({ mac }) => !current.has(mac)).map((boot) => ({ ...settled(boot), message: '' }));
-      return [...current.values(), ...before].sort(byName);
+      return lastOfEach([...current.values(), ...before]).sort(byName);
     },
     boots: async (machine, limit) => {
       const macs = macsOfMachine(machine);
@@ -121,12 +146,37 @@ export function createFleet(options: FleetOptions): FleetMemory {
         .slice(0, limit);
     },
     boot: async (id) => {
-      const current = [...tracker.boots()].find((boot) => boot.id === id);
-      const found = current ?? (await store?.boot(id));
+      const found = await bootById(id);
       return found && explain(settled(found));
     },
     bootsOf: async (image, limit) => (await store?.bootsOf(image, limit)) ?? [],
     changes: (after) => log.since(after, PATIENCE),
+    chosen: async (match) => {
+      const current = tracker.boot(match.mac);
+      return current && (await nextBoots.chosen(match, current.id));
+    },
+    orders: async () => [...(await orders.all()).values()],
+    order: async (machine, image, repeat, by) => {
+      const name = orderName(machine);
+      if (name === undefined) return 'no-machine';
+      if (image !== LOCAL && !config().images.includes(image)) return 'no-image';
+      await orders.put(name, { machine: name, image, repeat, at: now(), by });
+      return 'ordered';
+    },
+    cancel: async (machine) => {
+      const name = orderName(machine) ?? machine;
+      if (!(await orders.get(name))) return false;
+      await orders.put(name, undefined);
+      return true;
+    },
+    strangers: async () => {
+      const boots = [...tracker.boots()].filter(({ node }) => node === undefined);
+      const strangers = boots.map(({ mac, last }) => ({ mac, last, facts: facts.of(mac) }));
+      return strangers.sort((a, b) => b.last - a.last);
+    },
+    adopt: options.adopt,
+    authorise: options.authorise,
+    readsAreOpen: async () => config().api.read === 'any',
     endStreams: () => log.stop(),
     stop: async () => {
       clearTimeout(timer);
@@ -134,6 +184,16 @@ export function createFleet(options: FleetOptions): FleetMemory {
       await store?.close();
     },
   };
+}
+
+/** The last boot of each node: it may have booted by another card before. */
+function lastOfEach(machines: readonly MachineStatus[]): MachineStatus[] {
+  const last = new Map<string, MachineStatus>();
+  for (const machine of machines) {
+    const key = machine.node ?? machine.mac;
+    if ((last.get(key)?.began ?? 0) <= machine.began) last.set(key, machine);
+  }
+  return [...last.values()];
 }
 
 function byName(a: Boot, b: Boot): number {

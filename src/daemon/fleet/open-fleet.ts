@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
+import { adopt } from '../../config/edit/adopt.ts';
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';
+import type { AdoptOutcome, AdoptRequest } from '../../model/fleet/status.ts';
 import { Tracker } from '../../model/fleet/tracker.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
-import type { Mac } from '../../model/machine/mac.ts';
+import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import { recognise } from '../../model/settings/recognise.ts';
 import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
 import { keepStore } from '../state/store.ts';
+import { openTokens } from './api-tokens.ts';
 import { createFleet, type FleetMemory } from './fleet.ts';
 
 /** Boots that began so long before the start are still followed, milliseconds. */
@@ -19,11 +22,22 @@ function roleOf(scripts: Scripts, mac: Mac, path: string): FileRole | undefined 
   return digest === undefined ? undefined : scripts.roleOf(mac, digest);
 }
 
+/** Adds a node to the configuration file; the watch over the file puts it in force. */
+async function adoptNode(file: string, { mac, dry_run, ...node }: AdoptRequest): Promise<AdoptOutcome> {
+  const address = parseMac(mac);
+  if (!address) return { problem: `${JSON.stringify(mac)} is no MAC address` };
+  const adoption = await adopt(file, { ...node, mac: address });
+  if ('problem' in adoption) return adoption;
+  if (!dry_run) await adoption.write();
+  return { diff: adoption.diff };
+}
+
 /** Follows the boots of machines, and keeps them where the configuration says so. Boots of an earlier daemon go on. */
 export async function openFleet(
   state: () => ServingState,
   scripts: Scripts,
   facts: KnownFacts,
+  configFile: string,
   { record, now, monotonic }: DaemonOptions,
 ): Promise<FleetMemory> {
   const file = state().config.state;
@@ -42,7 +56,10 @@ export async function openFleet(
   return createFleet({
     tracker,
     store,
-    macsOf: (name) => state().config.nodes.find((node) => node.name === name)?.macs ?? [],
+    config: () => state().config,
+    facts,
+    adopt: (request) => adoptNode(configFile, request),
+    authorise: openTokens(() => state().config.api.tokens || undefined, record),
     newToken: () => randomBytes(16).toString('hex'),
     now,
     monotonic,

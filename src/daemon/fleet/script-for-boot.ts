@@ -5,17 +5,26 @@ import type { ScriptResult } from '../../model/boot/script.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import type { FleetMemory } from './fleet.ts';
 
-/** The script of a machine, with the token of its boot where it boots. */
+const SENT = { script: 'script sent', menu: 'a menu is on its screen' } as const;
+
+/**
+ * The script of a machine. To the machine itself, what it is to boot by orders, and with the token of its boot; a person
+ * who looks at the script changes nothing.
+ */
 export async function scriptForBoot(
   mac: Mac,
-  { boots, told }: ScriptRequest,
+  { boots, told, image: picked }: ScriptRequest,
   scripts: Pick<Scripts, 'forMac' | 'about'>,
-  fleet: Pick<FleetMemory, 'observe' | 'tokenOf'>,
+  fleet: Pick<FleetMemory, 'observe' | 'tokenOf' | 'chosen'>,
 ): Promise<ScriptResult> {
-  const result = await scripts.forMac(mac, told);
-  if (!boots || result.kind === 'question') return result;
+  if (!boots) return await scripts.forMac(mac, { told, image: picked });
+  // Begins a boot where DHCP was another server's.
+  fleet.observe({ event: 'boot.asked', level: 'debug', message: 'asks for its script', mac });
+  const result = await scripts.forMac(mac, { told, image: picked, choose: (match) => fleet.chosen(match) });
+  if (result.kind === 'question') return result;
   const { node, image, version } = scripts.about(mac);
-  const [message, reason] = result.kind === 'script' ? ['script sent'] : [result.why, result.kind];
+  const [message, reason] =
+    result.kind === 'script' ? [SENT.script] : result.kind === 'menu' ? [SENT.menu, 'menu'] : [result.why, result.kind];
   fleet.observe({ event: 'boot.script', level: 'debug', message, reason, mac, node, image, version });
   if (result.kind !== 'script') return result;
   const token = fleet.tokenOf(mac);

@@ -67,6 +67,8 @@ export async function openSqliteStore(file: string, damaged: (path: string) => v
     boots: (mac, limit) => call('boots', mac, limit),
     boot: (id) => call('boot', id),
     bootsOf: (image, limit) => call('bootsOf', image, limit),
+    notes: (kind) => call('notes', kind),
+    putNote: (kind, key, value) => call('putNote', kind, key, value),
     prune: (before, keep) => call('prune', before, keep),
     close: () => call('close').catch(() => {}),
   };

@@ -1,7 +1,7 @@
 import { open, rename } from 'node:fs/promises';
 import type Sqlite from 'better-sqlite3';
 import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
-import type { BootChange } from '../../model/fleet/boot-store.ts';
+import type { BootChange, NoteKind } from '../../model/fleet/boot-store.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import * as sql from './tables.ts';
 
@@ -13,6 +13,8 @@ export interface Tables {
   boots(mac: Mac, limit: number): readonly Boot[];
   boot(id: string): BootWithSteps | undefined;
   bootsOf(image: string, limit: number): readonly BootWithSteps[];
+  notes(kind: NoteKind): readonly (readonly [key: string, value: unknown])[];
+  putNote(kind: NoteKind, key: string, value: object | undefined): void;
   prune(before: number, keep: number): void;
   close(): void;
 }
@@ -50,13 +52,14 @@ function prepare(database: Sqlite.Database, file: string): void {
   database.pragma('busy_timeout = 5000');
   database.pragma('foreign_keys = ON');
   const version = database.pragma('user_version', { simple: true }) as number;
-  if (version > sql.VERSION) {
+  const steps = sql.STEPS_OF_TABLES;
+  if (version > steps.length) {
     throw new Error(`${file} is of a newer Slipway: name another file with state:, or run that version`);
   }
-  if (version === sql.VERSION) return;
+  if (version === steps.length) return;
   database.transaction(() => {
-    database.exec(sql.TABLES);
-    database.pragma(`user_version = ${sql.VERSION}`);
+    for (const step of steps.slice(version)) database.exec(step);
+    database.pragma(`user_version = ${steps.length}`);
   })();
 }
 
@@ -120,6 +123,14 @@ function tablesOf(database: Sqlite.Database): Tables {
     boots: (mac, limit) => all(sql.BOOTS, mac, limit),
     boot: (id) => all(sql.BOOT, id).map(withSteps)[0],
     bootsOf: (image, limit) => all(sql.BOOTS_OF, image, limit).map(withSteps),
+    notes: (kind) => {
+      const rows = database.prepare(sql.NOTES_OF).all(kind) as readonly { key: string; value: string }[];
+      return rows.map(({ key, value }) => [key, JSON.parse(value) as unknown] as const);
+    },
+    putNote: (kind, key, value) => {
+      if (value) database.prepare(sql.PUT_NOTE).run(kind, key, JSON.stringify(value));
+      else database.prepare(sql.REMOVE_NOTE).run(kind, key);
+    },
     prune: (before, keep) => {
       database.prepare(sql.PRUNE_AGE).run(before);
       database.prepare(sql.PRUNE_COUNT).run(keep);

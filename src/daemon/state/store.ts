@@ -82,6 +82,8 @@ export function keepStore({ file, record, now }: StoreOptions): BootStore {
     boots: (mac, limit) => use((each) => each.boots(mac, limit)),
     boot: (id) => use((each) => each.boot(id)),
     bootsOf: (image, limit) => use((each) => each.bootsOf(image, limit)),
+    notes: (kind) => use((each) => each.notes(kind)),
+    putNote: (kind, key, value) => use((each) => each.putNote(kind, key, value)),
     prune: (before, keep) => use((each) => each.prune(before, keep)),
     close: async () => {
       closed = true;

@@ -1,8 +1,5 @@
-/** The version of the tables: `user_version` of the file. */
-export const VERSION = 1;
-
-/** The tables. `machine` has the last boot of each, so that a status need not read all boots. */
-export const TABLES = `
+/** `machine` has the last boot of each, so that a status need not read all boots. */
+const BOOTS_AND_STEPS = `
   CREATE TABLE boot (
     id TEXT PRIMARY KEY, mac TEXT NOT NULL, node TEXT, image TEXT, version TEXT,
     began INTEGER NOT NULL, last INTEGER NOT NULL, stage TEXT NOT NULL, outcome TEXT NOT NULL
@@ -18,6 +15,16 @@ export const TABLES = `
     mac TEXT PRIMARY KEY, boot TEXT NOT NULL REFERENCES boot (id) ON DELETE CASCADE
   ) STRICT, WITHOUT ROWID;
 `;
+
+/** What is remembered beside boots, as JSON. */
+const NOTES = `
+  CREATE TABLE note (
+    kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** What makes the tables, step by step; `user_version` of the file says how many it has. */
+export const STEPS_OF_TABLES: readonly string[] = [BOOTS_AND_STEPS, NOTES];
 
 const COLUMNS = 'id, mac, node, image, version, began, last, stage, outcome';
 
@@ -39,3 +46,7 @@ export const PRUNE_AGE = 'DELETE FROM boot WHERE last < ?';
 export const PRUNE_COUNT = `
   DELETE FROM boot WHERE id IN (
     SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY mac ORDER BY began DESC) AS n FROM boot) WHERE n > ?)`;
+export const NOTES_OF = 'SELECT key, value FROM note WHERE kind = ?';
+export const PUT_NOTE =
+  'INSERT INTO note (kind, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value';
+export const REMOVE_NOTE = 'DELETE FROM note WHERE kind = ? AND key = ?';

@@ -3,8 +3,8 @@ import { OPERATIONS, type Operation } from './operations.ts';
 import { change, problem } from './schemas.ts';
 
 /** A JSON Schema of OpenAPI 3.1, which takes the dialect 2020-12. */
-function schema(type: z.ZodType): object {
-  const { $schema: _, ...rest } = z.toJSONSchema(type, { io: 'output' });
+function schema(type: z.ZodType, io: 'input' | 'output' = 'output'): object {
+  const { $schema: _, ...rest } = z.toJSONSchema(type, { io });
   return rest;
 }
 
@@ -40,27 +40,40 @@ const EVENTS = {
   },
 };
 
+function described(operation: Operation): object {
+  const { summary, method, body, answer } = operation;
+  const isRead = method === 'GET';
+  return {
+    summary,
+    parameters: parametersOf(operation),
+    ...(body && {
+      requestBody: { required: true, content: { 'application/json': { schema: schema(body, 'input') } } },
+    }),
+    // The empty one: reading may be open to all.
+    security: isRead ? [{}, { token: [] }] : [{ token: [] }],
+    responses: {
+      200: { description: 'The answer', content: json(answer) },
+      400: failure('A parameter is wrong'),
+      401: failure('A token is needed, or this one is not known'),
+      ...(isRead ? {} : { 403: failure('The token only reads') }),
+      404: failure('There is no such thing'),
+      503: failure('The store of boots is away'),
+    },
+  };
+}
+
 /** The OpenAPI 3.1 description of the API, made from the schemas that it is checked by. */
 export function openApi(): object {
-  const paths = OPERATIONS.map((operation) => [
-    operation.path,
-    {
-      get: {
-        summary: operation.summary,
-        parameters: parametersOf(operation),
-        responses: {
-          200: { description: 'The answer', content: json(operation.answer) },
-          400: failure('A parameter is wrong'),
-          404: failure('There is no such thing'),
-          503: failure('The store of boots is away'),
-        },
-      },
-    },
-  ]);
+  const paths: Record<string, Record<string, object>> = {};
+  for (const operation of OPERATIONS) {
+    const { path, method } = operation;
+    paths[path] = { ...paths[path], [method.toLowerCase()]: described(operation) };
+  }
   return {
     openapi: '3.1.0',
-    info: { title: 'Slipway', version: '1', description: 'Machines and their boots.' },
+    info: { title: 'Slipway', version: '1', description: 'Machines and their boots; changes need a token.' },
     servers: [{ url: '/api/v1' }],
-    paths: { ...Object.fromEntries(paths), '/events': EVENTS },
+    paths: { ...paths, '/events': EVENTS },
+    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
   };
 }

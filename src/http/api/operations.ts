@@ -1,40 +1,70 @@
 import { z } from 'zod';
+import type { Access } from '../../model/fleet/access.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
-import { boot, explainedBoot, machineStatus } from './schemas.ts';
+import { adoption, boot, explainedBoot, machineStatus, order, stranger } from './schemas.ts';
 
-/** An operation of the API that reads: `GET /api/v1` and its path. */
+/** A refusal of an operation, as it is answered. */
+export class Refusal extends Error {
+  readonly status: number;
+
+  /** @param status of HTTP */
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** An operation of the API: `/api/v1` and its path. */
 export interface Operation {
+  /** GET reads; the others need a token for changes. */
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With parameters as OpenAPI writes them: `/boots/{id}`. */
   readonly path: string;
   readonly summary: string;
   /** Parameters of path and query. */
   readonly parameters: z.ZodObject;
+  /** The JSON that is sent, of those that change something. */
+  readonly body?: z.ZodObject;
   readonly answer: z.ZodType;
-  /** Undefined where there is no such thing. */
-  run(fleet: Fleet, parameters: Record<string, unknown>): Promise<unknown>;
+  /**
+   * Undefined where there is no such thing.
+   * @throws Refusal
+   */
+  run(fleet: Fleet, given: Given<Record<string, unknown>, Record<string, unknown>>): Promise<unknown>;
+}
+
+/** What a request gives. */
+interface Given<P, B> {
+  readonly parameters: P;
+  readonly body: B;
+  /** Who changes something. */
+  readonly access: Access;
 }
 
 /** An operation whose parameters have the types of their schemas. */
-function operation<P extends z.ZodObject>(
-  given: Omit<Operation, 'parameters' | 'run'> & {
+function operation<P extends z.ZodObject, B extends z.ZodObject>(
+  given: Omit<Operation, 'parameters' | 'run' | 'method' | 'body'> & {
+    readonly method?: Operation['method'];
     readonly parameters: P;
-    run(fleet: Fleet, parameters: z.infer<P>): Promise<unknown>;
+    readonly body?: B;
+    run(fleet: Fleet, given: Given<z.infer<P>, z.infer<B>>): Promise<unknown>;
   },
 ): Operation {
-  return given as Operation;
+  return { method: 'GET', ...given } as unknown as Operation;
 }
 
 const limit = z.coerce.number().int().min(1).max(1000).default(20).describe('How many at most.');
 const machine = z.string().min(1).max(100).describe("A node's name, or a MAC address in any spelling.");
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/);
 
-/** All operations that read, in the order of their description. */
+/** All operations, in the order of their description. */
 export const OPERATIONS: readonly Operation[] = [
   operation({
     path: '/status',
     summary: 'The last boot of each machine, as it stands now',
     parameters: z.object({ machine: machine.optional() }),
     answer: z.object({ machines: z.array(machineStatus) }),
-    run: async (fleet, { machine: wanted }) => {
+    run: async (fleet, { parameters: { machine: wanted } }) => {
       const all = await fleet.status();
       const machines = wanted === undefined ? all : all.filter(({ node, mac }) => node === wanted || mac === wanted);
       return { machines };
@@ -45,20 +75,78 @@ export const OPERATIONS: readonly Operation[] = [
     summary: 'Boots of one machine, the newest first',
     parameters: z.object({ machine, limit }),
     answer: z.object({ boots: z.array(boot) }),
-    run: async (fleet, { machine: wanted, limit: max }) => ({ boots: await fleet.boots(wanted, max) }),
+    run: async (fleet, { parameters }) => ({ boots: await fleet.boots(parameters.machine, parameters.limit) }),
   }),
   operation({
     path: '/boots/{id}',
     summary: 'One boot with all of its steps',
     parameters: z.object({ id: z.string().regex(/^[0-9a-f]{16}$/) }),
     answer: explainedBoot,
-    run: (fleet, { id }) => fleet.boot(id),
+    run: (fleet, { parameters }) => fleet.boot(parameters.id),
   }),
   operation({
     path: '/images/{image}/boots',
     summary: 'Boots with an image that came up, with their steps, the newest first',
     parameters: z.object({ image: z.string().min(1).max(100), limit }),
     answer: z.object({ boots: z.array(explainedBoot) }),
-    run: async (fleet, { image, limit: max }) => ({ boots: await fleet.bootsOf(image, max) }),
+    run: async (fleet, { parameters }) => ({ boots: await fleet.bootsOf(parameters.image, parameters.limit) }),
+  }),
+  operation({
+    path: '/unknown',
+    summary: 'Machines that no node names, those heard of last first',
+    parameters: z.object({}),
+    answer: z.object({ machines: z.array(stranger) }),
+    run: async (fleet) => ({ machines: await fleet.strangers() }),
+  }),
+  operation({
+    path: '/orders',
+    summary: 'What machines boot by order, in place of their settings',
+    parameters: z.object({}),
+    answer: z.object({ orders: z.array(order) }),
+    run: async (fleet) => ({ orders: await fleet.orders() }),
+  }),
+  operation({
+    method: 'PUT',
+    path: '/orders/{machine}',
+    summary: 'Orders what a machine boots next',
+    parameters: z.object({ machine }),
+    body: z.strictObject({
+      image: z.string().min(1).max(100).describe("An image's name, or local for the machine's own disk."),
+      repeat: z.enum(['once', 'hold']).default('once').describe('For its next boot only, or until it is cancelled.'),
+    }),
+    answer: z.object({ ordered: z.literal(true) }),
+    run: async (fleet, { parameters, body, access }) => {
+      const outcome = await fleet.order(parameters.machine, body.image, body.repeat, access.name);
+      if (outcome === 'no-machine') throw new Refusal(404, `there is no node ${JSON.stringify(parameters.machine)}`);
+      if (outcome === 'no-image') throw new Refusal(400, `there is no image ${JSON.stringify(body.image)}`);
+      return { ordered: true };
+    },
+  }),
+  operation({
+    method: 'DELETE',
+    path: '/orders/{machine}',
+    summary: 'Cancels the order for a machine',
+    parameters: z.object({ machine }),
+    answer: z.object({ cancelled: z.literal(true) }),
+    run: async (fleet, { parameters }) => ((await fleet.cancel(parameters.machine)) ? { cancelled: true } : undefined),
+  }),
+  operation({
+    method: 'POST',
+    path: '/nodes',
+    summary: 'Adds a node to the configuration file; its comments and layout stay',
+    parameters: z.object({}),
+    body: z.strictObject({
+      mac: z.string().max(60),
+      name,
+      profile: name.optional(),
+      image: name.optional(),
+      dry_run: z.boolean().default(false).describe('Whether only the change is shown.'),
+    }),
+    answer: adoption,
+    run: async (fleet, { body }) => {
+      const outcome = await fleet.adopt(body);
+      if ('problem' in outcome) throw new Refusal(400, outcome.problem);
+      return outcome;
+    },
   }),
 ];

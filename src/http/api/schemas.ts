@@ -46,6 +46,23 @@ export const machineStatus = boot.extend({
 
 export const explainedBoot = boot.extend({ steps: z.array(step), diagnosis: diagnosis.optional() });
 
+export const order = z.object({
+  machine: z.string().describe("The node's name; of a machine without one, its MAC address."),
+  image: z.string().describe("An image's name, or local."),
+  repeat: z.enum(['once', 'hold']),
+  at: time,
+  by: z.string().describe('The name of the token by which it was given.'),
+  boot: z.string().optional().describe('The last boot that got it.'),
+});
+
+export const stranger = z.object({
+  mac: z.string(),
+  last: time,
+  facts: z.record(z.string(), z.string()).describe('What it has told of itself: docs/machines.md has the names.'),
+});
+
+export const adoption = z.object({ diff: z.string().describe('The change of the file, as diff -u has it.') });
+
 export const change = z.object({ number: z.int(), boot, step });
 
 export const problem = z.object({ error: z.string() });

@@ -9,6 +9,10 @@ import { decodedPath, isRead, recordOf, sendJson, sendText } from './respond.ts'
 /** Seconds after which a client may ask again for a script that was not available. */
 const RETRY_AFTER = 5;
 
+/** The longest name of an image that is read. */
+const MAX_NAME = 100;
+const WHAT = { script: 'script sent', menu: 'menu sent', question: 'asked what the machine is' } as const;
+
 /** `/ipxe`: the bootstrap script; `/ipxe/<mac>`: one machine's script; with `?explain` the origin of each value. */
 export function ipxeRoute(options: AppOptions): RequestHandler {
   return async (request, response) => {
@@ -26,9 +30,9 @@ export function ipxeRoute(options: AppOptions): RequestHandler {
     if (query.has('explain')) return sendJson(response, 200, await options.scripts.explain(mac, told), 2);
     // A person who looks at the script boots nothing. iPXE names itself since its first version.
     const boots = request.method === 'GET' && /^iPXE\//.test(request.headers['user-agent'] ?? '');
-    const result = await options.scripts.forMac(mac, { boots, told });
+    const result = await options.scripts.forMac(mac, { boots, told, image: query.get('image')?.slice(0, MAX_NAME) });
     const { status, body } = answer(mac, result, told !== undefined);
-    const why = 'why' in result ? result.why : result.kind === 'script' ? 'script sent' : 'asked what the machine is';
+    const why = 'why' in result ? result.why : WHAT[result.kind];
     const level = result.kind === 'unavailable' ? 'warn' : 'info';
     recordOf(options, request, { event: 'http.script', level, message: `${mac}: ${why}`, mac, status });
     if (status === 503) response.setHeader('Retry-After', String(RETRY_AFTER));

@@ -22,13 +22,7 @@ export class FileGrants {
       imageNames: () => registry.names(),
       imageManifest: (name, digest) => registry.manifest(name, digest),
       imageBlob: async (digest) => this.grant(await registry.blob(digest)),
-      fleetStatus: () => fleet.status(),
-      fleetBoots: (machine, limit) => fleet.boots(machine, limit),
-      fleetBoot: (id) => fleet.boot(id),
-      fleetBootsOf: (image, limit) => fleet.bootsOf(image, limit),
-      // The channel turns undefined into null.
-      fleetChanges: (after) => fleet.changes(after ?? undefined),
-      fleetReport: (token, step, client) => fleet.report(token, step, client),
+      fleet: (call, args) => (fleet[call] as (...args: readonly unknown[]) => Promise<unknown>)(...args),
       renewed: async (grant) => (await this.granted.get(grant)?.renew()) ?? false,
     };
   }

@@ -33,12 +33,8 @@ export interface Questions {
   imageNames(): Promise<readonly string[] | undefined>;
   imageManifest(name: string, digest?: string): ReturnType<AppOptions['registry']['manifest']>;
   imageBlob(digest: string): Promise<FileGrant>;
-  fleetStatus: Fleet['status'];
-  fleetBoots: Fleet['boots'];
-  fleetBoot: Fleet['boot'];
-  fleetBootsOf: Fleet['bootsOf'];
-  fleetChanges: Fleet['changes'];
-  fleetReport: Fleet['report'];
+  /** A call of the fleet, by its name. */
+  fleet(call: keyof Fleet, args: readonly unknown[]): Promise<unknown>;
   /** Whether a granted file holds the bytes that it held, though its stamps moved. */
   renewed(grant: number): Promise<boolean>;
 }

@@ -4,6 +4,7 @@ import { openConcatenation } from '../../artifacts/composed/concatenation.ts';
 import { openInside, withOnClose } from '../../artifacts/open-file.ts';
 import type { OpenResult } from '../../model/files/open-file.ts';
 import { segmentFromJson } from '../../model/files/segment.ts';
+import { FLEET_CALLS, type Fleet } from '../../model/fleet/status.ts';
 import { openSyscalls } from '../../model/sockets/syscalls.ts';
 import { createApp } from '../app.ts';
 import type { AppOptions } from '../app-options.ts';
@@ -79,14 +80,13 @@ const options: AppOptions = {
       digest === undefined ? ask('imageManifest', name) : ask('imageManifest', name, digest),
     blob: (digest) => open(() => ask('imageBlob', digest)),
   },
-  fleet: {
-    status: () => ask('fleetStatus'),
-    boots: (machine, limit) => ask('fleetBoots', machine, limit),
-    boot: (id) => ask('fleetBoot', id),
-    bootsOf: (image, limit) => ask('fleetBootsOf', image, limit),
-    changes: (after) => ask('fleetChanges', after),
-    report: (token, step, client) => ask('fleetReport', token, step, client),
-  },
+  fleet: Object.fromEntries(
+    FLEET_CALLS.map((call) => {
+      // The channel turns undefined into null, but what is left out stays so.
+      const given = (args: readonly unknown[]) => args.slice(0, args.findLastIndex((each) => each !== undefined) + 1);
+      return [call, (...args: readonly unknown[]) => ask('fleet', call, given(args))];
+    }),
+  ) as unknown as Fleet,
   record: (event) => send({ kind: 'event', event }),
   now: Date.now,
   monotonic: () => performance.now(),

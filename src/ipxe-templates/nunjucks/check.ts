@@ -1,4 +1,4 @@
-import { type Pin, planBoot, requiredFiles } from '../../model/boot/boot-plan.ts';
+import { type Pin, planBoot, requiredFiles, showingMenu } from '../../model/boot/boot-plan.ts';
 import { possibleMatches } from '../../model/boot/build.ts';
 import { type Config, type Match, type Problem, sampleMatches } from '../../model/settings/config.ts';
 import type { ServerIdentity } from '../../model/settings/server.ts';
@@ -29,7 +29,8 @@ export function checkTemplates(
   const problems: Problem[] = [...sources.values()].flatMap(unknownVariables);
   const missing: Problem[] = [];
   const seen = new Set<string>();
-  for (const match of sampleMatches(config).flatMap(possibleMatches)) {
+  const menus = sampleMatches(config).map((match) => (match.settings.menu ? showingMenu(match) : match));
+  for (const match of menus.flatMap(possibleMatches)) {
     const key = shape(match);
     if (match.settings.action.value === 'ignore' || seen.has(key)) continue;
     seen.add(key);

@@ -16,6 +16,7 @@ const KNOWN: Readonly<Record<string, true | readonly string[]>> = {
   vars: true,
   on_failure: ['action', 'after'],
   report_url: [],
+  menu: ['images', 'local', 'default', 'timeout'],
   script_url: [],
   // nunjucks' own
   loop: true,

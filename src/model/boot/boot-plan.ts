@@ -1,7 +1,7 @@
 import type { Verity } from '../files/verity.ts';
 import { hyphenated, type Mac } from '../machine/mac.ts';
 import type { Match } from '../settings/config.ts';
-import type { OnFailure, Variable } from '../settings/node.ts';
+import type { Menu, OnFailure, Variable } from '../settings/node.ts';
 import { baseUrl, type ServerIdentity } from '../settings/server.ts';
 import type { Image, Root, Source } from './image.ts';
 import { ROOT_FILES } from './root-kind.ts';
@@ -46,6 +46,8 @@ export interface BootPlan {
   readonly args: readonly string[];
   readonly vars: Readonly<Record<string, Variable>>;
   readonly on_failure: OnFailure;
+  /** What may be chosen on the screen; null but for the template `menu`. */
+  readonly menu: Menu | null;
   /** Where the initrd and the system report on this boot. */
   readonly report_url: string;
   /** The URL of this script. */
@@ -122,9 +124,10 @@ function plannedRoot(image: Image | undefined, pins: Pins, server: ServerIdentit
 
 /**
  * Resolves what one machine boots into URLs, digests and arguments.
+ * @param query what its script's URL has behind the path, from the `?` on
  * @throws if a pin is missing for one of {@link requiredFiles}
  */
-export function planBoot(match: Match, pins: Pins, server: ServerIdentity): BootPlan {
+export function planBoot(match: Match, pins: Pins, server: ServerIdentity, query = ''): BootPlan {
   const { settings, node, mac } = match;
   const base = baseUrl(server);
   const image = settings.image?.value;
@@ -142,6 +145,13 @@ export function planBoot(match: Match, pins: Pins, server: ServerIdentity): Boot
     vars: Object.fromEntries(Object.entries(settings.vars).map(([name, { value }]) => [name, value])),
     on_failure: settings.onFailure.value,
     report_url: `${base}/report/${NO_TOKEN}`,
-    script_url: `${base}/ipxe/${hyphenated(mac)}`,
+    menu: settings.menu?.value ?? null,
+    script_url: `${base}/ipxe/${hyphenated(mac)}${query}`,
   };
+}
+
+/** A match for the script that shows its menu: by the template `menu`, with no image. */
+export function showingMenu(match: Match): Match {
+  const { image: _, ...settings } = match.settings;
+  return { ...match, settings: { ...settings, template: { value: 'menu', from: settings.action.from } } };
 }

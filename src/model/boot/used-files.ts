@@ -56,7 +56,11 @@ export function withFoundRoots(config: Config, builds: ReadonlyMap<string, Found
     return { ...node, settings: settle(node.settings), settingsWith: (rule: Rule) => settle(node.settingsWith(rule)) };
   });
   const rules = config.rules.map((rule) => ({ ...rule, settings: settle(rule.settings) }));
-  return { ...config, nodes, rules, unknown: settle(config.unknown) };
+  const choose: Config['choose'] = (found, image) => {
+    const settings = config.choose(found, image);
+    return settings && settle(settings);
+  };
+  return { ...config, nodes, rules, choose, unknown: settle(config.unknown) };
 }
 
 /** The images that machines boot and that have a build. */

@@ -6,6 +6,8 @@ const SILENCE = 30 * 60_000;
 
 const rank = (stage: Boot['stage']): number => STAGES.indexOf(stage);
 
+const isScript = ({ event }: BootEvent): boolean => event === 'boot.asked' || event === 'boot.script';
+
 /**
  * Whether an event begins a new boot of its machine. Firmware repeats its requests, iPXE asks DHCP anew, and asks for
  * its script again where a download failed: all of that is one boot. A report never begins one.
@@ -15,13 +17,14 @@ const rank = (stage: Boot['stage']): number => STAGES.indexOf(stage);
 export function beginsBoot(boot: Boot | undefined, event: BootEvent, at: number): boolean {
   if (event.event === 'boot.report') return false;
   if (!boot || at - boot.last > SILENCE) return true;
-  if (boot.outcome === 'up') return event.event.startsWith('dhcp.') || event.event === 'boot.script';
+  if (boot.outcome === 'up') return event.event.startsWith('dhcp.') || isScript(event);
   switch (event.event) {
     case 'dhcp.offer':
     case 'dhcp.ack':
     case 'dhcp.silent':
       // The firmware itself asks again only after a restart, once iPXE has had its script.
       return rank(boot.stage) >= rank(event.client === 'ipxe' ? 'network' : 'script');
+    case 'boot.asked':
     case 'boot.script':
       return rank(boot.stage) >= rank('network');
     default:

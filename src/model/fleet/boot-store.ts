@@ -7,6 +7,9 @@ export interface BootChange {
   readonly step: BootStep;
 }
 
+/** Kinds of things that are remembered beside boots, each by a key. */
+export type NoteKind = 'order' | 'installation';
+
 /** The memory of boots that outlives the daemon. All calls reject while it is away. */
 export interface BootStore {
   /** Adds steps, all or none. Resolves when they will outlive the death of this process. */
@@ -19,6 +22,10 @@ export interface BootStore {
   boot(id: string): Promise<BootWithSteps | undefined>;
   /** Boots with an image that came up, the newest first. */
   bootsOf(image: string, limit: number): Promise<readonly BootWithSteps[]>;
+  /** What is remembered of one kind, by key. */
+  notes(kind: NoteKind): Promise<readonly (readonly [key: string, value: unknown])[]>;
+  /** Remembers something in place of what the key had; forgets it where there is no value. */
+  putNote(kind: NoteKind, key: string, value: object | undefined): Promise<void>;
   /** Removes boots that ended before a time (milliseconds since 1970), and all but the newest of each machine. */
   prune(before: number, keep: number): Promise<void>;
   close(): Promise<void>;

@@ -49,7 +49,8 @@ export const RULES: readonly Rule[] = [
     name: 'boot-loop',
     fits: ({ restarts = 0 }) => restarts >= 3 && `${restarts} times in a row`,
     says: 'the machine begins its boot anew again and again',
-    remedy: 'Look at its console for a panic; if an installer runs again and again, set action: local for this node.',
+    remedy:
+      'Look at its console for a panic; an installer that runs again and again is to be booted once: boot: { once: IMAGE, then: local }.',
   },
   {
     name: 'failed-units',
@@ -198,6 +199,12 @@ export const RULES: readonly Rule[] = [
     fits: (boot) => isAt(boot, 'script') && lastReason(boot, 'ignored'),
     says: 'iPXE asked for a script, and the configuration has this machine ignored',
     remedy: 'Add the machine to nodes:, or give unknown: another action.',
+  },
+  {
+    name: 'menu-waiting',
+    fits: silentAt('script', MINUTE, (boot) => lastOf(boot, 'script')?.reason === 'menu'),
+    says: 'a menu is on its screen, and nobody has chosen',
+    remedy: 'Choose there, or order what it boots (slipway boot); menu: { timeout: 30 } takes the default by itself.',
   },
   {
     name: 'script-silent',

@@ -24,6 +24,7 @@ function step(event: BootEvent, stage: Stage, happening: Happening, more: Partia
 function script(event: BootEvent): StepDraft {
   const about = { node: text(event.node), image: text(event.image), version: text(event.version) };
   if (event.reason === undefined) return step(event, 'script', 'done', about);
+  if (event.reason === 'menu') return step(event, 'script', 'begun', { node: about.node });
   return step(event, 'script', event.reason === 'ignored' ? 'ignored' : 'failed', about);
 }
 
@@ -54,6 +55,7 @@ export const EVENT_STEPS: Readonly<Record<string, (event: BootEvent, role?: File
   'tftp.failed': (event) => step(event, 'boot-file', 'failed'),
   'tftp.missing': (event) => step(event, 'boot-file', 'failed', { reason: 'missing' }),
   'tftp.refused': (event) => step(event, 'boot-file', 'failed', { reason: 'refused' }),
+  'boot.asked': (event) => step(event, 'script', 'begun'),
   'boot.script': script,
   // Only tells which address a machine has.
   'http.script': () => undefined,

@@ -1,5 +1,9 @@
+import type { Facts } from '../machine/facts.ts';
+import type { Mac } from '../machine/mac.ts';
+import type { Access } from './access.ts';
 import type { Boot, BootStep, BootWithSteps } from './boot.ts';
 import type { BootChange } from './boot-store.ts';
+import type { Order } from './next-boot.ts';
 
 /** The likely reason why a boot does not go on. */
 export interface Diagnosis {
@@ -40,6 +44,31 @@ export interface News {
   readonly changes: readonly NumberedChange[];
 }
 
+/** What became of an order. */
+export type OrderOutcome = 'ordered' | 'no-machine' | 'no-image';
+
+/** A node that is to be added to the configuration, by a person. */
+export interface AdoptRequest {
+  readonly mac: string;
+  readonly name: string;
+  readonly profile?: string | undefined;
+  readonly image?: string | undefined;
+  /** Whether only the change is shown. */
+  readonly dry_run?: boolean | undefined;
+}
+
+/** The change of the configuration file, or the reason why there is none. */
+export type AdoptOutcome = { readonly diff: string } | { readonly problem: string };
+
+/** A machine that no node names. */
+export interface Stranger {
+  readonly mac: Mac;
+  /** Milliseconds since 1970. */
+  readonly last: number;
+  /** What it has told of itself. */
+  readonly facts: Facts;
+}
+
 /** What can be asked about the machines. All reject while the store is away and the answer needs it. */
 export interface Fleet {
   /** The last boot of each machine, in the order of the nodes' names, then of addresses. */
@@ -58,6 +87,25 @@ export interface Fleet {
    * @param after the number of the last change that is known; undefined for those from now on
    */
   changes(after: number | undefined): Promise<News | undefined>;
+  /** Orders that are in force. */
+  orders(): Promise<readonly Order[]>;
+  /**
+   * Orders what a machine boots next, in place of an earlier order.
+   * @param machine a node's name, or a MAC address in any spelling
+   * @param image an image's name, or `local`
+   * @param by the name of the token
+   */
+  order(machine: string, image: string, repeat: Order['repeat'], by: string): Promise<OrderOutcome>;
+  /** Cancels the order for a machine. @returns whether there was one */
+  cancel(machine: string): Promise<boolean>;
+  /** Machines that no node names, those heard of last first. */
+  strangers(): Promise<readonly Stranger[]>;
+  /** Adds a node to the configuration file. */
+  adopt(request: AdoptRequest): Promise<AdoptOutcome>;
+  /** Whom a token of the API belongs to; undefined for one that is not known. */
+  authorise(secret: string): Promise<Access | undefined>;
+  /** Whether reading needs a token too. */
+  readsAreOpen(): Promise<boolean>;
   /**
    * Takes the report of a machine.
    * @param token of its kernel line
@@ -65,3 +113,20 @@ export interface Fleet {
    */
   report(token: string, step: Omit<BootStep, 'at'>, client: string): Promise<ReportOutcome>;
 }
+
+/** The names of all calls. */
+export const FLEET_CALLS = Object.keys({
+  status: 1,
+  boots: 1,
+  boot: 1,
+  bootsOf: 1,
+  changes: 1,
+  orders: 1,
+  order: 1,
+  cancel: 1,
+  strangers: 1,
+  adopt: 1,
+  authorise: 1,
+  readsAreOpen: 1,
+  report: 1,
+} satisfies Record<keyof Fleet, 1>) as readonly (keyof Fleet)[];

@@ -82,6 +82,8 @@ export class Tracker {
     if (!draft || (event.event === 'boot.report' && before?.id !== event.boot)) return [];
     const boot = beginsBoot(before, event, at) ? this.begin(mac, at, draft, before) : before;
     if (!boot || !isWorthNoting(boot.steps, draft, at)) return [];
+    // The answer tells enough, but where the question begins a boot.
+    if (event.event === 'boot.asked' && boot === before) return [];
     const { node, image, version, ...rest } = draft;
     const step: BootStep = { at, ...rest };
     const stage = rank(step.stage) > rank(boot.stage) ? step.stage : boot.stage;

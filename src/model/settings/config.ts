@@ -33,6 +33,14 @@ export interface ServerSettings {
   readonly ipxe: string | undefined;
 }
 
+/** The `api:` section. */
+export interface ApiSettings {
+  /** Absolute path of the file of tokens; false for an API that changes nothing. */
+  readonly tokens: string | false;
+  /** Whether reading needs a token too. */
+  readonly read: 'any' | 'token';
+}
+
 /** One valid configuration: immutable, replaced whole, read once per request. */
 export interface Config {
   readonly server: ServerSettings;
@@ -42,6 +50,7 @@ export interface Config {
   readonly templates: string | undefined;
   /** Absolute path of the file in which boots are kept; false for none. */
   readonly state: string | false;
+  readonly api: ApiSettings;
   readonly nodes: readonly Node[];
   readonly byMac: ReadonlyMap<Mac, Node>;
   /** Nodes by other things than their addresses. */
@@ -50,6 +59,16 @@ export interface Config {
   readonly rules: readonly Rule[];
   /** One node for each set of settings, whose nodes differ only in name, addresses, arguments and values of variables. */
   readonly representatives: readonly Node[];
+  /**
+   * The settings of a machine that boots something else than its settings say; undefined where there is no such image.
+   * @param image an image's name, or `local`
+   */
+  readonly choose: (
+    found: { readonly node?: Node | undefined; readonly rule?: Rule | undefined },
+    image: string,
+  ) => BootSettings | undefined;
+  /** The names of all images. */
+  readonly images: readonly string[];
   /** Settings of machines that no node names. */
   readonly unknown: BootSettings;
   /** References to missing images; only the machines of these images cannot boot. */
@@ -86,8 +105,26 @@ export interface Match {
 /** An address for machines that no node names, where only their settings count; a locally administered one. */
 const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
 
-/** The matches of {@link Config.representatives}, of each rule, and of a machine that no node names. */
-export function sampleMatches({ representatives, rules, unknown }: Config): readonly Match[] {
+/** What else a machine may boot than what its settings say first. */
+function choicesOf({ once, menu }: BootSettings): readonly string[] {
+  return [...(once ? [once.value.once, once.value.afterwards] : []), ...(menu ? menu.value.images : [])];
+}
+
+/**
+ * The matches of {@link Config.representatives}, of each rule, and of a machine that no node names, each with all that
+ * it may boot.
+ */
+export function sampleMatches(config: Config): readonly Match[] {
+  return firstMatches(config).flatMap((match) => {
+    const others = choicesOf(match.settings).flatMap((image): readonly Match[] => {
+      const settings = config.choose(match, image);
+      return settings ? [{ ...match, settings }] : [];
+    });
+    return [match, ...others];
+  });
+}
+
+function firstMatches({ representatives, rules, unknown }: Config): readonly Match[] {
   const named = representatives.flatMap((node): Match[] => {
     const { name, macs, settings } = node;
     const match = { mac: macs[0] ?? SAMPLE_MAC, node, why: `nodes.${name}` };

@@ -19,14 +19,33 @@ export interface OnFailure {
   readonly after: number;
 }
 
+/** One image for the first boot, and what is booted from then on. */
+export interface Once {
+  readonly once: string;
+  /** An image's name, or `local`. */
+  readonly afterwards: string;
+}
+
+/** What a person may choose on the machine's screen. */
+export interface Menu {
+  /** Names of images, in order. */
+  readonly images: readonly string[];
+  /** Whether the local disk may be chosen. */
+  readonly local: boolean;
+  /** An image's name, or `local`. */
+  readonly default: string;
+  /** Seconds after which the default is booted; 0 to wait for ever. */
+  readonly timeout: number;
+}
+
 /** How UEFI PXE firmware is told its boot file: by the boot server on port 4011, or in the OFFER itself. */
 export type Discovery = 'binl' | 'bypass';
 
 /** Firmware that the configuration names, because the machine does not report it. */
 export type NamedFirmware = 'raspberry-pi';
 
-/** `boot` an image, hand over to the `local` disk, or `ignore` the machine altogether. */
-export type Action = 'boot' | 'local' | 'ignore';
+/** `boot` an image, hand over to the `local` disk, show a `menu`, or `ignore` the machine altogether. */
+export type Action = 'boot' | 'local' | 'menu' | 'ignore';
 
 /** Everything that image, profiles and node together say about one boot. */
 export interface BootSettings {
@@ -42,6 +61,9 @@ export interface BootSettings {
   readonly ipxe: Sourced<EfiBinary>;
   readonly discovery: Sourced<Discovery>;
   readonly firmware?: Sourced<NamedFirmware>;
+  readonly once?: Sourced<Once>;
+  /** Of the action `menu`. */
+  readonly menu?: Sourced<Menu>;
 }
 
 /** A machine that the configuration names. */

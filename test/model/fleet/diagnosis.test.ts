@@ -53,6 +53,7 @@ const CASES: readonly Case[] = [
   ['kernel-only', [{ stage: 'kernel' }], 2 * MINUTE],
   ['script-unavailable', [{ stage: 'script', happening: 'failed', reason: 'unavailable', message: 'no k' }], 0],
   ['script-ignored', [{ stage: 'script', happening: 'ignored', reason: 'ignored' }], 0],
+  ['menu-waiting', [{ stage: 'script', happening: 'begun', reason: 'menu' }], 2 * MINUTE],
   ['script-silent', [{ stage: 'script' }], 2 * MINUTE],
   [
     'script-unreachable',

@@ -1,0 +1,52 @@
+import type { Order } from '../../model/fleet/next-boot.ts';
+import type { Stranger } from '../../model/fleet/status.ts';
+import { asJson } from '../json.ts';
+import type { AddCommand, Flags } from './add-command.ts';
+
+interface BootFlags extends Flags {
+  readonly image?: string;
+  readonly once?: boolean;
+  readonly hold?: boolean;
+  readonly cancel?: boolean;
+}
+
+/** What the commands print with. */
+interface Surroundings {
+  readonly print: (text: string) => void;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Adds `slipway boot | orders | unknown`. */
+export function addChangeCommands(add: AddCommand, { print, now }: Surroundings): void {
+  add('boot', 'order what a machine boots next', async (flags: BootFlags, api, [machine = '']) => {
+    const path = `/orders/${encodeURIComponent(machine)}`;
+    if (flags.cancel) {
+      await api.change('DELETE', path);
+      return print(`the order for ${machine} is cancelled\n`);
+    }
+    if (flags.image === undefined) throw new Error('name what is booted: --image NAME, or --cancel');
+    if (flags.once && flags.hold) throw new Error('--once and --hold exclude each other');
+    const repeat: Order['repeat'] = flags.hold ? 'hold' : 'once';
+    await api.change('PUT', path, { image: flags.image, repeat });
+    const until = flags.hold ? 'at each boot, until "slipway boot --cancel"' : 'at its next boot';
+    print(`${machine} boots ${flags.image} ${until}\n`);
+  })
+    .argument('<machine>', "the node's name, or a MAC address")
+    .option('--image <name>', 'the image to boot, or local for its own disk')
+    .option('--once', 'for the next boot only (the default)')
+    .option('--hold', 'until it is cancelled')
+    .option('--cancel', 'cancel the order');
+
+  add('orders', 'print what machines boot by order', async (flags, api) => {
+    const { orders } = await api.get<{ orders: Order[] }>('/orders');
+    const { formatOrders } = await import('./text.ts');
+    print(flags.json ? asJson(orders) : formatOrders(orders, now()));
+  });
+
+  add('unknown', 'print the machines that no node names, and what they have told', async (flags, api) => {
+    const { machines } = await api.get<{ machines: Stranger[] }>('/unknown');
+    const { formatStrangers } = await import('./text.ts');
+    print(flags.json ? asJson(machines) : formatStrangers(machines, now()));
+  });
+}
