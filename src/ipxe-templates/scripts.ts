@@ -303,8 +303,9 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
 
     about(mac) {
       const current = sources();
-      const { node, settings } = findMatch(current.config, facts.of(mac));
-      const [version] = [...(scriptsOf(current).get(mac)?.roles ?? [])].find(([, role]) => role === 'root') ?? [];
+      const known = scriptsOf(current).get(mac);
+      const { node, settings } = known?.match ?? findMatch(current.config, facts.of(mac));
+      const [version] = [...(known?.roles ?? [])].find(([, role]) => role === 'root') ?? [];
       return { node: node?.name, image: settings.image?.value.name, version };
     },
 

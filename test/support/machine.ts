@@ -21,6 +21,8 @@ export interface MachineSpec {
   readonly mac: string;
   /** MiB. */
   readonly memory: number;
+  /** What SMBIOS tells of it: `type=1,serial=S1`. */
+  readonly smbios?: string;
   /** A disk image that it has as /dev/vda, read-only. */
   readonly disk?: string;
   /** A copy of the console goes to this file. */
@@ -85,9 +87,10 @@ export async function powerOn(network: Network, spec: MachineSpec): Promise<Netw
       ...['-netdev', `tap,id=n0,ifname=${tap},script=no,downscript=no`],
       ...['-object', 'rng-random,id=r0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=r0'],
       ...['-device', nic],
+      ...(spec.smbios === undefined ? [] : ['-smbios', spec.smbios]),
       ...(spec.disk === undefined ? [] : ['-drive', `file=${spec.disk},format=raw,if=virtio,readonly=on`]),
     ],
-    spec.log === undefined ? {} : { log: spec.log },
+    { keyboard: true, ...(spec.log !== undefined && { log: spec.log }) },
   );
   return {
     console,

@@ -15,6 +15,8 @@ export interface StartOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Written to the process's standard input, which is then closed. */
   readonly input?: string;
+  /** Whether its standard input stays open, for {@link Running.type}. */
+  readonly keyboard?: boolean;
   /** Where a copy of everything that it prints goes. */
   readonly log?: string;
 }
@@ -82,6 +84,11 @@ export class Running {
     });
   }
 
+  /** Writes to its standard input. */
+  type(text: string): void {
+    this.child.stdin?.write(text);
+  }
+
   /** Ends the process if it still runs, and waits for its end. */
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Finished> {
     if (!this.ended) this.child.kill(signal);
@@ -94,11 +101,11 @@ export function start(command: string, args: readonly string[], options: StartOp
   const child = spawn(command, args, {
     cwd: options.cwd,
     env: options.env ?? process.env,
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [options.input === undefined && !options.keyboard ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   // A program that ends without reading its input is no failure of the test.
   child.stdin?.on('error', () => {});
-  child.stdin?.end(options.input);
+  if (!options.keyboard) child.stdin?.end(options.input);
   return new Running(child, [command, ...args].join(' '), options.log);
 }
 

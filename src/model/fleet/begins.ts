@@ -9,7 +9,7 @@ const rank = (stage: Boot['stage']): number => STAGES.indexOf(stage);
 const isScript = ({ event }: BootEvent): boolean => event === 'boot.asked' || event === 'boot.script';
 
 /**
- * Whether an event begins a new boot of its machine. Firmware repeats its requests, iPXE asks DHCP anew, and asks for
+ * Whether an event begins a new boot of its machine. Firmware repeats its requests, and so does iPXE, which asks for
  * its script again where a download failed: all of that is one boot. A report never begins one.
  * @param boot the machine's last boot
  * @param at milliseconds since 1970
@@ -22,8 +22,9 @@ export function beginsBoot(boot: Boot | undefined, event: BootEvent, at: number)
     case 'dhcp.offer':
     case 'dhcp.ack':
     case 'dhcp.silent':
-      // The firmware itself asks again only after a restart, once iPXE has had its script.
-      return rank(boot.stage) >= rank(event.client === 'ipxe' ? 'network' : 'script');
+      // The firmware itself asks again only after a restart, once iPXE has had its script; iPXE, once it has fetched
+      // something: what it fails at it tries again without DHCP.
+      return rank(boot.stage) >= rank(event.client === 'ipxe' ? 'kernel' : 'script');
     case 'boot.asked':
     case 'boot.script':
       return rank(boot.stage) >= rank('network');
