@@ -117,7 +117,7 @@ describe('the example file', () => {
     const text = readFileSync(new URL('../../config.example.yaml', import.meta.url), 'utf8');
     expect(text.split('\n')[0]).toBe('# yaml-language-server: $schema=./config.schema.json');
     const config = configOf(text);
-    expect(config.nodes.map(({ name }) => name)).toEqual([
+    expect(config.nodes.map(({ name }) => name).toSorted()).toEqual([
       'n001',
       'n002',
       'n003',
