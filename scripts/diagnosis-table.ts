@@ -1,4 +1,4 @@
-import { RULES } from '../src/model/fleet/diagnosis-rules.ts';
+import { RULES } from '../src/model/fleet/diagnosis/diagnosis-rules.ts';
 
 /** The rules of the diagnosis as a table in Markdown. */
 export function diagnosisTable(): string {

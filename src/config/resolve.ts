@@ -1,9 +1,9 @@
 import { resolve as resolvePath } from 'node:path';
 import type { EfiBinary } from '../model/boot/boot-file.ts';
-import type { Image, Root, Source } from '../model/boot/image.ts';
+import type { Image, RolloutSettings, Root, Source } from '../model/boot/image.ts';
 import { rootMethodOf } from '../model/boot/root-methods/methods.ts';
 import { isUrl } from '../model/boot/yaml-shapes.ts';
-import { LOCAL } from '../model/fleet/next-boot.ts';
+import { LOCAL } from '../model/fleet/next/next-boot.ts';
 import { bySpecificity, type Criteria, type Labels } from '../model/machine/criteria.ts';
 import { type Mac, parseMac } from '../model/machine/mac.ts';
 import type { Config } from '../model/settings/config.ts';
@@ -85,6 +85,10 @@ function toRoots({ build, root }: ImageSection): readonly Root[] {
   return sourcesOf(name, root.method, root.source).map((source) => toRoot({ ...root, source }));
 }
 
+function toRollout({ canary, then = '100%', within = 900 }: NonNullable<ImageSection['rollout']>): RolloutSettings {
+  return { canary, part: Number(then.slice(0, -1)), within };
+}
+
 function toImage(name: string, section: ImageSection): Image {
   const roots = toRoots(section);
   const { build } = section;
@@ -93,6 +97,8 @@ function toImage(name: string, section: ImageSection): Image {
     kernel: toSource(section.kernel),
     initrd: list(section.initrd).map(toSource),
     root: roots[0] ?? { method: 'none' },
+    ...(section.rollout && { rollout: toRollout(section.rollout) }),
+    ...(section.keep_last_good && { keepLastGood: true }),
     ...(build === undefined ? {} : { build: { name: String(build), roots } }),
   };
 }

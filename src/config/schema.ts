@@ -163,7 +163,25 @@ const common = {
   firmware,
 };
 
+const rollout = mapping({
+  canary: wholeNumber(1, 10_000, ' of machines').describe('Machines that get a new version first.'),
+  // biome-ignore lint/suspicious/noThenProperty: a schema's shape, which nothing awaits
+  then: text(/^(?:[1-9]\d?|100)%$/, 'a share such as 25%')
+    .optional()
+    .describe('The share of all machines that get it next, once the first are up; then all. Default: 100%.'),
+  within: wholeNumber(10, 86_400, ' of seconds')
+    .optional()
+    .describe('Seconds within which a machine must be up. Default: 900.'),
+})
+  .nullish()
+  .describe('How a new version comes to machines: to some first, and to more only while they come up.');
+
 const imageSection = mapping({
+  rollout,
+  keep_last_good: z
+    .boolean({ error: 'true or false' })
+    .optional()
+    .describe('Whether a machine on which a new version failed twice gets the one before. Default: false.'),
   build: textual('the name of an image of "slipway image build"', isBuildName)
     .optional()
     .describe('The image of this name that "slipway image build" made: its kernel, its initrd and its root.'),

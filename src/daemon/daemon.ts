@@ -27,6 +27,8 @@ export interface Daemon {
   stop(why: string): Promise<void>;
 }
 
+/** How often versions that are still wanted are named to the store, which drops what nobody asks for in an hour. */
+const KEEP_EVERY = 20 * 60_000;
 /** The network services, in the order of starting. DHCP is last: no node is told of a service that does not run yet. */
 const SERVICES = [httpService, tftpService, nbdService, dhcpService];
 
@@ -65,6 +67,12 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
     for (const image of usedBuilds(state.config)) state.versions.build(image).catch(() => {});
   };
   let artifacts = await watchArtifacts(() => state, options, onName);
+
+  // Versions that rollouts return to are kept, though no machine may ask for them for long.
+  const keeping = setInterval(async () => {
+    for (const digest of await memory.keptDigests().catch(() => [])) state.store.use(digest);
+  }, KEEP_EVERY);
+  keeping.unref();
 
   const prepareInBackground = () => {
     prepare(state, options).catch((error: Error) => {
@@ -108,6 +116,7 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
       record({ event: 'stopping', level: 'info', message: `${why}: stopping` });
       await reload.stop();
       await artifacts.stop();
+      clearInterval(keeping);
       memory.endStreams();
       await services.stop();
       await memory.stop();

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type BootPlan,
   type Pin,
@@ -8,10 +9,11 @@ import {
   showingMenu,
 } from '../model/boot/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from '../model/boot/build.ts';
-import type { BuildUse, Image } from '../model/boot/image.ts';
+import { type BuildUse, type Image, isFollowed as isFollowedImage } from '../model/boot/image.ts';
 import type { ScriptResult } from '../model/boot/script.ts';
 import type { FileRole } from '../model/fleet/event-steps.ts';
-import { LOCAL } from '../model/fleet/next-boot.ts';
+import { LOCAL } from '../model/fleet/next/next-boot.ts';
+import type { ImageVersion } from '../model/fleet/next/rollout.ts';
 import { type Facts, IPXE_QUERY } from '../model/machine/facts.ts';
 import type { KnownFacts } from '../model/machine/known-facts.ts';
 import { hyphenated, type Mac } from '../model/machine/mac.ts';
@@ -32,12 +34,17 @@ export interface ScriptSources {
   readonly build: (image: Image) => Promise<Build>;
 }
 
+/** Decides which version of its image a machine gets. */
+type VersionOf = (match: Match, image: Image, newest: ImageVersion) => Promise<ImageVersion>;
+
 /** What a request for a script says, and what is to be booted in place of the machine's settings. */
 export interface Wanted {
   /** What iPXE tells of the machine; undefined where it was not asked. */
   readonly told?: Facts | undefined;
   /** The image that was chosen from the machine's menu, or `local`. */
   readonly image?: string | undefined;
+  /** Decides which version of its image it gets; without it, the newest. */
+  readonly version?: VersionOf;
   /** Decides what the machine boots; undefined for its settings. */
   readonly choose?: (match: Match) => Promise<{ readonly image: string; readonly why: string } | undefined>;
 }
@@ -47,12 +54,21 @@ export interface Scripts {
   forMac(mac: Mac, request?: Wanted): Promise<ScriptResult>;
   /** The rule that matched, the source of each value, the versions of files: plain data for JSON. */
   explain(mac: Mac, told?: Facts): Promise<Readonly<Record<string, unknown>>>;
+  /** What a machine would boot now, of what is known of it; undefined where it would boot no image. */
+  preview(mac: Mac, wanted: Pick<Wanted, 'choose' | 'version'>): Promise<Preview | undefined>;
   /** The script that has iPXE ask for its machine's own. */
   bootstrap(): string;
   /** The names of a machine, and the version of its last script. */
   about(mac: Mac): AboutScript;
   /** What the file of this digest is in the machine's last script. */
   roleOf(mac: Mac, digest: string): FileRole | undefined;
+}
+
+/** What a machine would boot. */
+export interface Preview {
+  readonly image: string;
+  /** The digest of the root, 64 hex digits; undefined for a root of another server. */
+  readonly version: string | undefined;
 }
 
 /** A machine's node, its image, and the version of the script that it had last. */
@@ -130,7 +146,25 @@ async function pinOf(needed: RequiredFile, { match, build }: Settled, { pin }: S
   return found;
 }
 
-async function plan(match: Match, sources: ScriptSources, query = ''): Promise<Planned> {
+/** An image's version by the versions of its files. */
+function versionOf({ root }: Image, pins: Pins): ImageVersion {
+  const all = [...pins].sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = JSON.stringify(all.map(([path, { digest }]) => [path, digest]));
+  return { id: createHash('sha256').update(text).digest('hex').slice(0, 16), root, pins: all };
+}
+
+/** The same with the version of the image that the machine is to get. */
+async function withVersion(settled: Settled, pins: Pins, version: VersionOf | undefined) {
+  const image = settled.match.settings.image?.value;
+  if (!version || !image) return { settled, pins };
+  const newest = versionOf(image, pins);
+  const given = await version(settled.match, image, newest);
+  if (given.id === newest.id) return { settled, pins };
+  const match = { ...settled.match, settings: withRoot(settled.match.settings, given.root) };
+  return { settled: { ...settled, match }, pins: new Map(given.pins) };
+}
+
+async function plan(match: Match, sources: ScriptSources, query = '', version?: VersionOf): Promise<Planned> {
   const settled = await settle(match, sources);
   if ('why' in settled) return settled;
   const missing: string[] = [];
@@ -146,9 +180,10 @@ async function plan(match: Match, sources: ScriptSources, query = ''): Promise<P
       }),
     ),
   );
-  return missing.length > 0
-    ? { why: missing.join('; ') }
-    : { ...settled, plan: planBoot(settled.match, pins, sources.server, query), pins: [...pins.values()] };
+  if (missing.length > 0) return { why: missing.join('; ') };
+  const given = await withVersion(settled, pins, version);
+  const planned = planBoot(given.settled.match, given.pins, sources.server, query);
+  return { ...given.settled, plan: planned, pins: [...given.pins.values()] };
 }
 
 /** True where a script would be the same now. */
@@ -232,7 +267,7 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
   };
 
   return {
-    async forMac(mac, { told, image: picked, choose } = {}) {
+    async forMac(mac, { told, image: picked, choose, version } = {}) {
       const current = sources();
       if (told) facts.noteTold(mac, told);
       // Without being asked, a machine is what DHCP knows: anybody could have told more about it before.
@@ -250,9 +285,11 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
       // iPXE asks for this script again where a download fails.
       const query = image === picked && picked !== undefined ? `?image=${encodeURIComponent(picked)}` : '';
       if (match.settings.menu) return { kind: 'menu', text: menuFor(match, told !== undefined, current) };
-      const text = await givenAgain(mac, found, image, current);
+      const isFollowed = version && match.settings.image && isFollowedImage(match.settings.image.value);
+      const text = isFollowed ? undefined : await givenAgain(mac, found, image, current);
       if (text !== undefined) return { kind: 'script', text };
-      const planned = await plan(match, current, told && query !== '' ? `${IPXE_QUERY}&${query.slice(1)}` : query);
+      const whole = told && query !== '' ? `${IPXE_QUERY}&${query.slice(1)}` : query;
+      const planned = await plan(match, current, whole, isFollowed ? version : undefined);
       if ('why' in planned) return { kind: 'unavailable', why: planned.why };
       const template = planned.match.settings.template.value;
       if (!current.templates.names.includes(template))
@@ -299,6 +336,16 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
             }
           : { unavailable: planned.why }),
       };
+    },
+
+    async preview(mac, { choose, version }) {
+      const current = sources();
+      const decided = await decide(findMatch(current.config, facts.of(mac)), undefined, choose, current.config);
+      const image = 'kind' in decided ? undefined : decided.match.settings.image?.value;
+      if ('kind' in decided || !image || decided.match.settings.menu) return undefined;
+      const planned = await plan(decided.match, current, '', isFollowedImage(image) ? version : undefined);
+      const sha256 = 'plan' in planned ? planned.plan.root.sha256 : undefined;
+      return { image: image.name, version: sha256 ?? undefined };
     },
 
     about(mac) {

@@ -37,6 +37,8 @@ function aFleet(broken: Partial<BootStore> = {}, config: Config = aConfig()) {
     facts: new KnownFacts(),
     adopt: async () => ({ problem: 'none' }),
     authorise: async () => undefined,
+    record: () => {},
+    preview: async () => ({ image: 'debian', version: 'cd'.repeat(32) }),
     newToken: () => (++tokens).toString(16).padStart(32, 'a'),
     now: () => now,
     monotonic: () => now,

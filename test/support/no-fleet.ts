@@ -7,6 +7,8 @@ export const NO_FLEET: Fleet = {
   boot: async () => undefined,
   bootsOf: async () => [],
   changes: () => new Promise(() => {}),
+  rollouts: async () => [],
+  next: async () => undefined,
   orders: async () => [],
   order: async () => 'no-machine',
   cancel: async () => false,

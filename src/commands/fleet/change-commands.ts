@@ -1,5 +1,5 @@
-import type { Order } from '../../model/fleet/next-boot.ts';
-import type { Stranger } from '../../model/fleet/status.ts';
+import type { Order } from '../../model/fleet/next/next-boot.ts';
+import type { RolloutStatus, Stranger } from '../../model/fleet/status.ts';
 import { asJson } from '../json.ts';
 import type { AddCommand, Flags } from './add-command.ts';
 
@@ -17,7 +17,7 @@ interface Surroundings {
   readonly now: () => number;
 }
 
-/** Adds `slipway boot | orders | unknown`. */
+/** Adds `slipway boot | orders | rollouts | unknown`. */
 export function addChangeCommands(add: AddCommand, { print, now }: Surroundings): void {
   add('boot', 'order what a machine boots next', async (flags: BootFlags, api, [machine = '']) => {
     const path = `/orders/${encodeURIComponent(machine)}`;
@@ -42,6 +42,12 @@ export function addChangeCommands(add: AddCommand, { print, now }: Surroundings)
     const { orders } = await api.get<{ orders: Order[] }>('/orders');
     const { formatOrders } = await import('./text.ts');
     print(flags.json ? asJson(orders) : formatOrders(orders, now()));
+  });
+
+  add('rollouts', 'print how far new versions of images are', async (flags, api) => {
+    const { rollouts } = await api.get<{ rollouts: RolloutStatus[] }>('/rollouts');
+    const { formatRollouts } = await import('./text.ts');
+    print(flags.json ? asJson(rollouts) : formatRollouts(rollouts));
   });
 
   add('unknown', 'print the machines that no node names, and what they have told', async (flags, api) => {

@@ -16,7 +16,7 @@ export interface FleetCommandOptions {
 /** Boots with the same image whose durations the last one is compared with. */
 const COMPARED = 50;
 
-/** Adds `slipway status | watch | logs | boots | boot | orders | unknown`, which ask the daemon. */
+/** Adds `slipway status | watch | logs | boots | boot | orders | rollouts | unknown`, which ask the daemon. */
 export function addFleetCommands(program: Command, { print, now }: FleetCommandOptions): void {
   // Imported when one of them runs.
   const text = () => import('./text.ts');

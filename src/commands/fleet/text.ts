@@ -2,8 +2,8 @@ import { escapeUnsafe } from '../../daemon/log/format.ts';
 import { formatBytes } from '../../images/tools/progress.ts';
 import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
 import { durationsOf, medianDurations } from '../../model/fleet/durations.ts';
-import type { Order } from '../../model/fleet/next-boot.ts';
-import type { ExplainedBoot, MachineStatus, Stranger } from '../../model/fleet/status.ts';
+import type { Order } from '../../model/fleet/next/next-boot.ts';
+import type { ExplainedBoot, MachineStatus, RolloutStatus, Stranger } from '../../model/fleet/status.ts';
 import { formatTable } from '../table.ts';
 
 /** `42 s`, `3 min`, `5 h`, `2 d`: a span of milliseconds. */
@@ -110,4 +110,17 @@ export function formatStrangers(machines: readonly Stranger[], now: number): str
     return [mac, formatSpan(now - last), told.join(', ')];
   });
   return formatTable([['MAC', 'SEEN', 'WHAT IT HAS TOLD'], ...rows]);
+}
+
+/** New versions of images as a table. */
+export function formatRollouts(rollouts: readonly RolloutStatus[]): string {
+  if (rollouts.length === 0) return 'no image has rollout: or keep_last_good:, or none of them was booted yet\n';
+  const rows = rollouts.map(({ image, version, before, phase, why }) => [
+    image,
+    version,
+    before ?? '-',
+    phase,
+    why ?? '',
+  ]);
+  return formatTable([['IMAGE', 'NEWEST', 'BEFORE', 'GOES TO', ''], ...rows]);
 }

@@ -1,5 +1,5 @@
 import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
-import { LOCAL } from '../../model/fleet/next-boot.ts';
+import { LOCAL } from '../../model/fleet/next/next-boot.ts';
 import { checkBuild } from '../builds.ts';
 import type { Finding } from './issues.ts';
 import { formatPath, type Path, quote, suggest } from './wording.ts';

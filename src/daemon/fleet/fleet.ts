@@ -1,8 +1,11 @@
+import type { Scripts } from '../../ipxe-templates/scripts.ts';
+import type { Image } from '../../model/boot/image.ts';
 import type { BootEvent, RecordEvent } from '../../model/event.ts';
 import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange, BootStore } from '../../model/fleet/boot-store.ts';
-import { diagnose } from '../../model/fleet/diagnosis.ts';
-import { LOCAL, type Order } from '../../model/fleet/next-boot.ts';
+import { diagnose } from '../../model/fleet/diagnosis/diagnosis.ts';
+import { LOCAL, type Order } from '../../model/fleet/next/next-boot.ts';
+import type { ImageVersion } from '../../model/fleet/next/rollout.ts';
 import type { Diagnosis, Fleet, MachineStatus } from '../../model/fleet/status.ts';
 import type { Tracker } from '../../model/fleet/tracker.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
@@ -11,9 +14,10 @@ import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import type { Config, Match } from '../../model/settings/config.ts';
 import type { Authorise } from './api-tokens.ts';
 import { ChangeLog } from './change-log.ts';
-import { type Chosen, NextBoots } from './next-boots.ts';
+import { type Chosen, machineOf, NextBoots } from './next-boots.ts';
 import { Notes } from './notes.ts';
 import { ReportTokens } from './report-tokens.ts';
+import { Rollouts } from './rollouts.ts';
 
 /** Changes that clients who follow them may have missed. */
 const REMEMBERED = 10_000;
@@ -39,6 +43,8 @@ export interface FleetOptions {
   /** Adds a node to the configuration file. */
   readonly adopt: Fleet['adopt'];
   readonly authorise: Authorise;
+  readonly record: RecordEvent;
+  readonly preview: Scripts['preview'];
   /** 32 hex digits that nobody can guess. */
   readonly newToken: () => string;
   /** Milliseconds since 1970. */
@@ -53,6 +59,10 @@ export interface FleetMemory extends Fleet {
   readonly observe: RecordEvent;
   /** What a machine boots in place of its settings; undefined for these. */
   chosen(match: Match): Promise<Chosen | undefined>;
+  /** The version of its image that a machine gets. */
+  version(match: Match, image: Image, newest: ImageVersion): Promise<ImageVersion>;
+  /** The digests of files that machines may get though newer ones are there, 64 hex digits each. */
+  keptDigests(): Promise<readonly string[]>;
   /** The token by which a machine reports on its boot; undefined where none is known. */
   tokenOf(mac: Mac): string | undefined;
   /** Ends the answers to clients that follow changes. */
@@ -105,9 +115,20 @@ export function createFleet(options: FleetOptions): FleetMemory {
     const named = config().nodes.find(({ name }) => name === machine)?.macs ?? [];
     return [...new Set([...named, ...seen])];
   };
-  const bootById = async (id: string) => [...tracker.boots()].find((boot) => boot.id === id) ?? (await store?.boot(id));
+  const bootById = async (id: string) => tracker.byId(id) ?? (await store?.boot(id));
   const orders = new Notes<Order>('order', store);
   const nextBoots = new NextBoots({ orders, installations: new Notes('installation', store), boot: bootById });
+  const rollouts = new Rollouts({
+    rollouts: new Notes('rollout', store),
+    machines: new Notes('rollout-machine', store),
+    boot: async (id) => {
+      const boot = await bootById(id);
+      return boot && settled(boot);
+    },
+    total: (image) => totals(config()).get(image) ?? 0,
+    record: options.record,
+    now,
+  });
   /** The name by which orders know a machine; undefined for one that there is not. */
   const orderName = (machine: string): string | undefined => {
     const mac = parseMac(machine);
@@ -155,6 +176,24 @@ export function createFleet(options: FleetOptions): FleetMemory {
       const current = tracker.boot(match.mac);
       return current && (await nextBoots.chosen(match, current.id));
     },
+    version: (match, image, newest) => rollouts.version(image, machineOf(match), tracker.boot(match.mac)?.id, newest),
+    keptDigests: () => rollouts.digests(),
+    rollouts: async () => {
+      const all = await rollouts.all();
+      return all.map(({ next, before, ...rest }) => ({ ...rest, version: next.id, before: before?.id }));
+    },
+    next: async (machine, client) => {
+      const macs = machine === 'self' ? [tracker.machineAt(client)] : macsOfMachine(machine);
+      const boot = macs.flatMap((mac) => (mac && tracker.boot(mac)) ?? []).sort((a, b) => b.began - a.began)[0];
+      if (!boot) return undefined;
+      const next = await options.preview(boot.mac, {
+        choose: (match) => nextBoots.preview(match, boot),
+        version: (match, image, newest) => rollouts.version(image, machineOf(match), undefined, newest),
+      });
+      const { mac, node, image, version } = boot;
+      const differs = next?.image !== image || next?.version !== version;
+      return { mac, node, running: { image, version }, ...(next && { next }), differs };
+    },
     orders: async () => [...(await orders.all()).values()],
     order: async (machine, image, repeat, by) => {
       const name = orderName(machine);
@@ -184,6 +223,21 @@ export function createFleet(options: FleetOptions): FleetMemory {
       await store?.close();
     },
   };
+}
+
+const knownTotals = new WeakMap<Config, ReadonlyMap<string, number>>();
+
+/** How many nodes each image has, counted once for each configuration. */
+function totals(config: Config): ReadonlyMap<string, number> {
+  const known = knownTotals.get(config);
+  if (known) return known;
+  const counts = new Map<string, number>();
+  for (const { settings } of config.nodes) {
+    const image = settings.image?.value.name;
+    if (image !== undefined) counts.set(image, (counts.get(image) ?? 0) + 1);
+  }
+  knownTotals.set(config, counts);
+  return counts;
 }
 
 /** The last boot of each node: it may have booted by another card before. */

@@ -5,7 +5,7 @@ import {
   decideOrder,
   type Installation,
   type Order,
-} from '../../model/fleet/next-boot.ts';
+} from '../../model/fleet/next/next-boot.ts';
 import type { Match } from '../../model/settings/config.ts';
 import type { Notes } from './notes.ts';
 
@@ -23,6 +23,9 @@ export interface Chosen {
   readonly image: string;
   readonly why: string;
 }
+
+/** Stands for the id of a boot that has not begun. */
+const NEXT = 'next';
 
 /** The name by which orders know a machine. */
 export const machineOf = ({ node, mac }: Pick<Match, 'node' | 'mac'>): string => node?.name ?? mac;
@@ -56,6 +59,21 @@ export class NextBoots {
     const decision = decideInstallation({ machine, ...once.value }, known, current, before);
     await this.remember(installations, machine, known, decision);
     return decision.boots === undefined ? undefined : { image: decision.boots, why: once.from };
+  }
+
+  /** What a machine would boot at its next boot, without a trace. */
+  async preview(match: Match, current: BootWithSteps): Promise<Chosen | undefined> {
+    const { orders, installations } = this.options;
+    const machine = machineOf(match);
+    const order = await orders.get(machine);
+    const ordered = order && decideOrder(order, NEXT, order.boot === current.id ? current : undefined).boots;
+    if (ordered !== undefined) return { image: ordered, why: 'ordered' };
+    const once = match.settings.once;
+    if (!once) return undefined;
+    const known = await installations.get(machine);
+    const before = known?.boot === current.id ? current : undefined;
+    const { boots } = decideInstallation({ machine, ...once.value }, known, NEXT, before);
+    return boots === undefined ? undefined : { image: boots, why: once.from };
   }
 
   private async before(boot: string | undefined, current: string): Promise<BootWithSteps | undefined> {

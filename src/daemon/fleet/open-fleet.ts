@@ -59,6 +59,8 @@ export async function openFleet(
     config: () => state().config,
     facts,
     adopt: (request) => adoptNode(configFile, request),
+    record,
+    preview: scripts.preview,
     authorise: openTokens(() => state().config.api.tokens || undefined, record),
     newToken: () => randomBytes(16).toString('hex'),
     now,

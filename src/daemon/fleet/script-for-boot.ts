@@ -15,12 +15,17 @@ export async function scriptForBoot(
   mac: Mac,
   { boots, told, image: picked }: ScriptRequest,
   scripts: Pick<Scripts, 'forMac' | 'about'>,
-  fleet: Pick<FleetMemory, 'observe' | 'tokenOf' | 'chosen'>,
+  fleet: Pick<FleetMemory, 'observe' | 'tokenOf' | 'chosen' | 'version'>,
 ): Promise<ScriptResult> {
   if (!boots) return await scripts.forMac(mac, { told, image: picked });
   // Begins a boot where DHCP was another server's.
   fleet.observe({ event: 'boot.asked', level: 'debug', message: 'asks for its script', mac });
-  const result = await scripts.forMac(mac, { told, image: picked, choose: (match) => fleet.chosen(match) });
+  const result = await scripts.forMac(mac, {
+    told,
+    image: picked,
+    choose: (match) => fleet.chosen(match),
+    version: fleet.version,
+  });
   if (result.kind === 'question') return result;
   const { node, image, version } = scripts.about(mac);
   const [message, reason] =

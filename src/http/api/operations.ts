@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Access } from '../../model/fleet/access.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
-import { adoption, boot, explainedBoot, machineStatus, order, stranger } from './schemas.ts';
+import { adoption, boot, explainedBoot, machineStatus, nextStatus, order, rollout, stranger } from './schemas.ts';
 
 /** A refusal of an operation, as it is answered. */
 export class Refusal extends Error {
@@ -39,6 +39,8 @@ interface Given<P, B> {
   readonly body: B;
   /** Who changes something. */
   readonly access: Access;
+  /** The IP address that the request came from. */
+  readonly client: string;
 }
 
 /** An operation whose parameters have the types of their schemas. */
@@ -97,6 +99,20 @@ export const OPERATIONS: readonly Operation[] = [
     parameters: z.object({}),
     answer: z.object({ machines: z.array(stranger) }),
     run: async (fleet) => ({ machines: await fleet.strangers() }),
+  }),
+  operation({
+    path: '/nodes/{machine}/next',
+    summary: "Whether a machine's next boot differs from the one that it runs",
+    parameters: z.object({ machine: machine.describe("A node's name, a MAC address, or self for the one that asks.") }),
+    answer: nextStatus,
+    run: (fleet, { parameters, client }) => fleet.next(parameters.machine, client),
+  }),
+  operation({
+    path: '/rollouts',
+    summary: 'How far the newest versions of images are, of those with rollout: or keep_last_good:',
+    parameters: z.object({}),
+    answer: z.object({ rollouts: z.array(rollout) }),
+    run: async (fleet) => ({ rollouts: await fleet.rollouts() }),
   }),
   operation({
     path: '/orders',

@@ -32,7 +32,8 @@ function handle(operation: Operation, options: AppOptions, access: AccessCheck):
       const by = await access(request, response, method === 'GET' ? 'read' : 'write');
       const given = by && givenBy(operation, request as Request, response);
       if (!given) return;
-      const answer = await run(fleet, { ...given, access: by });
+      const client = request.socket.remoteAddress ?? '';
+      const answer = await run(fleet, { ...given, access: by, client });
       if (answer === undefined) return sendJson(response, 404, { error: 'there is no such thing' });
       if (method !== 'GET') {
         const what = JSON.stringify({ ...given.parameters, ...given.body });

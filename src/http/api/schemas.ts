@@ -55,6 +55,25 @@ export const order = z.object({
   boot: z.string().optional().describe('The last boot that got it.'),
 });
 
+export const nextStatus = z.object({
+  mac: z.string(),
+  node: z.string().optional(),
+  running: z.object({ image: z.string().optional(), version: z.string().optional() }),
+  next: z
+    .object({ image: z.string(), version: z.string().optional() })
+    .optional()
+    .describe('Absent where it would boot no image of this server.'),
+  differs: z.boolean(),
+});
+
+export const rollout = z.object({
+  image: z.string(),
+  version: z.string().describe('The newest version, 16 hex digits.'),
+  before: z.string().optional().describe('The version that came up before.'),
+  phase: z.enum(['canary', 'part', 'all', 'stopped']).describe('The machines that get the newest version.'),
+  why: z.string().optional().describe('The reason, of one that is stopped.'),
+});
+
 export const stranger = z.object({
   mac: z.string(),
   last: time,

@@ -8,7 +8,7 @@ export interface BootChange {
 }
 
 /** Kinds of things that are remembered beside boots, each by a key. */
-export type NoteKind = 'order' | 'installation';
+export type NoteKind = 'order' | 'installation' | 'rollout' | 'rollout-machine';
 
 /** The memory of boots that outlives the daemon. All calls reject while it is away. */
 export interface BootStore {

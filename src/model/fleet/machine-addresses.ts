@@ -55,6 +55,11 @@ export class MachineAddresses {
     return { mac: told, earlier: earlier.filter((each) => at - each.at < PATIENCE) };
   }
 
+  /** The machine of an IP address. */
+  at(address: string): Mac | undefined {
+    return this.machines.get(address.replace(/^::ffff:/, ''));
+  }
+
   private keep(address: string, earlier: EarlierEvent): void {
     const list = this.waiting.get(address) ?? [];
     if (list.length < WAITING) list.push(earlier);

@@ -3,7 +3,8 @@ import type { Mac } from '../machine/mac.ts';
 import type { Access } from './access.ts';
 import type { Boot, BootStep, BootWithSteps } from './boot.ts';
 import type { BootChange } from './boot-store.ts';
-import type { Order } from './next-boot.ts';
+import type { Order } from './next/next-boot.ts';
+import type { Rollout } from './next/rollout.ts';
 
 /** The likely reason why a boot does not go on. */
 export interface Diagnosis {
@@ -42,6 +43,23 @@ export type ReportOutcome = 'accepted' | 'unknown' | 'too-many';
 export interface News {
   readonly last: number;
   readonly changes: readonly NumberedChange[];
+}
+
+/** How far the newest version of an image is. */
+export interface RolloutStatus extends Omit<Rollout, 'next' | 'before'> {
+  /** The newest version. */
+  readonly version: string;
+  readonly before: string | undefined;
+}
+
+/** What a machine runs, and what it would boot now. */
+export interface NextStatus {
+  readonly mac: Mac;
+  readonly node: string | undefined;
+  readonly running: { readonly image: string | undefined; readonly version: string | undefined };
+  /** Absent where it would boot no image of this server. */
+  readonly next?: { readonly image: string; readonly version: string | undefined } | undefined;
+  readonly differs: boolean;
 }
 
 /** What became of an order. */
@@ -87,6 +105,13 @@ export interface Fleet {
    * @param after the number of the last change that is known; undefined for those from now on
    */
   changes(after: number | undefined): Promise<News | undefined>;
+  /** How far the newest versions of images are, of those that are followed. */
+  rollouts(): Promise<readonly RolloutStatus[]>;
+  /**
+   * Whether a machine's next boot differs from the one that it runs.
+   * @param machine a node's name, a MAC address, or `self` for the machine with the IP address of the client
+   */
+  next(machine: string, client: string): Promise<NextStatus | undefined>;
   /** Orders that are in force. */
   orders(): Promise<readonly Order[]>;
   /**
@@ -121,6 +146,8 @@ export const FLEET_CALLS = Object.keys({
   boot: 1,
   bootsOf: 1,
   changes: 1,
+  rollouts: 1,
+  next: 1,
   orders: 1,
   order: 1,
   cancel: 1,

@@ -38,6 +38,7 @@ function outcomeOf(boot: Boot, { stage, happening }: BootStep): Boot['outcome'] 
 /** Makes boots of the events of all services: see {@link EVENT_STEPS} and {@link beginsBoot}. */
 export class Tracker {
   private readonly known = new Map<Mac, BootWithSteps & { readonly steps: BootStep[] }>();
+  private readonly ids = new Map<string, Mac>();
   private readonly addresses = new MachineAddresses();
   private readonly options: TrackerOptions;
 
@@ -65,6 +66,18 @@ export class Tracker {
     return this.known.get(mac);
   }
 
+  /** The machine that has an IP address, as far as it is known. */
+  machineAt(address: string): Mac | undefined {
+    return this.addresses.at(address);
+  }
+
+  /** The boot of this id, if it is a machine's last. */
+  byId(id: string): BootWithSteps | undefined {
+    const mac = this.ids.get(id);
+    const boot = mac && this.known.get(mac);
+    return boot?.id === id ? boot : undefined;
+  }
+
   /** The last boot of each machine. */
   boots(): Iterable<BootWithSteps> {
     return this.known.values();
@@ -72,6 +85,7 @@ export class Tracker {
 
   /** Takes over a boot that an earlier daemon has followed. */
   restore(boot: BootWithSteps): void {
+    this.ids.set(boot.id, boot.mac);
     this.known.set(boot.mac, { ...boot, steps: [...boot.steps] });
   }
 
@@ -107,9 +121,13 @@ export class Tracker {
   }
 
   private remember(mac: Mac, boot: BootWithSteps & { readonly steps: BootStep[] }): void {
+    const before = this.known.get(mac);
+    if (before && before.id !== boot.id) this.ids.delete(before.id);
+    this.ids.set(boot.id, mac);
     this.known.delete(mac);
     this.known.set(mac, boot);
-    dropOldest(this.known, MACHINES);
+    const [, dropped] = dropOldest(this.known, MACHINES) ?? [];
+    if (dropped) this.ids.delete(dropped.id);
   }
 }
 

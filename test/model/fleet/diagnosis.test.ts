@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { diagnosisTable } from '../../../scripts/diagnosis-table.ts';
 import type { BootStep, BootWithSteps } from '../../../src/model/fleet/boot.ts';
-import { diagnose } from '../../../src/model/fleet/diagnosis.ts';
-import { RULES } from '../../../src/model/fleet/diagnosis-rules.ts';
+import { diagnose } from '../../../src/model/fleet/diagnosis/diagnosis.ts';
+import { RULES } from '../../../src/model/fleet/diagnosis/diagnosis-rules.ts';
 import { aBoot } from './machines.ts';
 
 type Case = readonly [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BootStep, BootWithSteps } from '../../../src/model/fleet/boot.ts';
-import { decideInstallation, decideOrder, hasStarted, type Order } from '../../../src/model/fleet/next-boot.ts';
+import { decideInstallation, decideOrder, hasStarted, type Order } from '../../../src/model/fleet/next/next-boot.ts';
 import { MAC } from './machines.ts';
 
 function aBoot(steps: readonly Partial<BootStep>[], outcome: BootWithSteps['outcome'] = 'under-way'): BootWithSteps {

@@ -1,4 +1,4 @@
-import type { BootStep, BootWithSteps, Stage } from './boot.ts';
+import type { BootStep, BootWithSteps, Stage } from '../boot.ts';
 
 /** A rule of the diagnosis. The first that fits counts, so the special ones come first. */
 export interface Rule {

@@ -1,6 +1,6 @@
-import type { BootWithSteps } from './boot.ts';
+import type { BootWithSteps } from '../boot.ts';
+import type { Diagnosis } from '../status.ts';
 import { RULES } from './diagnosis-rules.ts';
-import type { Diagnosis } from './status.ts';
 
 /**
  * The likely reason why a boot does not go on, by the first of {@link RULES} that fits; undefined where it goes on.

@@ -1,4 +1,4 @@
-import { type BootWithSteps, STAGES } from './boot.ts';
+import { type BootWithSteps, STAGES } from '../boot.ts';
 
 /** The word for the machine's own disk, where an image's name may stand. */
 export const LOCAL = 'local';
