@@ -38,7 +38,10 @@ function outcomeOf(boot: Boot, { stage, happening }: BootStep): Boot['outcome'] 
 /** Makes boots of the events of all services: see {@link EVENT_STEPS} and {@link beginsBoot}. */
 export class Tracker {
   private readonly known = new Map<Mac, BootWithSteps & { readonly steps: BootStep[] }>();
-  private readonly ids = new Map<string, Mac>();
+  /** The last boot of each machine and the one before, by their ids. */
+  private readonly ids = new Map<string, BootWithSteps>();
+  /** The ids of boots before the last. */
+  private readonly previous = new Map<Mac, string>();
   private readonly addresses = new MachineAddresses();
   private readonly options: TrackerOptions;
 
@@ -71,11 +74,9 @@ export class Tracker {
     return this.addresses.at(address);
   }
 
-  /** The boot of this id, if it is a machine's last. */
+  /** The boot of this id, if it is the last of its machine or the one before. */
   byId(id: string): BootWithSteps | undefined {
-    const mac = this.ids.get(id);
-    const boot = mac && this.known.get(mac);
-    return boot?.id === id ? boot : undefined;
+    return this.ids.get(id);
   }
 
   /** The last boot of each machine. */
@@ -85,8 +86,7 @@ export class Tracker {
 
   /** Takes over a boot that an earlier daemon has followed. */
   restore(boot: BootWithSteps): void {
-    this.ids.set(boot.id, boot.mac);
-    this.known.set(boot.mac, { ...boot, steps: [...boot.steps] });
+    this.remember(boot.mac, { ...boot, steps: [...boot.steps] });
   }
 
   private note(mac: Mac, event: BootEvent, at: number, read: (typeof EVENT_STEPS)[string] | undefined): BootChange[] {
@@ -122,12 +122,18 @@ export class Tracker {
 
   private remember(mac: Mac, boot: BootWithSteps & { readonly steps: BootStep[] }): void {
     const before = this.known.get(mac);
-    if (before && before.id !== boot.id) this.ids.delete(before.id);
-    this.ids.set(boot.id, mac);
+    if (before && before.id !== boot.id) {
+      this.ids.delete(this.previous.get(mac) ?? '');
+      this.previous.set(mac, before.id);
+    }
+    this.ids.set(boot.id, boot);
     this.known.delete(mac);
     this.known.set(mac, boot);
-    const [, dropped] = dropOldest(this.known, MACHINES) ?? [];
-    if (dropped) this.ids.delete(dropped.id);
+    const [machine, dropped] = dropOldest(this.known, MACHINES) ?? [];
+    if (machine === undefined || !dropped) return;
+    this.ids.delete(dropped.id);
+    this.ids.delete(this.previous.get(machine) ?? '');
+    this.previous.delete(machine);
   }
 }
 
