@@ -314,6 +314,11 @@ function settingsKey({ vars, ...section }: NodeSection): string {
   return JSON.stringify([rest, names]);
 }
 
+function toState(state: ConfigFile['state'], baseDir: string): Config['state'] {
+  if (state === false || state?.includes('://')) return state;
+  return resolvePath(baseDir, state ?? './slipway.db');
+}
+
 /** Nodes that are resolved at a time. */
 const LOT = 200;
 
@@ -359,7 +364,7 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
     server: toServer(file.server, baseDir),
     artifacts: resolvePath(baseDir, file.artifacts ?? './artifacts'),
     templates: file.templates === undefined ? undefined : resolvePath(baseDir, file.templates),
-    state: file.state === false ? false : resolvePath(baseDir, file.state ?? './slipway.db'),
+    state: toState(file.state, baseDir),
     api: {
       tokens: file.api?.tokens === false ? false : resolvePath(baseDir, file.api?.tokens ?? './slipway.tokens'),
       read: file.api?.read ?? 'any',

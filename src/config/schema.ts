@@ -306,6 +306,8 @@ const serverSection = mapping({
     .describe('Whether the images that were built are offered as a registry, read-only. Default: false.'),
 });
 
+const STATE = 'the path of a file, a URL such as postgres://slipway@db.example.net/slipway, or false';
+
 const unknownSection = mapping({
   action: oneOf(['ignore', 'local', 'boot', 'menu']).optional().describe('Default: ignore.'),
   profile,
@@ -324,11 +326,11 @@ export const configSchema = mapping({
     .optional()
     .describe('A folder of script templates of your own, relative to this file: NAME.ipxe.njk.'),
   state: z
-    .union([z.literal(false), text(/^(?!.*:\/\/).*\S/, 'the path of a file')], {
-      error: 'the path of a file, or false',
-    })
+    .union([z.literal(false), text(/^(?:postgres(?:ql)?:\/\/\S+|(?!.*:\/\/).*\S)/, STATE)], { error: STATE })
     .optional()
-    .describe('The file in which boots are kept, relative to this file. Default: ./slipway.db; false keeps none.'),
+    .describe(
+      'Where boots are kept: an SQLite file, relative to this file, or a PostgreSQL database for several daemons, postgres://USER@HOST/DATABASE. Default: ./slipway.db; false keeps none.',
+    ),
   api: mapping({
     tokens: z
       .union([z.literal(false), text(/\S/, 'the path of a file')], { error: 'the path of a file, or false' })

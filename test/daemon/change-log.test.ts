@@ -3,7 +3,6 @@ import { ChangeLog } from '../../src/daemon/fleet/change-log.ts';
 import { ReportTokens } from '../../src/daemon/fleet/report-tokens.ts';
 import type { BootChange } from '../../src/model/fleet/boot-store.ts';
 import type { News } from '../../src/model/fleet/status.ts';
-import type { Mac } from '../../src/model/machine/mac.ts';
 
 const change = {} as BootChange;
 const numbers = (news: News | undefined) => news?.changes.map(({ number }) => number) ?? [];
@@ -52,31 +51,26 @@ describe('the log of changes', () => {
 });
 
 describe('tokens for reports', () => {
-  const mac = '52:54:00:00:00:01' as Mac;
-  const make = () => {
-    let made = 0;
-    return new ReportTokens(() => `token-${++made}`);
-  };
+  const [one, other] = ['0123456789abcdef', 'fedcba9876543210'];
+  const make = (secret = 'ab'.repeat(32)) => new ReportTokens(secret);
 
-  it('are the same for a boot, and others for another', () => {
-    const tokens = make();
-    expect(tokens.of({ mac, boot: 'a' }, 0)).toBe(tokens.of({ mac, boot: 'a' }, 5));
-    expect(tokens.of({ mac, boot: 'b' }, 0)).not.toBe(tokens.of({ mac, boot: 'a' }, 0));
+  it('are the same for a boot, at each daemon that has the secret, and others for another', () => {
+    expect(make().of(one)).toMatch(/^[0-9a-f]{32}$/);
+    expect(make().of(one)).toBe(make().of(one));
+    expect(make().of(other)).not.toBe(make().of(one));
+    expect(make('cd'.repeat(32)).of(one)).not.toBe(make().of(one));
   });
 
-  it('count for their boot, so often and so long', () => {
+  it('count for their boot, and so often', () => {
     const tokens = make();
-    const token = tokens.of({ mac, boot: 'a' }, 0);
-    for (let n = 0; n < 200; n++) expect(tokens.use(token, 1)).toMatchObject({ mac, boot: 'a' });
-    expect(tokens.use(token, 1)).toBe('too-many');
-    expect(tokens.use(tokens.of({ mac, boot: 'b' }, 0), 24 * 3_600_000 + 1)).toBe('unknown');
-    expect(tokens.use('guessed', 1)).toBe('unknown');
+    for (let n = 0; n < 200; n++) expect(tokens.use(make().of(one))).toEqual({ boot: one });
+    expect(tokens.use(tokens.of(one))).toBe('too-many');
+    expect(tokens.use(tokens.of(other))).toEqual({ boot: other });
   });
 
-  it('are bounded in number: the oldest go', () => {
-    const tokens = make();
-    const first = tokens.of({ mac, boot: 'first' }, 0);
-    for (let n = 0; n < 20_000; n++) tokens.of({ mac, boot: String(n) }, 0);
-    expect(tokens.use(first, 1)).toBe('unknown');
+  it('cannot be guessed', () => {
+    for (const token of ['guessed', '', one, `${one}${'0'.repeat(16)}`, make('cd'.repeat(32)).of(one)]) {
+      expect(make().use(token)).toBe('unknown');
+    }
   });
 });

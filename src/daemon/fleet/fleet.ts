@@ -1,11 +1,14 @@
+import { createHash } from 'node:crypto';
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
 import type { Image } from '../../model/boot/image.ts';
 import type { BootEvent, RecordEvent } from '../../model/event.ts';
 import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange, BootStore } from '../../model/fleet/boot-store.ts';
 import { diagnose } from '../../model/fleet/diagnosis/diagnosis.ts';
+import { EVENT_STEPS } from '../../model/fleet/event-steps.ts';
 import { LOCAL, type Order } from '../../model/fleet/next/next-boot.ts';
 import type { ImageVersion } from '../../model/fleet/next/rollout.ts';
+import type { SharedEvent } from '../../model/fleet/shared-events.ts';
 import type { Diagnosis, Fleet, MachineStatus } from '../../model/fleet/status.ts';
 import type { Tracker } from '../../model/fleet/tracker.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
@@ -18,6 +21,7 @@ import { type Chosen, machineOf, NextBoots } from './next-boots.ts';
 import { Notes } from './notes.ts';
 import { ReportTokens } from './report-tokens.ts';
 import { Rollouts } from './rollouts.ts';
+import { Sharing } from './sharing.ts';
 
 /** Changes that clients who follow them may have missed. */
 const REMEMBERED = 10_000;
@@ -29,6 +33,8 @@ const WRITE_AFTER = 100;
 const LOT = 500;
 /** Steps of machines without a node that are kept: anybody can make up addresses. */
 const STRANGERS = { burst: 5000, perSecond: 1 };
+/** The time for which a boot may be reported on, milliseconds: a machine may take long to fetch its root. */
+const REPORTED = 24 * 3_600_000;
 /** Steps that wait for the store; more are lost to it, and boots go on. */
 const WAITING = 20_000;
 
@@ -45,8 +51,10 @@ export interface FleetOptions {
   readonly authorise: Authorise;
   readonly record: RecordEvent;
   readonly preview: Scripts['preview'];
-  /** 32 hex digits that nobody can guess. */
-  readonly newToken: () => string;
+  /** At least 32 hex digits that nobody can guess, for tokens. */
+  readonly secret: string;
+  /** The name of this daemon among those that share the store. */
+  readonly origin: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Milliseconds of a clock that never goes back. */
@@ -57,6 +65,8 @@ export interface FleetOptions {
 export interface FleetMemory extends Fleet {
   /** Notes an event of any service. */
   readonly observe: RecordEvent;
+  /** Resolves when all events so far count. */
+  settled(): Promise<void>;
   /** What a machine boots in place of its settings; undefined for these. */
   chosen(match: Match): Promise<Chosen | undefined>;
   /** The version of its image that a machine gets. */
@@ -73,9 +83,9 @@ export interface FleetMemory extends Fleet {
 
 /** Follows the boots of machines by the events of all services, and keeps them. */
 export function createFleet(options: FleetOptions): FleetMemory {
-  const { tracker, store, config, facts, newToken, now, monotonic } = options;
+  const { tracker, store, config, facts, now, monotonic } = options;
   const log = new ChangeLog(REMEMBERED);
-  const tokens = new ReportTokens(newToken);
+  const tokens = new ReportTokens(options.secret);
   const strangers = new SourceBudget(STRANGERS, () => {});
   const isKept = ({ boot }: BootChange) => boot.node !== undefined || strangers.take('all', monotonic());
   const waiting: BootChange[] = [];
@@ -92,13 +102,27 @@ export function createFleet(options: FleetOptions): FleetMemory {
     writing ??= writeAll();
     return writing;
   };
-  const observe = (event: BootEvent) => {
-    const changes = tracker.observe(event, now());
+  /** @param own whether it is for this daemon to keep */
+  const apply = (event: BootEvent, at: number, own: boolean, newId?: () => string) => {
+    const changes = tracker.observe(event, at, newId);
     if (changes.length === 0) return;
     log.add(changes);
-    if (!store || waiting.length >= WAITING) return;
+    if (!store || !own || waiting.length >= WAITING) return;
     waiting.push(...changes.filter(isKept));
     timer ??= setTimeout(write, WRITE_AFTER);
+  };
+  const sharing =
+    store?.feed &&
+    new Sharing({
+      feed: store.feed,
+      origin: options.origin,
+      monotonic,
+      apply: (shared, own) => apply(shared.event, shared.at, own, () => idOf(shared)),
+    });
+  const observe = (event: BootEvent) => {
+    if (!(event.event in EVENT_STEPS)) return;
+    if (sharing) sharing.observe(event, now());
+    else apply(event, now(), true);
   };
   /** A boot that is no longer followed and never came up is unfinished. */
   const settled = <T extends Boot>(boot: T): T =>
@@ -138,15 +162,18 @@ export function createFleet(options: FleetOptions): FleetMemory {
 
   return {
     observe,
+    settled: async () => await sharing?.settled(),
     tokenOf: (mac) => {
       const boot = tracker.boot(mac);
-      return boot && tokens.of({ mac, boot: boot.id }, monotonic());
+      return boot && tokens.of(boot.id);
     },
     report: async (token, step, client) => {
-      const owner = tokens.use(token, monotonic());
+      const owner = tokens.use(token);
       if (typeof owner === 'string') return owner;
+      const { mac, began = 0 } = tracker.byId(owner.boot) ?? {};
+      if (mac === undefined || now() - began > REPORTED) return 'unknown';
       const level = step.happening === 'failed' ? 'warn' : 'debug';
-      observe({ ...step, event: 'boot.report', level, mac: owner.mac, boot: owner.boot, client });
+      observe({ ...step, event: 'boot.report', level, mac, boot: owner.boot, client });
       return 'accepted';
     },
     status: async () => {
@@ -218,6 +245,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
     readsAreOpen: async () => config().api.read === 'any',
     endStreams: () => log.stop(),
     stop: async () => {
+      await sharing?.stop();
       clearTimeout(timer);
       await write();
       await store?.close();
@@ -238,6 +266,11 @@ function totals(config: Config): ReadonlyMap<string, number> {
   }
   knownTotals.set(config, counts);
   return counts;
+}
+
+/** The id of a boot that an event begins, the same at each daemon. */
+function idOf({ origin, number }: SharedEvent): string {
+  return createHash('sha256').update(`${origin} ${number}`).digest('hex').slice(0, 16);
 }
 
 /** The last boot of each node: it may have booted by another card before. */

@@ -14,10 +14,11 @@ export class Notes<T extends object> {
 
   /** All by their keys. Where the store is away, those that are known. */
   async all(): Promise<ReadonlyMap<string, T>> {
-    if (this.store && !this.read) {
+    // Another daemon may have changed what several share.
+    if (this.store && (!this.read || this.store.feed)) {
       try {
         const kept = (await this.store.notes(this.kind)) as readonly (readonly [string, T])[];
-        this.known = new Map([...kept, ...this.known]);
+        this.known = new Map(this.store.feed ? kept : [...kept, ...this.known]);
         this.read = true;
       } catch {
         // It says itself that it is away; the next call asks again.

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { adopt } from '../../config/edit/adopt.ts';
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
+import type { Source } from '../../model/boot/image.ts';
+import type { BootStore } from '../../model/fleet/boot-store.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';
 import type { AdoptOutcome, AdoptRequest } from '../../model/fleet/status.ts';
 import { Tracker } from '../../model/fleet/tracker.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
-import { recognise } from '../../model/settings/recognise.ts';
+import { findMatch, recognise } from '../../model/settings/recognise.ts';
 import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
 import { keepStore } from '../state/store.ts';
 import { openTokens } from './api-tokens.ts';
@@ -15,11 +17,27 @@ import { createFleet, type FleetMemory } from './fleet.ts';
 /** Boots that began so long before the start are still followed, milliseconds. */
 const FOLLOWED = 30 * 60_000;
 
+/** What a file is to a machine whose script another daemon has made. */
+function roleOfFile(state: ServingState, facts: KnownFacts, mac: Mac, digest: string): FileRole | undefined {
+  const image = findMatch(state.config, facts.of(mac)).settings.image?.value;
+  if (!image) return undefined;
+  const is = (source: Source) => source.kind === 'artifact' && state.store.pinned(source.path)?.digest === digest;
+  if (is(image.kernel)) return 'kernel';
+  if (image.initrd.some(is)) return 'initrd';
+  return image.root.source && 'root';
+}
+
 /** What a path of the HTTP server is to a machine: blobs by their digest, and the boot programs. */
-function roleOf(scripts: Scripts, mac: Mac, path: string): FileRole | undefined {
+function roleOf(
+  state: ServingState,
+  scripts: Scripts,
+  facts: KnownFacts,
+  mac: Mac,
+  path: string,
+): FileRole | undefined {
   if (path.startsWith('/boot/')) return 'boot-file';
   const [, digest] = /^\/blobs\/sha256\/([0-9a-f]{64})(?:\/|$)/.exec(path) ?? [];
-  return digest === undefined ? undefined : scripts.roleOf(mac, digest);
+  return digest === undefined ? undefined : (scripts.roleOf(mac, digest) ?? roleOfFile(state, facts, mac, digest));
 }
 
 /** Adds a node to the configuration file; the watch over the file puts it in force. */
@@ -32,6 +50,13 @@ async function adoptNode(file: string, { mac, dry_run, ...node }: AdoptRequest):
   return { diff: adoption.diff };
 }
 
+/** The secret of the tokens of reports: that of the store, so that tokens are good after a restart, and at other daemons. */
+async function secretOf(store: BootStore | undefined): Promise<string> {
+  const fresh = { secret: randomBytes(32).toString('hex') };
+  const kept = (await store?.addNote('secret', 'reports', fresh).catch(() => fresh)) ?? fresh;
+  return (kept as typeof fresh).secret;
+}
+
 /** Follows the boots of machines, and keeps them where the configuration says so. Boots of an earlier daemon go on. */
 export async function openFleet(
   state: () => ServingState,
@@ -40,10 +65,11 @@ export async function openFleet(
   configFile: string,
   { record, now, monotonic }: DaemonOptions,
 ): Promise<FleetMemory> {
-  const file = state().config.state;
-  const store = file === false ? undefined : keepStore({ file, record, now });
+  const place = state().config.state;
+  const store = place === false ? undefined : keepStore({ place, record, now });
+  const secret = await secretOf(store);
   const tracker = new Tracker({
-    roleOf: (mac, path) => roleOf(scripts, mac, path),
+    roleOf: (mac, path) => roleOf(state(), scripts, facts, mac, path),
     nodeOf: (mac) => recognise(state().config, facts.of(mac)).node?.name,
     newId: () => randomBytes(8).toString('hex'),
   });
@@ -62,7 +88,8 @@ export async function openFleet(
     record,
     preview: scripts.preview,
     authorise: openTokens(() => state().config.api.tokens || undefined, record),
-    newToken: () => randomBytes(16).toString('hex'),
+    secret,
+    origin: randomBytes(8).toString('hex'),
     now,
     monotonic,
   });

@@ -1,48 +1,41 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { dropOldest } from '../../model/limits/drop-oldest.ts';
-import type { Mac } from '../../model/machine/mac.ts';
 
 /** Reports that one boot may send. */
 const REPORTS = 200;
-/** The time for which a token counts, milliseconds: a machine may take long to fetch its root. */
-const LIFE = 24 * 3_600_000;
-/** Tokens that are remembered; the oldest go. */
+/** Boots whose reports are counted; the oldest go. */
 const MAX = 20_000;
+/** Hex digits of a boot's id, and of what shows that the token was given out. */
+const ID = 16;
+const PROOF = 16;
 
-/** The boot that a token was made for. */
-export interface TokenOwner {
-  readonly mac: Mac;
-  readonly boot: string;
-}
-
-/** The tokens by which machines report on their boots: each is good for one boot. */
+/**
+ * The tokens by which machines report on their boots, each good for one boot: its id, and a proof that only who has the
+ * secret can make. So every daemon that has it takes them, after a restart too.
+ */
 export class ReportTokens {
-  private readonly tokens = new Map<string, TokenOwner & { readonly made: number; left: number }>();
-  private readonly byBoot = new Map<string, string>();
-  private readonly newToken: () => string;
+  private readonly used = new Map<string, number>();
+  private readonly secret: string;
 
-  /** @param newToken gives 32 hex digits that nobody can guess */
-  constructor(newToken: () => string) {
-    this.newToken = newToken;
+  /** @param secret at least 32 hex digits that nobody can guess */
+  constructor(secret: string) {
+    this.secret = secret;
   }
 
-  /** The token of a boot, always the same. @param now milliseconds of a clock that never goes back */
-  of(owner: TokenOwner, now: number): string {
-    const known = this.byBoot.get(owner.boot);
-    if (known !== undefined) return known;
-    const token = this.newToken();
-    this.tokens.set(token, { ...owner, made: now, left: REPORTS });
-    this.byBoot.set(owner.boot, token);
-    const [, dropped] = dropOldest(this.tokens, MAX) ?? [];
-    if (dropped) this.byBoot.delete(dropped.boot);
-    return token;
+  /** The token of a boot, 32 hex digits, always the same. @param boot its id, 16 hex digits */
+  of(boot: string): string {
+    return boot + createHmac('sha256', this.secret).update(`report ${boot}`).digest('hex').slice(0, PROOF);
   }
 
-  /** Uses a token once. */
-  use(token: string, now: number): TokenOwner | 'unknown' | 'too-many' {
-    const found = this.tokens.get(token);
-    if (!found || now - found.made > LIFE) return 'unknown';
-    if (found.left === 0) return 'too-many';
-    found.left -= 1;
-    return found;
+  /** Uses a token once. @returns the id of its boot, as an object, or the reason for a refusal */
+  use(token: string): { readonly boot: string } | 'unknown' | 'too-many' {
+    if (!/^[0-9a-f]{32}$/.test(token)) return 'unknown';
+    const boot = token.slice(0, ID);
+    if (!timingSafeEqual(Buffer.from(this.of(boot)), Buffer.from(token))) return 'unknown';
+    const count = (this.used.get(boot) ?? 0) + 1;
+    if (count > REPORTS) return 'too-many';
+    this.used.set(boot, count);
+    dropOldest(this.used, MAX);
+    return { boot };
   }
 }

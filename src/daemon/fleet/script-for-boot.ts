@@ -15,11 +15,12 @@ export async function scriptForBoot(
   mac: Mac,
   { boots, told, image: picked }: ScriptRequest,
   scripts: Pick<Scripts, 'forMac' | 'about'>,
-  fleet: Pick<FleetMemory, 'observe' | 'tokenOf' | 'chosen' | 'version'>,
+  fleet: Pick<FleetMemory, 'observe' | 'settled' | 'tokenOf' | 'chosen' | 'version'>,
 ): Promise<ScriptResult> {
   if (!boots) return await scripts.forMac(mac, { told, image: picked });
   // Begins a boot where DHCP was another server's.
   fleet.observe({ event: 'boot.asked', level: 'debug', message: 'asks for its script', mac });
+  await fleet.settled();
   const result = await scripts.forMac(mac, {
     told,
     image: picked,

@@ -69,6 +69,7 @@ export async function openSqliteStore(file: string, damaged: (path: string) => v
     bootsOf: (image, limit) => call('bootsOf', image, limit),
     notes: (kind) => call('notes', kind),
     putNote: (kind, key, value) => call('putNote', kind, key, value),
+    addNote: (kind, key, value) => call('addNote', kind, key, value),
     prune: (before, keep) => call('prune', before, keep),
     close: () => call('close').catch(() => {}),
   };

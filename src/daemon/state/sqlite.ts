@@ -15,6 +15,7 @@ export interface Tables {
   bootsOf(image: string, limit: number): readonly BootWithSteps[];
   notes(kind: NoteKind): readonly (readonly [key: string, value: unknown])[];
   putNote(kind: NoteKind, key: string, value: object | undefined): void;
+  addNote(kind: NoteKind, key: string, value: object): object;
   prune(before: number, keep: number): void;
   close(): void;
 }
@@ -130,6 +131,11 @@ function tablesOf(database: Sqlite.Database): Tables {
     putNote: (kind, key, value) => {
       if (value) database.prepare(sql.PUT_NOTE).run(kind, key, JSON.stringify(value));
       else database.prepare(sql.REMOVE_NOTE).run(kind, key);
+    },
+    addNote: (kind, key, value) => {
+      database.prepare(sql.ADD_NOTE).run(kind, key, JSON.stringify(value));
+      const text = database.prepare(sql.GET_NOTE).pluck().get(kind, key);
+      return JSON.parse(String(text)) as object;
     },
     prune: (before, keep) => {
       database.prepare(sql.PRUNE_AGE).run(before);

@@ -1,5 +1,6 @@
 import type { RecordEvent } from '../../model/event.ts';
 import type { BootStore } from '../../model/fleet/boot-store.ts';
+import type { EventFeed } from '../../model/fleet/shared-events.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
 /** Boots that are kept: so old at most, milliseconds, and so many of each machine. */
@@ -13,25 +14,32 @@ const LAST_PAUSE = 60_000;
 
 /** Options of {@link keepStore}. */
 export interface StoreOptions {
-  readonly file: string;
+  /** A file of SQLite, or the `postgres://` URL of a database. */
+  readonly place: string;
   readonly record: RecordEvent;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
+/** Whether boots are kept in a database that several daemons may share. */
+export const isDatabase = (place: string): boolean => /^postgres(?:ql)?:\/\//.test(place);
+
 /**
  * A store that is opened again and again where it is away, with one message for each outage. Calls reject meanwhile:
  * machines boot all the same.
  */
-export function keepStore({ file, record, now }: StoreOptions): BootStore {
+export function keepStore({ place, record, now }: StoreOptions): BootStore {
   let store: BootStore | undefined;
   let away: string | undefined;
   let pause = FIRST_PAUSE;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
+  const followers = new Set<Parameters<EventFeed['follow']>[0]>();
+  /** The number of the last event of all daemons that was seen here. */
+  let seen: number | undefined;
 
   const damaged = (path: string) => {
-    const message = `state: ${file} was damaged: it lies in ${path} now, and a new one was begun`;
+    const message = `state: ${place} was damaged: it lies in ${path} now, and a new one was begun`;
     record({ event: 'state.damaged', level: 'warn', message });
   };
   const fail = (error: Error) => {
@@ -43,13 +51,28 @@ export function keepStore({ file, record, now }: StoreOptions): BootStore {
     store?.close().catch(() => {});
     store = undefined;
     if (closed) return;
+    clearTimeout(timer);
     timer = setTimeout(start, pause);
     timer.unref();
     pause = Math.min(2 * pause, LAST_PAUSE);
   };
+  const open = async (): Promise<BootStore> => {
+    if (!isDatabase(place)) return await openSqliteStore(place, damaged);
+    const { openPostgresStore } = await import('./postgres-store.ts');
+    let opened: BootStore | undefined;
+    const lost = (error: Error) => {
+      if (store !== undefined && store === opened) fail(error);
+    };
+    opened = await openPostgresStore(place, { after: seen, lost });
+    opened.feed?.follow((events, last) => {
+      seen = last;
+      for (const follower of followers) follower(events, last);
+    });
+    return opened;
+  };
   const start = async (): Promise<void> => {
     try {
-      const opened = await openSqliteStore(file, damaged);
+      const opened = await open();
       if (closed) return await opened.close();
       store = opened;
       pause = FIRST_PAUSE;
@@ -84,7 +107,17 @@ export function keepStore({ file, record, now }: StoreOptions): BootStore {
     bootsOf: (image, limit) => use((each) => each.bootsOf(image, limit)),
     notes: (kind) => use((each) => each.notes(kind)),
     putNote: (kind, key, value) => use((each) => each.putNote(kind, key, value)),
+    addNote: (kind, key, value) => use((each) => each.addNote(kind, key, value)),
     prune: (before, keep) => use((each) => each.prune(before, keep)),
+    feed: isDatabase(place)
+      ? {
+          append: (events) => use(async (each) => await each.feed?.append(events)),
+          follow: (onEvents) => {
+            followers.add(onEvents);
+            return () => followers.delete(onEvents);
+          },
+        }
+      : undefined,
     close: async () => {
       closed = true;
       clearTimeout(timer);

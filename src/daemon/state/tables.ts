@@ -50,3 +50,5 @@ export const NOTES_OF = 'SELECT key, value FROM note WHERE kind = ?';
 export const PUT_NOTE =
   'INSERT INTO note (kind, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value';
 export const REMOVE_NOTE = 'DELETE FROM note WHERE kind = ? AND key = ?';
+export const ADD_NOTE = 'INSERT INTO note (kind, key, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
+export const GET_NOTE = 'SELECT value FROM note WHERE kind = ? AND key = ?';

@@ -1,5 +1,6 @@
 import type { Mac } from '../machine/mac.ts';
 import type { Boot, BootStep, BootWithSteps } from './boot.ts';
+import type { EventFeed } from './shared-events.ts';
 
 /** A step of a boot, and the boot as it is after it. */
 export interface BootChange {
@@ -8,7 +9,7 @@ export interface BootChange {
 }
 
 /** Kinds of things that are remembered beside boots, each by a key. */
-export type NoteKind = 'order' | 'installation' | 'rollout' | 'rollout-machine';
+export type NoteKind = 'order' | 'installation' | 'rollout' | 'rollout-machine' | 'secret';
 
 /** The memory of boots that outlives the daemon. All calls reject while it is away. */
 export interface BootStore {
@@ -26,7 +27,11 @@ export interface BootStore {
   notes(kind: NoteKind): Promise<readonly (readonly [key: string, value: unknown])[]>;
   /** Remembers something in place of what the key had; forgets it where there is no value. */
   putNote(kind: NoteKind, key: string, value: object | undefined): Promise<void>;
+  /** Remembers something unless the key has a value. @returns the value that it has */
+  addNote(kind: NoteKind, key: string, value: object): Promise<object>;
   /** Removes boots that ended before a time (milliseconds since 1970), and all but the newest of each machine. */
   prune(before: number, keep: number): Promise<void>;
+  /** Of a store that several daemons share: the events of all. */
+  readonly feed?: EventFeed | undefined;
   close(): Promise<void>;
 }

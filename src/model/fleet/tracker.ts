@@ -52,15 +52,17 @@ export class Tracker {
   /**
    * The changes that an event makes.
    * @param at milliseconds since 1970
+   * @param newId the id of a boot that it begins
    */
-  observe(event: BootEvent, at: number): readonly BootChange[] {
+  observe(event: BootEvent, at: number, newId = this.options.newId): readonly BootChange[] {
     const read = EVENT_STEPS[event.event];
     if (!read) return [];
     const { mac, earlier } = this.addresses.machineOf(event, at);
     if (mac === undefined) return [];
-    const changes = this.note(mac, event, at, read);
+    const changes = this.note(mac, event, at, read, newId);
     // Files that were fetched before it was known by which machine.
-    for (const each of earlier) changes.push(...this.note(mac, each.event, each.at, EVENT_STEPS[each.event.event]));
+    for (const each of earlier)
+      changes.push(...this.note(mac, each.event, each.at, EVENT_STEPS[each.event.event], newId));
     return changes;
   }
 
@@ -89,12 +91,18 @@ export class Tracker {
     this.remember(boot.mac, { ...boot, steps: [...boot.steps] });
   }
 
-  private note(mac: Mac, event: BootEvent, at: number, read: (typeof EVENT_STEPS)[string] | undefined): BootChange[] {
+  private note(
+    mac: Mac,
+    event: BootEvent,
+    at: number,
+    read: (typeof EVENT_STEPS)[string] | undefined,
+    newId: () => string,
+  ): BootChange[] {
     const path = typeof event.path === 'string' ? event.path : '';
     const draft = read?.(event, this.options.roleOf(mac, path));
     const before = this.known.get(mac);
     if (!draft || (event.event === 'boot.report' && before?.id !== event.boot)) return [];
-    const boot = beginsBoot(before, event, at) ? this.begin(mac, at, draft, before) : before;
+    const boot = beginsBoot(before, event, at) ? this.begin(mac, at, draft, before, newId()) : before;
     if (!boot || !isWorthNoting(boot.steps, draft, at)) return [];
     // The answer tells enough, but where the question begins a boot.
     if (event.event === 'boot.asked' && boot === before) return [];
@@ -111,9 +119,8 @@ export class Tracker {
     return [{ boot: after, step }];
   }
 
-  private begin(mac: Mac, at: number, { stage }: StepDraft, before: Boot | undefined) {
+  private begin(mac: Mac, at: number, { stage }: StepDraft, before: Boot | undefined, id: string) {
     const about = { node: this.options.nodeOf(mac), image: undefined, version: undefined };
-    const id = this.options.newId();
     // A person who restarts a machine that is up comes to two or three.
     const restarts = before && at - before.began < LOOP ? { restarts: (before.restarts ?? 0) + 1 } : {};
     const began = { began: at, last: at, stage, outcome: 'under-way', steps: [] as BootStep[] } as const;

@@ -48,7 +48,7 @@ export interface Config {
   readonly artifacts: string;
   /** Absolute path. */
   readonly templates: string | undefined;
-  /** Absolute path of the file in which boots are kept; false for none. */
+  /** Absolute path of the file in which boots are kept, or the URL of a database; false for none. */
   readonly state: string | false;
   readonly api: ApiSettings;
   readonly nodes: readonly Node[];
