@@ -29,6 +29,9 @@ const REMEMBERED = 10_000;
 const PATIENCE = 15_000;
 /** How long steps are collected before they are written together, milliseconds. */
 const WRITE_AFTER = 100;
+/** The pause after which a lot is written again that could not be, milliseconds, and how often. */
+const AGAIN_AFTER = 1000;
+const ATTEMPTS = 600;
 /** Steps that are written together at most, so that handing them over takes a few milliseconds. */
 const LOT = 500;
 /** Steps of machines without a node that are kept: anybody can make up addresses. */
@@ -89,13 +92,25 @@ export function createFleet(options: FleetOptions): FleetMemory {
   const strangers = new SourceBudget(STRANGERS, () => {});
   const isKept = ({ boot }: BootChange) => boot.node !== undefined || strangers.take('all', monotonic());
   const waiting: BootChange[] = [];
+  let failures = 0;
+  let stopped = false;
   let writing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   const writeAll = async () => {
-    // A store that is away says so itself, and boots go on.
-    while (waiting.length > 0) await store?.add(waiting.splice(0, LOT)).catch(() => {});
+    while (waiting.length > 0) {
+      const lot = waiting.slice(0, LOT);
+      const isKept = await store?.add(lot).then(
+        () => true,
+        () => false,
+      );
+      // A store that is away says so itself, boots go on, and the steps wait for it.
+      failures = isKept ? 0 : failures + 1;
+      if (isKept || failures >= ATTEMPTS) waiting.splice(0, lot.length);
+      else break;
+    }
     writing = undefined;
+    if (waiting.length > 0 && !stopped) timer ??= setTimeout(write, AGAIN_AFTER);
   };
   const write = () => {
     timer = undefined;
@@ -119,6 +134,23 @@ export function createFleet(options: FleetOptions): FleetMemory {
       monotonic,
       apply: (shared, own) => apply(shared.event, shared.at, own, () => idOf(shared)),
     });
+  /** After the store was away: what other daemons have kept meanwhile. */
+  const refresh = async () => {
+    await write();
+    for (const { id, mac, last } of (await store?.latest()) ?? []) {
+      const known = tracker.boot(mac);
+      if (known && (known.id === id || known.last > last)) continue;
+      const boot = await store?.boot(id);
+      if (boot) tracker.restore(boot);
+    }
+  };
+  store?.feed?.onBack(() => {
+    // The others write what they have kept at the same time: they are given a moment.
+    refresh().then(
+      () => setTimeout(() => refresh().catch(() => {}), 3 * AGAIN_AFTER).unref(),
+      () => {},
+    );
+  });
   const observe = (event: BootEvent) => {
     if (!(event.event in EVENT_STEPS)) return;
     if (sharing) sharing.observe(event, now());
@@ -246,6 +278,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
     endStreams: () => log.stop(),
     stop: async () => {
       await sharing?.stop();
+      stopped = true;
       clearTimeout(timer);
       await write();
       await store?.close();

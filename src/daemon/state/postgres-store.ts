@@ -184,6 +184,8 @@ export async function openPostgresStore(url: string, { after, lost }: PostgresOp
       await query(sql.PRUNE_EVENTS, [Date.now() - EVENTS_KEPT]);
     },
     feed: {
+      // It is opened anew then.
+      onBack: () => {},
       append: async (events) => {
         const rows = events.map(({ event, ...rest }) => ({ ...rest, event: JSON.stringify(event) }));
         // Numbers are given in the order in which others see them: without the lock a lower one may show later.
@@ -194,6 +196,8 @@ export async function openPostgresStore(url: string, { after, lost }: PostgresOp
       },
       follow: (onEvents) => {
         followers.add(onEvents);
+        // Where it begins.
+        onEvents([], lastEvent);
         return () => followers.delete(onEvents);
       },
     },

@@ -35,6 +35,7 @@ export function keepStore({ place, record, now }: StoreOptions): BootStore {
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   const followers = new Set<Parameters<EventFeed['follow']>[0]>();
+  const onBack: (() => void)[] = [];
   /** The number of the last event of all daemons that was seen here. */
   let seen: number | undefined;
 
@@ -76,8 +77,10 @@ export function keepStore({ place, record, now }: StoreOptions): BootStore {
       if (closed) return await opened.close();
       store = opened;
       pause = FIRST_PAUSE;
-      if (away !== undefined) record({ event: 'state.back', level: 'info', message: 'state: boots are kept again' });
+      if (away === undefined) return;
       away = undefined;
+      record({ event: 'state.back', level: 'info', message: 'state: boots are kept again' });
+      for (const callBack of onBack) callBack();
     } catch (error) {
       fail(error as Error);
     }
@@ -111,6 +114,7 @@ export function keepStore({ place, record, now }: StoreOptions): BootStore {
     prune: (before, keep) => use((each) => each.prune(before, keep)),
     feed: isDatabase(place)
       ? {
+          onBack: (callBack) => void onBack.push(callBack),
           append: (events) => use(async (each) => await each.feed?.append(events)),
           follow: (onEvents) => {
             followers.add(onEvents);

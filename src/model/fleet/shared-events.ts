@@ -12,6 +12,8 @@ export interface SharedEvent {
 
 /** The events of all daemons that share a store, in one order. */
 export interface EventFeed {
+  /** Has something done each time the store was away and is back. */
+  onBack(callBack: () => void): void;
   /** Adds events, all or none. They come back by {@link follow}. */
   append(events: readonly SharedEvent[]): Promise<void>;
   /**
