@@ -1,8 +1,8 @@
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load/load.ts';
-import { resolveIdentity } from '../daemon/serving/identity.ts';
+import { resolveIdentities } from '../daemon/serving/identity.ts';
 import type { Config } from '../model/settings/config.ts';
-import type { ServerIdentity } from '../model/settings/server.ts';
+import type { ServerIdentities } from '../model/settings/served-by.ts';
 
 /** Default folder of the cache. nginx makes this folder, but not its parents. */
 const CACHE_FOLDER = '/var/cache/slipway-nginx';
@@ -26,34 +26,37 @@ export async function deployment(configFile: string, program: string, options: D
   if (program !== 'nginx') throw new Error(`unknown program ${JSON.stringify(program)}; supported: nginx`);
   const loaded = await loadConfig(configFile);
   if (!loaded.ok) throw new ConfigError(loaded.problems);
-  return nginxConfig(loaded.config, resolveIdentity(loaded.config.server), options);
+  return nginxConfig(loaded.config, resolveIdentities(loaded.config.server), options);
 }
 
 /**
  * The configuration of an nginx in front of the daemon. It caches blobs, which never change, and passes on all other
  * requests. It fetches in slices, so that a hundred nodes that begin together wait only for the first slice, and each
  * byte leaves the daemon once.
- * @param server the daemon's address
+ * @param servers the daemon's addresses: requests go to the first, and say by which of the URLs they came
  * @throws Error if HTTP is off
  */
 function nginxConfig(
   config: Config,
-  server: ServerIdentity,
+  servers: ServerIdentities,
   { cache = CACHE_FOLDER, size = '50g' }: DeployOptions,
 ): string {
   const { http } = config.server;
   if (http === false) throw new Error('server.http is off: turn it on, as nginx passes requests to it');
-  const url = http.url === undefined ? undefined : new URL(http.url);
+  const urls = servers.flatMap((each) => (each.url === undefined ? [] : new URL(each.url)));
+  const [server] = servers;
+  const [url] = urls;
   if (!/^\/[\w./-]+$/.test(cache))
     throw new Error(`--cache ${JSON.stringify(cache)}: expected the absolute path of a folder`);
   if (!/^\d+[kmg]?$/i.test(size)) throw new Error(`--size ${JSON.stringify(size)}: expected a size such as 50g`);
   // Not server_name _, because Debian's own site is the default server.
   const name = url?.hostname ?? EXAMPLE;
+  const names = [...new Set([name, ...urls.map(({ hostname }) => hostname)])].join(' ');
   const tls = url?.protocol === 'https:';
   const port = url?.port || (tls ? '443' : '80');
   return `# nginx in front of Slipway: caches files by digest, and can speak TLS.
 # Save this as /etc/nginx/conf.d/slipway.conf on the machine in front, and set its URL in Slipway's configuration:
-#   server: { http: { url: "${http.url ?? `http://${EXAMPLE}`}" } }
+#   server: { http: { url: "${url?.origin ?? `http://${EXAMPLE}`}" } }
 proxy_cache_path ${cache} levels=1:2 keys_zone=slipway:10m max_size=${size} inactive=30d use_temp_path=off;
 
 upstream slipway {
@@ -63,7 +66,7 @@ upstream slipway {
 
 server {
   listen ${port}${tls ? ' ssl' : ''} backlog=4096;
-  server_name ${name};
+  server_name ${names};
 ${tls ? `  ssl_certificate /etc/ssl/certs/${name}.pem;\n  ssl_certificate_key /etc/ssl/private/${name}.key;\n` : ''}
   sendfile on;
   tcp_nopush on;

@@ -22,6 +22,7 @@ import type {
 } from '../model/settings/node.ts';
 import { NodeIndex } from '../model/settings/node-index.ts';
 import { anyRoot, sourcesOf } from './builds.ts';
+import { toInterfaces } from './interfaces.ts';
 import { criteriaOf } from './machines/criteria-of.ts';
 import type { ConfigFile, ImageSection, NodeSection, RootSection, RuleSection } from './schema.ts';
 
@@ -298,6 +299,7 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
     registry: server?.registry ?? false,
     interface: server?.interface,
     address: server?.address,
+    interfaces: server?.interfaces && toInterfaces(server.interfaces),
     listen: server?.listen ?? 'served',
     http: toHttp(server?.http),
     tftp: port(server?.tftp, 69),

@@ -3,6 +3,7 @@ import { isBuildName } from '../model/boot/build.ts';
 import { ROOT_METHODS } from '../model/boot/root-methods/methods.ts';
 import { mapping, oneOf, type Shape, source, text, textual } from '../model/boot/yaml-shapes.ts';
 import { parseMac } from '../model/machine/mac.ts';
+import { interfaceName, servedInterfaces, serverAddress, serverUrl } from './interfaces.ts';
 import { type MatchSection, matchSection } from './machines/match-section.ts';
 
 /**
@@ -52,17 +53,6 @@ export const HOSTNAME_EXPECTED =
  */
 function isKernelArgument(text: string): boolean {
   return text.trim() !== '' && !text.split(/\s+/).some((word) => word.startsWith('#') || /^(?:\|\||&&|;)$/.test(word));
-}
-
-function isIpv4(text: string): boolean {
-  const octets = text.split('.');
-  const first = Number(octets[0]);
-  return (
-    octets.length === 4 &&
-    octets.every((o) => /^(?:0|[1-9]\d{0,2})$/.test(o) && Number(o) < 256) &&
-    first > 0 &&
-    first < 224
-  );
 }
 
 const folder = () => text(/\S/, 'the path of a folder');
@@ -267,24 +257,23 @@ const http = {
   connections_per_address: wholeNumber(1, 10_000)
     .optional()
     .describe('Connections that one address may have at each worker. Default: 2500, of 10000 in all.'),
-  url: text(/^https?:\/\/[A-Za-z0-9.-]+(?::[0-9]{1,5})?\/?$/, 'a URL without a path, such as http://boot.example.net')
+  url: serverUrl
     .optional()
     .describe("The URL that nodes get, for a proxy in front. Default: this server's address and port."),
 };
 
 const serverSection = mapping({
-  interface: text(/^[^\s/]{1,15}$/, 'the name of a network interface, up to 15 characters')
+  interface: interfaceName
     .optional()
     .describe('The interface to serve; DHCP hears no other. Default: that of the default route.'),
-  address: z
-    .string({ error: 'the IPv4 address of this server, such as 192.0.2.10' })
-    .refine(isIpv4)
+  address: serverAddress
     .optional()
     .describe("The address that nodes get. Default: the interface's first IPv4 address."),
+  interfaces: servedInterfaces,
   listen: oneOf(['served', 'any'])
     .optional()
     .describe(
-      'Whether HTTP, TFTP and NBD listen on the address above alone, or on all of this machine. Default: served.',
+      'Whether HTTP, TFTP and NBD listen on the served addresses alone, or on all of this machine. Default: served.',
     ),
   http: service(8080, http).describe('Default: { port: 8080 }; false turns it off.'),
   tftp: service(69, {}).describe('Default: { port: 69 }; false turns it off.'),

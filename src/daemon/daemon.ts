@@ -106,8 +106,8 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
     level: 'info',
     message: `serving ${config.nodes.length} node(s); ${services.listening().join(', ')}`,
     nodes: config.nodes.length,
-    address: state.server.address,
-    http: state.server.httpPort,
+    address: state.servers[0].address,
+    http: state.servers[0].httpPort,
   });
   prepareInBackground();
 

@@ -40,7 +40,16 @@ const isInUse = (error: unknown) => (error as NodeJS.ErrnoException).code === 'E
  * Whether another DHCP server of this host listens on all addresses, as dnsmasq with `bind-interfaces` and ISC dhcpd
  * do. They share the port (SO_REUSEADDR); a bind without that option fails where they are.
  */
-async function hasNeighbour(): Promise<boolean> {
+function hasNeighbour(): Promise<boolean> {
+  // Two binds at a time, of servers of two interfaces, would take each other for a neighbour.
+  probing ??= probe().finally(() => {
+    probing = undefined;
+  });
+  return probing;
+}
+let probing: Promise<boolean> | undefined;
+
+async function probe(): Promise<boolean> {
   try {
     await closeUdp(await bindDhcp(PROBE_ADDRESS, 67, false));
     return false;

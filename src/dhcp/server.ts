@@ -20,6 +20,8 @@ export interface DhcpServerOptions {
   readonly address: string;
   /** The network interface whose broadcasts are received; those of all where it is undefined. */
   readonly device?: string | undefined;
+  /** Whether other networks of this machine are served too: then broadcasts of every interface may not be heard. */
+  readonly onlyThere?: boolean;
   /**
    * Calls `renewed` when an interface was removed and made again: no socket is bound to it any more. Returns a function
    * that ends that.
@@ -65,10 +67,11 @@ export function missingOnce(record: RecordEvent): (file: string) => void {
 /**
  * Starts a proxyDHCP server (PXE 2.1 section 2.2): OFFERs to DISCOVERs on port 67, ACKs on port 4011; no leases. Port
  * 67 is not served where another DHCP server keeps it to itself.
- * @throws Error with `code` and `cause` if port 4011 is taken or a port cannot be had; its message names the remedy
+ * @throws Error with `code` and `cause` if port 4011 is taken or a port cannot be had; its message names the remedy;
+ * Error if broadcasts of other interfaces would be heard, which may not be
  */
 export async function startDhcp(options: DhcpServerOptions): Promise<Service> {
-  const { address, device, config, facts, identity, syscalls, now } = options;
+  const { address, device, onlyThere = false, config, facts, identity, syscalls, now } = options;
   const attempts = new Attempts();
   const record = rateLimitedLog(options.record, now);
   const noteMissing = missingOnce(record);
@@ -147,33 +150,42 @@ export async function startDhcp(options: DhcpServerOptions): Promise<Service> {
     }
   };
 
-  const serveBroadcasts = (port67: Port67) => {
+  /** Has broadcasts of the served interface heard alone. @throws Error where that is not possible, but must be */
+  const bindToDevice = (port67: Port67) => {
     const fd = udpFd(port67.broadcasts);
-    if (device !== undefined && (fd === undefined || !syscalls?.bindToDevice(fd, device))) {
-      const message =
-        `broadcasts of every interface are heard, not of ${device} alone, and answered on ${device}: ` +
-        (syscalls ? 'the system refuses to bind a socket to it' : 'that needs the package koffi, on Linux');
-      record({ event: 'dhcp.every-interface', level: 'warn', message });
+    if (device === undefined || (fd !== undefined && syscalls?.bindToDevice(fd, device))) return;
+    const why = syscalls ? 'the system refuses to bind a socket to it' : 'that needs the package koffi, on Linux';
+    if (onlyThere) {
+      const remedy = 'install that, give the service CAP_NET_RAW, or serve one interface';
+      throw new Error(`DHCP: cannot hear the broadcasts of ${device} alone: ${why}; ${remedy}`);
     }
-    serve(port67.broadcasts, 67);
+    const message = `broadcasts of every interface are heard, not of ${device} alone, and answered on ${device}: ${why}`;
+    record({ event: 'dhcp.every-interface', level: 'warn', message });
   };
 
   const renew = async (port67: Port67) => {
     fds.delete(port67.broadcasts);
     try {
       await port67.reopenBroadcasts();
-      serveBroadcasts(port67);
+      bindToDevice(port67);
+      serve(port67.broadcasts, 67);
     } catch (error) {
       fail(`cannot hear ${device}, which was made anew`, error);
     }
   };
+  try {
+    if (port67) bindToDevice(port67);
+  } catch (error) {
+    await Promise.all([closeUdp(bootServer), port67?.close()]);
+    throw error;
+  }
   const unwatch = port67 && device !== undefined ? options.watchDevice?.(device, () => void renew(port67)) : undefined;
 
   serve(bootServer, 4011);
   if (port67) {
     const shared = await yieldToNeighbour();
     if (!shared) record({ event: 'dhcp.port', level: 'info', message: PORT_67_HELD });
-    serveBroadcasts(port67);
+    serve(port67.broadcasts, 67);
     serve(port67.unicasts, 67, isRelayed);
     // A client that renews its lease here takes this host for its DHCP server: one must have been started since.
     port67.unicasts.on('message', (bytes) => {
@@ -182,7 +194,7 @@ export async function startDhcp(options: DhcpServerOptions): Promise<Service> {
       void yieldToNeighbour();
     });
   } else {
-    record({ event: 'dhcp.fallback', level: 'warn', message: PORT_67_TAKEN });
+    record({ event: 'dhcp.fallback', level: 'warn', message: PORT_67_TAKEN, address });
   }
 
   return {

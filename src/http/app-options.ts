@@ -5,6 +5,7 @@ import type { OpenResult } from '../model/files/open-file.ts';
 import type { Fleet } from '../model/fleet/status.ts';
 import type { Facts } from '../model/machine/facts.ts';
 import type { Mac } from '../model/machine/mac.ts';
+import type { Arrival } from '../model/settings/served-by.ts';
 
 /** A request for the script of one machine. */
 export interface ScriptRequest {
@@ -14,6 +15,8 @@ export interface ScriptRequest {
   readonly told?: Facts | undefined;
   /** The image that was chosen from the machine's menu, or `local`. */
   readonly image?: string | undefined;
+  /** Chooses the network whose URLs the script has. */
+  readonly arrival?: Arrival;
 }
 
 /** The sources of all that the HTTP server serves, its log and its clocks. */
@@ -21,9 +24,9 @@ export interface AppOptions {
   readonly scripts: {
     forMac(mac: Mac, request: ScriptRequest): Promise<ScriptResult>;
     /** The rule that matched, the origin of each value, the artifacts with their digests, and problems: for JSON. */
-    explain(mac: Mac, told?: Facts): Promise<unknown>;
+    explain(mac: Mac, request: Omit<ScriptRequest, 'boots'>): Promise<unknown>;
     /** A script that asks for the machine's own. */
-    bootstrap(): string | Promise<string>;
+    bootstrap(arrival: Arrival): string | Promise<string>;
   };
   readonly artifacts: {
     open(path: string): Promise<OpenResult>;

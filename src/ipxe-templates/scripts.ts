@@ -20,6 +20,7 @@ import { hyphenated, type Mac } from '../model/machine/mac.ts';
 import { plainMessage } from '../model/plain-error.ts';
 import type { Config, Match } from '../model/settings/config.ts';
 import { findMatch, lostRules, type Recognised, recognise } from '../model/settings/recognise.ts';
+import { type Arrival, type ServerIdentities, servedBy } from '../model/settings/served-by.ts';
 import { baseUrl, type ServerIdentity } from '../model/settings/server.ts';
 import type { Templates } from './nunjucks/render.ts';
 
@@ -27,11 +28,16 @@ import type { Templates } from './nunjucks/render.ts';
 export interface ScriptSources {
   readonly config: Config;
   readonly templates: Templates;
-  readonly server: ServerIdentity;
+  readonly servers: ServerIdentities;
   /** The version in force of an artifact; rejects if there is none. */
   readonly pin: (needed: RequiredFile) => Promise<Pin>;
   /** The version in force of an image's build; rejects if there is none. */
   readonly build: (image: Image) => Promise<Build>;
+}
+
+/** The same for a request, with the identity that answers it. */
+interface Sources extends ScriptSources {
+  readonly server: ServerIdentity;
 }
 
 /** Decides which version of its image a machine gets. */
@@ -43,21 +49,23 @@ export interface Wanted {
   readonly told?: Facts | undefined;
   /** The image that was chosen from the machine's menu, or `local`. */
   readonly image?: string | undefined;
+  /** How the request came. */
+  readonly arrival?: Arrival | undefined;
   /** Decides which version of its image it gets; without it, the newest. */
   readonly version?: VersionOf;
   /** Decides what the machine boots; undefined for its settings. */
   readonly choose?: (match: Match) => Promise<{ readonly image: string; readonly why: string } | undefined>;
 }
 
-/** Renders scripts. */
+/** Renders scripts. Their URLs are those of the network in which the request arrived. */
 export interface Scripts {
   forMac(mac: Mac, request?: Wanted): Promise<ScriptResult>;
   /** The rule that matched, the source of each value, the versions of files: plain data for JSON. */
-  explain(mac: Mac, told?: Facts): Promise<Readonly<Record<string, unknown>>>;
+  explain(mac: Mac, told?: Facts, arrival?: Arrival): Promise<Readonly<Record<string, unknown>>>;
   /** What a machine would boot now, of what is known of it; undefined where it would boot no image. */
   preview(mac: Mac, wanted: Pick<Wanted, 'choose' | 'version'>): Promise<Preview | undefined>;
   /** The script that has iPXE ask for its machine's own. */
-  bootstrap(): string;
+  bootstrap(arrival?: Arrival): string;
   /** The names of a machine, and the version of its last script. */
   about(mac: Mac): AboutScript;
   /** What the file of this digest is in the machine's last script. */
@@ -89,6 +97,8 @@ const REMEMBERED = 20_000;
 interface Rendered {
   readonly match: Match;
   readonly pins: readonly Pin[];
+  /** The identity that its URLs are of: a machine that moves to another network gets another script. */
+  readonly server: ServerIdentity;
   readonly text: string;
   /** The image in place of that of the settings. */
   readonly image: string | undefined;
@@ -114,7 +124,7 @@ type Unavailable = { readonly why: string };
 type Planned = (Settled & { readonly plan: BootPlan; readonly pins: readonly Pin[] }) | Unavailable;
 
 /** Chooses the root of a machine's image, if that is a build. */
-function settle(match: Match, sources: ScriptSources): Settled | Promise<Settled | Unavailable> {
+function settle(match: Match, sources: Sources): Settled | Promise<Settled | Unavailable> {
   const image = match.settings.image?.value;
   return image?.build ? settleBuild(match, image, image.build, sources) : { match, build: undefined };
 }
@@ -123,7 +133,7 @@ async function settleBuild(
   match: Match,
   image: Image,
   { name }: BuildUse,
-  { build: find }: ScriptSources,
+  { build: find }: Sources,
 ): Promise<Settled | Unavailable> {
   try {
     const build = await find(image);
@@ -136,7 +146,7 @@ async function settleBuild(
 }
 
 /** The version of a file that a machine needs: files of a build are always of the same version of it. */
-async function pinOf(needed: RequiredFile, { match, build }: Settled, { pin }: ScriptSources): Promise<Pin> {
+async function pinOf(needed: RequiredFile, { match, build }: Settled, { pin }: Sources): Promise<Pin> {
   const name = match.settings.image?.value.build?.name ?? '';
   const file = needed.form === 'image' ? undefined : fileOfBuild(name, needed.path);
   const built = file === undefined ? undefined : build?.files.get(file);
@@ -164,7 +174,7 @@ async function withVersion(settled: Settled, pins: Pins, version: VersionOf | un
   return { settled: { ...settled, match }, pins: new Map(given.pins) };
 }
 
-async function plan(match: Match, sources: ScriptSources, query = '', version?: VersionOf): Promise<Planned> {
+async function plan(match: Match, sources: Sources, query = '', version?: VersionOf): Promise<Planned> {
   const settled = await settle(match, sources);
   if ('why' in settled) return settled;
   const missing: string[] = [];
@@ -187,7 +197,7 @@ async function plan(match: Match, sources: ScriptSources, query = '', version?: 
 }
 
 /** True where a script would be the same now. */
-async function isCurrent({ match, pins }: Rendered, sources: ScriptSources): Promise<boolean> {
+async function isCurrent({ match, pins }: Rendered, sources: Sources): Promise<boolean> {
   const settled = await settle(match, sources);
   if ('why' in settled) return false;
   try {
@@ -236,39 +246,45 @@ async function decide(
  * @param sources read once per request
  */
 export function createScripts(facts: KnownFacts, sources: () => ScriptSources): Scripts {
-  let rendered: Pick<ScriptSources, 'templates' | 'server'> | undefined;
+  let rendered: Pick<ScriptSources, 'templates' | 'servers'> | undefined;
   const scripts = new Map<Mac, Rendered>();
 
+  const from = (arrival?: Arrival): Sources => {
+    const all = sources();
+    return { ...all, server: servedBy(all.servers, arrival) };
+  };
+
   /** The scripts rendered of these sources: the templates are loaded again with each configuration. */
-  const scriptsOf = ({ templates, server }: ScriptSources): Map<Mac, Rendered> => {
-    if (rendered?.templates !== templates || rendered.server !== server) scripts.clear();
-    rendered = { templates, server };
+  const scriptsOf = ({ templates, servers }: ScriptSources): Map<Mac, Rendered> => {
+    if (rendered?.templates !== templates || rendered.servers !== servers) scripts.clear();
+    rendered = { templates, servers };
     return scripts;
   };
 
   /** @param machine its address as it stands in a URL, or the setting in which iPXE has it */
-  const bootstrapFor = ({ templates, server }: ScriptSources, machine: string) => {
+  const bootstrapFor = ({ templates, server }: Sources, machine: string) => {
     const url = baseUrl(server);
     const script_url = `${url}/ipxe/${machine}${IPXE_QUERY}`;
     return templates.render('bootstrap', { server: { address: server.address, url }, script_url });
   };
 
   /** The text of the machine's last script, where it would be the same now. */
-  const givenAgain = async (mac: Mac, found: Recognised, image: string | undefined, current: ScriptSources) => {
+  const givenAgain = async (mac: Mac, found: Recognised, image: string | undefined, current: Sources) => {
     const known = scriptsOf(current).get(mac);
-    const isSame = known?.match.node === found.node && known?.match.rule === found.rule && known?.image === image;
-    return known && isSame && (await isCurrent(known, current)) ? known.text : undefined;
+    if (known?.server !== current.server || known.image !== image) return undefined;
+    const isSame = known.match.node === found.node && known.match.rule === found.rule;
+    return isSame && (await isCurrent(known, current)) ? known.text : undefined;
   };
 
   /** @param told whether iPXE tells what it knows: it is to tell it again with the choice */
-  const menuFor = (match: Match, told: boolean, { templates, server }: ScriptSources): string => {
+  const menuFor = (match: Match, told: boolean, { templates, server }: Sources): string => {
     const query = told ? `${IPXE_QUERY}&image=` : '?image=';
     return templates.render('menu', planBoot(showingMenu(match), new Map(), server, query));
   };
 
   return {
-    async forMac(mac, { told, image: picked, choose, version } = {}) {
-      const current = sources();
+    async forMac(mac, { told, image: picked, arrival, choose, version } = {}) {
+      const current = from(arrival);
       if (told) facts.noteTold(mac, told);
       // Without being asked, a machine is what DHCP knows: anybody could have told more about it before.
       const of = told ? facts.of(mac) : facts.byDhcp(mac);
@@ -296,12 +312,13 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
         return { kind: 'unavailable', why: `there is no template ${template}` };
       const fresh = current.templates.render(template, planned.plan);
       if (scriptsOf(current).size >= REMEMBERED) scripts.clear();
-      scripts.set(mac, { match, image, pins: planned.pins, text: fresh, roles: rolesOf(planned.plan) });
+      const [pins, roles] = [planned.pins, rolesOf(planned.plan)];
+      scripts.set(mac, { match, image, pins, server: current.server, text: fresh, roles });
       return { kind: 'script', text: fresh };
     },
 
-    async explain(mac, told) {
-      const current = sources();
+    async explain(mac, told, arrival) {
+      const current = from(arrival);
       const of = { ...facts.of(mac), ...told, mac };
       const found = recognise(current.config, of);
       const match = findMatch(current.config, of, found);
@@ -339,7 +356,7 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
     },
 
     async preview(mac, { choose, version }) {
-      const current = sources();
+      const current = from();
       const decided = await decide(findMatch(current.config, facts.of(mac)), undefined, choose, current.config);
       const image = 'kind' in decided ? undefined : decided.match.settings.image?.value;
       if ('kind' in decided || !image || decided.match.settings.menu) return undefined;
@@ -349,7 +366,7 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
     },
 
     about(mac) {
-      const current = sources();
+      const current = from();
       const known = scriptsOf(current).get(mac);
       const { node, settings } = known?.match ?? findMatch(current.config, facts.of(mac));
       const [version] = [...(known?.roles ?? [])].find(([, role]) => role === 'root') ?? [];
@@ -358,6 +375,6 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
 
     roleOf: (mac, digest) => scriptsOf(sources()).get(mac)?.roles.get(digest),
 
-    bootstrap: () => bootstrapFor(sources(), THIS_MACHINE),
+    bootstrap: (arrival) => bootstrapFor(from(arrival), THIS_MACHINE),
   };
 }

@@ -6,6 +6,7 @@ import type { Root } from '../../src/model/boot/image.ts';
 import { KnownFacts } from '../../src/model/machine/known-facts.ts';
 import type { Config } from '../../src/model/settings/config.ts';
 import type { Rule } from '../../src/model/settings/node.ts';
+import type { ServerIdentities } from '../../src/model/settings/served-by.ts';
 import { aBootcRoot, aConfig, aNode, anImage, ignored, mac, settings, sourced } from '../support/config.ts';
 
 const MAC = mac('52:54:00:00:00:01');
@@ -18,7 +19,7 @@ async function scripts(config: Config) {
   return createScripts(new KnownFacts(), () => ({
     config,
     templates: checked.templates,
-    server: { address: '192.0.2.10', httpPort: 8080 },
+    servers: [{ address: '192.0.2.10', httpPort: 8080 }],
     build: () => Promise.reject(new Error('there is no such build')),
     pin: async ({ path }) => {
       if (path.includes('missing')) throw new Error('no such file');
@@ -173,11 +174,12 @@ test('a script that was rendered before is given again, until something that it 
   const config = aConfig([aNode({ settings: settings() })]);
   const checked = checkTemplates(config, await loadTemplates(undefined));
   if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
-  const state = { digest: DIGEST, server: { address: '192.0.2.10', httpPort: 8080 }, missing: false };
+  const one: ServerIdentities = [{ address: '192.0.2.10', httpPort: 8080 }];
+  const state = { digest: DIGEST, servers: one, missing: false };
   const rendering = createScripts(new KnownFacts(), () => ({
     config,
     templates: checked.templates,
-    server: state.server,
+    servers: state.servers,
     build: () => Promise.reject(new Error('there is no such build')),
     pin: async () => {
       if (state.missing) throw new Error('no such file');
@@ -188,8 +190,16 @@ test('a script that was rendered before is given again, until something that it 
   expect(await rendering.forMac(MAC)).toEqual(first);
   state.digest = 'e'.repeat(64);
   expect(await rendering.forMac(MAC)).toMatchObject({ text: expect.stringContaining('/e'.padEnd(65, 'e')) });
-  state.server = { address: '192.0.2.11', httpPort: 8080 };
+  state.servers = [{ address: '192.0.2.11', httpPort: 8080 }];
   expect(await rendering.forMac(MAC)).toMatchObject({ text: expect.stringContaining('http://192.0.2.11:8080/') });
+  // A machine that moves to another network gets the addresses of that.
+  state.servers = [...state.servers, { address: '198.51.100.10', httpPort: 8080 }];
+  for (const local of ['192.0.2.11', '198.51.100.10', '192.0.2.11']) {
+    const { text = '' } = (await rendering.forMac(MAC, { arrival: { local } })) as { text?: string };
+    expect([...text.matchAll(/http:\/\/([\d.]+):/g)].every(([, address]) => address === local)).toBe(true);
+    expect(text).toContain(`http://${local}:8080/blobs/`);
+    expect(rendering.bootstrap({ local })).toContain(`http://${local}:8080/ipxe/`);
+  }
   state.missing = true;
   expect(await rendering.forMac(MAC)).toMatchObject({ kind: 'unavailable' });
 });

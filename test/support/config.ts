@@ -87,6 +87,7 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
       registry: false,
       interface: undefined,
       address: '192.0.2.10',
+      interfaces: undefined,
       listen: 'served',
       http: {
         port: 8080,

@@ -67,9 +67,14 @@ function tooLong(config: Config, match: Match, templates: Templates): readonly W
     undefined,
   );
   if (!image || !longest || sum + ADDED <= MAX_ARGUMENTS) return [];
-  const { address = '192.168.100.100', http } = config.server;
+  const { address = '192.168.100.100', interfaces = [], http } = config.server;
   const settings = http || { port: 8080, url: undefined };
-  const server = { address, httpPort: settings.port, ...(settings.url !== undefined && { url: settings.url }) };
+  // The longest of several: all of them must fit.
+  const url = [settings.url, ...interfaces.map((each) => each.url)].reduce(
+    (most, each) => ((each?.length ?? 0) > (most?.length ?? 0) ? each : most),
+    undefined,
+  );
+  const server = { address, httpPort: settings.port, ...(url !== undefined && { url }) };
   const pins = new Map(requiredFiles(match).map(({ path }) => [path, SAMPLE_PIN]));
   const length = argumentsIn(templates.render(template.value, planBoot(match, pins, server)));
   if (length <= MAX_ARGUMENTS) return [];

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError } from '../../config/config-error.ts';
 import { loadCheckedConfig } from '../../daemon/serving/checked-config.ts';
-import { resolveIdentity } from '../../daemon/serving/identity.ts';
+import { resolveIdentities } from '../../daemon/serving/identity.ts';
 import { readTokens } from '../../model/fleet/access.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import { baseUrl } from '../../model/settings/server.ts';
@@ -23,7 +23,7 @@ export async function daemonUrl(configFile: string): Promise<string> {
   const { server } = loaded.checked.config;
   if (server.http === false)
     throw new Error('server.http is off in the configuration: give the daemon with --server URL');
-  return baseUrl(resolveIdentity(server));
+  return baseUrl(resolveIdentities(server)[0]);
 }
 
 /**

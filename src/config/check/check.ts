@@ -1,6 +1,7 @@
 import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
 import { LOCAL } from '../../model/fleet/next/next-boot.ts';
 import { checkBuild } from '../builds.ts';
+import { checkInterfaces } from '../interfaces.ts';
 import type { Finding } from './issues.ts';
 import { formatPath, type Path, quote, suggest } from './wording.ts';
 
@@ -114,6 +115,7 @@ export function checkReferences(document: unknown, written: unknown, where: (pat
     }
   }
 
+  findings.push(...checkInterfaces(section(root.server), where));
   if (section(root.server).nbd === false) {
     for (const [name, image] of Object.entries(images)) {
       const { method } = section(section(image).root);

@@ -13,17 +13,18 @@ const SENT = { script: 'script sent', menu: 'a menu is on its screen' } as const
  */
 export async function scriptForBoot(
   mac: Mac,
-  { boots, told, image: picked }: ScriptRequest,
+  { boots, told, image: picked, arrival }: ScriptRequest,
   scripts: Pick<Scripts, 'forMac' | 'about'>,
   fleet: Pick<FleetMemory, 'observe' | 'settled' | 'tokenOf' | 'chosen' | 'version'>,
 ): Promise<ScriptResult> {
-  if (!boots) return await scripts.forMac(mac, { told, image: picked });
+  if (!boots) return await scripts.forMac(mac, { told, image: picked, arrival });
   // Begins a boot where DHCP was another server's.
   fleet.observe({ event: 'boot.asked', level: 'debug', message: 'asks for its script', mac });
   await fleet.settled();
   const result = await scripts.forMac(mac, {
     told,
     image: picked,
+    arrival,
     choose: (match) => fleet.chosen(match),
     version: fleet.version,
   });

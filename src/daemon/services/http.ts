@@ -10,7 +10,7 @@ import { startHttpWorkers } from '../../http/workers/workers.ts';
 import type { HttpSettings } from '../../model/settings/config.ts';
 import { scriptForBoot } from '../fleet/script-for-boot.ts';
 import { registryOf } from '../serving/serving-state.ts';
-import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
+import { listenAddresses, type NetworkService, type ServiceContext } from './service.ts';
 
 /** The memory of downloads in buffers unless the configuration says otherwise, MiB. */
 const BUFFER_MEMORY = 32;
@@ -30,7 +30,11 @@ export function httpService({
   monotonic,
 }: ServiceContext): NetworkService {
   const options: AppOptions = {
-    scripts: { ...scripts, forMac: (mac, request) => scriptForBoot(mac, request, scripts, fleet) },
+    scripts: {
+      bootstrap: scripts.bootstrap,
+      forMac: (mac, request) => scriptForBoot(mac, request, scripts, fleet),
+      explain: (mac, { told, arrival }) => scripts.explain(mac, told, arrival),
+    },
     artifacts: {
       open: (path) => state().store.open(path),
       openBlob: (digest) => state().store.openBlob(digest),
@@ -42,10 +46,11 @@ export function httpService({
     now,
     monotonic,
   };
-  const start = (host: string, http: HttpSettings) => {
+  /** @param hosts addresses that are served: they share the processors and the memory */
+  const start = (host: string, http: HttpSettings, hosts: number) => {
     const { port, workers, sendfile = true, bufferMemory = BUFFER_MEMORY, perAddress } = http;
-    const count = workers ?? Math.min(availableParallelism(), MAX_WORKERS);
-    const bytes = Math.ceil((bufferMemory * 1024 * 1024) / count);
+    const count = workers ?? Math.ceil(Math.min(availableParallelism(), MAX_WORKERS) / hosts);
+    const bytes = Math.ceil((bufferMemory * 1024 * 1024) / count / hosts);
     if (count > 1) {
       const settings = { host, port, sendfile, bufferMemory: bytes, perAddress };
       return startHttpWorkers({ count, program: WORKER, settings, options });
@@ -56,10 +61,14 @@ export function httpService({
   };
   return {
     name: 'http',
-    plan: (current) => {
+    plans: (current) => {
       const { http } = current.config.server;
-      const host = listenAddress(current);
-      return http === false ? undefined : { key: JSON.stringify([http, host]), start: () => start(host, http) };
+      if (http === false) return [];
+      const hosts = listenAddresses(current);
+      return hosts.map((host) => ({
+        key: JSON.stringify([http, host]),
+        start: () => start(host, http, hosts.length),
+      }));
     },
   };
 }

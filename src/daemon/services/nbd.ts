@@ -7,7 +7,7 @@ import { BLOCK } from '../../model/files/verity.ts';
 import type { Exports } from '../../nbd/export.ts';
 import { startNbd } from '../../nbd/server.ts';
 import type { ServingState } from '../serving/serving-state.ts';
-import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
+import { listenAddresses, type NetworkService, type ServiceContext } from './service.ts';
 
 /** Most hash trees of replaced versions that stay in memory without a reader. */
 const MAX_IDLE = 4;
@@ -82,16 +82,16 @@ export function nbdExports(state: () => ServingState): Exports {
 
 /** NBD, where the configuration has roots that nodes read on demand. */
 export function nbdService({ state, record, monotonic }: ServiceContext): NetworkService {
+  const exports = nbdExports(state);
   return {
     name: 'nbd',
-    plan: (current) => {
+    plans: (current) => {
       const { nbd } = current.config.server;
-      const address = listenAddress(current);
-      if (nbd === false || lazyRoots(current.config).length === 0) return undefined;
-      return {
+      if (nbd === false || lazyRoots(current.config).length === 0) return [];
+      return listenAddresses(current).map((address) => ({
         key: JSON.stringify([nbd, address]),
-        start: () => startNbd({ address, port: nbd.port, exports: nbdExports(state), record, now: monotonic }),
-      };
+        start: () => startNbd({ address, port: nbd.port, exports, record, now: monotonic }),
+      }));
     },
   };
 }

@@ -21,10 +21,13 @@ export interface ServiceContext extends DaemonOptions {
 export interface NetworkService {
   /** For people: `tftp`. */
   readonly name: string;
-  /** How it runs by a state; undefined where it is off. */
-  plan(current: ServingState): Plan | undefined;
+  /** How it runs by a state, one plan for each address; none where it is off. */
+  plans(current: ServingState): readonly Plan[];
 }
 
-/** The address on which HTTP, TFTP and NBD listen. */
-export const listenAddress = ({ config, server }: ServingState): string =>
-  config.server.listen === 'any' ? '0.0.0.0' : server.address;
+/** All addresses of this machine. */
+export const ANY = '0.0.0.0';
+
+/** The addresses on which HTTP, TFTP and NBD listen. */
+export const listenAddresses = ({ config, servers }: ServingState): readonly string[] =>
+  config.server.listen === 'any' ? [ANY] : servers.map(({ address }) => address);

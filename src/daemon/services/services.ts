@@ -34,9 +34,9 @@ export async function startServices(
   const context = { ...options, state, syscalls };
   const slots = services.map((service) => ({ ...service(context), slot: new ServiceSlot(GRACE_MS) }));
   const update = async () => {
-    for (const { name, plan, slot } of slots) {
+    for (const { name, plans, slot } of slots) {
       const before = slot.listening.join();
-      await slot.put(plan(state()));
+      await slot.put(plans(state()));
       if (slot.listening.join() === before) continue;
       const message = slot.listening.length > 0 ? `${name} listens on ${slot.listening.join(', ')}` : `${name} is off`;
       record({ event: 'listening', level: 'info', message, service: name });

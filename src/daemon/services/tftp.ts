@@ -1,8 +1,10 @@
 import { isAutoexec, parseBootFileName } from '../../model/boot/boot-file.ts';
 import { type OpenResult, readWhole } from '../../model/files/open-file.ts';
 import { memoryFile, type RandomAccessFile } from '../../model/files/random-access.ts';
-import { startTftp } from '../../tftp/server.ts';
-import { listenAddress, type NetworkService, type ServiceContext } from './service.ts';
+import type { Arrival } from '../../model/settings/served-by.ts';
+import { localAddressTowards } from '../../model/sockets/listen.ts';
+import { type Opened, type Peer, startTftp } from '../../tftp/server.ts';
+import { ANY, listenAddresses, type NetworkService, type ServiceContext } from './service.ts';
 
 function fromStore(opened: OpenResult): RandomAccessFile | 'missing' | 'directory' | 'refused' {
   if (!opened.ok) return opened.reason === 'gone' ? 'missing' : opened.reason;
@@ -17,9 +19,16 @@ function fromStore(opened: OpenResult): RandomAccessFile | 'missing' | 'director
 
 /** TFTP: the iPXE binaries, a script beside each that leads iPXE here, and all artifacts, each by its path. */
 export function tftpService({ state, scripts, syscalls, record, monotonic }: ServiceContext): NetworkService {
-  const open = async (name: string): Promise<RandomAccessFile | 'missing' | 'directory' | 'refused'> => {
+  /** The address that a client's request came to: nothing tells where it is that of the route back to the client. */
+  const arrivalFrom = async (peer: Peer, address: string): Promise<Arrival> =>
+    address !== ANY || state().servers.length === 1
+      ? { local: address }
+      : { local: await localAddressTowards(peer.address) };
+  const open = async (name: string, peer: Peer, address: string): Promise<Opened> => {
     const { store, bootFiles } = state();
-    if (isAutoexec(name)) return memoryFile(Buffer.from(scripts.bootstrap()));
+    if (isAutoexec(name)) {
+      return memoryFile(Buffer.from(scripts.bootstrap(await arrivalFrom(peer, address))));
+    }
     if (parseBootFileName(name)) {
       const binary = fromStore(await bootFiles.open(name));
       if (binary !== 'missing') return binary;
@@ -28,14 +37,21 @@ export function tftpService({ state, scripts, syscalls, record, monotonic }: Ser
   };
   return {
     name: 'tftp',
-    plan: (current) => {
+    plans: (current) => {
       const { tftp } = current.config.server;
-      const address = listenAddress(current);
-      if (tftp === false) return undefined;
-      return {
+      if (tftp === false) return [];
+      return listenAddresses(current).map((address) => ({
         key: JSON.stringify([tftp, address]),
-        start: () => startTftp({ address, port: tftp.port, open, record, syscalls, now: monotonic }),
-      };
+        start: () =>
+          startTftp({
+            address,
+            port: tftp.port,
+            open: (name, peer) => open(name, peer, address),
+            record,
+            syscalls,
+            now: monotonic,
+          }),
+      }));
     },
   };
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import type { ServerSettings } from '../../model/settings/config.ts';
+import { deviceOf, type ServerSettings } from '../../model/settings/config.ts';
+import type { ServerIdentities } from '../../model/settings/served-by.ts';
 import type { ServerIdentity } from '../../model/settings/server.ts';
 
 /** An IPv4 address of this machine. */
@@ -38,14 +39,21 @@ function routingTable(): string {
   }
 }
 
-/** The interface's name without an address label: `eth0` for `eth0:1`. */
-const deviceOf = (name: string): string => name.replace(/:.*/, '');
+/** The names of the two settings in messages. */
+interface SettingNames {
+  readonly interface: string;
+  readonly address: string;
+}
+const SETTING_NAMES: SettingNames = { interface: 'server.interface', address: 'server.address' };
+
+type Place = Pick<ServerIdentity, 'address' | 'interface'>;
 
 /** The configured address and its interface; no interface if a proxy in front has the address. */
 function configuredPlace(
   { address, interface: name, ...settings }: ServerSettings & { readonly address: string },
   own: readonly OwnAddress[],
-): Pick<ServerIdentity, 'address' | 'interface'> {
+  names: SettingNames,
+): Place {
   const loopback = address.startsWith('127.');
   const found = own.filter((each) => (loopback ? each.internal : each.address === address));
   const here = found.map((each) => deviceOf(each.interface));
@@ -53,7 +61,7 @@ function configuredPlace(
   if (bound && here.length === 0 && !loopback) {
     const known = own.filter(({ internal }) => !internal).map((each) => `${each.address} (${each.interface})`);
     throw new Error(
-      `server.address ${address} is on no interface of this machine; it has ${known.join(', ') || 'none'}` +
+      `${names.address} ${address} is on no interface of this machine; it has ${known.join(', ') || 'none'}` +
         (settings.dhcp.mode === 'off'
           ? '; if it belongs to a proxy in front of this machine, set server.listen to any'
           : ''),
@@ -62,7 +70,7 @@ function configuredPlace(
   if (name === undefined || here.length === 0 || here.includes(deviceOf(name))) {
     return { address, interface: name === undefined ? here[0] : deviceOf(name) };
   }
-  throw new Error(`server.address ${address} is on ${here.join(', ')}, not on server.interface ${name}`);
+  throw new Error(`${names.address} ${address} is on ${here.join(', ')}, not on ${names.interface} ${name}`);
 }
 
 /**
@@ -75,9 +83,10 @@ export function choosePlace(
   settings: ServerSettings,
   own: readonly OwnAddress[],
   table: string,
-): Pick<ServerIdentity, 'address' | 'interface'> {
+  names = SETTING_NAMES,
+): Place {
   const { address, interface: wanted } = settings;
-  if (address !== undefined) return configuredPlace({ ...settings, address }, own);
+  if (address !== undefined) return configuredPlace({ ...settings, address }, own, names);
   const name = wanted ?? defaultRouteInterface(table);
   const candidates = own.filter((each) =>
     name === undefined ? !each.internal : each.interface === name || deviceOf(each.interface) === name,
@@ -85,20 +94,44 @@ export function choosePlace(
   const several = name === undefined && new Set(candidates.map((each) => each.interface)).size !== 1;
   const [first] = candidates;
   if (first && !several) return { address: first.address, interface: deviceOf(first.interface) };
-  if (wanted !== undefined) throw new Error(`server.interface ${wanted} does not exist or has no IPv4 address`);
+  if (wanted !== undefined) throw new Error(`${names.interface} ${wanted} does not exist or has no IPv4 address`);
   throw new Error(
     `cannot tell which address to serve on: ${name === undefined ? 'there is no default route' : `${name} has no IPv4 address`}; set server.interface or server.address`,
   );
 }
 
 /**
- * The server's address, interface and ports, from its settings and from this machine.
+ * The server's identity in each of its networks.
+ * @param table the kernel's IPv4 routing table
  * @throws Error with the remedy; see {@link choosePlace}
  */
-export function resolveIdentity(settings: ServerSettings): ServerIdentity {
+export function chooseIdentities(
+  settings: ServerSettings,
+  own: readonly OwnAddress[],
+  table: string,
+): ServerIdentities {
   const { port: httpPort, url } = settings.http === false ? { port: 0, url: undefined } : settings.http;
   const nbdPort = settings.nbd === false ? undefined : settings.nbd.port;
-  return { ...choosePlace(settings, ownAddresses(), routingTable()), httpPort, nbdPort, url };
+  const chosen = (settings.interfaces ?? []).map((each, index) => {
+    const names = { interface: `server.interfaces[${index}]:`, address: `server.interfaces[${index}].address` };
+    const place = choosePlace({ ...settings, ...each }, own, table, names);
+    return { ...place, httpPort, nbdPort, url: each.url ?? url };
+  });
+  const twice = chosen.find(({ address }, index) => chosen.findIndex((each) => each.address === address) !== index);
+  if (twice)
+    throw new Error(
+      `server.interfaces: two of them have the address ${twice.address}; give one of them another address`,
+    );
+  const [first, ...more] = chosen;
+  return first ? [first, ...more] : [{ ...choosePlace(settings, own, table), httpPort, nbdPort, url }];
+}
+
+/**
+ * The server's addresses, interfaces and ports, from its settings and from this machine.
+ * @throws Error with the remedy; see {@link choosePlace}
+ */
+export function resolveIdentities(settings: ServerSettings): ServerIdentities {
+  return chooseIdentities(settings, ownAddresses(), routingTable());
 }
 
 /** Milliseconds between checks of an interface. */

@@ -10,18 +10,18 @@ import { rateLimitedLog } from '../../model/limits/rate-limited-log.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { Config } from '../../model/settings/config.ts';
-import type { ServerIdentity } from '../../model/settings/server.ts';
+import type { ServerIdentities } from '../../model/settings/served-by.ts';
 import { openImageBlob } from '../versions/archives.ts';
 import { createVersions, type Versions } from '../versions/versions.ts';
 import type { CheckedConfig } from './checked-config.ts';
-import { resolveIdentity } from './identity.ts';
+import { resolveIdentities } from './identity.ts';
 
 /** Milliseconds after its last write for which a file may still be being written. */
 const SETTLE_MS = 1000;
 
 /** The data from which requests are answered; replaced whole when something in it changes. */
 export interface ServingState extends CheckedConfig {
-  readonly server: ServerIdentity;
+  readonly servers: ServerIdentities;
   readonly store: Store;
   readonly versions: Versions;
   readonly bootFiles: BootFiles;
@@ -64,7 +64,7 @@ export async function openServingState(
   const store = sameStore ? before.store : await openArtifacts(config, options);
   return {
     ...checked,
-    server: resolveIdentity(config.server),
+    servers: resolveIdentities(config.server),
     bootFiles: sameBootFiles
       ? before.bootFiles
       : await findBootFiles(own === undefined ? PACKAGE_FOLDERS : [own, ...PACKAGE_FOLDERS], options.record),
@@ -100,8 +100,8 @@ export function watchArtifacts(
 /** The scripts of the current state. */
 export function scriptsOf(state: () => ServingState, facts: KnownFacts): Scripts {
   return createScripts(facts, () => {
-    const { config, templates, server, versions } = state();
-    return { config, templates, server, ...versions };
+    const { config, templates, servers, versions } = state();
+    return { config, templates, servers, ...versions };
   });
 }
 

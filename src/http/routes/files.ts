@@ -3,7 +3,7 @@ import { isAutoexec } from '../../model/boot/boot-file.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import type { AppOptions } from '../app-options.ts';
 import type { Validators } from './conditional.ts';
-import { decodedPath, readRoute, refuse, sendText } from './respond.ts';
+import { arrivalOf, decodedPath, readRoute, refuse, sendText } from './respond.ts';
 import type { ServeFile } from './serve-file.ts';
 
 /** The age from which a file's time stamp is sure to differ from that of the next write, milliseconds. */
@@ -38,8 +38,8 @@ export function artifactsRoute(options: AppOptions, serve: ServeFile): RequestHa
 /** `/boot/<name>`: iPXE binaries, and beside each the `autoexec.ipxe` that any iPXE looks for. */
 export function bootRoute(options: AppOptions, serve: ServeFile): RequestHandler {
   const binaries = changingFiles(options, serve, (name) => options.bootFiles.open(name));
-  const script = readRoute(options, async (_name, _request, response) =>
-    sendText(response, 200, await options.scripts.bootstrap()),
+  const script = readRoute(options, async (_name, request, response) =>
+    sendText(response, 200, await options.scripts.bootstrap(arrivalOf(request))),
   );
   return (request, response, next) =>
     (isAutoexec(decodedPath(request) ?? '') ? script : binaries)(request, response, next);

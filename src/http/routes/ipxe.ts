@@ -4,7 +4,7 @@ import { factsOfQuery } from '../../model/machine/facts.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 import { ipxeMessage } from './ipxe-text.ts';
-import { decodedPath, isRead, recordOf, sendJson, sendText } from './respond.ts';
+import { arrivalOf, decodedPath, isRead, recordOf, sendJson, sendText } from './respond.ts';
 
 /** Seconds after which a client may ask again for a script that was not available. */
 const RETRY_AFTER = 5;
@@ -18,7 +18,7 @@ export function ipxeRoute(options: AppOptions): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;
     const text = decodedPath(request);
-    if (text === '') return sendText(response, 200, await options.scripts.bootstrap());
+    if (text === '') return sendText(response, 200, await options.scripts.bootstrap(arrivalOf(request)));
     const mac = text === undefined ? undefined : parseMac(text);
     if (!mac) {
       recordOf(options, request, { event: 'http.script', level: 'info', message: '400: no MAC address', status: 400 });
@@ -27,10 +27,12 @@ export function ipxeRoute(options: AppOptions): RequestHandler {
     }
     const query = new URLSearchParams(request.url.includes('?') ? request.url.replace(/^[^?]*/, '') : '');
     const told = factsOfQuery(query);
-    if (query.has('explain')) return sendJson(response, 200, await options.scripts.explain(mac, told), 2);
+    const arrival = arrivalOf(request);
+    if (query.has('explain')) return sendJson(response, 200, await options.scripts.explain(mac, { told, arrival }), 2);
     // A person who looks at the script boots nothing. iPXE names itself since its first version.
     const boots = request.method === 'GET' && /^iPXE\//.test(request.headers['user-agent'] ?? '');
-    const result = await options.scripts.forMac(mac, { boots, told, image: query.get('image')?.slice(0, MAX_NAME) });
+    const image = query.get('image')?.slice(0, MAX_NAME);
+    const result = await options.scripts.forMac(mac, { boots, told, image, arrival });
     const { status, body } = answer(mac, result, told !== undefined);
     const why = 'why' in result ? result.why : WHAT[result.kind];
     const level = result.kind === 'unavailable' ? 'warn' : 'info';

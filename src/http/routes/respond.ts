@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
+import type { Arrival } from '../../model/settings/served-by.ts';
 import type { AppOptions } from '../app-options.ts';
 
 const STATUS: Readonly<Record<NotOpened['reason'], number>> = { missing: 404, directory: 404, refused: 403, gone: 410 };
@@ -33,6 +34,11 @@ export function isRead({ method }: Request, response: Response): boolean {
   response.setHeader('Allow', 'GET, HEAD');
   sendText(response, 405, 'only GET and HEAD are served here\n');
   return false;
+}
+
+/** How a request came. Behind a proxy, the address is that of the way from the proxy. */
+export function arrivalOf({ socket, headers }: Request): Arrival {
+  return { local: socket.localAddress, host: headers.host };
 }
 
 /** The path below the route's prefix, percent-decoded once; undefined where that is not possible. */

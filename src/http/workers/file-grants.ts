@@ -14,8 +14,8 @@ export class FileGrants {
   constructor({ scripts, artifacts, bootFiles, registry, fleet }: AppOptions) {
     this.questions = {
       script: async (mac, request) => scripts.forMac(mac, request),
-      explain: async (mac, told) => scripts.explain(mac, told),
-      bootstrap: async () => scripts.bootstrap(),
+      explain: async (mac, request) => scripts.explain(mac, request),
+      bootstrap: async (arrival) => scripts.bootstrap(arrival),
       artifact: async (path) => this.grant(await artifacts.open(path)),
       blob: async (digest) => this.grant(await artifacts.openBlob(digest)),
       bootFile: async (name) => this.grant(await bootFiles.open(name)),

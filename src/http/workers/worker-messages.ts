@@ -3,8 +3,8 @@ import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
 import type { SegmentJson } from '../../model/files/segment.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
-import type { Facts } from '../../model/machine/facts.ts';
 import type { Mac } from '../../model/machine/mac.ts';
+import type { Arrival } from '../../model/settings/served-by.ts';
 import type { AppOptions, ScriptRequest } from '../app-options.ts';
 
 /** Settings of a worker. */
@@ -25,8 +25,8 @@ export interface WorkerSettings {
  */
 export interface Questions {
   script(mac: Mac, request: ScriptRequest): Promise<ScriptResult>;
-  explain(mac: Mac, told?: Facts): Promise<unknown>;
-  bootstrap(): Promise<string>;
+  explain(mac: Mac, request: Omit<ScriptRequest, 'boots'>): Promise<unknown>;
+  bootstrap(arrival: Arrival): Promise<string>;
   artifact(path: string): Promise<FileGrant>;
   blob(digest: string): Promise<FileGrant>;
   bootFile(name: string): Promise<FileGrant>;

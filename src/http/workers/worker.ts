@@ -65,9 +65,8 @@ async function open(request: () => Promise<FileGrant>): Promise<OpenResult> {
 const options: AppOptions = {
   scripts: {
     forMac: (mac, request) => ask('script', mac, request),
-    // The channel turns undefined into null.
-    explain: (mac, told) => (told ? ask('explain', mac, told) : ask('explain', mac)),
-    bootstrap: () => ask('bootstrap'),
+    explain: (mac, request) => ask('explain', mac, request),
+    bootstrap: (arrival) => ask('bootstrap', arrival),
   },
   artifacts: {
     open: (path) => open(() => ask('artifact', path)),

@@ -17,13 +17,27 @@ export interface HttpSettings {
   readonly url: string | undefined;
 }
 
+/** The interface's name without an address label: `eth0` for `eth0:1`. */
+export const deviceOf = (name: string): string => name.replace(/:.*/, '');
+
+/** One of several networks that are served. */
+export interface ServedInterface {
+  readonly interface: string;
+  /** IPv4 address, dotted. */
+  readonly address: string | undefined;
+  /** The root of URLs for its nodes in place of that of HTTP, without a slash at the end. */
+  readonly url: string | undefined;
+}
+
 /** The `server:` section. Undefined members are looked up on the machine when the server starts. */
 export interface ServerSettings {
   /** Whether built images are offered as a registry. */
   readonly registry: boolean;
   readonly interface: string | undefined;
   readonly address: string | undefined;
-  /** The address of HTTP, TFTP and NBD: the served one, or all. */
+  /** Several interfaces in place of `interface` and `address`; at least one. */
+  readonly interfaces: readonly ServedInterface[] | undefined;
+  /** The addresses of HTTP, TFTP and NBD: the served ones, or all. */
   readonly listen: 'served' | 'any';
   readonly http: HttpSettings | false;
   readonly tftp: { readonly port: number } | false;

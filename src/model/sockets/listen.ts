@@ -45,6 +45,24 @@ export function closeUdp(socket: Socket): Promise<void> {
 }
 
 /**
+ * The address of this machine from which the kernel sends to another IPv4 address, by its routes; sends nothing.
+ * Undefined where there is no route.
+ */
+export function localAddressTowards(address: string): Promise<string | undefined> {
+  const socket = createSocket('udp4');
+  return new Promise((resolve) => {
+    const done = (local: string | undefined) => {
+      socket.close();
+      resolve(local);
+    };
+    socket.once('error', () => done(undefined));
+    socket.once('connect', () => done(socket.address().address));
+    // Any port: nothing is sent.
+    socket.connect(9, address);
+  });
+}
+
+/**
  * Has a TCP server listen.
  * @returns the port
  * @throws {@link bindFailure}
