@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { choosePlace, type OwnAddress } from '../../src/daemon/serving/identity.ts';
+import { chooseIdentities, choosePlace, type OwnAddress } from '../../src/daemon/serving/identity.ts';
 import type { ServerSettings } from '../../src/model/settings/config.ts';
 import { aConfig } from '../support/config.ts';
 
@@ -47,5 +47,37 @@ describe('what is served', () => {
     expect(place({ ...elsewhere, listen: 'any' })).toEqual({ address: '203.0.113.1', interface: undefined });
     expect(() => place(elsewhere)).toThrow(/on no interface of this machine.*set server.listen to any/);
     expect(() => place({ address: '203.0.113.1', listen: 'any' })).toThrow(/on no interface of this machine/);
+  });
+});
+
+describe('what is served in several networks', () => {
+  const identities = (...interfaces: readonly (readonly [name: string, address?: string, url?: string])[]) => {
+    const list = interfaces.map(([name, address, url]) => ({ interface: name, address, url }));
+    const { server } = aConfig();
+    const http = server.http && { ...server.http, url: 'http://boot' };
+    return chooseIdentities({ ...server, address: undefined, http, interfaces: list }, OWN, ROUTES);
+  };
+
+  it('is an address and a URL of each, in the order of the list', () => {
+    const ports = { httpPort: 8080, nbdPort: 10809 };
+    expect(identities(['eth1'], ['eth0', '192.0.2.11', 'http://proxy'])).toEqual([
+      { interface: 'eth1', address: '198.51.100.10', url: 'http://boot', ...ports },
+      { interface: 'eth0', address: '192.0.2.11', url: 'http://proxy', ...ports },
+    ]);
+  });
+
+  it('is none where one of them has no such interface or address, and which is told', () => {
+    expect(() => identities(['eth0'], ['eth7'])).toThrow(
+      'server.interfaces[1]: eth7 does not exist or has no IPv4 address',
+    );
+    expect(() => identities(['eth0'], ['eth1', '203.0.113.1'])).toThrow(
+      'server.interfaces[1].address 203.0.113.1 is on no interface of this machine',
+    );
+    expect(() => identities(['eth0'], ['eth1', '192.0.2.11'])).toThrow(
+      'server.interfaces[1].address 192.0.2.11 is on eth0, not on server.interfaces[1]: eth1',
+    );
+    expect(() => identities(['eth0'], ['eth0:1', '192.0.2.10'])).toThrow(
+      'server.interfaces: two of them have the address 192.0.2.10; give one of them another address',
+    );
   });
 });
