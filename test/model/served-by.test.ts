@@ -32,6 +32,12 @@ describe('the identity that answers', () => {
       1,
     ],
     [
+      'has the URL that the client used with its port, which is the usual one',
+      [at('192.0.2.1', 'http://a'), at('198.51.100.1', 'https://b')],
+      { local: '192.0.2.1', host: 'b:443' },
+      1,
+    ],
+    [
       'has the address, of those with the same URL',
       [at('192.0.2.1', 'http://a'), at('198.51.100.1', 'http://a')],
       { local: '198.51.100.1', host: 'a' },

@@ -2,7 +2,8 @@
  * A proxyDHCP server of this project alone, to be run inside a namespace:
  * `node --import tsx test/support/dhcp-daemon.ts ADDRESS [FLAG...]`. Every machine boots, but for 52:54:00:00:00:99,
  * which is ignored. Prints one JSON object per event, `ready` first; on SIGUSR2 its memory. `bypass` as a flag tells
- * UEFI machines their boot file in the OFFER; `eth0` has it hear that interface alone, and `no-kernel` without koffi.
+ * UEFI machines their boot file in the OFFER; `eth0` has it hear that interface alone, `no-kernel` without koffi,
+ * and `only-there` allows it to hear no other.
  */
 
 import { performance } from 'node:perf_hooks';
@@ -29,6 +30,7 @@ try {
     facts: new KnownFacts(),
     identity: () => identity,
     record: print,
+    onlyThere: flags.includes('only-there'),
     device: flags.find((flag) => flag.startsWith('eth')),
     syscalls,
     watchDevice: watchInterface,

@@ -3,8 +3,8 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { aPacket, ascii, hex } from '../support/dhcp.ts';
-import { replyFrom, shoot, startDnsmasq } from '../support/dhcp-lab.ts';
-import { createLab, DHCP_ADDRESS, type Lab, SERVER_ADDRESS } from '../support/lab.ts';
+import { replyFrom, runScript, shoot, startDnsmasq } from '../support/dhcp-lab.ts';
+import { createLab, DHCP_ADDRESS, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
 import { Network } from '../support/network.ts';
 import type { Running } from '../support/process.ts';
 
@@ -204,6 +204,33 @@ describe('one daemon in two networks', () => {
   });
 });
 
+test('commands take the first of several addresses, and name them all to a proxy', async () => {
+  const urls = '[{ interface: eth1, url: "http://b.example.net" }, { interface: eth0, url: "http://a.example.net" }]';
+  const slipway = (...args: readonly string[]) => {
+    const cli = [join(TOP, 'dist/cli.js'), ...args, '--config', lab.configFile];
+    return lab.network.must('server', process.execPath, cli);
+  };
+  expect(await slipway('check')).toContain('valid');
+  expect(addressesIn(await slipway('script', MAC))).toEqual([SERVER_ADDRESS]);
+  await serve();
+  expect(await slipway('status')).toContain('no machine has asked');
+  await writeFile(lab.configFile, config(`interfaces: ${urls}`));
+  const nginx = await slipway('deploy', 'nginx');
+  expect(nginx).toContain(`server ${OTHER_ADDRESS}:8080;`);
+  expect(nginx).toContain('server_name b.example.net a.example.net;');
+});
+
+test('DHCP does not start where it would hear the broadcasts of every interface', async () => {
+  const daemon = runScript(lab.network, 'server', 'dhcp-daemon.ts', [
+    SERVER_ADDRESS,
+    'eth0',
+    'no-kernel',
+    'only-there',
+  ]);
+  expect((await daemon.exit).code).toBe(1);
+  expect(daemon.output).toMatch(/cannot hear the broadcasts of eth0 alone: that needs the package koffi/);
+});
+
 describe('a change of the networks that are served', () => {
   test('takes effect at once, and does not disturb a download in the one that stays', async () => {
     await writeFile(lab.configFile, config('interface: eth0, http: { workers: 2 }'));
@@ -242,6 +269,7 @@ describe('a change of the networks that are served', () => {
   });
 
   test('is an interface that was removed and made again; the other goes on', async () => {
+    await writeFile(lab.configFile, config('interfaces: [eth0, eth1], http: { workers: 1 }'));
     const daemon = await serve();
     await lab.network.must('server', 'ip', ['link', 'delete', 'eth1']);
     await layCable();
@@ -253,7 +281,8 @@ describe('a change of the networks that are served', () => {
     };
     for (const side of sides()) {
       await expect.poll(() => isHeard(side), { timeout: 20_000 }).toBe(true);
-      expect(await curl(side.network, `http://${side.address}:8080/healthz`)).toBe('ok\n');
+      const script = await curl(side.network, `http://${side.address}:8080/ipxe/${MAC}`);
+      expect(addressesIn(script)).toEqual([side.address]);
     }
     expect((await daemon.stop()).code).toBe(0);
   });

@@ -11,8 +11,12 @@ export interface Arrival {
   readonly host?: string | undefined;
 }
 
-const hostOf = ({ url }: ServerIdentity): string | undefined =>
-  url === undefined ? undefined : new URL(url).host.toLowerCase();
+/** Whether a client that names the server so uses this identity's URL. */
+function isNamed({ url }: ServerIdentity, asked: string): boolean {
+  if (url === undefined) return false;
+  const { host, hostname, port, protocol } = new URL(url);
+  return asked === host || asked === `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
+}
 
 /**
  * The identity that answers a request: of those whose URL the client used, which a proxy of this machine may have
@@ -23,7 +27,7 @@ export function servedBy(servers: ServerIdentities, { local, host }: Arrival = {
   const [first] = servers;
   if (servers.length === 1) return first;
   const asked = host?.toLowerCase();
-  const named = asked === undefined ? [] : servers.filter((server) => hostOf(server) === asked);
+  const named = asked === undefined ? [] : servers.filter((server) => isNamed(server, asked));
   const candidates = named.length > 0 ? named : servers;
   const name = asked?.replace(/:\d*$/, '');
   return (
