@@ -275,12 +275,13 @@ describe('a change of the networks that are served', () => {
     await layCable();
     const isHeard = async ({ network, address }: { network: Network; address: string }) => {
       const client = shoot(network, 'client', 68, [{ packet: aPacket({}, { flags: 0x8000 }) }]);
-      const heard = await client.until(new RegExp(`"from":"${address}:67"`), 1).catch(() => undefined);
+      await client.until(/"ready"/);
+      const heard = await client.until(new RegExp(`"from":"${address}:67"`), 3).catch(() => undefined);
       await client.stop();
       return heard !== undefined;
     };
     for (const side of sides()) {
-      await expect.poll(() => isHeard(side), { timeout: 20_000 }).toBe(true);
+      await expect.poll(() => isHeard(side), { timeout: 60_000 }).toBe(true);
       const script = await curl(side.network, `http://${side.address}:8080/ipxe/${MAC}`);
       expect(addressesIn(script)).toEqual([side.address]);
     }
