@@ -1,9 +1,11 @@
 import { resolve as resolvePath } from 'node:path';
 import type { EfiBinary } from '../model/boot/boot-file.ts';
+import { parseMemory } from '../model/boot/fit/memory.ts';
 import type { Image, RolloutSettings, Root, Source } from '../model/boot/image.ts';
 import { rootMethodOf } from '../model/boot/root-methods/methods.ts';
 import { isUrl } from '../model/boot/yaml-shapes.ts';
 import { LOCAL } from '../model/fleet/next/next-boot.ts';
+import type { Architecture } from '../model/machine/architecture.ts';
 import { bySpecificity, type Criteria, type Labels } from '../model/machine/criteria.ts';
 import { type Mac, parseMac } from '../model/machine/mac.ts';
 import type { Config } from '../model/settings/config.ts';
@@ -36,6 +38,8 @@ interface Section {
   readonly ipxe?: 'snponly.efi' | 'ipxe.efi' | undefined;
   readonly discovery?: 'binl' | 'bypass' | undefined;
   readonly firmware?: NamedFirmware | undefined;
+  readonly arch?: Architecture | undefined;
+  readonly memory?: string | number | undefined;
   readonly on_failure?: { action?: 'shell' | 'reboot' | undefined; after?: number | undefined } | null | undefined;
   readonly args?: readonly (string | number)[] | null | undefined;
   readonly vars?: Readonly<Record<string, Variable>> | null | undefined;
@@ -162,6 +166,8 @@ function resolveSettings(shared: Shared, upper: readonly Layer[], given?: Source
   const template = last(speaking, 'template');
   const onFailure = last(layers, 'on_failure');
   const firmware = last(layers, 'firmware');
+  const arch = last(layers, 'arch');
+  const memory = last(layers, 'memory');
   return {
     action,
     ...(named && found ? { image: { value: found.image, from: named.from } } : {}),
@@ -174,6 +180,8 @@ function resolveSettings(shared: Shared, upper: readonly Layer[], given?: Source
     ...(firmware ? { firmware } : {}),
     ...(once && { once }),
     ...(action.value === 'menu' && { menu: toMenu(shared, menuSection, found?.image.name, action.from) }),
+    ...(arch ? { arch } : {}),
+    ...(memory ? { memory: { value: parseMemory(String(memory.value)) ?? 0, from: memory.from } } : {}),
   };
 }
 

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { isBuildName } from '../model/boot/build.ts';
+import { MEMORY_EXPECTED, parseMemory } from '../model/boot/fit/memory.ts';
 import { ROOT_METHODS } from '../model/boot/root-methods/methods.ts';
 import { mapping, oneOf, type Shape, source, text, textual } from '../model/boot/yaml-shapes.ts';
+import { ARCHITECTURES } from '../model/machine/architecture.ts';
 import { parseMac } from '../model/machine/mac.ts';
 import { interfaceName, servedInterfaces, serverAddress, serverUrl } from './interfaces.ts';
 import { type MatchSection, matchSection } from './machines/match-section.ts';
@@ -166,6 +168,16 @@ const rollout = mapping({
   .nullish()
   .describe('How a new version comes to machines: to some first, and to more only while they come up.');
 
+/** What a machine is, as far as its image must fit it. */
+const hardware = {
+  arch: oneOf(ARCHITECTURES)
+    .optional()
+    .describe('The processor, to be compared with the kernel by "slipway check". Default: not compared.'),
+  memory: textual(MEMORY_EXPECTED, (t) => parseMemory(t) !== undefined)
+    .optional()
+    .describe('The memory, such as 2 GiB, or a number of MiB, to be compared with what the root needs. Default: not compared before the machine says it itself.'),
+};
+
 const imageSection = mapping({
   rollout,
   keep_last_good: z
@@ -184,7 +196,7 @@ const imageSection = mapping({
   ...common,
 });
 
-const profileSection = mapping({ image, action, boot: once, menu, args, vars, ...common }).nullable();
+const profileSection = mapping({ image, action, boot: once, menu, args, vars, ...hardware, ...common }).nullable();
 
 const labels = named(
   name(),
@@ -218,6 +230,7 @@ const nodeSection = mapping({
   menu,
   args,
   vars,
+  ...hardware,
   ...common,
 });
 
@@ -230,6 +243,7 @@ const ruleSection = mapping({
   menu,
   args,
   vars,
+  ...hardware,
   ...common,
 });
 

@@ -6,6 +6,7 @@ import { checkMediaTargets, type MediaTargets } from '../media/check-targets.ts'
 import { findMediaPrograms, writeMedia } from '../media/write-media.ts';
 import { BadImage, type OciImage } from '../oci/oci-image.ts';
 import { type FlatImage, flatImage, writeContent } from '../output/flat-image.ts';
+import { initrdModulesOf } from '../output/initrd-modules.ts';
 import { ROOT_FORMATS } from '../output/root-formats.ts';
 import { flatEntries } from '../rootfs/flatten.ts';
 import { pickKernel } from '../rootfs/kernel.ts';
@@ -103,6 +104,7 @@ async function writeFiles(
   const unpacked = unpackedSize(flat.tree);
   const { from, builder } = await makeInitrd(flat, kernel, initrdFile, scratch, options);
   const initrd = await describe(out, 'initrd.img');
+  const modules = await initrdModulesOf(tools, initrdFile);
   const roots: Partial<Record<RootKind, BuiltRoot>> = {};
   const notes = [...flat.notes];
   const note = (line: string) => notes.push(line);
@@ -121,7 +123,7 @@ async function writeFiles(
     source: describeSource(image),
     unpacked,
     kernel: { ...(await describe(out, 'vmlinuz')), version: kernel.version },
-    initrd: { ...initrd, from, ...(builder && { builder: describeSource(builder) }) },
+    initrd: { ...initrd, from, ...(modules && { modules }), ...(builder && { builder: describeSource(builder) }) },
     selinux: flat.policy ?? null,
     roots,
     tools: versions,

@@ -1,11 +1,9 @@
-import { createReadStream } from 'node:fs';
-import { copyFile, open, rename, rm } from 'node:fs/promises';
+import { copyFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buffered, readBytes } from '../../model/files/random-access.ts';
 import { BadImage, type OciImage } from '../oci/oci-image.ts';
-import { scanCpio } from '../output/cpio.ts';
 import { type FlatImage, writeContent } from '../output/flat-image.ts';
 import { dropImpossible } from '../output/format-limits.ts';
+import { readInitrdModules } from '../output/initrd-modules.ts';
 import type { FileTree } from '../rootfs/flatten.ts';
 import type { Kernel } from '../rootfs/kernel.ts';
 import { howToMakeBuilder, type OsRelease, readOsRelease } from '../rootfs/os-release.ts';
@@ -13,15 +11,10 @@ import { lookUp } from '../rootfs/tree.ts';
 import type { BuildManifest } from '../store/manifest.ts';
 import type { ImageSource } from '../store/source.ts';
 import { type Bytes, printable } from '../tar/tar-entry.ts';
-import { type Compression, detectCompression } from '../tools/compression.ts';
-import { openPlain } from '../tools/layer-files.ts';
 import type { Advance } from '../tools/progress.ts';
-import { ToolFailed, type Tools } from '../tools/tool-run.ts';
+import type { Tools } from '../tools/tool-run.ts';
 import { runDracut } from './dracut.ts';
 import { type OpenOptions, openImage } from './open-image.ts';
-
-/** A file that every initrd with the project's modules has, `lib` being a link to `usr/lib` or not. */
-const MARK = 'lib/slipway/slipway-lib.sh';
 
 /** Paths at which distributions have the initrd of a kernel: bootc, Debian, Fedora, openSUSE; Alpine and Arch by its flavour. */
 function ownPlaces({ version, path }: Kernel): readonly Bytes[] {
@@ -37,46 +30,6 @@ function ownPlaces({ version, path }: Kernel): readonly Bytes[] {
   ];
 }
 
-/** The uncompressed archives at the beginning of an initrd, and what follows them. */
-interface Scanned {
-  /** True where one of them has the mark. */
-  readonly found: boolean;
-  /** Position and compression of the rest; undefined where the archives reach the end. */
-  readonly rest: { readonly start: number; readonly how: Compression } | undefined;
-}
-
-async function scan(path: string): Promise<Scanned> {
-  const source = await openPlain(path);
-  try {
-    const { names, rest: start } = await scanCpio(buffered(source));
-    return {
-      found: [...names].some((name) => name.endsWith(MARK)),
-      rest: start === undefined ? undefined : { start, how: detectCompression(await readBytes(source, start, 8)) },
-    };
-  } finally {
-    await source.close();
-  }
-}
-
-/** True where an initrd has the project's modules. Only the last of its archives may be compressed. */
-async function hasModules(tools: Tools, path: string, scratch: string): Promise<boolean> {
-  const { found, rest } = await scan(path);
-  if (found || !rest || rest.how === 'none') return found;
-  const plain = join(scratch, 'initrd.cpio');
-  const target = await open(plain, 'w');
-  try {
-    const input = createReadStream(path, { start: rest.start });
-    await tools.run(rest.how, ['-d', '-c', '-q'], { input, output: target.fd, sees: {} });
-    return (await scan(plain)).found;
-  } catch (error) {
-    if (error instanceof ToolFailed) return false;
-    throw error;
-  } finally {
-    await target.close();
-    await rm(plain, { force: true });
-  }
-}
-
 /** Takes the image's own initrd, where it has the modules. */
 async function takeOwn(
   flat: FlatImage,
@@ -90,7 +43,7 @@ async function takeOwn(
     if (inode?.type !== 'file') continue;
     const path = join(scratch, 'own-initrd');
     await writeContent(flat.layers, inode.content, path);
-    if (await hasModules(tools, path, scratch)) {
+    if ((await readInitrdModules(tools, path)).modules.own) {
       await rename(path, target);
       return true;
     }
@@ -151,7 +104,7 @@ export async function makeInitrd(
   const runIn = async (root: FileTree, kernelFrom: FileTree | undefined, advance: Advance): Promise<void> => {
     const { epoch } = flat;
     const output = await runDracut(root, kernelFrom, { tools, scratch, kernel, target, epoch, advance });
-    if (await hasModules(tools, target, scratch)) return;
+    if ((await readInitrdModules(tools, target)).modules.own) return;
     const end = output.split('\n').slice(-20).join('\n');
     throw new BadImage(`dracut made an initrd without the modules of Slipway:\n${end}`);
   };

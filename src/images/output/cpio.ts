@@ -3,16 +3,30 @@ import { BadImage } from '../oci/oci-image.ts';
 
 /** The format that the kernel unpacks (Documentation/driver-api/early-userspace/buffer-format.rst), as text. */
 const MAGICS = ['070701', '070702'];
-const HEADER = 110;
+export const CPIO_HEADER = 110;
 
 /** Result of {@link scanCpio}. */
 export interface CpioNames {
   readonly names: ReadonlySet<string>;
   /** The position of data that is no cpio archive, such as a compressed one; undefined where none follows. */
   readonly rest: number | undefined;
+  /** Whether the list is complete, up to the rest. */
+  readonly whole: boolean;
 }
 
-const align = (position: number): number => Math.ceil(position / 4) * 4;
+export const align = (position: number): number => Math.ceil(position / 4) * 4;
+
+/**
+ * Reads the header of a file in an archive.
+ * @param text its {@link CPIO_HEADER} bytes
+ * @returns the bytes of its content, and of its name with the NUL at the end; undefined for anything else
+ */
+export function readCpioHeader(text: string): { readonly size: number; readonly nameLength: number } | undefined {
+  const field = (index: number) => Number.parseInt(text.slice(6 + 8 * index, 14 + 8 * index), 16);
+  const [size, nameLength] = [field(6), field(11)];
+  if (!MAGICS.includes(text.slice(0, 6)) || !(size >= 0) || !(nameLength > 0 && nameLength <= 4096)) return undefined;
+  return { size, nameLength };
+}
 
 /**
  * Lists the names in the uncompressed archives at a file's start: an initrd may have several, microcode first. The list
@@ -20,22 +34,22 @@ const align = (position: number): number => Math.ceil(position / 4) * 4;
  */
 export async function scanCpio(source: RandomAccess): Promise<CpioNames> {
   const names = new Set<string>();
-  for (let position = 0; position < source.size; ) {
-    const header = (await readBytes(source, position, HEADER)).toString('latin1');
+  let position = 0;
+  while (position < source.size) {
+    const header = (await readBytes(source, position, CPIO_HEADER)).toString('latin1');
     if (!MAGICS.includes(header.slice(0, 6))) {
       // Zeros pad archives.
-      if (header.slice(0, 4) !== '\0\0\0\0') return { names, rest: position };
+      if (header.slice(0, 4) !== '\0\0\0\0') return { names, rest: position, whole: true };
       position += 4;
       continue;
     }
-    const field = (index: number) => Number.parseInt(header.slice(6 + 8 * index, 14 + 8 * index), 16);
-    const [size, length] = [field(6), field(11)];
-    if (!(size >= 0) || !(length > 0 && length <= 4096)) return { names, rest: undefined };
-    const name = (await readBytes(source, position + HEADER, length - 1)).toString('latin1');
+    const read = readCpioHeader(header);
+    if (!read) return { names, rest: undefined, whole: false };
+    const name = (await readBytes(source, position + CPIO_HEADER, read.nameLength - 1)).toString('latin1');
     names.add(name.replace(/^\.?\//, ''));
-    position = align(align(position + HEADER + length) + size);
+    position = align(align(position + CPIO_HEADER + read.nameLength) + read.size);
   }
-  return { names, rest: undefined };
+  return { names, rest: undefined, whole: position === source.size };
 }
 
 /**

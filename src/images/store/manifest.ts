@@ -1,6 +1,8 @@
 import { constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { likelyMemory } from '../../model/boot/fit/memory.ts';
 import type { RootKind } from '../../model/boot/root-kind.ts';
+import { defaultRoot } from '../../model/boot/root-methods/methods.ts';
 
 /** A file of a build. */
 export interface BuiltFile {
@@ -35,6 +37,8 @@ export interface BuildManifest {
   readonly kernel: BuiltFile & { readonly version: string };
   readonly initrd: BuiltFile & {
     readonly from: 'own' | 'dracut' | 'given';
+    /** Its dracut modules that root methods need; absent where not all of it could be read, and in older manifests. */
+    readonly modules?: readonly string[];
     /** The image in whose root dracut ran, where that was another. */
     readonly builder?: BuiltSource;
   };
@@ -45,27 +49,18 @@ export interface BuildManifest {
   readonly tools: Readonly<Record<string, string>>;
 }
 
-/** Memory of a kernel, systemd and the initrd without a root, bytes: measured with Debian 12. */
-const BASE = 170 * 1024 * 1024;
+/** The root method that boots a root of each form, unless another is configured. */
+const METHODS = { squashfs: 'image', erofs: 'image', 'tar.zst': 'container-root', oci: 'bootc-live' } as const;
 
 /**
- * The memory that a node needs to boot, bytes: the most that the root occupies, and the system itself.
+ * The memory that a node needs to boot, bytes: an estimate.
  * @param size of the root's file, bytes
  * @param unpacked bytes of the root's tree
  * @param initrd bytes of the initrd
  */
 export function memoryNeeded(kind: RootKind, size: number, unpacked: number, initrd: number): number {
-  // An initrd of the size that the base was measured with is part of it.
-  const base = BASE + Math.max(0, initrd - 25 * 1024 * 1024);
-  switch (kind) {
-    case 'squashfs':
-    case 'erofs':
-      return base + size;
-    case 'tar.zst':
-      return base + unpacked;
-    case 'oci':
-      return base + unpacked + size;
-  }
+  const root = defaultRoot(METHODS[kind]);
+  return Math.round(likelyMemory(root, { bytes: size, unpacked, packed: true }, initrd));
 }
 
 /**

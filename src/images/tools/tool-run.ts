@@ -45,6 +45,8 @@ export interface ToolOptions {
   readonly input?: AsyncIterable<Uint8Array> | undefined;
   /** A descriptor for its standard output, which is then not returned. */
   readonly output?: number | undefined;
+  /** Is given its standard output in pieces, which is then not returned. */
+  readonly onOutput?: ((chunk: Buffer) => void) | undefined;
   /** A descriptor for its standard input. */
   readonly inputFile?: number | undefined;
   /** Added to the environment. */
@@ -143,7 +145,8 @@ async function runTool(
       length += text.length;
       if (length > maxOutput) kill(`it said more than ${maxOutput} bytes`);
     });
-  listen('stdout', 'out', 16 * MAX_KEPT);
+  if (options.onOutput) child.stdout?.on('data', options.onOutput);
+  else listen('stdout', 'out', 16 * MAX_KEPT);
   listen('stderr', 'err', MAX_KEPT);
   const ended = new Promise<{ code: number | null; by: NodeJS.Signals | null }>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {

@@ -1,6 +1,6 @@
 import { ROOT_FILES } from '../root-kind.ts';
 import { source } from '../yaml-shapes.ts';
-import { ARCHIVE_KINDS, COMPOSED_ARCHIVE, rootMethod, size, sizeArg } from './root-method.ts';
+import { ARCHIVE_KINDS, COMPOSED_ARCHIVE, inTmpfs, rootMethod, size, sizeArg } from './root-method.ts';
 
 /** `dracut-modules/90container-root`. */
 export const containerRoot = rootMethod({
@@ -16,5 +16,7 @@ export const containerRoot = rootMethod({
   form: 'archive',
   buildFiles: [ROOT_FILES['tar.zst'], ROOT_FILES.oci, COMPOSED_ARCHIVE],
   reads: { expected: 'a tar or OCI archive', kinds: ARCHIVE_KINDS },
+  modules: () => ['container-root'],
+  memoryNeeded: (_root, { unpacked }) => inTmpfs(unpacked),
   args: (root) => [`rd.container.rootfs=${root.url}`, sizeArg(root.size)],
 });

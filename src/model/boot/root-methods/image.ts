@@ -15,5 +15,7 @@ export const image = rootMethod({
   form: 'file',
   buildFiles: FILESYSTEM_FILES,
   reads: { expected: 'a squashfs or EROFS image', kinds: ['squashfs', 'EROFS'] },
+  modules: () => ['slipway-image'],
+  memoryNeeded: (_root, { bytes }) => bytes,
   args: (root) => [`root=slipway:${root.url}`, sizeArg(root.size)],
 });

@@ -18,6 +18,8 @@ export const live = rootMethod({
   form: 'file',
   buildFiles: FILESYSTEM_FILES,
   reads: { expected: 'a squashfs, EROFS or ISO image', kinds: ['squashfs', 'EROFS', 'ISO 9660', 'ext4'] },
+  modules: () => ['slipway-live'],
+  memoryNeeded: ({ ram }, { bytes }) => (ram ? 2 : 1) * bytes,
   args: ({ url, readonly, ram }) => [
     `root=live:${url} rd.live.image rd.live.overlay.overlayfs=1`,
     readonly && 'rd.live.overlay.readonly=1',

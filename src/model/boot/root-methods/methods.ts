@@ -1,3 +1,4 @@
+import type { Root } from '../image.ts';
 import { bootcLive } from './bootc-live.ts';
 import { containerRoot } from './container-root.ts';
 import { image } from './image.ts';
@@ -12,6 +13,12 @@ export const ROOT_METHODS: readonly RootMethod[] = [bootcLive, containerRoot, im
 /** The method of a name that the schema has let through. */
 export function rootMethodOf(name: string): RootMethod {
   return ROOT_METHODS.find((method) => method.name === name) ?? none;
+}
+
+/** A root of a method without a source, with the defaults of its keys. */
+export function defaultRoot(method: string): Root {
+  const keys = Object.entries(rootMethodOf(method).keys);
+  return { method, ...Object.fromEntries(keys.map(([key, { default: byDefault }]) => [key, byDefault])) };
 }
 
 /** The kernel arguments of a root that a node fetches. */

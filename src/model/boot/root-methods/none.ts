@@ -6,5 +6,7 @@ export const none = rootMethod({
   keys: {},
   form: 'file',
   buildFiles: [],
+  modules: () => [],
+  memoryNeeded: () => 0,
   args: () => [],
 });

@@ -23,6 +23,14 @@ interface FetchedRoot {
 /** A `root:` as it stands in the YAML. */
 export type RootYaml = Readonly<Record<string, unknown>>;
 
+/** The size of a root, bytes. */
+export interface RootSize {
+  /** Of its file. */
+  readonly bytes: number;
+  /** Of the tree in it. */
+  readonly unpacked: number;
+}
+
 /** Two settings that contradict each other. */
 interface Contradiction {
   /** The key that is at fault. */
@@ -53,6 +61,10 @@ export interface RootMethod<K extends Keys = Keys> {
   /** The files that it can read: in words, and by the kinds that `images/tools/file-kind.ts` tells apart. */
   readonly reads?: { readonly expected: string; readonly kinds: readonly string[] };
   readonly contradictions?: readonly Contradiction[];
+  /** The dracut modules that its initrd must have: of `fit/initrd-modules.ts`. */
+  modules(root: Values<K>): readonly (string | false)[];
+  /** The most memory that the root takes while it is made or runs, bytes: the measurements of docs/roots.md. */
+  memoryNeeded(root: Values<K>, size: RootSize): number;
   /** The kernel arguments of a root; what is false is left out. */
   args(root: FetchedRoot & Values<K>): readonly (string | false)[];
 }
@@ -79,6 +91,11 @@ export const size = (
 
 /** The kernel argument of `size`. */
 export const sizeArg = (value: string | null) => value !== null && `rd.tmpfs.size=${value}`;
+
+/**
+ * The memory of a tree in a tmpfs: the initrd gives that all memory but an eighth (`slipway_share` of the dracut modules).
+ */
+export const inTmpfs = (bytes: number): number => (bytes * 8) / 7;
 
 /** The file of a build that stands for the OCI archive that is composed of its blobs while it is sent. */
 export const COMPOSED_ARCHIVE = 'oci:';
