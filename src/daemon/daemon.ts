@@ -5,6 +5,7 @@ import { plainMessage } from '../model/plain-error.ts';
 import type { FleetMemory } from './fleet/fleet.ts';
 import { openFleet } from './fleet/open-fleet.ts';
 import { listUnknown } from './fleet/unknown-machines.ts';
+import { createFitLog } from './fit/log-misfits.ts';
 import { watchAll } from './reload.ts';
 import { dhcpService } from './services/dhcp.ts';
 import { httpService } from './services/http.ts';
@@ -40,10 +41,12 @@ const SERVICES = [httpService, tftpService, nbdService, dhcpService];
 export async function serve(configFile: string, outer: DaemonOptions): Promise<Daemon> {
   const facts = new KnownFacts();
   let fleet: FleetMemory | undefined;
+  const fit = createFitLog(outer.record);
   const record = listUnknown(
     (event) => {
       outer.record(event);
       fleet?.observe(event);
+      fit.observe(event);
     },
     () => state.config,
     facts,
@@ -75,9 +78,12 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
   keeping.unref();
 
   const prepareInBackground = () => {
-    prepare(state, options).catch((error: Error) => {
-      record({ event: 'artifact.error', level: 'error', message: `artifacts: ${plainMessage(error)}` });
-    });
+    const prepared = state;
+    prepare(prepared, options)
+      .then((builds) => fit.look(prepared, builds))
+      .catch((error: Error) => {
+        record({ event: 'artifact.error', level: 'error', message: `artifacts: ${plainMessage(error)}` });
+      });
   };
 
   const adopt = async (checked: CheckedConfig) => {

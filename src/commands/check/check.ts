@@ -1,7 +1,10 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findBootFiles, PACKAGE_FOLDERS } from '../../artifacts/boot-files.ts';
 import { placesIn } from '../../config/check/place-of.ts';
 import { formatPath } from '../../config/check/wording.ts';
+import { findMisfits } from '../../daemon/fit/find-misfits.ts';
+import { createFactReader } from '../../daemon/fit/read-facts.ts';
 import { type CheckedConfig, loadCheckedConfig, missingTemplates } from '../../daemon/serving/checked-config.ts';
 import { readBuiltFiles } from '../../images/store/built-files.ts';
 import { rootOf } from '../../model/boot/build.ts';
@@ -12,7 +15,7 @@ import { asJson } from '../json.ts';
 import { describeNodes, formatNodes } from './describe-nodes.ts';
 import { fileWarnings } from './file-warnings.ts';
 import { ruleWarnings } from './rule-warnings.ts';
-import { settingWarnings } from './setting-warnings.ts';
+import { settingWarnings, type Warning } from './setting-warnings.ts';
 
 /** The builds that machines boot, by the image's name. */
 async function findBuilds(config: Config): Promise<ReadonlyMap<string, FoundBuild>> {
@@ -40,13 +43,27 @@ async function missingFiles(config: Config, builds: ReadonlyMap<string, FoundBui
   return messages;
 }
 
+/** Warnings about images and machines that do not fit each other. */
+async function misfits(config: Config, builds: ReadonlyMap<string, FoundBuild>): Promise<readonly Warning[]> {
+  const { ipxe } = config.server;
+  const folders = ipxe === undefined ? PACKAGE_FOLDERS : [ipxe, ...PACKAGE_FOLDERS];
+  const bootFiles = await findBootFiles(folders, () => {});
+  return findMisfits({ config, builds, bootFiles, readFacts: createFactReader(), machine: () => ({}) });
+}
+
 /** Warnings about settings that are valid but probably mistakes, in the order of the file. */
 async function warningsOf(
   file: string,
   text: string,
   { config, templates }: CheckedConfig,
+  builds: ReadonlyMap<string, FoundBuild>,
 ): Promise<readonly string[]> {
-  const warnings = [...ruleWarnings(config), ...settingWarnings(config, templates), ...(await fileWarnings(config))];
+  const warnings = [
+    ...ruleWarnings(config),
+    ...settingWarnings(config, templates),
+    ...(await fileWarnings(config)),
+    ...(await misfits(config, builds)),
+  ];
   if (warnings.length === 0) return [];
   const placeOf = placesIn(text);
   return warnings
@@ -73,7 +90,7 @@ export async function checkConfig(
   const builds = read && (await findBuilds(read));
   const config = read && builds && withFoundRoots(read, builds);
   const warnings = config && builds ? [...missingTemplates(config), ...(await missingFiles(config, builds))] : [];
-  if (loaded.ok) warnings.push(...(await warningsOf(file, loaded.text ?? '', loaded.checked)));
+  if (loaded.ok) warnings.push(...(await warningsOf(file, loaded.text ?? '', loaded.checked, builds ?? new Map())));
   if (json) {
     const nodes = config ? describeNodes(config) : [];
     return { text: asJson({ ok, problems, warnings, nodes }), ok };

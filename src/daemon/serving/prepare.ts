@@ -4,8 +4,14 @@ import { formatProblem, sampleMatches } from '../../model/settings/config.ts';
 import { missingTemplates } from './checked-config.ts';
 import type { DaemonOptions, ServingState } from './serving-state.ts';
 
-/** Examines all files that nodes will request: logs missing ones, and computes digests beforehand. */
-export async function prepare(state: ServingState, { record }: DaemonOptions): Promise<void> {
+/**
+ * Examines all files that nodes will request: logs missing ones, and computes digests beforehand.
+ * @returns the builds of images, by the image's name
+ */
+export async function prepare(
+  state: ServingState,
+  { record }: DaemonOptions,
+): Promise<ReadonlyMap<string, FoundBuild>> {
   for (const message of missingBinaries(state)) record({ event: 'bootfile.missing', level: 'warn', message });
   const missing = state.missing.map((problem) => `${formatProblem(problem)}; its machines do not boot`);
   for (const message of [...missing, ...missingTemplates(state.config)]) {
@@ -32,6 +38,7 @@ export async function prepare(state: ServingState, { record }: DaemonOptions): P
       });
     }),
   );
+  return builds;
 }
 
 /** Messages about iPXE binaries that PCs would fetch but this server lacks, each with the remedy. */

@@ -1,0 +1,92 @@
+import { setImmediate } from 'node:timers/promises';
+import type { BootFiles } from '../../artifacts/boot-files.ts';
+import type { ImageFacts, MachineFacts } from '../../model/boot/fit/facts.ts';
+import { bootFileMisfit, type Candidate, imageMisfits, type Misfit, machineMisfits } from '../../model/boot/fit/misfits.ts';
+import { rootOf, withRoot } from '../../model/boot/build.ts';
+import type { Image } from '../../model/boot/image.ts';
+import type { FoundBuild } from '../../model/boot/used-files.ts';
+import type { Mac } from '../../model/machine/mac.ts';
+import type { Config } from '../../model/settings/config.ts';
+import type { BootSettings } from '../../model/settings/node.ts';
+import type { FactReader } from './read-facts.ts';
+
+/** Machines that are looked at in one go: about a millisecond of work. */
+const LOT = 200;
+
+/** Where {@link findMisfits} looks. */
+export interface MisfitSources {
+  readonly config: Config;
+  /** The builds of images, by the image's name. */
+  readonly builds: ReadonlyMap<string, FoundBuild>;
+  readonly bootFiles: Pick<BootFiles, 'has'>;
+  readonly readFacts: FactReader;
+  /** What a machine last said of itself. */
+  readonly machine: (mac: Mac) => MachineFacts;
+}
+
+/** Misfits with the machines that have them, in the order in which they were found. */
+class Collected {
+  private readonly found = new Map<string, Misfit & { readonly who: string[] }>();
+
+  add(misfit: Misfit, who?: string): void {
+    // One message for all machines that share the setting.
+    const key = `${misfit.path.join('\0')}\0\0${misfit.message}`;
+    const names = this.found.get(key)?.who ?? [];
+    if (who !== undefined) names.push(who);
+    this.found.set(key, { ...misfit, who: names });
+  }
+
+  get all(): readonly Misfit[] {
+    return [...this.found.values()].map(({ path, message, who: [first, ...others] }) => {
+      const more = others.length > 0 ? ` and ${others.length} more` : '';
+      return { path, message: first === undefined ? message : `${first}${more}: ${message}` };
+    });
+  }
+}
+
+/** Facts of each image, read once. */
+function factsOnce({ config, readFacts }: MisfitSources): (image: Image) => Promise<ImageFacts> {
+  const known = new Map<string, Promise<ImageFacts>>();
+  return (image) => {
+    const facts = known.get(image.name) ?? readFacts(config.artifacts, image);
+    known.set(image.name, facts);
+    return facts;
+  };
+}
+
+/** The settings with the best root that there is of the image's build. */
+function settle(settings: BootSettings, { builds }: MisfitSources): BootSettings {
+  const image = settings.image?.value;
+  const build = image && builds.get(image.name);
+  const root = image && build && build !== 'missing' ? rootOf(image, build) : undefined;
+  return root ? withRoot(settings, root) : settings;
+}
+
+/**
+ * What cannot boot together: images, and the machines that boot them. Lets other work go on in between.
+ */
+export async function findMisfits(sources: MisfitSources): Promise<readonly Misfit[]> {
+  const { config, bootFiles, machine } = sources;
+  const factsOf = factsOnce(sources);
+  const collected = new Collected();
+  const images = new Set<string>();
+  const serves = config.server.dhcp.mode !== 'off' || config.server.tftp !== false;
+  const look = async ({ node, ...candidate }: Candidate, said: MachineFacts) => {
+    const settings = settle(candidate.settings, sources);
+    const image = settings.action.value === 'boot' ? settings.image?.value : undefined;
+    if (!image) return;
+    const facts = await factsOf(image);
+    if (!images.has(image.name)) for (const misfit of imageMisfits(image, facts)) collected.add(misfit);
+    images.add(image.name);
+    const found = machineMisfits({ node, settings }, facts, said);
+    const lacking = serves ? bootFileMisfit(settings, (name) => bootFiles.has(name)) : [];
+    for (const misfit of [...found, ...lacking]) collected.add(misfit, node ?? 'unknown machines');
+  };
+  for (const [index, { name, macs, settings }] of config.nodes.entries()) {
+    const said = macs.map(machine).find(({ memory }) => memory !== undefined) ?? {};
+    await look({ node: name, settings }, said);
+    if (index % LOT === LOT - 1) await setImmediate();
+  }
+  await look({ node: undefined, settings: config.unknown }, {});
+  return collected.all;
+}
