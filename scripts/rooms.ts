@@ -89,7 +89,7 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'daemon',
     holds: 'what the daemon is composed of: services, the state that they answer from, reloading',
-    imports: [...OUTPUT, 'config', 'ipxe-templates', 'model/sockets', 'dhcp', 'tftp', 'nbd', 'http'],
+    imports: [...MEDIA, 'config', 'ipxe-templates', 'model/sockets', 'dhcp', 'tftp', 'nbd', 'http'],
   },
   {
     name: 'commands',

@@ -17,6 +17,22 @@ slipway_free_memory() {
     slipway_share "$(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' /proc/meminfo)"
 }
 
+# Whether the memory is free that a root to be fetched needs at the very least, by slipway.memory=, in MiB: else all of
+# it would be fetched in vain. Fails with the reason recorded.
+slipway_check_memory() {
+    local needed='' free=''
+    slipway_is_url "$slipway_source" || return 0
+    needed=$(getarg slipway.memory=)
+    case $needed in
+        '' | *[!0-9]* | ??????????*) return 0 ;;
+    esac
+    free=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB$/\1/p' "${slipway_meminfo:-/proc/meminfo}")
+    free=$((free / 1024))
+    [ "$needed" -le "$free" ] ||
+        slipway_failed "the root file system does not fit into its memory (it needs $needed MB, and $free MB are free)" \
+            'Give the machine more memory, or choose a root method that needs less (image, lazy), or a smaller image.'
+}
+
 # Becomes a program that the kernel ends first where it has no memory left at all: the one that fills it.
 slipway_expendable() {
     echo 1000 > /proc/self/oom_score_adj

@@ -38,6 +38,7 @@ make_root() {
     slipway_remove "$slipway_work"
     rm -f "$slipway_run/failure" "$slipway_run/remedy"
     mkdir -p "$slipway_work"
+    slipway_check_memory || return 1
     slipway_say "fetching $slipway_source"
     slipway_report root begun "fetching $slipway_source"
     slipway_read_digest && slipway_read_tmpfs_size && slipway_make_root && return 0

@@ -175,7 +175,9 @@ const hardware = {
     .describe('The processor, to be compared with the kernel by "slipway check". Default: not compared.'),
   memory: textual(MEMORY_EXPECTED, (t) => parseMemory(t) !== undefined)
     .optional()
-    .describe('The memory, such as 2 GiB, or a number of MiB, to be compared with what the root needs. Default: not compared before the machine says it itself.'),
+    .describe(
+      'The memory, such as 2 GiB, or a number of MiB, to be compared with what the root needs. Default: not compared before the machine says it itself.',
+    ),
 };
 
 const imageSection = mapping({

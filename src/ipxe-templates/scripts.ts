@@ -192,7 +192,7 @@ async function plan(match: Match, sources: Sources, query = '', version?: Versio
   );
   if (missing.length > 0) return { why: missing.join('; ') };
   const given = await withVersion(settled, pins, version);
-  const planned = planBoot(given.settled.match, given.pins, sources.server, query);
+  const planned = planBoot(given.settled.match, given.pins, sources.server, query, given.settled.build?.unpacked);
   return { ...given.settled, plan: planned, pins: [...given.pins.values()] };
 }
 

@@ -1,8 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BootFiles } from '../../artifacts/boot-files.ts';
-import type { ImageFacts, MachineFacts } from '../../model/boot/fit/facts.ts';
-import { bootFileMisfit, type Candidate, imageMisfits, type Misfit, machineMisfits } from '../../model/boot/fit/misfits.ts';
 import { rootOf, withRoot } from '../../model/boot/build.ts';
+import type { ImageFacts, MachineFacts } from '../../model/boot/fit/facts.ts';
+import {
+  bootFileMisfit,
+  type Candidate,
+  imageMisfits,
+  type Misfit,
+  machineMisfits,
+} from '../../model/boot/fit/misfits.ts';
 import type { Image } from '../../model/boot/image.ts';
 import type { FoundBuild } from '../../model/boot/used-files.ts';
 import type { Mac } from '../../model/machine/mac.ts';

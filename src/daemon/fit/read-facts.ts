@@ -50,7 +50,9 @@ const startOf = ({ file }: LocatedFile): Promise<Buffer> => readBytes(file, 0, K
 /** Whether the file is an archive of compressed layers, or compressed itself. */
 function isPacked(start: Buffer): boolean {
   // An OCI archive has these as its first members, in whatever order.
-  return kindOf(start) !== 'tar' || /^(?:\.\/)?(?:blobs\/|oci-layout|index\.json)/.test(start.toString('latin1', 0, 32));
+  return (
+    kindOf(start) !== 'tar' || /^(?:\.\/)?(?:blobs\/|oci-layout|index\.json)/.test(start.toString('latin1', 0, 32))
+  );
 }
 
 /** What the manifest of a build says. */

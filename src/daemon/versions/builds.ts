@@ -56,7 +56,7 @@ export function createBuilds(store: Store, record: RecordEvent, monotonic: () =>
         if (!result.ok || result.pin.digest !== built.files.get(file)?.digest) return false;
       }
     }
-    current.set(name, { build: { id: built.id, files: pins }, files });
+    current.set(name, { build: { id: built.id, files: pins, unpacked: built.unpacked }, files });
     return true;
   };
 

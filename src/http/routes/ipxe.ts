@@ -4,6 +4,7 @@ import { factsOfQuery } from '../../model/machine/facts.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 import { ipxeMessage } from './ipxe-text.ts';
+import { answerMemory } from './memory.ts';
 import { arrivalOf, decodedPath, isRead, recordOf, sendJson, sendText } from './respond.ts';
 
 /** Seconds after which a client may ask again for a script that was not available. */
@@ -13,7 +14,10 @@ const RETRY_AFTER = 5;
 const MAX_NAME = 100;
 const WHAT = { script: 'script sent', menu: 'menu sent', question: 'asked what the machine is' } as const;
 
-/** `/ipxe`: the bootstrap script; `/ipxe/<mac>`: one machine's script; with `?explain` the origin of each value. */
+/**
+ * `/ipxe`: the bootstrap script; `/ipxe/<mac>`: one machine's script; with `?explain` the origin of each value,
+ * with `?needs` whether the machine has so much memory.
+ */
 export function ipxeRoute(options: AppOptions): RequestHandler {
   return async (request, response) => {
     if (!isRead(request, response)) return;
@@ -29,6 +33,8 @@ export function ipxeRoute(options: AppOptions): RequestHandler {
     const told = factsOfQuery(query);
     const arrival = arrivalOf(request);
     if (query.has('explain')) return sendJson(response, 200, await options.scripts.explain(mac, { told, arrival }), 2);
+    const fit = answerMemory(options, request, mac, query);
+    if (fit !== undefined) return sendText(response, 200, fit);
     // A person who looks at the script boots nothing. iPXE names itself since its first version.
     const boots = request.method === 'GET' && /^iPXE\//.test(request.headers['user-agent'] ?? '');
     const image = query.get('image')?.slice(0, MAX_NAME);

@@ -11,6 +11,8 @@ export interface BuiltFiles {
   readonly files: ReadonlyMap<string, { readonly digest: string; readonly size: number }>;
   /** The digest of the image that it was built of, 64 hex digits. */
   readonly image: string;
+  /** Bytes of all files of the root, unpacked. */
+  readonly unpacked: number | undefined;
 }
 
 const isFile = ({ file, sha256, size }: BuiltFile): boolean =>
@@ -25,7 +27,7 @@ export async function readBuiltFiles(artifacts: string, name: string): Promise<B
   const read = await readManifest(join(artifacts, name, 'manifest.json'));
   if (!read) return undefined;
   try {
-    const { kernel, initrd, roots, source } = read.manifest;
+    const { kernel, initrd, roots, source, unpacked } = read.manifest;
     const files = [kernel, initrd, ...Object.values(roots)];
     const image = hexOfDigest(source.digest);
     if (!files.every(isFile) || image === undefined) return undefined;
@@ -33,6 +35,7 @@ export async function readBuiltFiles(artifacts: string, name: string): Promise<B
       id: createHash('sha256').update(read.text).digest('hex'),
       files: new Map(files.map(({ file, sha256, size }) => [file, { digest: sha256, size }])),
       image,
+      unpacked: Number.isSafeInteger(unpacked) && unpacked >= 0 ? unpacked : undefined,
     };
   } catch {
     // Another program's manifest.json, without these fields.

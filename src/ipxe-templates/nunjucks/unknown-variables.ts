@@ -15,6 +15,7 @@ const KNOWN: Readonly<Record<string, true | readonly string[]>> = {
   args: true,
   vars: true,
   on_failure: ['action', 'after'],
+  memory: ['root', 'machine'],
   report_url: [],
   menu: ['images', 'local', 'default', 'timeout'],
   script_url: [],

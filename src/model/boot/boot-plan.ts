@@ -3,6 +3,7 @@ import { hyphenated, type Mac } from '../machine/mac.ts';
 import type { Match } from '../settings/config.ts';
 import type { Menu, OnFailure, Variable } from '../settings/node.ts';
 import { baseUrl, type ServerIdentity } from '../settings/server.ts';
+import { type PlannedMemory, plannedMemory } from './fit/planned-memory.ts';
 import type { Image, Root, Source } from './image.ts';
 import { ROOT_FILES } from './root-kind.ts';
 import { rootArgs, rootMethodOf } from './root-methods/methods.ts';
@@ -48,6 +49,8 @@ export interface BootPlan {
   readonly on_failure: OnFailure;
   /** What may be chosen on the screen; null but for the template `menu`. */
   readonly menu: Menu | null;
+  /** What the boot needs at the very least, MiB. */
+  readonly memory: PlannedMemory;
   /** Where the initrd and the system report on this boot. */
   readonly report_url: string;
   /** The URL of this script. */
@@ -125,25 +128,29 @@ function plannedRoot(image: Image | undefined, pins: Pins, server: ServerIdentit
 /**
  * Resolves what one machine boots into URLs, digests and arguments.
  * @param query what its script's URL has behind the path, from the `?` on
+ * @param unpacked bytes of the tree in the image's build, if it is one
  * @throws if a pin is missing for one of {@link requiredFiles}
  */
-export function planBoot(match: Match, pins: Pins, server: ServerIdentity, query = ''): BootPlan {
+export function planBoot(match: Match, pins: Pins, server: ServerIdentity, query = '', unpacked?: number): BootPlan {
   const { settings, node, mac } = match;
   const base = baseUrl(server);
   const image = settings.image?.value;
   const root = plannedRoot(image, pins, server);
+  const initrds = image ? image.initrd.map((source) => download(source, pins, base)) : [];
+  const initrdBytes = initrds.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
   return {
     server: { address: server.address, url: base },
     mac,
     node: { name: node?.name ?? null, hostname: node?.hostname.value ?? null },
     image: image?.name ?? null,
     kernel: image ? download(image.kernel, pins, base) : null,
-    initrds: image ? image.initrd.map((source) => download(source, pins, base)) : [],
+    initrds,
     root,
     root_args: rootArgs(root),
     args: settings.args.map(({ value }) => value),
     vars: Object.fromEntries(Object.entries(settings.vars).map(([name, { value }]) => [name, value])),
     on_failure: settings.onFailure.value,
+    memory: plannedMemory(match, root.bytes ?? undefined, initrdBytes, unpacked),
     report_url: `${base}/report/${NO_TOKEN}`,
     menu: settings.menu?.value ?? null,
     script_url: `${base}/ipxe/${hyphenated(mac)}${query}`,

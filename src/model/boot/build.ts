@@ -8,6 +8,8 @@ export interface Build {
   /** Differs between versions. */
   readonly id: string;
   readonly files: ReadonlyMap<string, Pin>;
+  /** Bytes of all files of the root, unpacked. */
+  readonly unpacked?: number | undefined;
 }
 
 /** True for a possible name of an image: it becomes a folder and part of URLs. */

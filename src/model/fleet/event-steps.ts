@@ -57,6 +57,7 @@ export const EVENT_STEPS: Readonly<Record<string, (event: BootEvent, role?: File
   'tftp.refused': (event) => step(event, 'boot-file', 'failed', { reason: 'refused' }),
   'boot.asked': (event) => step(event, 'script', 'begun'),
   'boot.script': script,
+  'boot.memory': (event) => (event.reason === undefined ? undefined : step(event, 'script', 'failed')),
   // Only tells which address a machine has.
   'http.script': () => undefined,
   'http.download': download,

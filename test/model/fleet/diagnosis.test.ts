@@ -52,6 +52,11 @@ const CASES: readonly Case[] = [
   ['kernel-silent', [{ stage: 'initrd' }], 4 * MINUTE],
   ['kernel-only', [{ stage: 'kernel' }], 2 * MINUTE],
   ['script-unavailable', [{ stage: 'script', happening: 'failed', reason: 'unavailable', message: 'no k' }], 0],
+  [
+    'too-little-memory',
+    [{ stage: 'script', happening: 'failed', reason: 'memory', message: 'the machine has 512 MiB of memory' }],
+    0,
+  ],
   ['script-ignored', [{ stage: 'script', happening: 'ignored', reason: 'ignored' }], 0],
   ['menu-waiting', [{ stage: 'script', happening: 'begun', reason: 'menu' }], 2 * MINUTE],
   ['script-silent', [{ stage: 'script' }], 2 * MINUTE],

@@ -108,4 +108,3 @@ export function bootFileMisfit({ arch, ipxe }: BootSettings, has: (name: string)
   const message = `there is no iPXE for ${arch.value} (${names.join(', ')}): name a folder that has it with server.ipxe`;
   return [{ path: pathOf(arch.from), message }];
 }
-

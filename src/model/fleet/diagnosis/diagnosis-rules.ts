@@ -195,6 +195,12 @@ export const RULES: readonly Rule[] = [
     remedy: 'Put the missing file there, or build the image: "slipway check" lists what is missing.',
   },
   {
+    name: 'too-little-memory',
+    fits: (boot) => isAt(boot, 'script') && lastReason(boot, 'memory') && lastMessage(boot),
+    says: 'its script stopped: the image needs more memory',
+    remedy: 'Take a root method that needs less (image, lazy), a smaller image, or more memory.',
+  },
+  {
     name: 'script-ignored',
     fits: (boot) => isAt(boot, 'script') && lastReason(boot, 'ignored'),
     says: 'iPXE asked for a script, and the configuration has this machine ignored',
