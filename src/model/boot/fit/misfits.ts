@@ -76,8 +76,8 @@ function memoryMisfit(
   const { name, root: settings } = image.value;
   const needed = likelyMemory(settings, root, initrd);
   if (memory >= needed) return [];
-  const known = configured ? formatMemory(memory) : `${formatMemory(memory)}, as it last said itself,`;
-  const message = `${known} of memory is too little for image ${name}, which needs about ${formatMemory(needed)} by root method ${settings.method}: ${remedyFor(settings.method)}`;
+  const told = configured ? '' : ', as it last said itself,';
+  const message = `${formatMemory(memory)} of memory${told} is too little for image ${name}, which needs about ${formatMemory(needed)} by root method ${settings.method}: ${remedyFor(settings.method)}`;
   return [{ path: configured ? pathOf(configured.from) : pathOfNode(node), message }];
 }
 
