@@ -19,6 +19,48 @@ async function get(path: string, init: RequestInit = {}): Promise<{ status: numb
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
+describe("a script's question about memory", () => {
+  const ask = (query: string, agent = 'iPXE/1.21.1') =>
+    get(`/ipxe/52-54-00-00-00-01?${query}`, { headers: { 'User-Agent': agent } });
+  const answer = (fit: string, mib: number) => `#!ipxe\nset slipway-memory ${mib}\nset slipway-fit ${fit}\n`;
+  const heard = () => serving.events.filter(({ event }) => event === 'boot.memory');
+
+  it.each([
+    ['needs=664&memsize=&modules=0002.......', 'short', 512],
+    ['needs=664&memsize=512&modules=', 'short', 512],
+    ['needs=512&memsize=512&modules=', 'enough', 512],
+    ['needs=664&memsize=&modules=.......', 'enough', 0],
+    ['needs=664', 'enough', 0],
+    ['needs=40000&memsize=&modules=ff7f.......', 'enough', 32_767],
+  ])('%s is answered: %s', async (query, fit, mib) => {
+    serving = await Serving.start();
+    expect((await ask(query)).text).toBe(answer(fit, mib));
+    expect(serving.events).not.toContainEqual(expect.objectContaining({ event: 'http.script' }));
+  });
+
+  it('tells the log what the machine said, and that it is too little', async () => {
+    serving = await Serving.start();
+    await ask('needs=664&memsize=512');
+    await ask('needs=664&memsize=2048');
+    await ask('needs=40000&modules=ff7f.......');
+    const message = 'the machine has 512 MiB of memory, and its image needs at least 664 MiB';
+    const [short, enough, unknown] = heard();
+    expect(short).toMatchObject({ mac: '52:54:00:00:00:01', memory: 512 * 1024 * 1024, reason: 'memory', message });
+    expect(enough).toMatchObject({ memory: 2048 * 1024 * 1024, level: 'debug' });
+    expect(enough?.reason).toBeUndefined();
+    expect(unknown?.memory).toBeUndefined();
+  });
+
+  it('is no event where a person asks it, and no question without a number', async () => {
+    serving = await Serving.start();
+    await ask('needs=664&memsize=512', 'curl/8');
+    for (const needs of ['', '0', '-1', 'x', '1e9', '9999999999']) {
+      expect((await ask(`needs=${needs}&memsize=512`)).text).toBe('#!ipxe\necho 52:54:00:00:00:01\n');
+    }
+    expect(heard()).toEqual([]);
+  });
+});
+
 describe('/ipxe', () => {
   it.each(['52:54:00:00:00:01', '52%3A54%3a00:00:00:01', '52-54-00-00-00-01', '5254.0000.0001', '525400000001'])(
     'gives the script for %s',

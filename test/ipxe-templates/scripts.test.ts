@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { checkTemplates } from '../../src/ipxe-templates/nunjucks/check.ts';
 import { loadTemplates } from '../../src/ipxe-templates/nunjucks/load.ts';
 import { createScripts } from '../../src/ipxe-templates/scripts.ts';
@@ -13,7 +13,8 @@ const MAC = mac('52:54:00:00:00:01');
 const DIGEST = 'd'.repeat(64);
 const BLOBS = `http://192.0.2.10:8080/blobs/sha256/${DIGEST}`;
 
-async function scripts(config: Config) {
+/** @param size of each file, bytes */
+async function scripts(config: Config, size = 1) {
   const checked = checkTemplates(config, await loadTemplates(undefined));
   if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
   return createScripts(new KnownFacts(), () => ({
@@ -23,7 +24,7 @@ async function scripts(config: Config) {
     build: () => Promise.reject(new Error('there is no such build')),
     pin: async ({ path }) => {
       if (path.includes('missing')) throw new Error('no such file');
-      return { digest: DIGEST, size: 1, verity: { rootHash: 'e'.repeat(64), blocks: 13919 } };
+      return { digest: DIGEST, size, verity: { rootHash: 'e'.repeat(64), blocks: 13919 } };
     },
   }));
 }
@@ -105,6 +106,34 @@ test("the configuration's own ip=, rd.neednet= and systemd.hostname= replace the
   );
   expect(line).toContain('BOOTIF=01-52-54-00-00-00-01 ip=eth0:dhcp systemd.hostname=other rd.neednet=0 ||');
   expect(line).not.toMatch(/ip=dhcp|systemd.hostname=n001|rd.neednet=1/);
+});
+
+describe('the memory that a boot needs', () => {
+  const MIB = 1024 * 1024;
+  const of = async (args: readonly string[], memory?: number) => {
+    const root = { method: 'image', source, size: null };
+    const known = memory === undefined ? {} : { memory: sourced(memory) };
+    const image = sourced(anImage(root));
+    const changes = settings({ image, template: sourced('image'), args: args.map(sourced), ...known });
+    const result = await (await scripts(aConfig([aNode({ settings: changes })]), 100 * MIB)).forMac(MAC);
+    return result.kind === 'script' ? result.text : '';
+  };
+
+  it('is asked for before anything is fetched, and told to the initrd', async () => {
+    const text = await of([]);
+    expect(text).toMatch(
+      /\nchain --autofree http:\S+\/ipxe\/52-54-00-00-00-01\?needs=264&memsize=\$\{memsize\}&modules=\$\{smbios\/17\.12\.2:hexraw\}\.\$\{smbios\/1\.17\.12\.2:hexraw\}\S* \|\|\niseq \$\{slipway-fit\} short && goto too_small \|\|\n\nimgfree\nkernel /,
+    );
+    expect(text).toMatch(/\n:too_small\necho\necho Slipway: n001 has \$\{slipway-memory\} MiB of memory; debian needs at least 264 MiB by root method image\.\n/);
+    expect(text).toMatch(/\n\n:give_up\n/);
+    expect(kernelLine(text)).toContain(' slipway.memory=100 ');
+  });
+
+  it('is not asked for where the configuration says enough, and arguments win', async () => {
+    const text = await of(['slipway.memory=1'], 512 * MIB);
+    expect(text).not.toMatch(/needs=|too_small/);
+    expect(kernelLine(text)).not.toContain('slipway.memory=100');
+  });
 });
 
 test('a whole script', async () => {
