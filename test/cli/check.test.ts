@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkConfig } from '../../src/commands/check/check.ts';
+import { cpioFrame } from '../../src/images/output/cpio.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -159,6 +160,75 @@ describe('a rule', () => {
       expect.stringContaining('rules.b.match: ties with rules.a: a machine that both match gets rules.a'),
       expect.stringContaining('rules.c.match: can never match: no node has a label "rack"'),
       expect.stringContaining('rules.d.match: can never match: a machine with a BIOS counts as x86_64, not as arm64'),
+    ]);
+  });
+});
+
+describe('what does not fit', () => {
+  /** A kernel with an EFI stub for x86-64, and an initrd with the module of one root method. */
+  const x86 = Buffer.concat([Buffer.alloc(0x80), Buffer.from('PE\0\0\x64\x86', 'latin1'), Buffer.alloc(0x1000)]);
+  x86.write('MZ', 0, 'latin1');
+  x86.writeUInt32LE(0x80, 0x3c);
+  const { before, after } = cpioFrame('usr/lib/slipway/methods/image.sh', 0);
+  const initrd = Buffer.concat([before, after]);
+
+  const fitting = async (method: string, profile: string) => {
+    await writeFile(join(folder, 'artifacts/x86'), x86);
+    await writeFile(join(folder, 'artifacts/archives'), initrd);
+    await writeFile(join(folder, 'artifacts/root'), 'hsqs');
+    await truncate(join(folder, 'artifacts/root'), 3000 * 1024 * 1024);
+    return warningsOf(`images: { i: { kernel: x86, initrd: archives, root: { method: ${method}, source: root } } }
+profiles: { p: { ${profile} } }
+nodes:
+  n1: { mac: 52:54:00:00:00:01, image: i, profile: p }
+  n2: { mac: 52:54:00:00:00:02, image: i, profile: p }
+`);
+  };
+
+  it('is an architecture of another kernel', async () => {
+    expect(await fitting('image', 'arch: arm64')).toContainEqual(
+      expect.stringMatching(
+        /^config\.yaml:2:24: profiles\.p\.arch: n1 and 1 more: the kernel of image i is for x86_64, and this is arm64: /,
+      ),
+    );
+  });
+
+  it('is less memory than the root needs', async () => {
+    expect(await fitting('image', 'memory: 2 GiB')).toEqual([
+      'config.yaml:2:26: profiles.p.memory: n1 and 1 more: 2 GiB of memory is too little for image i, which needs about 3.1 GiB by root method image: choose root method lazy, a smaller image, or more memory',
+    ]);
+    expect(await fitting('image', 'memory: 4096')).toEqual([]);
+  });
+
+  it('is an initrd without the module of the root method', async () => {
+    expect(await fitting('lazy', 'memory: 2 GiB')).toEqual([
+      'config.yaml:1:37: images.i.initrd: the initrd has no module for root method lazy (slipway-nbd): build it with dracut --add slipway',
+    ]);
+  });
+
+  it('is told by the manifest of a build, which has no files to be read', async () => {
+    const digest = 'a'.repeat(64);
+    const file = (name: string, size: number) => ({ file: name, sha256: digest, size });
+    const manifest = {
+      ...{ format: 1, architecture: 'arm64', source: { digest: `sha256:${digest}`, created: null, layers: [] } },
+      ...{
+        unpacked: 6e9,
+        kernel: file('vmlinuz', 1),
+        initrd: { ...file('initrd.img', 1), modules: ['slipway-image'] },
+      },
+      roots: { oci: file('root.oci', 2e9) },
+    };
+    await mkdir(join(folder, 'artifacts/built'));
+    await writeFile(join(folder, 'artifacts/built/manifest.json'), JSON.stringify(manifest));
+    const found = await warningsOf(`images: { i: { build: built } }
+nodes: { n: { mac: 52:54:00:00:00:01, image: i, arch: x86_64, memory: 4 GiB } }
+`);
+    expect(found).toEqual([
+      expect.stringContaining('images.i.initrd: the initrd has no module for root method bootc-live (bootc-live): '),
+      expect.stringContaining('nodes.n.arch: n: the kernel of image i is for arm64, and this is x86_64: '),
+      expect.stringMatching(
+        /nodes\.n\.memory: n: 4 GiB of memory is too little for image i, which needs about 6\.6 GiB by root method bootc-live: /,
+      ),
     ]);
   });
 });

@@ -48,11 +48,17 @@ describe('the modules of an initrd', () => {
 
   it.each([
     [OURS, ['slipway-image', 'slipway-nbd']],
-    [['lib/slipway/methods/bootc-live.sh', 'usr/sbin/mkfs.ext4'], ['bootc-live', 'bootc-live-zram']],
+    [
+      ['lib/slipway/methods/bootc-live.sh', 'usr/sbin/mkfs.ext4'],
+      ['bootc-live', 'bootc-live-zram'],
+    ],
     [['lib/dracut/hooks/cmdline/30-parse-bootc-live.sh'], ['bootc-live']],
     [['usr/sbin/container-root'], ['container-root']],
     [['sbin/livenetroot'], ['slipway-live']],
-    [['usr/bin/mkfs.erofs', 'usr/sbin/kexec'], ['bootc-live-erofs', 'bootc-live-kexec']],
+    [
+      ['usr/bin/mkfs.erofs', 'usr/sbin/kexec'],
+      ['bootc-live-erofs', 'bootc-live-kexec'],
+    ],
     [['etc/container-root/x', 'home/mkfs.ext4/x', 'usr/bin/sh'], []],
   ])('with %o are %o', async (names, modules) => expect(await modulesOf(cpio(...names))).toEqual(modules));
 
@@ -91,7 +97,11 @@ describe('archives in pieces', () => {
 
   it('are not whole where they end early or become something else', () => {
     const bytes = cpio('a', 'b');
-    for (const part of [bytes.subarray(0, 60), bytes.subarray(0, 113), Buffer.concat([bytes, Buffer.alloc(120, 'x')])]) {
+    for (const part of [
+      bytes.subarray(0, 60),
+      bytes.subarray(0, 113),
+      Buffer.concat([bytes, Buffer.alloc(120, 'x')]),
+    ]) {
       const stream = new CpioStream(() => {});
       stream.push(part);
       expect(stream.whole).toBe(false);

@@ -124,7 +124,9 @@ describe('the memory that a boot needs', () => {
     expect(text).toMatch(
       /\nchain --autofree http:\S+\/ipxe\/52-54-00-00-00-01\?needs=264&memsize=\$\{memsize\}&modules=\$\{smbios\/17\.12\.2:hexraw\}\.\$\{smbios\/1\.17\.12\.2:hexraw\}\S* \|\|\niseq \$\{slipway-fit\} short && goto too_small \|\|\n\nimgfree\nkernel /,
     );
-    expect(text).toMatch(/\n:too_small\necho\necho Slipway: n001 has \$\{slipway-memory\} MiB of memory; debian needs at least 264 MiB by root method image\.\n/);
+    expect(text).toMatch(
+      /\n:too_small\necho\necho Slipway: n001 has \$\{slipway-memory\} MiB of memory; debian needs at least 264 MiB by root method image\.\n/,
+    );
     expect(text).toMatch(/\n\n:give_up\n/);
     expect(kernelLine(text)).toContain(' slipway.memory=100 ');
   });

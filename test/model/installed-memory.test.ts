@@ -12,7 +12,7 @@ it.each([
   ['x', '', undefined],
   ['', '.......', undefined],
   ['', 'ffff.......', undefined],
-  ['0', 'zzzz.${x}', undefined],
+  ['0', 'zzzz.$x', undefined],
 ])('memsize "%s" and modules "%s"', (memsize, modules, expected) => {
   expect(readInstalledMemory(memsize, modules)).toEqual(expected);
 });

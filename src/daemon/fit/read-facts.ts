@@ -67,7 +67,7 @@ async function factsOfBuild(artifacts: string, { build, root }: Image): Promise<
   const composed = root.source?.kind === 'image' && root.source.name === name;
   return {
     architecture: architectureOfPlatform(architecture),
-    modules: initrd.modules,
+    modules: Array.isArray(initrd.modules) ? initrd.modules : undefined,
     initrd: initrd.size,
     ...(found || composed ? { root: { bytes: found?.size ?? 0, unpacked, packed: true } } : {}),
   };
@@ -85,24 +85,21 @@ export function createFactReader(): FactReader {
     dropOldest(known, REMEMBERED);
     return known.get(key);
   };
+  const readInitrd = (artifacts: string, source: Source) =>
+    withArtifact(artifacts, source, async (each) => ({ size: each.file.size, modules: await modulesOf(each) }));
 
   return async (artifacts, image) => {
-    const built = await factsOfBuild(artifacts, image);
+    // Another program's manifest.json may lack all of this.
+    const built = await factsOfBuild(artifacts, image).catch((): ImageFacts => ({}));
     const header = await withArtifact(artifacts, image.kernel, async (each) => readKernelHeader(await startOf(each)));
-    const initrds = await Promise.all(
-      image.initrd.map((source) =>
-        withArtifact(artifacts, source, async (each) => ({
-          size: each.file.size,
-          modules: built.modules ?? (await modulesOf(each)),
-        })),
-      ),
-    );
-    const whole = initrds.length > 0 && initrds.every((each) => each?.modules !== undefined);
+    const initrds = built.modules ? [] : await Promise.all(image.initrd.map((source) => readInitrd(artifacts, source)));
+    // A unified kernel image has an initrd of its own.
+    const whole = !header?.unified && initrds.length > 0 && initrds.every((each) => each?.modules !== undefined);
     const root = image.root.source && (await withArtifact(artifacts, image.root.source, readRoot));
     return {
       architecture: header?.architecture ?? built.architecture,
       unified: header?.unified,
-      modules: whole ? initrds.flatMap((each) => each?.modules ?? []) : undefined,
+      modules: built.modules ?? (whole ? initrds.flatMap((each) => each?.modules ?? []) : undefined),
       initrd: built.initrd ?? initrds.reduce((sum, each) => sum + (each?.size ?? 0), 0),
       root: built.root ?? root,
     };

@@ -1,5 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
-import { certainMemory, formatMemory, leastRootMemory, likelyMemory, parseMemory } from '../../../src/model/boot/fit/memory.ts';
+import {
+  certainMemory,
+  formatMemory,
+  leastRootMemory,
+  likelyMemory,
+  parseMemory,
+} from '../../../src/model/boot/fit/memory.ts';
 import { plannedMemory } from '../../../src/model/boot/fit/planned-memory.ts';
 import { defaultRoot } from '../../../src/model/boot/root-methods/methods.ts';
 import { anImage, mac, settings, sourced } from '../../support/config.ts';

@@ -11,7 +11,7 @@ const misfits = (changes: Partial<BootSettings>, facts: ImageFacts, memory?: num
   machineMisfits({ node: 'n.1', settings: settings(changes) }, facts, { memory });
 
 describe('architecture', () => {
-  const arch = at('arm64', 'nodes.n.1.arch') as BootSettings['arch'];
+  const arch = at('arm64' as const, 'nodes.n.1.arch');
 
   it('that is not the kernel’s is told where it is set', () => {
     const [found, ...others] = misfits({ arch }, { architecture: 'x86_64' });
@@ -41,7 +41,7 @@ describe('architecture', () => {
 });
 
 describe('a Raspberry Pi', () => {
-  const firmware = at('raspberry-pi', 'profiles.pi.firmware') as BootSettings['firmware'];
+  const firmware = at('raspberry-pi' as const, 'profiles.pi.firmware');
 
   it('boots neither a PC’s kernel nor a unified kernel image', () => {
     const [pc] = misfits({ firmware }, { architecture: 'x86_64', unified: true });
@@ -92,8 +92,7 @@ describe('an initrd', () => {
   ])('for bootc-live with %o that has %o lacks %s', (changes, modules, lacks) => {
     const [found] = imageMisfits(anImage(aBootcRoot(changes)), { modules });
     expect(found?.message).toBe(
-      lacks &&
-        `the initrd has no module for root method bootc-live (${lacks}): build it with dracut --add slipway`,
+      lacks && `the initrd has no module for root method bootc-live (${lacks}): build it with dracut --add slipway`,
     );
   });
 
