@@ -31,6 +31,7 @@ images:${LAB_METHODS.map((method) => imageYaml('bookworm', method)).join('')}
 nodes:
 ${LAB_METHODS.map((method) => `  ${method}: { mac: "${MACS[method]}", image: bookworm-${method} }`).join('\n')}
   small: { mac: 52:54:00:00:04:11, image: bookworm-bootc-live, args: [rd.tmpfs.size=100M] }
+  needy: { mac: 52:54:00:00:04:14, image: bookworm-image, args: [slipway.memory=5000] }
   busy: { mac: 52:54:00:00:04:12, image: busy }
   cut: { mac: 52:54:00:00:04:13, image: cut }
 `;
@@ -110,6 +111,16 @@ test('a machine with too little memory says so', async () => {
     /the root file system does not fit into its memory/,
     /Give the machine more memory/,
   );
+});
+
+test('a root that needs more memory than is free is not fetched', async () => {
+  await refused(
+    await boot('needy', '52:54:00:00:04:14'),
+    /the root file system does not fit into its memory \(it needs 5000 MB, and \d+ MB are free\)/,
+    /Give the machine more memory, or choose a root method that needs less/,
+  );
+  expect(daemon.output).not.toMatch(/"path":"\/blobs\/sha256\/[0-9a-f]{64}\/rootfs/);
+  await expect.poll(() => daemon.output).toContain('it needs 5000 MB');
 });
 
 describe('another server', () => {
