@@ -120,7 +120,6 @@ test('a root that needs more memory than is free is not fetched', async () => {
     /Give the machine more memory, or choose a root method that needs less/,
   );
   expect(daemon.output).not.toMatch(/"path":"\/blobs\/sha256\/[0-9a-f]{64}\/rootfs/);
-  await expect.poll(() => daemon.output).toContain('it needs 5000 MB');
 });
 
 describe('another server', () => {
