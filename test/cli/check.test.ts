@@ -206,6 +206,18 @@ nodes:
     ]);
   });
 
+  it('is told for the machines of a rule', async () => {
+    await writeFile(join(folder, 'artifacts/x86'), x86);
+    const found = await warningsOf(`images: { i: { kernel: x86 } }
+rules: { r: { match: { product: R650 }, image: i, arch: arm64 } }
+`);
+    expect(found).toContainEqual(
+      expect.stringContaining(
+        'rules.r.arch: machines of the rule r: the kernel of image i is for x86_64, and this is arm64',
+      ),
+    );
+  });
+
   it('is told by the manifest of a build, which has no files to be read', async () => {
     const digest = 'a'.repeat(64);
     const file = (name: string, size: number) => ({ file: name, sha256: digest, size });

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { RULES } from '../../src/model/fleet/diagnosis-rules.ts';
+import { RULES } from '../../src/model/fleet/diagnosis/diagnosis-rules.ts';
 import { folder, runLibrary, SHELLS } from './shell.ts';
 
 /** Looks whether a root fits into 100 MB that are free. @returns the failure; undefined where it goes on */

@@ -77,7 +77,7 @@ export async function findMisfits(sources: MisfitSources): Promise<readonly Misf
   const collected = new Collected();
   const images = new Set<string>();
   const serves = config.server.dhcp.mode !== 'off' || config.server.tftp !== false;
-  const look = async ({ node, ...candidate }: Candidate, said: MachineFacts) => {
+  const look = async ({ node, ...candidate }: Candidate, said: MachineFacts, who: string) => {
     const settings = settle(candidate.settings, sources);
     const image = settings.action.value === 'boot' ? settings.image?.value : undefined;
     if (!image) return;
@@ -86,13 +86,15 @@ export async function findMisfits(sources: MisfitSources): Promise<readonly Misf
     images.add(image.name);
     const found = machineMisfits({ node, settings }, facts, said);
     const lacking = serves ? bootFileMisfit(settings, (name) => bootFiles.has(name)) : [];
-    for (const misfit of [...found, ...lacking]) collected.add(misfit, node ?? 'unknown machines');
+    for (const misfit of [...found, ...lacking]) collected.add(misfit, who);
   };
   for (const [index, { name, macs, settings }] of config.nodes.entries()) {
     const said = macs.map(machine).find(({ memory }) => memory !== undefined) ?? {};
-    await look({ node: name, settings }, said);
+    await look({ node: name, settings }, said, name);
     if (index % LOT === LOT - 1) await setImmediate();
   }
-  await look({ node: undefined, settings: config.unknown }, {});
+  for (const { name, settings } of config.rules)
+    await look({ node: undefined, settings }, {}, `machines of the rule ${name}`);
+  await look({ node: undefined, settings: config.unknown }, {}, 'unknown machines');
   return collected.all;
 }

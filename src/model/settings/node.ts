@@ -1,7 +1,7 @@
 import type { EfiBinary } from '../boot/boot-file.ts';
 import type { Image } from '../boot/image.ts';
-import type { Criteria, Labels } from '../machine/criteria.ts';
 import type { Architecture } from '../machine/architecture.ts';
+import type { Criteria, Labels } from '../machine/criteria.ts';
 import type { Mac } from '../machine/mac.ts';
 
 /** A setting together with the place in the configuration that it came from, such as `profiles.compute.args[0]`. */
