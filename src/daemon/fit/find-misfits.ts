@@ -32,20 +32,19 @@ export interface MisfitSources {
 
 /** Misfits with the machines that have them, in the order in which they were found. */
 class Collected {
-  private readonly found = new Map<string, Misfit & { readonly who: string[] }>();
+  private readonly found = new Map<string, Misfit & { readonly who: string | undefined; readonly others: number }>();
 
   add(misfit: Misfit, who?: string): void {
     // One message for all machines that share the setting.
     const key = `${misfit.path.join('\0')}\0\0${misfit.message}`;
-    const names = this.found.get(key)?.who ?? [];
-    if (who !== undefined) names.push(who);
-    this.found.set(key, { ...misfit, who: names });
+    const before = this.found.get(key);
+    this.found.set(key, before ? { ...before, others: before.others + 1 } : { ...misfit, who, others: 0 });
   }
 
   get all(): readonly Misfit[] {
-    return [...this.found.values()].map(({ path, message, who: [first, ...others] }) => {
-      const more = others.length > 0 ? ` and ${others.length} more` : '';
-      return { path, message: first === undefined ? message : `${first}${more}: ${message}` };
+    return [...this.found.values()].map(({ path, message, who, others }) => {
+      const more = others > 0 ? ` and ${others} more` : '';
+      return { path, message: who === undefined ? message : `${who}${more}: ${message}` };
     });
   }
 }

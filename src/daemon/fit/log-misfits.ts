@@ -27,6 +27,7 @@ export function createFitLog(record: RecordEvent): FitLog {
   const readFacts = createFactReader();
   const machines = new Map<Mac, MachineFacts>();
   let logged: ReadonlySet<string> = new Set();
+  let looks = 0;
   return {
     observe: ({ event, mac: text, memory }) => {
       const mac = event === 'boot.memory' && typeof text === 'string' ? parseMac(text) : undefined;
@@ -36,8 +37,11 @@ export function createFitLog(record: RecordEvent): FitLog {
       dropOldest(machines, MACHINES);
     },
     look: async ({ config, bootFiles }, builds) => {
+      const look = ++looks;
       const machine = (mac: Mac) => machines.get(mac) ?? {};
       const misfits = await findMisfits({ config, bootFiles, builds, readFacts, machine });
+      // A later configuration is in force by now.
+      if (look !== looks) return;
       const messages = misfits.map(({ path, message }) => `${path.join('.')}: ${message}`);
       const fresh = messages.filter((message) => !logged.has(message));
       logged = new Set(messages);

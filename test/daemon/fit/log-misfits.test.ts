@@ -84,3 +84,9 @@ it('compares the memory that a machine said it has', async () => {
   await look();
   expect(take()).toEqual([]);
 });
+
+it('says nothing of a configuration that is no longer in force', async () => {
+  const { log, take } = logging();
+  await Promise.all([log.look(state(nodes(400, own)), new Map()), log.look(state([]), new Map())]);
+  expect(take()).toEqual([]);
+});
