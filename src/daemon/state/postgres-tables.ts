@@ -43,9 +43,12 @@ export const ADD_BOOTS = `
   ON CONFLICT (id) DO UPDATE SET node = excluded.node, image = excluded.image, version = excluded.version,
     last = excluded.last, stage = excluded.stage, outcome = excluded.outcome
   WHERE excluded.last >= boot.last`;
+/** A daemon that writes late, as after an outage, does not make an older boot the last of its machine. */
 export const ADD_MACHINES = `
-  INSERT INTO machine (mac, boot) SELECT mac, boot FROM json_to_recordset($1) AS given (mac text, boot text)
-  ON CONFLICT (mac) DO UPDATE SET boot = excluded.boot`;
+  INSERT INTO machine AS kept (mac, boot)
+  SELECT mac, boot FROM json_to_recordset($1) AS given (mac text, boot text)
+  ON CONFLICT (mac) DO UPDATE SET boot = excluded.boot
+  WHERE (SELECT began FROM boot WHERE id = excluded.boot) >= (SELECT began FROM boot WHERE id = kept.boot)`;
 export const ADD_STEPS = `
   INSERT INTO step (boot, at, step)
   SELECT boot, at, step FROM json_to_recordset($1) AS given (boot text, at bigint, step text)`;

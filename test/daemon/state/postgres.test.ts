@@ -54,6 +54,15 @@ describe('the store in PostgreSQL', () => {
     await store.close();
   });
 
+  it('keeps the last boot of a machine, though a daemon writes an older one late', async () => {
+    const store = await open();
+    const { mac } = boot(1);
+    await store.add([change(boot(2, { mac }), 2)]);
+    await store.add([change(boot(1), 1)]);
+    expect((await store.latest()).map(({ began }) => began)).toEqual([2]);
+    await store.close();
+  });
+
   it('gives the events of all daemons to each, in one order', async () => {
     const stores = await Promise.all([open(), open(), open()]);
     const seen: SharedEvent[][] = stores.map(() => []);
