@@ -92,6 +92,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
   const strangers = new SourceBudget(STRANGERS, () => {});
   const isKept = ({ boot }: BootChange) => boot.node !== undefined || strangers.take('all', monotonic());
   const waiting: BootChange[] = [];
+  const onWritten: (() => void)[] = [];
   let failures = 0;
   let stopped = false;
   let writing: Promise<void> | undefined;
@@ -109,6 +110,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
       if (isKept || failures >= ATTEMPTS) waiting.splice(0, lot.length);
       else break;
     }
+    for (const resolve of onWritten.splice(0)) resolve();
     writing = undefined;
     if (waiting.length > 0 && !stopped) timer ??= setTimeout(write, AGAIN_AFTER);
   };
@@ -116,6 +118,11 @@ export function createFleet(options: FleetOptions): FleetMemory {
     timer = undefined;
     writing ??= writeAll();
     return writing;
+  };
+  /** Resolves once all steps so far are kept, or could not be: what a machine is told has arrived is not lost then. */
+  const written = async () => {
+    await sharing?.settled();
+    if (store && waiting.length > 0) await new Promise<void>((resolve) => onWritten.push(resolve));
   };
   /** @param own whether it is for this daemon to keep */
   const apply = (event: BootEvent, at: number, own: boolean, newId?: () => string) => {
@@ -206,6 +213,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
       if (mac === undefined || now() - began > REPORTED) return 'unknown';
       const level = step.happening === 'failed' ? 'warn' : 'debug';
       observe({ ...step, event: 'boot.report', level, mac, boot: owner.boot, client });
+      await written();
       return 'accepted';
     },
     status: async () => {

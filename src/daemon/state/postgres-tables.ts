@@ -14,7 +14,7 @@ const BOOTS_AND_STEPS = `
     number bigserial PRIMARY KEY, boot text NOT NULL REFERENCES boot (id) ON DELETE CASCADE,
     at bigint NOT NULL, step text NOT NULL
   );
-  CREATE INDEX step_of_boot ON step (boot, at);
+  CREATE UNIQUE INDEX step_of_boot ON step (boot, at, md5(step));
   CREATE TABLE machine (mac text PRIMARY KEY, boot text NOT NULL REFERENCES boot (id) ON DELETE CASCADE);
   CREATE TABLE note (kind text NOT NULL, key text NOT NULL, value text NOT NULL, PRIMARY KEY (kind, key));
   CREATE TABLE event (
@@ -49,9 +49,11 @@ export const ADD_MACHINES = `
   SELECT mac, boot FROM json_to_recordset($1) AS given (mac text, boot text)
   ON CONFLICT (mac) DO UPDATE SET boot = excluded.boot
   WHERE (SELECT began FROM boot WHERE id = excluded.boot) >= (SELECT began FROM boot WHERE id = kept.boot)`;
+/** A lot whose commit got lost on the way is written again. */
 export const ADD_STEPS = `
   INSERT INTO step (boot, at, step)
-  SELECT boot, at, step FROM json_to_recordset($1) AS given (boot text, at bigint, step text)`;
+  SELECT boot, at, step FROM json_to_recordset($1) AS given (boot text, at bigint, step text)
+  ON CONFLICT DO NOTHING`;
 export const LATEST = `SELECT ${COLUMNS} FROM boot WHERE id IN (SELECT boot FROM machine) ORDER BY mac`;
 export const BOOTS = `SELECT ${COLUMNS} FROM boot WHERE mac = $1 ORDER BY began DESC LIMIT $2`;
 export const BOOT = `SELECT ${COLUMNS} FROM boot WHERE id = $1`;
