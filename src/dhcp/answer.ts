@@ -5,6 +5,7 @@ import type { Config } from '../model/settings/config.ts';
 import type { Attempts } from './attempts.ts';
 import { decodePacket } from './codec/packet.ts';
 import { type DhcpIdentity, decide, type Recognised, type Reply } from './decide.ts';
+import { askedLease, leaseEvent } from './lease.ts';
 import { recogniseRequest } from './recognise.ts';
 import { buildReply, type Datagram, type Sender } from './reply.ts';
 import { type PxeRequest, readPxeRequest, type ServerPort, withFirmware } from './request.ts';
@@ -86,7 +87,11 @@ export function answer(bytes: Uint8Array, port: ServerPort, sender: Sender, cont
   const packet = decodePacket(bytes);
   if ('silent' in packet) return silent(port, sender, packet);
   const read = readPxeRequest(packet, port);
-  if ('silent' in read) return silent(port, sender, read);
+  if ('silent' in read) {
+    const lease = port === 67 ? askedLease(packet) : undefined;
+    const isHeard = lease !== undefined && context.budget.take(lease.mac, context.now);
+    return isHeard ? { event: leaseEvent(lease) } : silent(port, sender, read);
+  }
   const source = read.macs[0] ?? sender.address;
   if (!context.budget.take(source, context.now)) return silent(port, sender, silence('too-often'), read);
   const match = recogniseRequest(context.config, context.facts, read);

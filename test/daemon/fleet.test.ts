@@ -127,6 +127,23 @@ describe('the fleet', () => {
     expect(await fleet.status()).toMatchObject([{ stage: 'network', image: 'debian' }]);
   });
 
+  it('has written the last report of a machine before it says that it took it', async () => {
+    const { fleet, observe, written } = aFleet();
+    observe(events.offer(), events.script());
+    await fleet.report(fleet.tokenOf(MAC) ?? '', { ...step, stage: 'up' }, ADDRESS);
+    expect(written.at(-1)).toMatchObject({ boot: { outcome: 'up' } });
+  });
+
+  it('says of a machine that an earlier daemon saw what its last step was, and what is wrong', async () => {
+    const { fleet, observe } = aFleet();
+    observe(events.offer(), events.script());
+    const [first] = await fleet.boots('n001', 1);
+    const up = { at: 1, stage: 'up', happening: 'done', message: 'up, failed units: a.service' } as const;
+    const kept = first && ({ ...first, stage: 'up', outcome: 'up', step: up } as const);
+    const { fleet: later } = aFleet({ latest: async () => (kept ? [kept] : []) });
+    expect(await later.status()).toMatchObject([{ message: up.message, diagnosis: { rule: 'failed-units' } }]);
+  });
+
   it('hears no report of a boot that another one followed', async () => {
     const { fleet, observe } = aFleet();
     observe(events.offer(), events.script());

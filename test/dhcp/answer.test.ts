@@ -33,6 +33,28 @@ describe('what is noted', () => {
     expect(outcome.event).toMatchObject({ event: 'dhcp.silent', level: 'debug', reason: 'vendor-class', port: 67 });
   });
 
+  const asksFor = (address: string) => ({ 53: hex('03'), 50: hex(address), 54: hex('c0000201') });
+
+  test('of a lease that a machine asks another server for: its address', () => {
+    expect(ask(aPacket(asksFor('c0000264')))).toEqual({
+      event: expect.objectContaining({ event: 'dhcp.lease', level: 'debug', mac: MAC, to: '192.0.2.100' }),
+    });
+  });
+
+  test.each([
+    ['of a system that does not boot from the network', { 60: ascii('MSFT 5.0') }],
+    ['that is no address', { 50: hex('c000') }],
+    ['with a message of another type', { 53: hex('07') }],
+  ])('of a lease %s: nothing', (_, changes) => {
+    expect(ask(aPacket({ ...asksFor('c0000264'), ...changes })).event.event).toBe('dhcp.silent');
+  });
+
+  test('of leases: no more than a machine asks for', () => {
+    const context = aContext({ budget: new SourceBudget({ burst: 2, perSecond: 0 }, () => {}) });
+    const asked = [1, 2, 3].map(() => ask(aPacket(asksFor('c0000264')), 67, context).event.event);
+    expect(asked).toEqual(['dhcp.lease', 'dhcp.lease', 'dhcp.silent']);
+  });
+
   test('of what was guessed: from what', () => {
     const bios = { 60: ascii('PXEClient:Arch:00000:UNDI:002001'), 93: hex('0000') };
     const pi = aPacket(bios, { chaddr: hex('88a29e000001 00000000000000000000') });

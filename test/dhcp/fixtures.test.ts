@@ -116,37 +116,37 @@ describe('captured sessions', () => {
     const given = context(discovery);
     return capturedRequests(name).map((request) => {
       const { event } = ask(request, given);
-      return `${request.to.port} ${event.event} ${event.file ?? event.reason}`;
+      return `${request.to.port} ${event.event} ${event.file ?? event.reason ?? event.to}`;
     });
   };
   const script = (mac: string) => `http://10.77.0.3:8080/ipxe/${mac}`;
 
   test.each([
-    ['ovmf-ia32', ['67 dhcp.offer ia32/snponly.efi', '67 dhcp.silent message-type']],
+    ['ovmf-ia32', ['67 dhcp.offer ia32/snponly.efi', '67 dhcp.lease 10.77.0.104']],
     [
       'aavmf-arm64',
-      ['67 dhcp.offer arm64/snponly.efi', '67 dhcp.silent message-type', '4011 dhcp.ack arm64/snponly.efi'],
+      ['67 dhcp.offer arm64/snponly.efi', '67 dhcp.lease 10.77.0.115', '4011 dhcp.ack arm64/snponly.efi'],
     ],
     [
       'ovmf-x64',
       [
-        ...['67 dhcp.offer snponly.efi', '67 dhcp.silent message-type', '4011 dhcp.ack snponly.efi'],
-        ...[`67 dhcp.offer ${script('52-54-00-77-00-10')}`, '67 dhcp.silent message-type'],
+        ...['67 dhcp.offer snponly.efi', '67 dhcp.lease 10.77.0.115', '4011 dhcp.ack snponly.efi'],
+        ...[`67 dhcp.offer ${script('52-54-00-77-00-10')}`, '67 dhcp.lease 10.77.0.115'],
         `4011 dhcp.ack ${script('52-54-00-77-00-10')}`,
       ],
     ],
     [
       'ovmf-x64-http',
       [
-        ...['67 dhcp.offer http://10.77.0.3:8080/boot/snponly.efi', '67 dhcp.silent message-type'],
-        ...[`67 dhcp.offer ${script('52-54-00-77-02-aa')}`, '67 dhcp.silent message-type'],
+        ...['67 dhcp.offer http://10.77.0.3:8080/boot/snponly.efi', '67 dhcp.lease 10.77.0.142'],
+        ...[`67 dhcp.offer ${script('52-54-00-77-02-aa')}`, '67 dhcp.lease 10.77.0.142'],
       ],
     ],
     [
       'u-boot-arm64',
       [
         ...['67 dhcp.silent vendor-class', '67 dhcp.silent message-type'],
-        ...['67 dhcp.offer arm64/snponly.efi', '67 dhcp.silent message-type'],
+        ...['67 dhcp.offer arm64/snponly.efi', '67 dhcp.lease 10.77.0.132'],
       ],
     ],
   ])('%s are answered step by step', (name, expected) => {

@@ -346,7 +346,18 @@ describe('a transfer', () => {
     const { port, events } = await started({ limits: { silence: 100 } });
     const client = await peer();
     client.ask(port, 'file');
-    expect(await events.until('tftp.failed')).toMatchObject({ reason: 'client-gone' });
+    const failed = await events.until('tftp.failed');
+    expect(failed).toMatchObject({ reason: 'client-gone' });
+    expect(failed.bytes).toBeUndefined();
+  });
+
+  it('of a client that falls silent has the bytes that it acknowledged', async () => {
+    const { port, events } = await started({ limits: { silence: 100 } });
+    const client = await peer();
+    client.ask(port, 'file');
+    const first = await client.next();
+    client.send(first.port, { kind: 'ack', block: 1 });
+    expect(await events.until('tftp.failed')).toMatchObject({ reason: 'client-gone', bytes: 512 });
   });
 
   it('that takes too long in all is ended', async () => {

@@ -3,7 +3,7 @@ import type { Scripts } from '../../ipxe-templates/scripts.ts';
 import type { Image } from '../../model/boot/image.ts';
 import type { BootEvent, RecordEvent } from '../../model/event.ts';
 import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
-import type { BootChange, BootStore } from '../../model/fleet/boot-store.ts';
+import type { BootChange, BootStore, LatestBoot } from '../../model/fleet/boot-store.ts';
 import { diagnose } from '../../model/fleet/diagnosis/diagnosis.ts';
 import { EVENT_STEPS } from '../../model/fleet/event-steps.ts';
 import { LOCAL, type Order } from '../../model/fleet/next/next-boot.ts';
@@ -32,6 +32,8 @@ const WRITE_AFTER = 100;
 /** The pause after which a lot is written again that could not be, milliseconds, and how often. */
 const AGAIN_AFTER = 1000;
 const ATTEMPTS = 600;
+/** The longest that a report waits until it is written, milliseconds: curl waits 5 s for its answer. */
+const SAFE_WITHIN = 2000;
 /** Steps that are written together at most, so that handing them over takes a few milliseconds. */
 const LOT = 500;
 /** Steps of machines without a node that are kept: anybody can make up addresses. */
@@ -92,7 +94,6 @@ export function createFleet(options: FleetOptions): FleetMemory {
   const strangers = new SourceBudget(STRANGERS, () => {});
   const isKept = ({ boot }: BootChange) => boot.node !== undefined || strangers.take('all', monotonic());
   const waiting: BootChange[] = [];
-  const onWritten: (() => void)[] = [];
   let failures = 0;
   let stopped = false;
   let writing: Promise<void> | undefined;
@@ -110,19 +111,14 @@ export function createFleet(options: FleetOptions): FleetMemory {
       if (isKept || failures >= ATTEMPTS) waiting.splice(0, lot.length);
       else break;
     }
-    for (const resolve of onWritten.splice(0)) resolve();
     writing = undefined;
     if (waiting.length > 0 && !stopped) timer ??= setTimeout(write, AGAIN_AFTER);
   };
   const write = () => {
+    clearTimeout(timer);
     timer = undefined;
     writing ??= writeAll();
     return writing;
-  };
-  /** Resolves once all steps so far are kept, or could not be: what a machine is told has arrived is not lost then. */
-  const written = async () => {
-    await sharing?.settled();
-    if (store && waiting.length > 0) await new Promise<void>((resolve) => onWritten.push(resolve));
   };
   /** @param own whether it is for this daemon to keep */
   const apply = (event: BootEvent, at: number, own: boolean, newId?: () => string) => {
@@ -163,12 +159,22 @@ export function createFleet(options: FleetOptions): FleetMemory {
     if (sharing) sharing.observe(event, now());
     else apply(event, now(), true);
   };
+  const writeNow = async () => {
+    await sharing?.settled();
+    // A store that is away is tried again at its own pace.
+    if (failures === 0) await write();
+  };
   /** A boot that is no longer followed and never came up is unfinished. */
   const settled = <T extends Boot>(boot: T): T =>
     boot.outcome === 'under-way' && tracker.boot(boot.mac)?.id !== boot.id ? { ...boot, outcome: 'unfinished' } : boot;
   const explain = (boot: BootWithSteps) => {
     const diagnosis = diagnose(boot, now());
     return diagnosis ? { ...boot, diagnosis } : boot;
+  };
+  /** A boot of an earlier daemon, of which the last step is at hand: enough where that was the end of it. */
+  const explainKept = ({ step, ...boot }: LatestBoot) => {
+    const withStep = { ...boot, steps: step ? [step] : [] };
+    return boot.outcome === 'up' || boot.outcome === 'failed' ? explain(withStep) : withStep;
   };
   const macsOfMachine = (machine: string): readonly Mac[] => {
     const mac = parseMac(machine);
@@ -213,14 +219,15 @@ export function createFleet(options: FleetOptions): FleetMemory {
       if (mac === undefined || now() - began > REPORTED) return 'unknown';
       const level = step.happening === 'failed' ? 'warn' : 'debug';
       observe({ ...step, event: 'boot.report', level, mac, boot: owner.boot, client });
-      await written();
+      // What a machine was told to be heard, it does not say again.
+      await Promise.race([writeNow(), pause(SAFE_WITHIN)]);
       return 'accepted';
     },
     status: async () => {
       const current = new Map([...tracker.boots()].map((boot) => [boot.mac, statusOf(explain(boot))]));
       // A store that is away has said so: what is followed is still known.
       const kept = (await store?.latest().catch(() => [])) ?? [];
-      const before = kept.filter(({ mac }) => !current.has(mac)).map((boot) => ({ ...settled(boot), message: '' }));
+      const before = kept.filter(({ mac }) => !current.has(mac)).map((boot) => statusOf(explainKept(settled(boot))));
       return lastOfEach([...current.values(), ...before]).sort(byName);
     },
     boots: async (machine, limit) => {
@@ -287,7 +294,6 @@ export function createFleet(options: FleetOptions): FleetMemory {
     stop: async () => {
       await sharing?.stop();
       stopped = true;
-      clearTimeout(timer);
       await write();
       await store?.close();
     },
@@ -323,6 +329,8 @@ function lastOfEach(machines: readonly MachineStatus[]): MachineStatus[] {
   }
   return [...last.values()];
 }
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
 
 function byName(a: Boot, b: Boot): number {
   const [first, second] = [a.node ?? `~${a.mac}`, b.node ?? `~${b.mac}`];

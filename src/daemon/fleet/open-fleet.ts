@@ -57,6 +57,16 @@ async function secretOf(store: BootStore | undefined): Promise<string> {
   return (kept as typeof fresh).secret;
 }
 
+/** Has a tracker go on with the boots that an earlier daemon has followed. @param now milliseconds since 1970 */
+export async function followEarlier(tracker: Tracker, store: BootStore | undefined, now: number): Promise<void> {
+  const latest = (await store?.latest().catch(() => [])) ?? [];
+  for (const { id, outcome, last } of latest) {
+    if (outcome === 'up' || now - last > FOLLOWED) continue;
+    const boot = await store?.boot(id).catch(() => undefined);
+    if (boot) tracker.restore(boot);
+  }
+}
+
 /** Follows the boots of machines, and keeps them where the configuration says so. Boots of an earlier daemon go on. */
 export async function openFleet(
   state: () => ServingState,
@@ -73,12 +83,7 @@ export async function openFleet(
     nodeOf: (mac) => recognise(state().config, facts.of(mac)).node?.name,
     newId: () => randomBytes(8).toString('hex'),
   });
-  const latest = (await store?.latest().catch(() => [])) ?? [];
-  for (const { id, outcome, last } of latest) {
-    if (outcome === 'up' || now() - last > FOLLOWED) continue;
-    const boot = await store?.boot(id).catch(() => undefined);
-    if (boot) tracker.restore(boot);
-  }
+  await followEarlier(tracker, store, now());
   return createFleet({
     tracker,
     store,

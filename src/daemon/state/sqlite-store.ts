@@ -1,7 +1,6 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Boot } from '../../model/fleet/boot.ts';
-import type { BootStore } from '../../model/fleet/boot-store.ts';
+import type { BootStore, LatestBoot } from '../../model/fleet/boot-store.ts';
 import type { Tables } from './sqlite.ts';
 
 /** Boots that are handed over at a time: more would keep the receiver busy too long. */
@@ -57,7 +56,7 @@ export async function openSqliteStore(file: string, damaged: (path: string) => v
   return {
     add: (changes) => call('add', changes),
     latest: async () => {
-      const boots: Boot[] = [];
+      const boots: LatestBoot[] = [];
       for (;;) {
         const page = await call('latest', boots.at(-1)?.mac ?? '', PAGE);
         boots.push(...page);

@@ -1,7 +1,7 @@
 import { open, rename } from 'node:fs/promises';
 import type Sqlite from 'better-sqlite3';
 import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
-import type { BootChange, NoteKind } from '../../model/fleet/boot-store.ts';
+import type { BootChange, LatestBoot, NoteKind } from '../../model/fleet/boot-store.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import * as sql from './tables.ts';
 
@@ -9,7 +9,7 @@ import * as sql from './tables.ts';
 export interface Tables {
   add(changes: readonly BootChange[]): void;
   /** In the order of addresses, from the one after this. */
-  latest(after: string, limit: number): readonly Boot[];
+  latest(after: string, limit: number): readonly LatestBoot[];
   boots(mac: Mac, limit: number): readonly Boot[];
   boot(id: string): BootWithSteps | undefined;
   bootsOf(image: string, limit: number): readonly BootWithSteps[];
@@ -112,7 +112,7 @@ function tablesOf(database: Sqlite.Database): Tables {
   const add = database.transaction((changes: readonly BootChange[]) => {
     // The last state of each boot is enough; its row comes before its steps.
     const boots = new Map(changes.map(({ boot }) => [boot.id, boot]));
-    for (const { node = null, image = null, version = null, restarts: _, ...boot } of boots.values()) {
+    for (const { node = null, image = null, version = null, restarts: _r, before: _b, ...boot } of boots.values()) {
       addBoot.run({ ...boot, node, image, version });
       addMachine.run(boot.mac, boot.id);
     }
@@ -120,7 +120,11 @@ function tablesOf(database: Sqlite.Database): Tables {
   });
   return {
     add: (changes) => add.immediate(changes),
-    latest: (after, limit) => all(sql.LATEST, after, limit),
+    latest: (after, limit) =>
+      all(sql.LATEST, after, limit).map((row) => {
+        const { step, ...boot } = row as Boot & { readonly step?: string };
+        return { ...boot, step: step === undefined ? undefined : (JSON.parse(step) as BootStep) };
+      }),
     boots: (mac, limit) => all(sql.BOOTS, mac, limit),
     boot: (id) => all(sql.BOOT, id).map(withSteps)[0],
     bootsOf: (image, limit) => all(sql.BOOTS_OF, image, limit).map(withSteps),

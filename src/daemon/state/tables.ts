@@ -36,7 +36,8 @@ export const ADD_STEP = 'INSERT INTO step (boot, at, step) VALUES (?, ?, ?)';
 export const ADD_MACHINE =
   'INSERT INTO machine (mac, boot) VALUES (?, ?) ON CONFLICT DO UPDATE SET boot = excluded.boot';
 export const LATEST = `
-  SELECT ${COLUMNS} FROM boot WHERE id IN (SELECT boot FROM machine WHERE mac > ? ORDER BY mac LIMIT ?)
+  SELECT ${COLUMNS}, (SELECT step FROM step WHERE step.boot = boot.id ORDER BY at DESC, rowid DESC LIMIT 1) AS step
+  FROM boot WHERE id IN (SELECT boot FROM machine WHERE mac > ? ORDER BY mac LIMIT ?)
   ORDER BY mac`;
 export const BOOTS = `SELECT ${COLUMNS} FROM boot WHERE boot.mac = ? ORDER BY began DESC LIMIT ?`;
 export const BOOT = `SELECT ${COLUMNS} FROM boot WHERE id = ?`;

@@ -4,6 +4,8 @@ export const Option = {
   PAD: 0,
   /** Vendor-specific information; for PXEClient the options of PXE 2.1 table 2-1 (RFC 2132 section 8.4). */
   VENDOR: 43,
+  /** Requested IP address (RFC 2132 section 9.1). */
+  REQUESTED_ADDRESS: 50,
   /** `file` (1), `sname` (2) or both (3) hold options as well (RFC 2132 section 9.3). */
   OVERLOAD: 52,
   /** DHCP message type (RFC 2132 section 9.6). */

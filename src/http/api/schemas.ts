@@ -21,6 +21,7 @@ export const boot = z.object({
   stage,
   outcome: z.enum(['under-way', 'up', 'failed', 'unfinished']),
   restarts: z.int().optional().describe('Boots that began one soon after the other before this one.'),
+  before: z.string().optional().describe('What was stuck in the last of these.'),
 });
 
 export const step = z.object({

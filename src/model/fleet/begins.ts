@@ -4,6 +4,9 @@ import { type Boot, STAGES } from './boot.ts';
 /** A boot that was silent for this long is over, milliseconds. */
 const SILENCE = 30 * 60_000;
 
+/** A packet that the network has doubled comes no later than this after the one, milliseconds. */
+export const LATE = 3000;
+
 const rank = (stage: Boot['stage']): number => STAGES.indexOf(stage);
 
 const isScript = ({ event }: BootEvent): boolean => event === 'boot.asked' || event === 'boot.script';
@@ -22,9 +25,10 @@ export function beginsBoot(boot: Boot | undefined, event: BootEvent, at: number)
     case 'dhcp.offer':
     case 'dhcp.ack':
     case 'dhcp.silent':
-      // The firmware itself asks again only after a restart, once iPXE has had its script; iPXE, once it has fetched
-      // something: what it fails at it tries again without DHCP.
-      return rank(boot.stage) >= rank(event.client === 'ipxe' ? 'kernel' : 'script');
+      // Once iPXE has had its script, firmware and iPXE ask again only after a restart. A request of iPXE's that the
+      // network has doubled may come a moment after its script.
+      if (event.client === 'ipxe' && boot.stage === 'script') return at - boot.last > LATE;
+      return rank(boot.stage) >= rank('script');
     case 'boot.asked':
     case 'boot.script':
       return rank(boot.stage) >= rank('network');

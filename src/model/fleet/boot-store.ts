@@ -11,12 +11,17 @@ export interface BootChange {
 /** Kinds of things that are remembered beside boots, each by a key. */
 export type NoteKind = 'order' | 'installation' | 'rollout' | 'rollout-machine' | 'secret';
 
+/** The last boot of a machine, with the last of its steps where the store gives that. */
+export interface LatestBoot extends Boot {
+  readonly step?: BootStep | undefined;
+}
+
 /** The memory of boots that outlives the daemon. All calls reject while it is away. */
 export interface BootStore {
   /** Adds steps, all or none. Resolves when they will outlive the death of this process. */
   add(changes: readonly BootChange[]): Promise<void>;
   /** The last boot of each machine. */
-  latest(): Promise<readonly Boot[]>;
+  latest(): Promise<readonly LatestBoot[]>;
   /** Boots of one machine, the newest first. */
   boots(mac: Mac, limit: number): Promise<readonly Boot[]>;
   /** One boot by its id. */

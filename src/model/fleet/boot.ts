@@ -74,6 +74,8 @@ export interface Boot {
   readonly outcome: Outcome;
   /** Boots that this machine began one soon after the other before this one; undefined for none. */
   readonly restarts?: number | undefined;
+  /** What was stuck in the boot before this one, as its diagnosis said, where there were {@link restarts}. */
+  readonly before?: string | undefined;
 }
 
 /** A boot with all of its steps, the oldest first. */

@@ -58,7 +58,8 @@ export const EVENT_STEPS: Readonly<Record<string, (event: BootEvent, role?: File
   'boot.asked': (event) => step(event, 'script', 'begun'),
   'boot.script': script,
   'boot.memory': (event) => (event.reason === undefined ? undefined : step(event, 'script', 'failed')),
-  // Only tells which address a machine has.
+  // These only tell which address a machine has.
+  'dhcp.lease': () => undefined,
   'http.script': () => undefined,
   'http.download': download,
   'http.refused': (event, role) => step(event, role ?? 'root', 'failed', { reason: `http-${event.status}` }),

@@ -25,7 +25,7 @@ function addressOf({ event, client, peer, to }: BootEvent): string | undefined {
 
 /**
  * Which machine has which IP address, as far as events tell. With proxy-DHCP another server gives the addresses: they
- * show when a machine asks for its script, or asks on port 4011.
+ * show when a machine asks that server for its lease, which it does by broadcast, asks on port 4011, or for its script.
  */
 export class MachineAddresses {
   private readonly machines = new Map<string, Mac>();

@@ -1,15 +1,17 @@
 import type { BootEvent } from '../event.ts';
 import { dropOldest } from '../limits/drop-oldest.ts';
 import type { Mac } from '../machine/mac.ts';
-import { beginsBoot } from './begins.ts';
+import { beginsBoot, LATE } from './begins.ts';
 import { type Boot, type BootStep, type BootWithSteps, STAGES } from './boot.ts';
 import type { BootChange } from './boot-store.ts';
+import { diagnose } from './diagnosis/diagnosis.ts';
 import { EVENT_STEPS, type FileRole, type StepDraft } from './event-steps.ts';
 import { MachineAddresses } from './machine-addresses.ts';
+import type { Diagnosis } from './status.ts';
 
 /** Machines that are remembered; those heard of longest ago go first. */
 const MACHINES = 20_000;
-/** Steps of one boot: a machine that repeats itself for ever adds no more. */
+/** Steps of one boot: of a machine that repeats itself for ever the first and the last are remembered. */
 const STEPS = 200;
 /** Boots that begin within this time of each other, milliseconds, may be a loop. */
 const LOOP = 15 * 60_000;
@@ -28,11 +30,15 @@ export interface TrackerOptions {
 
 const rank = (stage: Boot['stage']): number => STAGES.indexOf(stage);
 
-function outcomeOf(boot: Boot, { stage, happening }: BootStep): Boot['outcome'] {
+function outcomeOf(boot: Boot, { stage, happening, reason }: BootStep): Boot['outcome'] {
   if (stage === 'up' && happening === 'done') return 'up';
   if (boot.outcome === 'up') return 'up';
-  // What iPXE fails at it tries again by itself; an initrd that fails says so when it gives up.
-  return happening === 'failed' && rank(boot.stage) >= rank('network') ? 'failed' : 'under-way';
+  // A transfer of firmware's that nobody answers any more ends long after the initrd has begun.
+  if (rank(stage) < rank('network') && rank(boot.stage) >= rank('network')) return boot.outcome;
+  // What iPXE and the initrd fail at they try again by themselves: the initrd says so when it gives up, and a report
+  // has no reason as a word.
+  const gaveUp = happening === 'failed' && reason === undefined;
+  return gaveUp && rank(boot.stage) >= rank('network') ? 'failed' : 'under-way';
 }
 
 /** Makes boots of the events of all services: see {@link EVENT_STEPS} and {@link beginsBoot}. */
@@ -103,7 +109,7 @@ export class Tracker {
     const before = this.known.get(mac);
     if (!draft || (event.event === 'boot.report' && before?.id !== event.boot)) return [];
     const boot = beginsBoot(before, event, at) ? this.begin(mac, at, draft, before, newId()) : before;
-    if (!boot || !isWorthNoting(boot.steps, draft, at)) return [];
+    if (!boot || !isWorthNoting(boot, draft, at)) return [];
     // The answer tells enough, but where the question begins a boot.
     if (event.event === 'boot.asked' && boot === before) return [];
     const { node, image, version, ...rest } = draft;
@@ -112,19 +118,24 @@ export class Tracker {
     const about = { node: node ?? boot.node, image: image ?? boot.image, version: version ?? boot.version };
     const moved = { ...boot, ...about, stage, last: Math.max(boot.last, at) };
     const next = { ...moved, outcome: outcomeOf(moved, step) };
+    const isFull = boot.steps.length >= STEPS && step.stage !== 'up';
+    if (isFull) next.steps.splice(STEPS / 2, 1);
     next.steps.push(step);
     next.steps.sort((a, b) => a.at - b.at);
     this.remember(mac, next);
     const { steps: _, ...after } = next;
-    return [{ boot: after, step }];
+    // A boot comes to each stage once, so this is bounded too.
+    return isFull && stage === boot.stage ? [] : [{ boot: after, step }];
   }
 
-  private begin(mac: Mac, at: number, { stage }: StepDraft, before: Boot | undefined, id: string) {
+  private begin(mac: Mac, at: number, { stage }: StepDraft, before: BootWithSteps | undefined, id: string) {
     const about = { node: this.options.nodeOf(mac), image: undefined, version: undefined };
     // A person who restarts a machine that is up comes to two or three.
-    const restarts = before && at - before.began < LOOP ? { restarts: (before.restarts ?? 0) + 1 } : {};
+    const isLoop = before !== undefined && at - before.began < LOOP;
+    const stuck = isLoop ? diagnose(before, at) : undefined;
+    const loop = isLoop ? { restarts: (before.restarts ?? 0) + 1, before: reasonOf(stuck) ?? before.before } : {};
     const began = { began: at, last: at, stage, outcome: 'under-way', steps: [] as BootStep[] } as const;
-    return { id, mac, ...about, ...began, ...restarts };
+    return { id, mac, ...about, ...began, ...loop };
   }
 
   private remember(mac: Mac, boot: BootWithSteps & { readonly steps: BootStep[] }): void {
@@ -144,10 +155,29 @@ export class Tracker {
   }
 }
 
-/** False for progress that was noted a moment ago, and for one step too many. */
-function isWorthNoting(steps: readonly BootStep[], draft: StepDraft, at: number): boolean {
-  if (steps.length >= STEPS && draft.stage !== 'up') return false;
-  const last = steps.findLast(({ stage }) => stage === draft.stage);
+/** What a boot was stuck at; that it was a loop says nothing more. */
+function reasonOf(stuck: Diagnosis | undefined): string | undefined {
+  return stuck === undefined || stuck.rule === 'boot-loop' ? undefined : stuck.message;
+}
+
+/**
+ * Whether a transfer of the boot file that was never answered is of no account, as another one has brought it: firmware
+ * asks for the size first, and ends that transfer by a packet that may be lost; or its request came twice. Also one that
+ * the machine asked for in the boot before.
+ */
+function wasOvertaken({ began, stage: reached, steps }: BootWithSteps, draft: StepDraft, at: number): boolean {
+  const { stage, reason, bytes, seconds = 0 } = draft;
+  if (stage !== 'boot-file' || reason !== 'client-gone' || bytes !== undefined) return false;
+  if (rank(reached) > rank('boot-file')) return true;
+  const asked = at - seconds * 1000;
+  const done = steps.findLast((step) => step.stage === 'boot-file' && step.happening === 'done');
+  return asked < began || (done !== undefined && done.at >= asked - LATE);
+}
+
+/** False for progress that was noted a moment ago, and for a transfer that does not count any more. */
+function isWorthNoting(boot: BootWithSteps, draft: StepDraft, at: number): boolean {
+  if (wasOvertaken(boot, draft, at)) return false;
+  const last = boot.steps.findLast(({ stage }) => stage === draft.stage);
   if (draft.happening !== 'progress' || last?.happening !== 'progress') return true;
   return at - last.at >= PROGRESS_EVERY;
 }

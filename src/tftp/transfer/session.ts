@@ -24,7 +24,9 @@ export type Outcome =
 
 /** Figures of a transfer, for its event. */
 export interface Figures {
-  /** The file's size; undefined where its end was never reached. */
+  /**
+   * Octets that the client has: of a transfer that failed, those that it acknowledged, undefined where it never answered.
+   */
   readonly bytes: number | undefined;
   readonly seconds: number;
   /** Blocks sent more than once. */
@@ -97,7 +99,9 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
     over = true;
     timer.stop();
     const seconds = Math.round(now() - started) / 1000;
-    ended(outcome, { bytes: blocks.size(), seconds, retransmits });
+    const answered = transfer.answered ? Math.min(transfer.acked * blksize, blocks.size() ?? Infinity) : undefined;
+    const bytes = outcome.kind === 'failed' ? answered : blocks.size();
+    ended(outcome, { bytes, seconds, retransmits });
   };
   const fail = (reason: FailReason, detail: string, message: string | undefined): void => {
     if (over) return;

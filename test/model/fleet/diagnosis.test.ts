@@ -22,14 +22,15 @@ const gaveUp = (message: string): readonly Partial<BootStep>[] => [
 const tftp = (reason: string, bytes?: number): Partial<BootStep> => ({
   ...{ stage: 'boot-file', happening: 'failed', reason, bytes, message: 'pxelinux.0' },
 });
-const broken = (stage: 'kernel' | 'initrd' | 'root'): Partial<BootStep> => ({ stage, happening: 'failed' });
+const broken = (stage: 'kernel' | 'initrd' | 'root'): Partial<BootStep> => ({
+  ...{ stage, happening: 'failed', reason: 'broke-off' },
+});
 const ignored = (reason: string, message = ''): readonly Partial<BootStep>[] => [
   { stage: 'dhcp', happening: 'ignored', reason, message },
 ];
 
 /** Boots that each rule names, after some silence. */
 const CASES: readonly Case[] = [
-  ['boot-loop', [{ stage: 'root' }], 0, { restarts: 3 }],
   ['failed-units', [{ stage: 'up', message: 'up, failed units: a.service' }], 0, { outcome: 'up' }],
   ['no-driver', gaveUp('no route to 192.0.2.1 after 120 s; network: none: no driver in the initrd'), 0, FAILED],
   ['no-network', gaveUp('no route to 192.0.2.1 after 120 s; network: eth0 down, no address'), 0, FAILED],
@@ -42,8 +43,9 @@ const CASES: readonly Case[] = [
   ['no-init', gaveUp('the image has no /sbin/init'), 0, FAILED],
   ['missing-module', gaveUp('this initrd has no dracut module slipway-nbd, which root=x needs'), 0, FAILED],
   ['bad-archive', gaveUp('the archive lacks layer sha256:1'), 0, FAILED],
-  ['initrd-failed', gaveUp('the overlay cannot be mounted'), 0, FAILED],
   ['root-breaks-off', [broken('root'), broken('root'), broken('root')], 0],
+  ['initrd-failed', gaveUp('the overlay cannot be mounted'), 0, FAILED],
+  ['kernel-gone', [{ ...broken('kernel'), reason: 'http-410' }, { stage: 'script' }], 0, { stage: 'kernel' }],
   ['kernel-breaks-off', [broken('kernel'), broken('initrd')], 0],
   ['root-stalled', [{ stage: 'root', happening: 'begun' }], 2 * MINUTE],
   ['unpack-stalled', [{ stage: 'unpack', happening: 'begun' }], 6 * MINUTE],
@@ -87,6 +89,7 @@ const CASES: readonly Case[] = [
     ],
     MINUTE,
   ],
+  ['boot-loop', [{ stage: 'root' }], 0, { restarts: 3 }],
 ];
 
 describe('the diagnosis', () => {
@@ -114,6 +117,40 @@ describe('the diagnosis', () => {
   it('has nothing to say of a machine that is up', () => {
     const boot = aBoot([{ stage: 'root' }, { stage: 'up', message: 'up' }], { outcome: 'up' });
     expect(diagnose(boot, boot.last + 1e9)).toBeUndefined();
+  });
+
+  it('names what the boot before was stuck at where a machine is in a loop, unless more is known of this one', () => {
+    const loop = { restarts: 4, before: 'the image has no init system' };
+    expect(diagnose(aBoot([{ stage: 'script' }], loop), 0)).toMatchObject({
+      rule: 'boot-loop',
+      message: expect.stringContaining('4 times in a row, the last time since the image has no init system'),
+    });
+    expect(diagnose(aBoot(gaveUp('the image has no /sbin/init'), { ...loop, ...FAILED }), 0)).toMatchObject({
+      rule: 'no-init',
+    });
+  });
+
+  it('calls it no loop any more where the machine has stayed up', () => {
+    const boot = aBoot([{ stage: 'up', message: 'up' }], { outcome: 'up', restarts: 5 });
+    expect(diagnose(boot, boot.last + MINUTE)).toMatchObject({ rule: 'boot-loop' });
+    expect(diagnose(boot, boot.last + 16 * MINUTE)).toBeUndefined();
+  });
+
+  it('does not take a download that broke off for the end of the initrd', () => {
+    expect(diagnose(aBoot([{ stage: 'network' }, broken('root')], FAILED), 0)).toBeUndefined();
+  });
+
+  it('knows that iPXE was fetched though a request of the firmware came twice', () => {
+    const begun = { stage: 'boot-file', happening: 'begun' } as const;
+    const boot = aBoot([begun, { stage: 'boot-file' }, begun]);
+    expect(diagnose(boot, boot.last + 2 * MINUTE)).toMatchObject({ rule: 'ipxe-silent' });
+  });
+
+  it.each([
+    ['boot-file-timeouts', undefined],
+    ['boot-file-same-block', 0],
+  ])('of a client that %s: by what it acknowledged', (rule, bytes) => {
+    expect(diagnose(aBoot([tftp('client-gone', bytes), tftp('client-gone', bytes)]), 0)).toMatchObject({ rule });
   });
 
   it('has a case here for each rule, each name once', () => {

@@ -96,6 +96,45 @@ describe('a boot', () => {
     expect(tracker.boot(MAC)).toMatchObject({ restarts: 2 });
   });
 
+  it('says what the boot before was stuck at', () => {
+    const { tracker } = observe([...UEFI, events.script('unavailable', 'no such file: k'), ...UEFI]);
+    expect(tracker.boot(MAC)).toMatchObject({ restarts: 1, before: expect.stringContaining('no such file: k') });
+  });
+
+  it('has failed where its initrd says so, not where a download breaks off or a transfer of before ends', () => {
+    const { tracker, at, boot } = observe([...UEFI, ...FETCHED]);
+    tracker.observe(events.report(boot?.id ?? '', 'network', 'done'), at);
+    tracker.observe(events.fetched('/r', false), at);
+    expect(tracker.boot(MAC)?.outcome).toBe('under-way');
+    tracker.observe(events.report(boot?.id ?? '', 'root', 'failed'), at);
+    tracker.observe(events.tftpFailed('client-gone'), at + 20_000);
+    expect(tracker.boot(MAC)?.outcome).toBe('failed');
+  });
+
+  it('has no transfer that was never answered where another one brought the file', () => {
+    const gone = { ...events.tftpFailed('client-gone'), bytes: undefined };
+    const { boot } = observe([events.offer(), events.ack(), ...UEFI.slice(2, 4), { ...gone, seconds: 16 }]);
+    expect(boot?.steps.map(({ happening }) => happening)).not.toContain('failed');
+    const before = observe([events.offer(), events.ack(), events.tftpRequest(), { ...gone, seconds: 1 }]);
+    expect(before.boot?.steps.at(-1)).toMatchObject({ reason: 'client-gone' });
+  });
+
+  it('has its TFTP transfers by the address that it asked another server for', () => {
+    const lease: BootEvent = { event: 'dhcp.lease', level: 'debug', message: 'lease', mac: MAC, to: ADDRESS };
+    const { boot } = observe([events.offer(), lease, events.tftpMissing()]);
+    expect(boot?.steps.at(-1)).toMatchObject({ stage: 'boot-file', reason: 'missing' });
+  });
+
+  it('remembers the last steps of a machine that repeats itself, and gives no more of them away', () => {
+    const { tracker } = observe([events.offer()]);
+    let given = 0;
+    for (let n = 0; n < 1000; n++)
+      given += tracker.observe(events.silent('no-boot-file', 67, `step ${n}`), 2000 + n).length;
+    expect(given).toBeLessThanOrEqual(200);
+    expect(tracker.boot(MAC)?.steps).toHaveLength(200);
+    expect(tracker.boot(MAC)?.steps.at(-1)?.message).toBe('step 999');
+  });
+
   it('is forgotten when 20,000 other machines were heard since', () => {
     const { tracker } = observe([events.offer()]);
     for (let n = 0; n < 20_000; n++) {
@@ -119,6 +158,9 @@ describe('a new boot', () => {
     ['iPXE asks for its script', at('boot-file'), script, 1000, false],
     ['iPXE tries again after the kernel failed', at('kernel'), script, 1000, false],
     ['firmware asks after iPXE had its script', at('script'), events.offer(), MINUTE, true],
+    ["a network card's own iPXE asks after the initrd came", at('initrd'), events.offer('ipxe'), MINUTE, true],
+    ["a network card's own iPXE asks after it had a script", at('script'), events.offer('ipxe'), MINUTE, true],
+    ["a doubled request of iPXE's comes after its script", at('script'), events.offer('ipxe'), 20, false],
     ['firmware asks after the root came', at('root'), events.offer(), MINUTE, true],
     ["a network card's own iPXE asks after the root came", at('root'), events.offer('ipxe'), MINUTE, true],
     ['a script is asked for after the root came', at('root'), script, MINUTE, true],

@@ -16,13 +16,15 @@ export interface Rule {
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
+/** How long the initrd waits for its network (120 s, network-lib.sh), and its kernel needs before. */
+const NETWORK = 150 * SECOND;
 
 const isAt = ({ stage, outcome }: BootWithSteps, ...stages: readonly Stage[]): boolean =>
   outcome !== 'up' && stages.includes(stage);
 const lastOf = ({ steps }: BootWithSteps, stage: Stage): BootStep | undefined =>
   steps.findLast((step) => step.stage === stage);
-const failures = ({ steps }: BootWithSteps, stage: Stage): readonly BootStep[] =>
-  steps.filter((step) => step.stage === stage && step.happening === 'failed');
+const failures = ({ steps }: BootWithSteps, ...stages: readonly Stage[]): readonly BootStep[] =>
+  steps.filter(({ stage, happening }) => stages.includes(stage) && happening === 'failed');
 
 const lastMessage = ({ steps }: BootWithSteps): string => steps.at(-1)?.message ?? '';
 
@@ -32,7 +34,8 @@ const lastReason = (boot: BootWithSteps, reason: string): boolean => boot.steps.
 /** The initrd gave up, with a message that matches: gives the message. */
 function gaveUp(pattern: RegExp): Rule['fits'] {
   return ({ outcome, steps }) => {
-    const last = steps.findLast(({ happening }) => happening === 'failed');
+    // A report has no reason as a word; what the server saw fail has one.
+    const last = steps.findLast(({ happening, reason }) => happening === 'failed' && reason === undefined);
     return outcome === 'failed' && last !== undefined && pattern.test(last.message) ? last.message : false;
   };
 }
@@ -45,13 +48,6 @@ function silentAt(stage: Stage, longest: number, more: (boot: BootWithSteps) => 
 /** All rules, in the order in which they are tried. */
 export const RULES: readonly Rule[] = [
   // The booted system.
-  {
-    name: 'boot-loop',
-    fits: ({ restarts = 0 }) => restarts >= 3 && `${restarts} times in a row`,
-    says: 'the machine begins its boot anew again and again',
-    remedy:
-      'Look at its console for a panic; an installer that runs again and again is to be booted once: boot: { once: IMAGE, then: local }.',
-  },
   {
     name: 'failed-units',
     fits: (boot) => boot.outcome === 'up' && lastMessage(boot).includes('failed units') && lastMessage(boot),
@@ -126,26 +122,34 @@ export const RULES: readonly Rule[] = [
     says: 'the archive cannot be used',
     remedy: 'Make it anew with "slipway image build" or "skopeo copy".',
   },
-  {
-    name: 'initrd-failed',
-    fits: gaveUp(/./),
-    says: 'the initrd gave up',
-    remedy: 'Read its log: "slipway logs NODE"; set on_failure: shell for a look at the machine.',
-  },
   // Downloads.
   {
     name: 'root-breaks-off',
     fits: (boot) => {
-      const { length } = failures(boot, 'root');
+      const { length } = failures(boot, 'root').filter(({ reason }) => reason === 'broke-off');
       return isAt(boot, 'root') && length >= 3 && `${length} times`;
     },
     says: 'the download of the root breaks off',
     remedy: 'Look for a bad cable, a duplex mismatch, or a proxy that ends long transfers.',
   },
   {
+    name: 'initrd-failed',
+    fits: gaveUp(/./),
+    says: 'the initrd gave up',
+    remedy: 'Read its log: "slipway logs NODE"; set on_failure: shell for a look at the machine.',
+  },
+  {
+    name: 'kernel-gone',
+    fits: (boot) => {
+      const last = failures(boot, 'kernel', 'initrd').at(-1);
+      return isAt(boot, 'kernel', 'initrd') && /^http-4(?:04|10)$/.test(last?.reason ?? '');
+    },
+    says: 'kernel or initrd is no longer on the server',
+    remedy: 'Restart the machine: it gets the version in force. If that does not help, look at "slipway script MAC".',
+  },
+  {
     name: 'kernel-breaks-off',
-    fits: (boot) =>
-      isAt(boot, 'kernel', 'initrd') && failures(boot, 'kernel').concat(failures(boot, 'initrd')).length >= 2,
+    fits: (boot) => isAt(boot, 'kernel', 'initrd') && failures(boot, 'kernel', 'initrd').length >= 2,
     says: 'iPXE cannot fetch kernel or initrd as a whole',
     remedy: 'Try ipxe: ipxe.efi in place of snponly.efi (or the other way), and look for a bad cable.',
   },
@@ -175,8 +179,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'kernel-silent',
-    fits: (boot, silence) =>
-      isAt(boot, 'initrd') && lastOf(boot, 'initrd')?.happening === 'done' && silence > 3 * MINUTE,
+    fits: (boot, silence) => isAt(boot, 'initrd') && lastOf(boot, 'initrd')?.happening === 'done' && silence > NETWORK,
     says: 'kernel and initrd were fetched, and nothing was heard since',
     remedy:
       'The kernel does not start (architecture, Secure Boot, too little memory for the initrd), or its network card has no driver in the initrd. Add console=ttyS0 or tty0 and look.',
@@ -220,7 +223,8 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'script-unreachable',
-    fits: silentAt('boot-file', MINUTE, (boot) => lastOf(boot, 'dhcp')?.reason === 'ipxe'),
+    fits: (boot, silence) =>
+      isAt(boot, 'dhcp', 'boot-server', 'boot-file') && lastOf(boot, 'dhcp')?.reason === 'ipxe' && silence > MINUTE,
     says: 'iPXE was told the address of its script, and never asked for it',
     remedy: 'Check server.address, server.http.url and the firewall: port 8080 must be reachable from the machine.',
   },
@@ -229,7 +233,8 @@ export const RULES: readonly Rule[] = [
     name: 'boot-file-same-block',
     fits: (boot) => {
       const [last, before] = failures(boot, 'boot-file').toReversed();
-      return isAt(boot, 'boot-file') && !!last?.bytes && last.bytes === before?.bytes && `after ${last.bytes} bytes`;
+      const stopped = isAt(boot, 'boot-file') && last?.reason === 'client-gone' && last.bytes !== undefined;
+      return stopped && last.bytes === before?.bytes && `after ${last.bytes} bytes`;
     },
     says: 'TFTP ends at the same place each time',
     remedy: 'Packets of that size do not get through: make the MTU of switches, VLANs and tunnels the same.',
@@ -255,7 +260,10 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'ipxe-silent',
-    fits: silentAt('boot-file', MINUTE, (boot) => lastOf(boot, 'boot-file')?.happening === 'done'),
+    // A request that came twice begins a transfer that is of no account.
+    fits: silentAt('boot-file', MINUTE, ({ steps }) => {
+      return steps.findLast((step) => step.stage === 'boot-file' && step.happening !== 'begun')?.happening === 'done';
+    }),
     says: 'the firmware fetched iPXE, and nothing was heard since',
     remedy: 'Switch Secure Boot off, or try ipxe: ipxe.efi in place of snponly.efi: its network driver may not work.',
   },
@@ -315,5 +323,17 @@ export const RULES: readonly Rule[] = [
     fits: silentAt('boot-server', 20 * SECOND),
     says: 'it was told its boot file on port 4011, and never fetched it',
     remedy: 'A firewall may drop TFTP (UDP port 69).',
+  },
+  // Nothing else is known of this boot.
+  {
+    name: 'boot-loop',
+    // One that stays up has come to the end of its loop.
+    fits: ({ restarts = 0, outcome, before }, silence) =>
+      restarts >= 3 &&
+      (outcome !== 'up' || silence < 15 * MINUTE) &&
+      `${restarts} times in a row${before === undefined ? '' : `, the last time since ${before}`}`,
+    says: 'the machine begins its boot anew again and again',
+    remedy:
+      'Look at its console for a panic; an installer that runs again and again is to be booted once: boot: { once: IMAGE, then: local }.',
   },
 ];
