@@ -31,8 +31,8 @@ test: deps build ## runs every check, virtual machines included
 test-all: deps build ## the same, and what takes too long for every run
 	@node --import tsx scripts/test.ts --all
 
-check: build ## what needs no root, no network namespaces and no virtual machine: lint and unit tests
-	@node --import tsx scripts/test.ts lint unit
+check: build ## what needs no root, no network namespaces and no virtual machine: lint, unit tests, simulated fleets
+	@node --import tsx scripts/test.ts lint unit simulation
 
 lint: build ## style, rooms, types, unused code
 	@node --import tsx scripts/test.ts lint

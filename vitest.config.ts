@@ -37,6 +37,15 @@ export default defineConfig({
           isolate: false,
         },
       },
+      // Whole fleets in one process, by a clock of their own.
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          testTimeout: 300_000,
+          maxWorkers: availableParallelism(),
+        },
+      },
       // What needs root: real clients and servers in network namespaces, dracut modules in an initrd of overlays.
       {
         test: {

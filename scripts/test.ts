@@ -1,5 +1,5 @@
 // Runs every check of the project and ends with one line that counts them all; with --all those too that take long, and
-// with names (lint, unit, wire, e2e, slow) only those.
+// with names (lint, unit, simulation, wire, e2e, slow) only those.
 
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
@@ -74,7 +74,7 @@ async function tests(project: string): Promise<void> {
 const bin = (name: string) => `node_modules/.bin/${name}`;
 
 const [all, named] = [process.argv.includes('--all'), process.argv.slice(2).filter((name) => name !== '--all')];
-const parts = named.length > 0 ? named : ['lint', 'unit', 'wire', 'e2e', ...(all ? ['slow'] : [])];
+const parts = named.length > 0 ? named : ['lint', 'unit', 'simulation', 'wire', 'e2e', ...(all ? ['slow'] : [])];
 for (const part of parts) {
   if (part !== 'lint') await tests(part);
   else {

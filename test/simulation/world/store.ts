@@ -1,0 +1,18 @@
+import { openTables } from '../../../src/daemon/state/sqlite.ts';
+import type { BootStore } from '../../../src/model/fleet/boot-store.ts';
+
+/** A store in the memory of this process, by the tables of the real one. */
+export async function openMemoryStore(): Promise<BootStore & { end(): void }> {
+  const { tables } = await openTables(':memory:');
+  return {
+    add: async (changes) => tables.add(changes),
+    latest: async () => tables.latest('', 1e6),
+    boots: async (mac, limit) => tables.boots(mac, limit),
+    boot: async (id) => tables.boot(id),
+    bootsOf: async (image, limit) => tables.bootsOf(image, limit),
+    prune: async (before, keep) => tables.prune(before, keep),
+    // It outlives the daemons that use it.
+    close: async () => {},
+    end: () => tables.close(),
+  };
+}
