@@ -1,6 +1,6 @@
 import type { Templates } from '../../src/ipxe-templates/nunjucks/render.ts';
 import type { BootWithSteps } from '../../src/model/fleet/boot.ts';
-import { RULES } from '../../src/model/fleet/diagnosis-rules.ts';
+import { RULES } from '../../src/model/fleet/diagnosis/diagnosis-rules.ts';
 import type { MachineStatus } from '../../src/model/fleet/status.ts';
 import type { Peer } from '../../src/tftp/transfer/download.ts';
 import { ALL_FAULTS, type Fault } from './machine/faults.ts';

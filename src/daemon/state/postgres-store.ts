@@ -162,7 +162,10 @@ export async function openPostgresStore(url: string, { after, lost }: PostgresOp
 
   return {
     add,
-    latest: async () => (await query(sql.LATEST, [])).map(toBoot),
+    latest: async () =>
+      (await query(sql.LATEST, [])).map(({ step, ...row }) => {
+        return { ...toBoot(row), step: step === null ? undefined : (JSON.parse(String(step)) as BootStep) };
+      }),
     boots: async (mac, limit) => (await query(sql.BOOTS, [mac, limit])).map(toBoot),
     boot: async (id) => (await withSteps((await query(sql.BOOT, [id])).map(toBoot)))[0],
     bootsOf: async (image, limit) => await withSteps((await query(sql.BOOTS_OF, [image, limit])).map(toBoot)),

@@ -54,7 +54,9 @@ export const ADD_STEPS = `
   INSERT INTO step (boot, at, step)
   SELECT boot, at, step FROM json_to_recordset($1) AS given (boot text, at bigint, step text)
   ON CONFLICT DO NOTHING`;
-export const LATEST = `SELECT ${COLUMNS} FROM boot WHERE id IN (SELECT boot FROM machine) ORDER BY mac`;
+export const LATEST = `
+  SELECT ${COLUMNS}, (SELECT step FROM step WHERE step.boot = boot.id ORDER BY at DESC, number DESC LIMIT 1) AS step
+  FROM boot WHERE id IN (SELECT boot FROM machine) ORDER BY mac`;
 export const BOOTS = `SELECT ${COLUMNS} FROM boot WHERE mac = $1 ORDER BY began DESC LIMIT $2`;
 export const BOOT = `SELECT ${COLUMNS} FROM boot WHERE id = $1`;
 export const BOOTS_OF = `

@@ -24,7 +24,7 @@ export function itIsAStore(open: () => Promise<BootStore>): void {
     expect(await store.boot('f'.repeat(16))).toBeUndefined();
     await store.close();
     const again = await open();
-    expect(await again.latest()).toEqual([after]);
+    expect(await again.latest()).toEqual([{ ...after, step: step(30, 'odd: \u0000 " é') }]);
     await again.close();
   });
 

@@ -3,6 +3,7 @@ import { checkTemplates } from '../../../src/ipxe-templates/nunjucks/check.ts';
 import { loadTemplates } from '../../../src/ipxe-templates/nunjucks/load.ts';
 import type { Templates } from '../../../src/ipxe-templates/nunjucks/render.ts';
 import type { Image } from '../../../src/model/boot/image.ts';
+import type { FileRole } from '../../../src/model/fleet/event-steps.ts';
 import type { Mac } from '../../../src/model/machine/mac.ts';
 import type { Config } from '../../../src/model/settings/config.ts';
 import type { Node } from '../../../src/model/settings/node.ts';
@@ -57,3 +58,10 @@ export async function pin({ path }: { readonly path: string }): Promise<{ digest
 
 /** Digests that scripts name though the server has them no more. */
 export const EXPIRED: ReadonlySet<string> = new Set([digestOf('expired/vmlinuz')]);
+
+/** What a file is to a machine whose script an earlier daemon has made, by its path. */
+export function roleOfPath(path: string): FileRole | undefined {
+  if (path.startsWith('/boot/')) return 'boot-file';
+  if (path.endsWith('/vmlinuz')) return 'kernel';
+  return path.endsWith('/initrd.img') ? 'initrd' : 'root';
+}

@@ -1,5 +1,6 @@
-import type { FleetMemory } from '../../../src/daemon/fleet/fleet.ts';
-import { followBoots } from '../../../src/daemon/fleet/open-fleet.ts';
+import { openTokens } from '../../../src/daemon/fleet/api-tokens.ts';
+import { createFleet, type FleetMemory } from '../../../src/daemon/fleet/fleet.ts';
+import { followEarlier } from '../../../src/daemon/fleet/open-fleet.ts';
 import { scriptForBoot } from '../../../src/daemon/fleet/script-for-boot.ts';
 import { answer, type Context } from '../../../src/dhcp/answer.ts';
 import { Attempts } from '../../../src/dhcp/attempts.ts';
@@ -15,22 +16,25 @@ import { memoryFile } from '../../../src/model/files/random-access.ts';
 import type { BootStep } from '../../../src/model/fleet/boot.ts';
 import type { BootStore } from '../../../src/model/fleet/boot-store.ts';
 import type { ReportOutcome } from '../../../src/model/fleet/status.ts';
+import { Tracker } from '../../../src/model/fleet/tracker.ts';
 import { rateLimitedLog } from '../../../src/model/limits/rate-limited-log.ts';
 import { SourceBudget } from '../../../src/model/limits/source-budget.ts';
+import { KnownFacts } from '../../../src/model/machine/known-facts.ts';
 import type { Mac } from '../../../src/model/machine/mac.ts';
 import type { Config } from '../../../src/model/settings/config.ts';
+import { recognise } from '../../../src/model/settings/recognise.ts';
 import { DEFAULT_LIMITS } from '../../../src/tftp/limits.ts';
 import { encodePacket } from '../../../src/tftp/packet.ts';
 import { type Requests, receiveRequests } from '../../../src/tftp/requests.ts';
 import type { DownloadOptions, Peer, Receive } from '../../../src/tftp/transfer/download.ts';
 import type { Clock } from './clock.ts';
-import { EXPIRED, pin } from './served.ts';
+import { EXPIRED, pin, roleOfPath } from './served.ts';
 
 export const SERVER = '192.0.2.10';
 const IDENTITY: DhcpIdentity = { address: SERVER, httpPort: 8080, tftp: true, http: true, hasBootFile: () => true };
 /** As in src/dhcp/server.ts. */
 const PER_MACHINE = { burst: 32, perSecond: 8 };
-const KEY = Buffer.from('the key of the simulated daemons');
+const SECRET = '5'.repeat(64);
 
 /** Names that TFTP has, beside those of iPXE: what a Raspberry Pi loads before its UEFI. */
 const PI_FILES = ['config.txt', 'start4.elf', 'RPI_EFI.fd'];
@@ -38,6 +42,8 @@ const isServed = (name: string) =>
   PI_FILES.includes(name) || /(?:snponly\.efi|undionly\.kpxe|autoexec\.ipxe)$/.test(name);
 /** A boot program of some blocks. */
 const BOOT_FILE = new Uint8Array(5000);
+
+const digestIn = (path: string): string => /sha256\/([0-9a-f]{64})/.exec(path)?.[1] ?? '';
 
 /** What came of a request by HTTP. `refused`: nobody listens; `cut`: the connection ended first. */
 export type Fetched = 'whole' | 'refused' | 'cut' | 'missing';
@@ -59,6 +65,7 @@ interface Life {
   readonly requests: Requests;
   readonly record: { readonly dhcp: RecordEvent; readonly http: RecordEvent };
   readonly attempts: Attempts;
+  readonly facts: KnownFacts;
   readonly budget: SourceBudget;
   /** Has it write nothing any more. */
   crash(): void;
@@ -69,6 +76,7 @@ export class Server {
   private readonly options: ServerOptions;
   private readonly ports = new Map<number, Receive>();
   private lastPort = 40_000;
+  private lives = 0;
   private life: Life | undefined;
   /** Errors that were thrown where none may be. */
   readonly thrown: unknown[] = [];
@@ -90,19 +98,29 @@ export class Server {
   async start(): Promise<void> {
     const { clock, config, templates, store } = this.options;
     const now = () => clock.now;
-    const scripts = createScripts(() => ({
+    const facts = new KnownFacts();
+    this.lives += 1;
+    const scripts = createScripts(facts, () => ({
       ...{ config, templates, server: IDENTITY, pin },
       build: () => Promise.reject(new Error('there is no such build')),
     }));
     let isAlive = true;
     const own: BootStore = { ...store, add: async (changes) => void (isAlive && (await store.add(changes))) };
-    const fleet = await followBoots({
-      store: own,
-      key: KEY,
-      config: () => config,
-      scripts,
-      now: () => Math.floor(clock.now),
-      monotonic: now,
+    let ids = 0;
+    const tracker = new Tracker({
+      roleOf: (mac, path) => scripts.roleOf(mac, digestIn(path)) ?? roleOfPath(path),
+      nodeOf: (mac) => recognise(config, facts.of(mac)).node?.name,
+      newId: () => (++ids + this.lives * 2 ** 32).toString(16).padStart(16, '0'),
+    });
+    await followEarlier(tracker, own, Math.floor(clock.now));
+    const fleet = createFleet({
+      ...{ tracker, store: own, config: () => config, facts, secret: SECRET, preview: scripts.preview },
+      ...{ origin: `life ${this.lives}`, record: () => {}, now: () => Math.floor(clock.now), monotonic: now },
+      adopt: async () => ({ problem: 'nobody adopts here' }),
+      authorise: openTokens(
+        () => undefined,
+        () => {},
+      ),
     });
     const record = (event: BootEvent) => fleet.observe(event);
     const requests = receiveRequests({
@@ -115,7 +133,7 @@ export class Server {
       limits: DEFAULT_LIMITS,
     });
     this.life = {
-      ...{ fleet, scripts, requests, attempts: new Attempts(), budget: new SourceBudget(PER_MACHINE, () => {}) },
+      ...{ fleet, scripts, requests, facts, attempts: new Attempts(), budget: new SourceBudget(PER_MACHINE, () => {}) },
       record: { dhcp: rateLimitedLog(record, now), http: withMacs(record, now) },
       crash: () => {
         isAlive = false;
@@ -137,11 +155,10 @@ export class Server {
   dhcp(bytes: Uint8Array, port: ServerPort, sender: Sender): Datagram | undefined {
     const { life } = this;
     if (!life) return undefined;
-    const { attempts, budget } = life;
+    const { attempts, budget, facts } = life;
     const context: Context = {
       ...{ config: this.options.config, identity: IDENTITY },
-      attempts,
-      budget,
+      ...{ attempts, budget, facts },
       now: this.options.clock.now,
     };
     try {
@@ -168,9 +185,9 @@ export class Server {
   async script(mac: Mac, client: string): Promise<ScriptResult | undefined> {
     const { life } = this;
     if (!life) return undefined;
-    const result = await scriptForBoot(mac, true, life.scripts, life.fleet);
-    const message = result.kind === 'script' ? 'script sent' : result.why;
-    const status = { script: 200, ignored: 404, unavailable: 503 }[result.kind];
+    const result = await scriptForBoot(mac, { boots: true }, life.scripts, life.fleet);
+    const message = 'why' in result ? result.why : 'script sent';
+    const status = 'why' in result ? 503 : 200;
     life.record.http({ event: 'http.script', level: 'info', message, mac, status, client });
     return result;
   }
@@ -183,7 +200,7 @@ export class Server {
     const { life } = this;
     if (!life) return 'refused';
     const about = { client, method: 'GET', path: new URL(url).pathname } as const;
-    const digest = /sha256\/([0-9a-f]{64})/.exec(url)?.[1] ?? '';
+    const digest = digestIn(url);
     if (EXPIRED.has(digest)) {
       const message = '410: this version is gone';
       life.record.http({ event: 'http.refused', level: 'info', message, status: 410, ...about });

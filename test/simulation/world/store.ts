@@ -10,6 +10,9 @@ export async function openMemoryStore(): Promise<BootStore & { end(): void }> {
     boots: async (mac, limit) => tables.boots(mac, limit),
     boot: async (id) => tables.boot(id),
     bootsOf: async (image, limit) => tables.bootsOf(image, limit),
+    notes: async (kind) => tables.notes(kind),
+    putNote: async (kind, key, value) => tables.putNote(kind, key, value),
+    addNote: async (kind, key, value) => tables.addNote(kind, key, value),
     prune: async (before, keep) => tables.prune(before, keep),
     // It outlives the daemons that use it.
     close: async () => {},
