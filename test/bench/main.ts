@@ -11,6 +11,7 @@ import { benchImages } from './images.ts';
 import { benchLeastMemory } from './least-memory.ts';
 import { benchNodes } from './nodes.ts';
 import { benchScripts } from './scripts.ts';
+import { benchStart } from './start.ts';
 import { benchState } from './state.ts';
 import { formatRow, type Row, TABLE_HEAD } from './table.ts';
 import { benchTftp } from './tftp.ts';
@@ -24,6 +25,7 @@ const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void
   images: benchImages,
   nodes: benchNodes,
   state: benchState,
+  start: benchStart,
   boot: benchBoot,
   memory: benchLeastMemory,
 };

@@ -16,6 +16,8 @@ import { createFleet, type FleetMemory } from './fleet.ts';
 
 /** Boots that began so long before the start are still followed, milliseconds. */
 const FOLLOWED = 30 * 60_000;
+/** Boots that are asked of the store at a time. */
+const AT_ONCE = 500;
 
 /** What a file is to a machine whose script another daemon has made. */
 function roleOfFile(state: ServingState, facts: KnownFacts, mac: Mac, digest: string): FileRole | undefined {
@@ -60,10 +62,12 @@ async function secretOf(store: BootStore | undefined): Promise<string> {
 /** Has a tracker go on with the boots that an earlier daemon has followed. @param now milliseconds since 1970 */
 export async function followEarlier(tracker: Tracker, store: BootStore | undefined, now: number): Promise<void> {
   const latest = (await store?.latest().catch(() => [])) ?? [];
-  for (const { id, outcome, last } of latest) {
-    if (outcome === 'up' || now - last > FOLLOWED) continue;
-    const boot = await store?.boot(id).catch(() => undefined);
-    if (boot) tracker.restore(boot);
+  const followed = latest.filter(({ outcome, last }) => outcome !== 'up' && now - last <= FOLLOWED);
+  // One call after the other would wait for the store each time.
+  for (let from = 0; from < followed.length; from += AT_ONCE) {
+    const lot = followed.slice(from, from + AT_ONCE);
+    const boots = await Promise.all(lot.map(({ id }) => store?.boot(id).catch(() => undefined)));
+    for (const boot of boots) if (boot) tracker.restore(boot);
   }
 }
 
