@@ -23,6 +23,7 @@ import { KnownFacts } from '../../../src/model/machine/known-facts.ts';
 import type { Mac } from '../../../src/model/machine/mac.ts';
 import type { Config } from '../../../src/model/settings/config.ts';
 import { recognise } from '../../../src/model/settings/recognise.ts';
+import type { ServerIdentities } from '../../../src/model/settings/served-by.ts';
 import { DEFAULT_LIMITS } from '../../../src/tftp/limits.ts';
 import { encodePacket } from '../../../src/tftp/packet.ts';
 import { type Requests, receiveRequests } from '../../../src/tftp/requests.ts';
@@ -32,6 +33,7 @@ import { EXPIRED, pin, roleOfPath } from './served.ts';
 
 export const SERVER = '192.0.2.10';
 const IDENTITY: DhcpIdentity = { address: SERVER, httpPort: 8080, tftp: true, http: true, hasBootFile: () => true };
+const SERVERS: ServerIdentities = [IDENTITY];
 /** As in src/dhcp/server.ts. */
 const PER_MACHINE = { burst: 32, perSecond: 8 };
 const SECRET = '5'.repeat(64);
@@ -101,7 +103,7 @@ export class Server {
     const facts = new KnownFacts();
     this.lives += 1;
     const scripts = createScripts(facts, () => ({
-      ...{ config, templates, server: IDENTITY, pin },
+      ...{ config, templates, servers: SERVERS, pin },
       build: () => Promise.reject(new Error('there is no such build')),
     }));
     let isAlive = true;
