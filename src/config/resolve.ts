@@ -4,6 +4,7 @@ import { parseMemory } from '../model/boot/fit/memory.ts';
 import type { Image, RolloutSettings, Root, Source } from '../model/boot/image.ts';
 import { rootMethodOf } from '../model/boot/root-methods/methods.ts';
 import { isUrl } from '../model/boot/yaml-shapes.ts';
+import type { ConfigurationSection } from '../model/configuration/merge.ts';
 import { LOCAL } from '../model/fleet/next/next-boot.ts';
 import type { Architecture } from '../model/machine/architecture.ts';
 import { bySpecificity, type Criteria, type Labels } from '../model/machine/criteria.ts';
@@ -43,6 +44,7 @@ interface Section {
   readonly on_failure?: { action?: 'shell' | 'reboot' | undefined; after?: number | undefined } | null | undefined;
   readonly args?: readonly (string | number)[] | null | undefined;
   readonly vars?: Readonly<Record<string, Variable>> | null | undefined;
+  readonly configuration?: ConfigurationSection | null | undefined;
 }
 
 interface MenuSection {
@@ -142,6 +144,8 @@ interface Shared {
     { readonly image: Image; readonly layer: Layer; readonly method: Sourced<string> }
   >;
   readonly profiles: ReadonlyMap<string, Layer>;
+  /** The file's own `configuration:`, which is for nodes alone. */
+  readonly base: readonly Layer[];
 }
 
 function toOnFailure(found: Sourced<NonNullable<Section['on_failure']>>): Sourced<OnFailure> {
@@ -168,6 +172,9 @@ function resolveSettings(shared: Shared, upper: readonly Layer[], given?: Source
   const firmware = last(layers, 'firmware');
   const arch = last(layers, 'arch');
   const memory = last(layers, 'memory');
+  const configuration = layers.flatMap(({ from, section: { configuration: value } }) =>
+    value ? [{ value, from: from === '' ? 'configuration' : `${from}.configuration` }] : [],
+  );
   return {
     action,
     ...(named && found ? { image: { value: found.image, from: named.from } } : {}),
@@ -179,6 +186,7 @@ function resolveSettings(shared: Shared, upper: readonly Layer[], given?: Source
     discovery: last(layers, 'discovery') ?? BINL,
     ...(firmware ? { firmware } : {}),
     ...(once && { once }),
+    ...(configuration.length > 0 && { configuration }),
     ...(action.value === 'menu' && { menu: toMenu(shared, menuSection, found?.image.name, action.from) }),
     ...(arch ? { arch } : {}),
     ...(memory ? { memory: { value: parseMemory(String(memory.value)) ?? 0, from: memory.from } } : {}),
@@ -247,7 +255,7 @@ class LayeredNode implements Node {
   /** Its layers on top of others. */
   layersOn(lower: readonly Layer[]): readonly Layer[] {
     const { shared, section } = this;
-    const upper = [...lower, ...this.profiles.flatMap((profile) => shared.profiles.get(profile) ?? [])];
+    const upper = [...shared.base, ...lower, ...this.profiles.flatMap((profile) => shared.profiles.get(profile) ?? [])];
     upper.push(toLayer(`nodes.${section.range ?? this.name}`, section));
     return upper;
   }
@@ -319,7 +327,8 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
 
 /** Two sections with the same key make nodes with the same settings; {@link Config.representatives}. */
 function settingsKey({ vars, ...section }: NodeSection): string {
-  const { mac: _, hostname: _hostname, args: _args, match: _match, labels: _labels, ...rest } = section;
+  const { mac: _, hostname: _hostname, args: _args, match: _match, labels: _labels, ...other } = section;
+  const { configuration: _configuration, ...rest } = other;
   const names = Object.entries(vars ?? {}).map(([name, value]) => (value === false ? `!${name}` : name));
   return JSON.stringify([rest, names]);
 }
@@ -349,7 +358,8 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
   const profiles = Object.entries(file.profiles ?? {}).map(
     ([name, section]) => [name, toLayer(`profiles.${name}`, section ?? {})] as const,
   );
-  const shared: Shared = { images: new Map(images), profiles: new Map(profiles) };
+  const base = file.configuration ? [toLayer('', { configuration: file.configuration })] : [];
+  const shared: Shared = { images: new Map(images), profiles: new Map(profiles), base };
   const strangers = unknownLayers(shared, file.unknown);
   const rules = Object.entries(file.rules ?? {})
     .map(([name, section]) => new LayeredRule(shared, name, section))
@@ -386,6 +396,7 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
     representatives: [...representatives.values()],
     // The action of a profile is for nodes; only the rule decides here.
     unknown: resolveSettings(shared, strangers, last(strangers.slice(-1), 'action') ?? IGNORE),
+    folder: baseDir,
     images: [...shared.images.keys()],
     choose: ({ node, rule }, image) => {
       const lower = rule ? (ruleLayers.get(rule.name) ?? []) : [];

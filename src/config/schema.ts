@@ -6,6 +6,7 @@ import { mapping, oneOf, type Shape, source, text, textual } from '../model/boot
 import { ARCHITECTURES } from '../model/machine/architecture.ts';
 import { parseMac } from '../model/machine/mac.ts';
 import { interfaceName, servedInterfaces, serverAddress, serverUrl } from './interfaces.ts';
+import { configuration } from './configuration/section.ts';
 import { type MatchSection, matchSection } from './machines/match-section.ts';
 
 /**
@@ -198,7 +199,7 @@ const imageSection = mapping({
   ...common,
 });
 
-const profileSection = mapping({ image, action, boot: once, menu, args, vars, ...hardware, ...common }).nullable();
+const profileSection = mapping({ image, action, boot: once, menu, args, vars, configuration, ...hardware, ...common }).nullable();
 
 const labels = named(
   name(),
@@ -233,6 +234,7 @@ const nodeSection = mapping({
   args,
   vars,
   ...hardware,
+  configuration,
   ...common,
 });
 
@@ -348,6 +350,7 @@ export const configSchema = mapping({
     .nullish()
     .describe('The API at /api/v1.'),
   images: named(name(), imageSection).nullish().describe('Operating systems by name.'),
+  configuration,
   profiles: named(name(), profileSection).nullish().describe('Settings that nodes share, by name.'),
   nodes: named(nodeName(), nodeSection).nullish().describe('Machines by name.'),
   rules: named(name(), ruleSection)

@@ -51,7 +51,7 @@ describe('unknown keys', () => {
     ['sever: {}', '1:1: unknown key "sever": did you mean "server"?'],
     [
       'foo: 1',
-      '1:1: unknown key "foo": expected one of server, artifacts, templates, state, api, images, profiles, nodes, rules, unknown',
+      '1:1: unknown key "foo": expected one of server, artifacts, templates, state, api, images, configuration, profiles, nodes, rules, unknown',
     ],
     [
       'server:\n  Port: 1\n  tftp: { prot: 69 }',
@@ -263,7 +263,7 @@ describe('control characters', () => {
     [
       '"a\\nb": 1',
       '1:1: "a\\nb" has a line break (U+000A): expected plain text',
-      '1:1: unknown key "a\\nb": expected one of server, artifacts, templates, state, api, images, profiles, nodes, rules, unknown',
+      '1:1: unknown key "a\\nb": expected one of server, artifacts, templates, state, api, images, configuration, profiles, nodes, rules, unknown',
     ],
   ]);
 

@@ -102,6 +102,7 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
       dhcp: { mode: 'proxy' },
       ipxe: undefined,
     },
+    folder: '/etc/slipway',
     artifacts: '/srv/artifacts',
     templates: undefined,
     state: false,

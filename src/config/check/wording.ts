@@ -1,3 +1,5 @@
+import { secretOf } from '../../model/configuration/merge.ts';
+
 /** Steps from the root of the document: keys of mappings, and indices of lists from 0. */
 export type Path = readonly (string | number)[];
 
@@ -33,6 +35,7 @@ export function formatPath(path: Path): string {
 
 /** A value in words, for the end of a message: "…, found a list". */
 export function describeValue(value: unknown): string {
+  if (secretOf(value) !== undefined) return 'a secret';
   if (value === null || value === undefined) return 'nothing';
   if (typeof value === 'string') return quote(value);
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';

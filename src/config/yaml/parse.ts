@@ -5,6 +5,7 @@ import { withBuilds } from '../builds.ts';
 import { checkReferences } from '../check/check.ts';
 import { explainIssues } from '../check/issues.ts';
 import type { Path } from '../check/wording.ts';
+import { checkConfiguration } from '../configuration/check.ts';
 import { checkMachines } from '../machines/check.ts';
 import { type CsvFile, readCsv } from '../machines/csv.ts';
 import { expandRanges } from '../machines/expand.ts';
@@ -42,6 +43,8 @@ function withoutExtensions(value: unknown, holder?: string): unknown {
   if (Array.isArray(value) || typeof value !== 'object' || value === null) return value;
   const named = holder !== undefined && NAMED.includes(holder);
   const entries = Object.entries(value).filter(([key]) => named || !key.startsWith('x-'));
+  // What a configuration says below its own keys is for other programs.
+  if (holder === 'configuration') return Object.fromEntries(entries);
   return Object.fromEntries(entries.map(([key, each]) => [key, withoutExtensions(each, named ? undefined : key)]));
 }
 
@@ -101,7 +104,8 @@ function quickly(yaml: string, baseDir: string, files: Files): ConfigFile | unde
   const isRight =
     parsed.success &&
     checkReferences(document, written, () => '').length === 0 &&
-    checkMachines(document, csv, () => '').length === 0;
+    checkMachines(document, csv, () => '').length === 0 &&
+    checkConfiguration(document).length === 0;
   return isRight ? expandRanges(parsed.data, csv) : undefined;
 }
 
@@ -135,6 +139,7 @@ export function parseSections(yaml: string, file: string, baseDir: string, files
   };
   const csv = csvReader(baseDir, files);
   const findings = [...checkReferences(document, written, where), ...checkMachines(document, csv, where)];
+  findings.push(...checkConfiguration(document));
   if (!parsed.success) findings.push(...explainIssues(document, parsed.error.issues));
   problems.push(...findings.map(({ path, target, message }) => problem(locator.locate(path, target), message)));
   return parsed.success && problems.length === 0

@@ -35,10 +35,15 @@ const plain = defineScalarTag('tag:yaml.org,2002:null', {
   },
 });
 
+/** Whether the text that is read has values of several lines. */
+let hasLines = false;
+
 const text = defineScalarTag('tag:yaml.org,2002:str', {
   identify: () => false,
   resolve: (source) => {
-    if (FORBIDDEN.test(source)) throw new Error('a forbidden character');
+    if (!FORBIDDEN.test(source)) return source;
+    if (FORBIDDEN.test(source.replace(/\n/g, ''))) throw new Error('a forbidden character');
+    hasLines = true;
     return source;
   },
 });
@@ -55,6 +60,18 @@ const mapping = defineMappingTag<Record<string, unknown>>('tag:yaml.org,2002:map
 
 const SCHEMA = new Schema([text, seqTag, mapping, plain]);
 
+/** Whether a value has texts of several lines outside `configuration:`, where they are forbidden. */
+function linesElsewhere(value: unknown, depth = 0): boolean {
+  if (typeof value === 'string') return value.includes('\n');
+  if (Array.isArray(value)) return value.some((each) => linesElsewhere(each, depth + 1));
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(
+    ([key, each]) =>
+      key.includes('\n') ||
+      (!(key === 'configuration' && (depth === 0 || depth === 2)) && linesElsewhere(each, depth + 1)),
+  );
+}
+
 /**
  * Reads a text without faults.
  * @returns the value that `readYaml` gives too; undefined for a text with a fault, and for rare kinds of YAML
@@ -62,7 +79,9 @@ const SCHEMA = new Schema([text, seqTag, mapping, plain]);
 export function readValues(yaml: string): unknown {
   if (LEFT.test(yaml)) return undefined;
   try {
-    return load(yaml, { schema: SCHEMA, maxAliases: 0, maxDepth: MAX_DEPTH });
+    hasLines = false;
+    const value = load(yaml, { schema: SCHEMA, maxAliases: 0, maxDepth: MAX_DEPTH });
+    return hasLines && linesElsewhere(value) ? undefined : value;
   } catch {
     return undefined;
   }

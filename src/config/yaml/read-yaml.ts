@@ -13,6 +13,7 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
+import { SECRET } from '../../model/configuration/merge.ts';
 import { escapeText, quote } from '../check/wording.ts';
 
 /** A mistake at an offset into the text. */
@@ -41,6 +42,9 @@ const MAX_ALIASED = 1_000_000;
 
 /** The characters that no value may have: control characters, line breaks, halves of surrogate pairs. */
 export const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Surrogate}]/u;
+
+/** What a secret's tag stands before: a file, or a variable of the server's environment. */
+const SECRET_SOURCE = /^(?:file:\S.*|env:[A-Za-z_][A-Za-z0-9_]*)$/;
 
 /** The name of the first forbidden character: a control character, or half a surrogate pair. */
 function forbidden(text: string): string | undefined {
@@ -77,6 +81,8 @@ interface Anchored {
   readonly value: unknown;
   /** Number of values in it, those of aliases inside it included. */
   readonly size: number;
+  /** Whether it stands in `configuration:`. */
+  readonly free: boolean;
 }
 
 /** Converts the library's nodes to plain values, in one pass over the document. */
@@ -90,6 +96,8 @@ class Reader {
   private readonly anchors = new Map<string, Anchored | 'open'>();
   private size = 0;
   private aliased = 0;
+  /** Inside `configuration:`, where texts have lines, and secrets are. */
+  private free = false;
 
   constructor(lines: LineCounter) {
     this.lines = lines;
@@ -100,6 +108,7 @@ class Reader {
     this.size++;
     if (isAlias(node)) return this.alias(node);
     const { anchor, tag } = node as Scalar | YAMLMap | YAMLSeq;
+    if (tag === SECRET && isScalar(node)) return this.secret(node);
     if (tag !== undefined && !TAGS.has(tag)) {
       this.fatal.push({ offset: offsetOf(node), message: `unknown tag ${quote(tag)}: expected a value without a tag` });
       return undefined;
@@ -112,7 +121,7 @@ class Reader {
     this.anchors.set(anchor, 'open');
     const before = this.size;
     const value = this.content(node, depth);
-    this.anchors.set(anchor, { node, value, size: this.size - before + 1 });
+    this.anchors.set(anchor, { node, value, size: this.size - before + 1, free: this.free });
     return value;
   }
 
@@ -123,7 +132,9 @@ class Reader {
         ? `the alias ${quote(node.source)} has no anchor before it`
         : target === 'open'
           ? `the alias ${quote(node.source)} is inside the value that it refers to`
-          : undefined;
+          : target.free && !this.free
+            ? `the alias ${quote(node.source)} refers to a part of "configuration:", and can be used only in another`
+            : undefined;
     if (message !== undefined || target === undefined || target === 'open') {
       this.fatal.push({ offset: offsetOf(node), message: message ?? '' });
       return undefined;
@@ -146,8 +157,20 @@ class Reader {
     return value;
   }
 
+  private secret(node: Scalar): unknown {
+    const source = String(node.value);
+    const where = this.free ? undefined : 'a secret is for values below "configuration:" alone';
+    const what =
+      SECRET_SOURCE.test(source) && !forbidden(source)
+        ? undefined
+        : 'expected "!secret file:PATH" or "!secret env:NAME"';
+    const message = where ?? what;
+    if (message !== undefined) this.fatal.push({ offset: offsetOf(node), message });
+    return { [SECRET]: source };
+  }
+
   private checkText(text: string, offset: number): void {
-    const what = forbidden(text);
+    const what = forbidden(this.free ? text.replace(/[\n\t]/g, '') : text);
     if (what !== undefined) this.flaws.push({ offset, message: `${quote(text)} has ${what}: expected plain text` });
   }
 
@@ -158,7 +181,11 @@ class Reader {
     for (const { key, value } of node.items as Pair<unknown, Node | null>[]) {
       const offset = offsetOf(key ?? node);
       const name = this.key(key, offset, depth);
+      const outer = this.free;
+      // Of the file, or of a profile or node.
+      this.free ||= name === 'configuration' && (depth === 0 || depth === 2);
       const content = this.read(value, depth + 1);
+      this.free = outer;
       if (name === undefined) continue;
       const first = seen.get(name);
       if (first === undefined) {

@@ -58,6 +58,8 @@ export interface ApiSettings {
 /** One valid configuration: immutable, replaced whole, read once per request. */
 export interface Config {
   readonly server: ServerSettings;
+  /** Absolute path of the file's folder, to which the paths of secrets are relative. */
+  readonly folder: string;
   /** Absolute path. */
   readonly artifacts: string;
   /** Absolute path. */

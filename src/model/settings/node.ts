@@ -1,6 +1,7 @@
 import type { EfiBinary } from '../boot/boot-file.ts';
 import type { Image } from '../boot/image.ts';
 import type { Architecture } from '../machine/architecture.ts';
+import type { ConfigurationLayers } from '../configuration/merge.ts';
 import type { Criteria, Labels } from '../machine/criteria.ts';
 import type { Mac } from '../machine/mac.ts';
 
@@ -63,6 +64,8 @@ export interface BootSettings {
   readonly discovery: Sourced<Discovery>;
   readonly firmware?: Sourced<NamedFirmware>;
   readonly once?: Sourced<Once>;
+  /** What the booted system configures itself by; absent where there is nothing. */
+  readonly configuration?: ConfigurationLayers;
   /** Of the action `menu`. */
   readonly menu?: Sourced<Menu>;
   readonly arch?: Sourced<Architecture>;
