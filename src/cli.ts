@@ -117,6 +117,14 @@ withConfig('explain', 'say which node and rule a machine gets its settings from,
     print(await explainMachine(config, machine, { json: false, ...options }));
   });
 
+withConfig('configuration', 'print what a node configures itself by, with secrets masked')
+  .argument('<node>', "the node's name")
+  .argument('[document]', 'user-data, meta-data, vendor-data, network-config or ignition')
+  .action(async (node: string, document: string | undefined, { config }: { config: string }) => {
+    const { printConfiguration } = await import('./commands/configuration.ts');
+    print(await printConfiguration(config, node, document));
+  });
+
 withConfig('adopt', 'add a machine to the configuration file, as a node')
   .argument('<mac>', "the machine's MAC address: slipway unknown lists those that have asked")
   .requiredOption('--name <name>', "the node's name")

@@ -73,6 +73,8 @@ ${tls ? `  ssl_certificate /etc/ssl/certs/${name}.pem;\n  ssl_certificate_key /e
   proxy_http_version 1.1;
   proxy_set_header Connection "";
   proxy_set_header Host $http_host;
+  # The metadata service knows machines by their addresses: it refuses what comes through a proxy.
+  proxy_set_header X-Forwarded-For $remote_addr;
 
   # Files by digest never change: kept until the cache is full, and fetched once, however many nodes ask.
   location /blobs/ {
@@ -86,6 +88,13 @@ ${tls ? `  ssl_certificate /etc/ssl/certs/${name}.pem;\n  ssl_certificate_key /e
     proxy_cache_lock_timeout 10m;
     proxy_cache_lock_age 10m;
     add_header X-Cache-Status $upstream_cache_status;
+  }
+
+  # Their paths have tokens, which are for no log.
+  location ~ ^/(configuration|report)/ {
+    proxy_pass http://slipway;
+    access_log off;
+    error_log stderr crit;
   }
 
   # Scripts, and files by path, can change: not cached.

@@ -1,4 +1,5 @@
 import type { ScriptResult } from '../model/boot/script.ts';
+import type { ConfigurationSource } from '../model/configuration/answer.ts';
 import type { RecordEvent } from '../model/event.ts';
 import type { ImageManifest } from '../model/files/manifest.ts';
 import type { OpenResult } from '../model/files/open-file.ts';
@@ -11,6 +12,8 @@ import type { Arrival } from '../model/settings/served-by.ts';
 export interface ScriptRequest {
   /** Whether the machine itself asks, in order to boot. */
   readonly boots: boolean;
+  /** The IP address that asks. */
+  readonly client?: string | undefined;
   /** What iPXE tells of the machine; undefined where it was not asked. */
   readonly told?: Facts | undefined;
   /** The image that was chosen from the machine's menu, or `local`. */
@@ -46,6 +49,8 @@ export interface AppOptions {
     /** Opens a blob by its 64 hex digits. */
     blob(digest: string): Promise<OpenResult>;
   };
+  /** What booted machines configure themselves by. */
+  readonly configuration: ConfigurationSource;
   /** The machines and their boots. */
   readonly fleet: Fleet;
   readonly record: RecordEvent;

@@ -4,6 +4,7 @@ import express, { type ErrorRequestHandler, type Request, type RequestHandler, t
 import { PASSING_ERRORS } from '../model/plain-error.ts';
 import { apiRoute } from './api/route.ts';
 import type { AppOptions } from './app-options.ts';
+import { configurationRoute, metadataRoute } from './routes/configuration.ts';
 import { artifactsRoute, blobsRoute, bootRoute } from './routes/files.ts';
 import { ipxeRoute } from './routes/ipxe.ts';
 import { registryRoute } from './routes/registry.ts';
@@ -35,6 +36,8 @@ export function createApp(options: AppOptions, send: SendRange): App {
   app.use('/v2', registryRoute(options, serve));
   app.use('/api/v1', apiRoute(options));
   app.use('/report', reportRoute(options));
+  app.use('/configuration', configurationRoute(options));
+  app.use(metadataRoute(options));
   const boot = bootRoute(options, serve);
   app.use('/boot', boot);
   app.all('/autoexec.ipxe', boot);

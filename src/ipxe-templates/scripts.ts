@@ -11,6 +11,7 @@ import {
 import { type Build, fileOfBuild, rootOf, withRoot } from '../model/boot/build.ts';
 import { type BuildUse, type Image, isFollowed as isFollowedImage } from '../model/boot/image.ts';
 import type { ScriptResult } from '../model/boot/script.ts';
+import { maskSecrets } from '../model/configuration/merge.ts';
 import type { FileRole } from '../model/fleet/event-steps.ts';
 import { LOCAL } from '../model/fleet/next/next-boot.ts';
 import type { ImageVersion } from '../model/fleet/next/rollout.ts';
@@ -340,6 +341,10 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
         template: settings.template,
         args: settings.args,
         vars: settings.vars,
+        ...(node &&
+          settings.configuration && {
+            configuration: settings.configuration.map(({ value, from }) => ({ value: maskSecrets(value), from })),
+          }),
         on_failure: settings.onFailure,
         ipxe: settings.ipxe,
         discovery: settings.discovery,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { BootTokens } from '../../src/daemon/fleet/boot-tokens.ts';
 import { ChangeLog } from '../../src/daemon/fleet/change-log.ts';
-import { ReportTokens } from '../../src/daemon/fleet/report-tokens.ts';
 import type { BootChange } from '../../src/model/fleet/boot-store.ts';
 import type { News } from '../../src/model/fleet/status.ts';
 
@@ -52,7 +52,7 @@ describe('the log of changes', () => {
 
 describe('tokens for reports', () => {
   const [one, other] = ['0123456789abcdef', 'fedcba9876543210'];
-  const make = (secret = 'ab'.repeat(32)) => new ReportTokens(secret);
+  const make = (secret = 'ab'.repeat(32)) => new BootTokens({ secret, purpose: 'report', uses: 200 });
 
   it('are the same for a boot, at each daemon that has the secret, and others for another', () => {
     expect(make().of(one)).toMatch(/^[0-9a-f]{32}$/);

@@ -116,9 +116,9 @@ describe('the fleet', () => {
       forMac: async () => ({ kind: 'script', text: `/report/${NO_TOKEN} ${NO_TOKEN}` }) as const,
       about: () => ({ node: 'n001', image: 'debian', version: undefined }),
     };
-    const seen = await scriptForBoot(MAC, { boots: false }, scripts, fleet);
+    const seen = await scriptForBoot(MAC, { boots: false }, scripts, fleet, fleet.observe);
     expect(seen).toEqual({ kind: 'script', text: `/report/${NO_TOKEN} ${NO_TOKEN}` });
-    const given = await scriptForBoot(MAC, { boots: true }, scripts, fleet);
+    const given = await scriptForBoot(MAC, { boots: true }, scripts, fleet, fleet.observe);
     // What else has so many zeros stays as it is.
     const [, token = ''] = /^\/report\/([0-9a-f]{32}) 0{32}$/.exec(given.kind === 'script' ? given.text : '') ?? [];
     expect(token).toHaveLength(32);
@@ -171,7 +171,7 @@ describe('the fleet', () => {
       forMac: async () => ({ kind: 'unavailable', why: 'no such file: k' }) as const,
       about: () => ({ node: 'n001', image: 'debian', version: undefined }),
     };
-    await scriptForBoot(MAC, { boots: true }, scripts, fleet);
+    await scriptForBoot(MAC, { boots: true }, scripts, fleet, fleet.observe);
     expect(await fleet.status()).toMatchObject([{ diagnosis: { rule: 'script-unavailable' } }]);
   });
 });

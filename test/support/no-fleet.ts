@@ -1,3 +1,4 @@
+import type { ConfigurationSource } from '../../src/model/configuration/answer.ts';
 import type { Fleet } from '../../src/model/fleet/status.ts';
 
 /** A fleet without machines. */
@@ -18,3 +19,8 @@ export const NO_FLEET: Fleet = {
   readsAreOpen: async () => true,
   report: async () => 'unknown',
 };
+
+const nothing = async () => ({ ok: false, status: 404, why: 'nothing' }) as const;
+
+/** A server whose machines have no configuration. */
+export const NO_CONFIGURATION: ConfigurationSource = { document: nothing, session: nothing, metadata: nothing };

@@ -15,6 +15,7 @@ import { asJson } from '../json.ts';
 import { describeNodes, formatNodes } from './describe-nodes.ts';
 import { fileWarnings } from './file-warnings.ts';
 import { ruleWarnings } from './rule-warnings.ts';
+import { secretWarnings } from './secret-warnings.ts';
 import { settingWarnings, type Warning } from './setting-warnings.ts';
 
 /** The builds that machines boot, by the image's name. */
@@ -62,6 +63,7 @@ async function warningsOf(
     ...ruleWarnings(config),
     ...settingWarnings(config, templates),
     ...(await fileWarnings(config)),
+    ...(await secretWarnings(config)),
     ...(await misfits(config, builds)),
   ];
   if (warnings.length === 0) return [];

@@ -16,10 +16,11 @@ import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import type { Config, Match } from '../../model/settings/config.ts';
 import type { Authorise } from './api-tokens.ts';
+import { BootAccess } from './boot-access.ts';
+import { BootTokens } from './boot-tokens.ts';
 import { ChangeLog } from './change-log.ts';
 import { type Chosen, machineOf, NextBoots } from './next-boots.ts';
 import { Notes } from './notes.ts';
-import { ReportTokens } from './report-tokens.ts';
 import { Rollouts } from './rollouts.ts';
 import { Sharing } from './sharing.ts';
 
@@ -42,6 +43,9 @@ const STRANGERS = { burst: 5000, perSecond: 1 };
 const REPORTED = 24 * 3_600_000;
 /** Steps that wait for the store; more are lost to it, and boots go on. */
 const WAITING = 20_000;
+
+/** Reports that one boot may send. */
+const REPORTS = 200;
 
 /** Options of {@link createFleet}. */
 export interface FleetOptions {
@@ -80,6 +84,8 @@ export interface FleetMemory extends Fleet {
   keptDigests(): Promise<readonly string[]>;
   /** The token by which a machine reports on its boot; undefined where none is known. */
   tokenOf(mac: Mac): string | undefined;
+  /** Which machines may have their configuration. */
+  readonly access: BootAccess;
   /** Ends the answers to clients that follow changes. */
   endStreams(): void;
   /** Writes what is left. */
@@ -90,7 +96,9 @@ export interface FleetMemory extends Fleet {
 export function createFleet(options: FleetOptions): FleetMemory {
   const { tracker, store, config, facts, now, monotonic } = options;
   const log = new ChangeLog(REMEMBERED);
-  const tokens = new ReportTokens(options.secret);
+  const { secret } = options;
+  const tokens = new BootTokens({ secret, purpose: 'report', uses: REPORTS });
+  const access = new BootAccess({ boot: (mac) => tracker.boot(mac), byId: (id) => tracker.byId(id), secret, now });
   const strangers = new SourceBudget(STRANGERS, () => {});
   const isKept = ({ boot }: BootChange) => boot.node !== undefined || strangers.take('all', monotonic());
   const waiting: BootChange[] = [];
@@ -207,6 +215,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
 
   return {
     observe,
+    access,
     settled: async () => await sharing?.settled(),
     tokenOf: (mac) => {
       const boot = tracker.boot(mac);
@@ -217,6 +226,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
       if (typeof owner === 'string') return owner;
       const { mac, began = 0 } = tracker.byId(owner.boot) ?? {};
       if (mac === undefined || now() - began > REPORTED) return 'unknown';
+      access.noteAddress(client, { mac, boot: owner.boot });
       const level = step.happening === 'failed' ? 'warn' : 'debug';
       observe({ ...step, event: 'boot.report', level, mac, boot: owner.boot, client });
       // What a machine was told to be heard, it does not say again.

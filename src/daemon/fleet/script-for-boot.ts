@@ -2,6 +2,7 @@ import type { ScriptRequest } from '../../http/app-options.ts';
 import type { Scripts } from '../../ipxe-templates/scripts.ts';
 import { NO_TOKEN } from '../../model/boot/boot-plan.ts';
 import type { ScriptResult } from '../../model/boot/script.ts';
+import type { RecordEvent } from '../../model/event.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import type { FleetMemory } from './fleet.ts';
 
@@ -13,11 +14,19 @@ const SENT = { script: 'script sent', menu: 'a menu is on its screen' } as const
  */
 export async function scriptForBoot(
   mac: Mac,
-  { boots, told, image: picked, arrival }: ScriptRequest,
+  { boots, told, image: picked, arrival, client }: ScriptRequest,
   scripts: Pick<Scripts, 'forMac' | 'about'>,
-  fleet: Pick<FleetMemory, 'observe' | 'settled' | 'tokenOf' | 'chosen' | 'version'>,
+  fleet: Pick<FleetMemory, 'observe' | 'settled' | 'tokenOf' | 'chosen' | 'version' | 'access'>,
+  record: RecordEvent,
 ): Promise<ScriptResult> {
   if (!boots) return await scripts.forMac(mac, { told, image: picked, arrival });
+  const asker = client === undefined ? undefined : { client, uuid: told?.uuid };
+  if (asker && fleet.access.isClaim(mac, asker)) {
+    const message = `another machine, at ${client}, asks for its script with the same MAC address`;
+    // Not as the event's client, which would be taken for the machine's address.
+    record({ event: 'boot.claimed', level: 'warn', message, mac, from: client });
+    return await scripts.forMac(mac, { told, image: picked, arrival });
+  }
   // Begins a boot where DHCP was another server's.
   fleet.observe({ event: 'boot.asked', level: 'debug', message: 'asks for its script', mac });
   await fleet.settled();
@@ -37,5 +46,7 @@ export async function scriptForBoot(
   const token = fleet.tokenOf(mac);
   if (token === undefined) return result;
   // Nowhere else: a digest in the script may have as many zeros.
-  return { ...result, text: result.text.replaceAll(`/report/${NO_TOKEN}`, `/report/${token}`) };
+  const text = result.text.replaceAll(`/report/${NO_TOKEN}`, `/report/${token}`);
+  const access = fleet.access.tokenFor(mac, asker);
+  return { ...result, text: text.replaceAll(`/configuration/${NO_TOKEN}`, `/configuration/${access}`) };
 }

@@ -8,6 +8,8 @@ import { createSender } from '../../http/send/send.ts';
 import { startHttp } from '../../http/server/server.ts';
 import { startHttpWorkers } from '../../http/workers/workers.ts';
 import type { HttpSettings } from '../../model/settings/config.ts';
+import { findMatch } from '../../model/settings/recognise.ts';
+import { createConfigurationSource } from '../configuration/source.ts';
 import { scriptForBoot } from '../fleet/script-for-boot.ts';
 import { registryOf } from '../serving/serving-state.ts';
 import { listenAddresses, type NetworkService, type ServiceContext } from './service.ts';
@@ -23,6 +25,7 @@ const WORKER = fileURLToPath(new URL(`../../http/workers/worker${extname(import.
 export function httpService({
   state,
   scripts,
+  facts,
   fleet,
   syscalls,
   record,
@@ -32,7 +35,7 @@ export function httpService({
   const options: AppOptions = {
     scripts: {
       bootstrap: scripts.bootstrap,
-      forMac: (mac, request) => scriptForBoot(mac, request, scripts, fleet),
+      forMac: (mac, request) => scriptForBoot(mac, request, scripts, fleet, record),
       explain: (mac, { told, arrival }) => scripts.explain(mac, told, arrival),
     },
     artifacts: {
@@ -41,6 +44,14 @@ export function httpService({
     },
     bootFiles: { open: (name) => state().bootFiles.open(name) },
     registry: registryOf(state),
+    configuration: createConfigurationSource({
+      config: () => state().config,
+      match: (mac) => findMatch(state().config, facts.of(mac)),
+      access: fleet.access,
+      env: process.env,
+      record,
+      monotonic,
+    }),
     fleet,
     record: withMacs(record, monotonic),
     now,

@@ -38,7 +38,8 @@ export function ipxeRoute(options: AppOptions): RequestHandler {
     // A person who looks at the script boots nothing. iPXE names itself since its first version.
     const boots = request.method === 'GET' && /^iPXE\//.test(request.headers['user-agent'] ?? '');
     const image = query.get('image')?.slice(0, MAX_NAME);
-    const result = await options.scripts.forMac(mac, { boots, told, image, arrival });
+    const client = request.socket.remoteAddress;
+    const result = await options.scripts.forMac(mac, { boots, told, image, arrival, client });
     const { status, body } = answer(mac, result, told !== undefined);
     const why = 'why' in result ? result.why : WHAT[result.kind];
     const level = result.kind === 'unavailable' ? 'warn' : 'info';

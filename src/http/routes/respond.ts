@@ -7,6 +7,9 @@ import type { AppOptions } from '../app-options.ts';
 
 const STATUS: Readonly<Record<NotOpened['reason'], number>> = { missing: 404, directory: 404, refused: 403, gone: 410 };
 
+/** Paths with a token, as firmware and proxies may write them. */
+const SECRET_PATH = /^((?:https?:\/\/[^/?#]*)?\/(?:\.?\/)*(?:report|configuration)\/).*$/is;
+
 /** Answers with a text: plain and never cached, unless the headers say otherwise. */
 export function sendText(
   response: ServerResponse,
@@ -53,8 +56,8 @@ export function decodedPath(request: Request): string | undefined {
 /** Records an event of a request, with its client, method and path. Long paths are cut. */
 export function recordOf({ record }: AppOptions, request: Request, event: BootEvent): void {
   const client = request.socket.remoteAddress ?? '';
-  // Whoever has its token can report on a boot.
-  const path = request.originalUrl.replace(/^(\/+report\/).*$/s, '$1…').slice(0, 500);
+  // Whoever has its token can report on a boot, or have its configuration.
+  const path = request.originalUrl.replace(SECRET_PATH, '$1…').slice(0, 500);
   record({ ...event, client, method: request.method, path });
 }
 

@@ -1,4 +1,5 @@
 import { readlink } from 'node:fs/promises';
+import type { ConfigurationAnswer } from '../../model/configuration/answer.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { filesOf, mapFiles, segmentToJson } from '../../model/files/segment.ts';
 import type { AppOptions } from '../app-options.ts';
@@ -11,7 +12,7 @@ export class FileGrants {
   private last = 0;
   private ended = false;
 
-  constructor({ scripts, artifacts, bootFiles, registry, fleet }: AppOptions) {
+  constructor({ scripts, artifacts, bootFiles, registry, configuration, fleet }: AppOptions) {
     this.questions = {
       script: async (mac, request) => scripts.forMac(mac, request),
       explain: async (mac, request) => scripts.explain(mac, request),
@@ -23,6 +24,8 @@ export class FileGrants {
       imageManifest: (name, digest) => registry.manifest(name, digest),
       imageBlob: async (digest) => this.grant(await registry.blob(digest)),
       fleet: (call, args) => (fleet[call] as (...args: readonly unknown[]) => Promise<unknown>)(...args),
+      configuration: (call, args) =>
+        (configuration[call] as (...args: readonly unknown[]) => Promise<ConfigurationAnswer>)(...args),
       renewed: async (grant) => (await this.granted.get(grant)?.renew()) ?? false,
     };
   }

@@ -1,4 +1,5 @@
 import type { ScriptResult } from '../../model/boot/script.ts';
+import type { ConfigurationAnswer, ConfigurationSource } from '../../model/configuration/answer.ts';
 import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
 import type { SegmentJson } from '../../model/files/segment.ts';
@@ -35,6 +36,7 @@ export interface Questions {
   imageBlob(digest: string): Promise<FileGrant>;
   /** A call of the fleet, by its name. */
   fleet(call: keyof Fleet, args: readonly unknown[]): Promise<unknown>;
+  configuration(call: keyof ConfigurationSource, args: readonly unknown[]): Promise<ConfigurationAnswer>;
   /** Whether a granted file holds the bytes that it held, though its stamps moved. */
   renewed(grant: number): Promise<boolean>;
 }

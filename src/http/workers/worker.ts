@@ -86,6 +86,12 @@ const options: AppOptions = {
       return [call, (...args: readonly unknown[]) => ask('fleet', call, given(args))];
     }),
   ) as unknown as Fleet,
+  configuration: {
+    document: (...args) => ask('configuration', 'document', args),
+    session: (...args) => ask('configuration', 'session', args),
+    // The channel turns undefined into null.
+    metadata: (client, session, path) => ask('configuration', 'metadata', [client, session ?? '', path]),
+  },
   record: (event) => send({ kind: 'event', event }),
   now: Date.now,
   monotonic: () => performance.now(),

@@ -17,6 +17,7 @@ const KNOWN: Readonly<Record<string, true | readonly string[]>> = {
   on_failure: ['action', 'after'],
   memory: ['root', 'machine'],
   report_url: [],
+  configuration: ['url', 'nocloud', 'seed', 'ignition'],
   menu: ['images', 'local', 'default', 'timeout'],
   script_url: [],
   // nunjucks' own

@@ -1,3 +1,5 @@
+import { hasCloudInit } from '../configuration/documents.ts';
+import { mergeConfiguration } from '../configuration/merge.ts';
 import type { Verity } from '../files/verity.ts';
 import { hyphenated, type Mac } from '../machine/mac.ts';
 import type { Match } from '../settings/config.ts';
@@ -33,6 +35,17 @@ export interface Download {
 /** The root with its source replaced by what the node fetches; only the method where there is none. */
 export type PlannedRoot = { readonly [key: string]: unknown; readonly method: string } & Partial<Download>;
 
+/** What the kernel line says of the system's configuration. */
+export interface PlannedConfiguration {
+  /** The root of its documents, without a slash at the end; null where there are none. */
+  readonly url: string | null;
+  /** Whether cloud-init is to fetch its documents. */
+  readonly nocloud: boolean;
+  /** Whether the initrd is to place them. */
+  readonly seed: boolean;
+  readonly ignition: boolean;
+}
+
 /** The variables of a script template. Absent ones are null. */
 export interface BootPlan {
   readonly server: { readonly address: string; readonly url: string };
@@ -53,6 +66,8 @@ export interface BootPlan {
   readonly memory: PlannedMemory;
   /** Where the initrd and the system report on this boot. */
   readonly report_url: string;
+  /** Where the system gets its configuration, and which there is. */
+  readonly configuration: PlannedConfiguration;
   /** The URL of this script. */
   readonly script_url: string;
 }
@@ -125,6 +140,15 @@ function plannedRoot(image: Image | undefined, pins: Pins, server: ServerIdentit
   return { ...rest, ...download(source, pins, baseUrl(server)), ...more };
 }
 
+/** Only nodes have a configuration: anybody can make up an address. */
+function plannedConfiguration({ node, settings }: Match, base: string): PlannedConfiguration {
+  const merged = node && settings.configuration ? mergeConfiguration(settings.configuration) : {};
+  const [cloudInit, ignition] = [hasCloudInit(merged), Boolean(merged.ignition)];
+  const seed = cloudInit && merged.place === 'initrd';
+  const url = cloudInit || ignition ? `${base}/configuration/${NO_TOKEN}` : null;
+  return { url, nocloud: cloudInit && !seed, seed, ignition };
+}
+
 /**
  * Resolves what one machine boots into URLs, digests and arguments.
  * @param query what its script's URL has behind the path, from the `?` on
@@ -152,6 +176,7 @@ export function planBoot(match: Match, pins: Pins, server: ServerIdentity, query
     on_failure: settings.onFailure.value,
     memory: plannedMemory(match, root.bytes ?? undefined, initrdBytes, unpacked),
     report_url: `${base}/report/${NO_TOKEN}`,
+    configuration: plannedConfiguration(match, base),
     menu: settings.menu?.value ?? null,
     script_url: `${base}/ipxe/${hyphenated(mac)}${query}`,
   };

@@ -2,7 +2,7 @@ import type { BootEvent } from '../event.ts';
 import { type Boot, STAGES } from './boot.ts';
 
 /** A boot that was silent for this long is over, milliseconds. */
-const SILENCE = 30 * 60_000;
+export const SILENCE = 30 * 60_000;
 
 /** A packet that the network has doubled comes no later than this after the one, milliseconds. */
 export const LATE = 3000;
@@ -13,12 +13,12 @@ const isScript = ({ event }: BootEvent): boolean => event === 'boot.asked' || ev
 
 /**
  * Whether an event begins a new boot of its machine. Firmware repeats its requests, and so does iPXE, which asks for
- * its script again where a download failed: all of that is one boot. A report never begins one.
+ * its script again where a download failed: all of that is one boot. A report never begins one, nor does another machine's request.
  * @param boot the machine's last boot
  * @param at milliseconds since 1970
  */
 export function beginsBoot(boot: Boot | undefined, event: BootEvent, at: number): boolean {
-  if (event.event === 'boot.report') return false;
+  if (event.event === 'boot.report' || event.event === 'boot.claimed') return false;
   if (!boot || at - boot.last > SILENCE) return true;
   if (boot.outcome === 'up') return event.event.startsWith('dhcp.') || isScript(event);
   switch (event.event) {

@@ -64,5 +64,8 @@ export const EVENT_STEPS: Readonly<Record<string, (event: BootEvent, role?: File
   'http.download': download,
   'http.refused': (event, role) => step(event, role ?? 'root', 'failed', { reason: `http-${event.status}` }),
   'nbd.open': (event) => step(event, 'root', 'done'),
+  'boot.claimed': (event) => step(event, 'script', 'ignored', { reason: 'claimed' }),
+  'configuration.sent': (event) => step(event, 'configuration', 'done'),
+  'configuration.failed': (event) => step(event, 'configuration', 'failed', { reason: 'unavailable' }),
   'boot.report': report,
 };

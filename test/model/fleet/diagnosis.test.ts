@@ -32,6 +32,7 @@ const ignored = (reason: string, message = ''): readonly Partial<BootStep>[] => 
 /** Boots that each rule names, after some silence. */
 const CASES: readonly Case[] = [
   ['failed-units', [{ stage: 'up', message: 'up, failed units: a.service' }], 0, { outcome: 'up' }],
+  ['claimed', [{ stage: 'kernel' }, { stage: 'script', happening: 'ignored', reason: 'claimed' }], 0],
   ['no-driver', gaveUp('no route to 192.0.2.1 after 120 s; network: none: no driver in the initrd'), 0, FAILED],
   ['no-network', gaveUp('no route to 192.0.2.1 after 120 s; network: eth0 down, no address'), 0, FAILED],
   ['wrong-digest', gaveUp('x has the wrong SHA-256 digest: expected a, got b'), 0, FAILED],

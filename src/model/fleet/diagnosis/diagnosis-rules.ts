@@ -54,6 +54,12 @@ export const RULES: readonly Rule[] = [
     says: 'the system is up, but for some services',
     remedy: 'Log in and read "systemctl --failed" and "journalctl -b".',
   },
+  {
+    name: 'claimed',
+    fits: ({ steps }) => steps.findLast(({ reason }) => reason === 'claimed')?.message ?? false,
+    says: 'another machine has asked for its script, and got no configuration',
+    remedy: 'Find the machine with the same MAC address: a copied virtual machine, or somebody who looks for secrets.',
+  },
   // The initrd, which says itself what failed.
   {
     name: 'no-driver',

@@ -1,0 +1,112 @@
+import { SILENCE } from '../../model/fleet/begins.ts';
+import { type BootWithSteps, STAGES } from '../../model/fleet/boot.ts';
+import { dropOldest } from '../../model/limits/drop-oldest.ts';
+import type { Mac } from '../../model/machine/mac.ts';
+import { BootTokens } from './boot-tokens.ts';
+
+/** How often one token gives a document. */
+const USES = 50;
+/** A system has its configuration soon after its root, milliseconds. */
+const AFTER_ROOT = 10 * 60_000;
+/** No boot takes as long, milliseconds. */
+const LIFE = 24 * 3_600_000;
+/** Boots and addresses that are remembered; the oldest go. */
+const MAX = 20_000;
+/** Machines of one address that are remembered: two are as good as many. */
+const PER_ADDRESS = 4;
+
+/** A machine, and its boot. */
+export interface TokenOwner {
+  readonly mac: Mac;
+  readonly boot: string;
+}
+
+/** Who asked for a machine's script. */
+export interface Asker {
+  /** Its IP address. */
+  readonly client: string;
+  /** The UUID that iPXE tells; undefined where it was not asked. */
+  readonly uuid: string | undefined;
+}
+
+/** Options of {@link BootAccess}. */
+export interface BootAccessOptions {
+  /** The last boot of a machine. */
+  readonly boot: (mac: Mac) => BootWithSteps | undefined;
+  /** A boot that is followed. */
+  readonly byId: (id: string) => BootWithSteps | undefined;
+  /** Of the tokens; see {@link BootTokens}. */
+  readonly secret: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/**
+ * Who may have the configuration of which machine: by the token of its boot's script, or by its IP address. An address
+ * counts for a machine only where the machine used a token from it, or got its script there: asking for the script of
+ * any machine is free.
+ */
+export class BootAccess {
+  private readonly options: BootAccessOptions;
+  private readonly tokens: BootTokens;
+  private readonly askers = new Map<string, Asker>();
+  private readonly addresses = new Map<string, TokenOwner[]>();
+
+  constructor(options: BootAccessOptions) {
+    this.options = options;
+    this.tokens = new BootTokens({ secret: options.secret, purpose: 'configuration', uses: USES });
+  }
+
+  /** Whether somebody else than the machine whose boot is past its script asks for a script with its MAC address. */
+  isClaim(mac: Mac, { client, uuid }: Asker): boolean {
+    const boot = this.options.boot(mac);
+    const first = boot && this.askers.get(boot.id);
+    if (!boot || !first || boot.outcome !== 'under-way' || this.options.now() - boot.last > SILENCE) return false;
+    if (STAGES.indexOf(boot.stage) <= STAGES.indexOf('script')) return false;
+    const other = first.uuid !== undefined && uuid !== undefined && first.uuid !== uuid;
+    return other || first.client !== client;
+  }
+
+  /** The token for the script of a machine's boot; undefined where no boot is known. */
+  tokenFor(mac: Mac, asker: Asker | undefined): string | undefined {
+    const boot = this.options.boot(mac);
+    if (!boot) return undefined;
+    const owner = { mac, boot: boot.id };
+    if (asker) {
+      this.askers.delete(boot.id);
+      this.askers.set(boot.id, asker);
+      dropOldest(this.askers, MAX);
+      this.noteAddress(asker.client, owner);
+    }
+    return this.tokens.of(boot.id);
+  }
+
+  /** The boot that a token is good for, which is used once by this. */
+  ownerOf(token: string): TokenOwner | 'unknown' | 'too-many' {
+    const used = this.tokens.use(token);
+    if (typeof used === 'string') return used;
+    const boot = this.options.byId(used.boot);
+    if (!boot || this.options.boot(boot.mac)?.id !== boot.id) return 'unknown';
+    const root = boot.steps.findLast(({ stage, happening }) => stage === 'root' && happening === 'done');
+    const now = this.options.now();
+    const isOver = now - boot.began > LIFE || (root && now - root.at > AFTER_ROOT);
+    return isOver ? 'unknown' : { mac: boot.mac, boot: boot.id };
+  }
+
+  /** Notes that a machine has an IP address. */
+  noteAddress(client: string, { mac, boot }: TokenOwner): void {
+    const others = (this.addresses.get(client) ?? []).filter((each) => each.mac !== mac);
+    this.addresses.delete(client);
+    this.addresses.set(client, [...others, { mac, boot }].slice(-PER_ADDRESS));
+    dropOldest(this.addresses, MAX);
+  }
+
+  /** The machine at an address: one alone, whose boot is under way or up. */
+  ownerAt(client: string): TokenOwner | undefined {
+    const owners = (this.addresses.get(client) ?? []).filter(({ mac, boot }) => {
+      const current = this.options.boot(mac);
+      return current?.id === boot && (current.outcome === 'under-way' || current.outcome === 'up');
+    });
+    return owners.length === 1 ? owners[0] : undefined;
+  }
+}
