@@ -102,7 +102,8 @@ slipway_send_report() {
 # Leaves out what nobody else is to read: names and passwords in URLs, and this boot's token, which is on the kernel
 # line and thus in the log.
 slipway_mask() {
-    sed -e 's#//[^/@ ]*@#//#g' -e 's#/report/[0-9A-Za-z]*#/report/...#g'
+    sed -e 's#//[^/@ ]*@#//#g' -e 's#/report/[0-9A-Za-z]*#/report/...#g' \
+        -e 's#/configuration/[0-9A-Za-z]*#/configuration/...#g'
 }
 
 # Waits until all reports were sent, at most 2 s.

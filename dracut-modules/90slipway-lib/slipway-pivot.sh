@@ -7,6 +7,8 @@ if [ -e /run/slipway/done ]; then
     . /lib/slipway/confine-lib.sh
     . /lib/slipway/selinux-lib.sh
     . /lib/slipway/report-lib.sh
+    . /lib/slipway/fetch-lib.sh
+    . /lib/slipway/seed-lib.sh
     slipway_find_method
     slipway_pivot
     for directory in $slipway_directories; do
@@ -16,6 +18,13 @@ if [ -e /run/slipway/done ]; then
         # shellcheck disable=SC2154
         mount --bind "$slipway_root/$directory" "${NEWROOT:?}/$directory"
     done
+    if [ -n "$slipway_mounts" ]; then
+        # Where it is mounted from: all of that is writable.
+        slipway_place_seed "$slipway_root"
+    elif slipway_mount "$slipway_run/seed" --bind "$NEWROOT"; then
+        slipway_place_seed "$slipway_run/seed"
+        slipway_unmount "$slipway_run/seed"
+    fi
     slipway_drop_tools
     slipway_unmount "$slipway_root"
     slipway_unmount "$slipway_memory"
