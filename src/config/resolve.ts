@@ -328,9 +328,9 @@ function toServer(server: ConfigFile['server'], baseDir: string): Config['server
 /** Two sections with the same key make nodes with the same settings; {@link Config.representatives}. */
 function settingsKey({ vars, ...section }: NodeSection): string {
   const { mac: _, hostname: _hostname, args: _args, match: _match, labels: _labels, ...other } = section;
-  const { configuration: _configuration, ...rest } = other;
+  const { configuration, ...rest } = other;
   const names = Object.entries(vars ?? {}).map(([name, value]) => (value === false ? `!${name}` : name));
-  return JSON.stringify([rest, names]);
+  return JSON.stringify([rest, names, configuration?.files]);
 }
 
 function toState(state: ConfigFile['state'], baseDir: string): Config['state'] {

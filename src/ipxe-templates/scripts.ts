@@ -67,6 +67,11 @@ export interface Scripts {
   preview(mac: Mac, wanted: Pick<Wanted, 'choose' | 'version'>): Promise<Preview | undefined>;
   /** The script that has iPXE ask for its machine's own. */
   bootstrap(arrival?: Arrival): string;
+  /**
+   * A file of a machine, with the variables of its last script.
+   * @returns undefined where the template or what it is about is missing
+   */
+  file(mac: Mac, template: string): Promise<string | undefined>;
   /** The names of a machine, and the version of its last script. */
   about(mac: Mac): AboutScript;
   /** What the file of this digest is in the machine's last script. */
@@ -368,6 +373,14 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
       const planned = await plan(decided.match, current, '', isFollowedImage(image) ? version : undefined);
       const sha256 = 'plan' in planned ? planned.plan.root.sha256 : undefined;
       return { image: image.name, version: sha256 ?? undefined };
+    },
+
+    async file(mac, template) {
+      const current = from();
+      const match = scriptsOf(current).get(mac)?.match ?? findMatch(current.config, facts.of(mac));
+      const planned = await plan(match, current);
+      if ('why' in planned || !current.templates.names.includes(template)) return undefined;
+      return current.templates.renderFile(template, planned.plan);
     },
 
     about(mac) {

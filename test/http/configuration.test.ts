@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import { createConfigurationSource } from '../../src/daemon/configuration/source.ts';
 import { BootAccess } from '../../src/daemon/fleet/boot-access.ts';
+import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
 import type { BootWithSteps } from '../../src/model/fleet/boot.ts';
 import { aBoot, MAC } from '../model/fleet/machines.ts';
 import { aConfig, aNode, settings } from '../support/config.ts';
@@ -13,6 +14,7 @@ const CONFIGURATION = {
   user_data: { password: { '!secret': 'env:PASSWORD' }, write_files: [{ path: '/a', permissions: '0644' }] },
   meta_data: { 'public-keys': ['ssh-ed25519 AAAA a'], tags: { rack: 'r1' } },
   ignition: { ignition: { version: '3.4.0' } },
+  files: { 'ks.cfg': 'kickstart.njk' },
 };
 
 /** A server with one machine, whose boot is of these steps. */
@@ -28,6 +30,7 @@ async function start(env: NodeJS.ProcessEnv = { PASSWORD: 's3cret' }) {
   const events = serving.events;
   const configuration = createConfigurationSource({
     ...{ config: () => aConfig([node]), match, access, env },
+    file: async (_mac, template) => `${template} http://x/configuration/${NO_TOKEN}/user-data\n`,
     record: (event) => void events.push(event),
     monotonic: () => now,
   });
@@ -55,6 +58,9 @@ it('gives the documents by the token, with secrets, and never caches or logs the
   expect(await (await get(`/configuration/${token}/meta-data`)).text()).toMatch(/instance-id: "n001-[0-9a-f]{12}"/);
   expect(await (await get(`/configuration/${token}/ignition`)).json()).toEqual(CONFIGURATION.ignition);
   expect((await get(`/configuration/${token}/vendor-data`)).status).toBe(200);
+  const file = await get(`/configuration/${token}/files/ks.cfg`);
+  expect(await file.text()).toBe(`kickstart.njk http://x/configuration/${token}/user-data\n`);
+  expect((await get(`/configuration/${token}/files/constructor`)).status).toBe(404);
   expect((await get(`/configuration/${token}/passwd`)).status).toBe(404);
   await get(`/configuration/${token}`);
   await get(`//configuration/${token}/x/y`);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { mapping, oneOf, textual } from '../../model/boot/yaml-shapes.ts';
+import { mapping, oneOf, text, textual } from '../../model/boot/yaml-shapes.ts';
 import { CLOUD_CONFIG_KEYS } from './cloud-config-keys.ts';
 
 const anything = () => z.unknown().optional();
@@ -27,6 +27,15 @@ const ignition = mapping({
   systemd: anything(),
 });
 
+/** Files of a machine, each rendered of a template. */
+const files = z.record(
+  text(/^[A-Za-z0-9][\w.-]{0,99}$/, 'the name of a file: letters, digits, ".", "_" and "-"'),
+  z
+    .string({ error: 'the name of a template such as kickstart.njk, not of a script' })
+    .refine((name) => /^[A-Za-z0-9][\w.-]*\.njk$/.test(name) && !name.endsWith('.ipxe.njk')),
+  { error: 'a mapping' },
+);
+
 /** `configuration:` of the whole file, of a profile or of a node. */
 export const configuration = mapping({
   place: oneOf(['kernel', 'initrd'])
@@ -38,6 +47,11 @@ export const configuration = mapping({
   meta_data: free().nullish().describe("cloud-init's meta-data; instance-id and local-hostname are added."),
   vendor_data: cloudConfig().nullish().describe("cloud-init's vendor-data, a cloud-config."),
   network_config: networkConfig.nullish().describe("cloud-init's network configuration, version 1 or 2."),
+  files: files
+    .nullish()
+    .describe(
+      'Files such as a kickstart or preseed, by name: each is rendered of a template NAME.njk in the templates folder.',
+    ),
   ignition: ignition.nullish().describe("Ignition's configuration, specification 3.x."),
 })
   .nullish()

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { NO_TOKEN } from '../../model/boot/boot-plan.ts';
 import type { ConfigurationAnswer, ConfigurationSource } from '../../model/configuration/answer.ts';
-import { DOCUMENTS, documentOf, instanceOf, metaDataOf } from '../../model/configuration/documents.ts';
+import { DOCUMENTS, type Document, documentOf, instanceOf, metaDataOf } from '../../model/configuration/documents.ts';
 import { mergeConfiguration } from '../../model/configuration/merge.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import type { Mac } from '../../model/machine/mac.ts';
@@ -17,6 +18,8 @@ export interface ConfigurationSourceOptions {
   /** The settings of a machine. */
   readonly match: (mac: Mac) => Match;
   readonly access: Pick<BootAccess, 'ownerOf' | 'ownerAt' | 'noteAddress'>;
+  /** Renders a file of a machine; undefined where it cannot be. */
+  readonly file: (mac: Mac, template: string) => Promise<string | undefined>;
   readonly env: NodeJS.ProcessEnv;
   readonly record: RecordEvent;
   /** Milliseconds of a clock that never goes back. */
@@ -49,12 +52,12 @@ export function createConfigurationSource(options: ConfigurationSourceOptions): 
     owner: TokenOwner,
     name: string,
     client: string,
-    find: (found: Found) => { type: string; text: string } | undefined,
+    find: (found: Found) => Document | undefined | Promise<Document | undefined>,
   ): Promise<ConfigurationAnswer> => {
     const about = { mac: owner.mac, client };
     try {
       const found = await configurationOf(owner.mac);
-      const document = found && find(found);
+      const document = found && (await find(found));
       if (!document) return NOTHING;
       const message = `its ${name} was sent`;
       // Systems read the metadata piece by piece, and again and again.
@@ -75,6 +78,15 @@ export function createConfigurationSource(options: ConfigurationSourceOptions): 
       if (owner === 'unknown') return refused(404, 'no boot has this token');
       if (owner === 'too-many') return refused(429, 'this token was used too often');
       access.noteAddress(client, owner);
+      const [, file] = /^files\/(.+)$/.exec(asked) ?? [];
+      if (file !== undefined) {
+        return send(owner, asked, client, async ({ configuration: { files } }) => {
+          const template = files && Object.hasOwn(files, file) ? files[file] : undefined;
+          const text = template && (await options.file(owner.mac, template));
+          const own = `/configuration/${token}`;
+          return text ? { type: PLAIN, text: text.replaceAll(`/configuration/${NO_TOKEN}`, own) } : undefined;
+        });
+      }
       const name = DOCUMENTS.find((each) => each === asked);
       if (!name) return NOTHING;
       return send(owner, name, client, ({ configuration, instance }) => documentOf(name, configuration, instance));
@@ -91,6 +103,8 @@ export function createConfigurationSource(options: ConfigurationSourceOptions): 
       const owner = access.ownerAt(client);
       if (!owner) return STRANGER;
       if (path === '') return { ok: true, type: PLAIN, text: 'meta-data/\nuser-data' };
+      // cloud-init asks for it six times where it is missing.
+      if (path === 'dynamic/instance-identity') return { ok: true, type: PLAIN, text: '' };
       if (path === 'user-data') {
         return send(owner, path, client, ({ configuration, instance }) => {
           const document = documentOf(path, configuration, instance);

@@ -7,6 +7,7 @@ import { withMacs } from '../../http/macs.ts';
 import { createSender } from '../../http/send/send.ts';
 import { startHttp } from '../../http/server/server.ts';
 import { startHttpWorkers } from '../../http/workers/workers.ts';
+import { NO_TOKEN } from '../../model/boot/boot-plan.ts';
 import type { HttpSettings } from '../../model/settings/config.ts';
 import { findMatch } from '../../model/settings/recognise.ts';
 import { createConfigurationSource } from '../configuration/source.ts';
@@ -48,6 +49,10 @@ export function httpService({
       config: () => state().config,
       match: (mac) => findMatch(state().config, facts.of(mac)),
       access: fleet.access,
+      file: async (mac, template) => {
+        const text = await scripts.file(mac, template);
+        return text?.replaceAll(`/report/${NO_TOKEN}`, `/report/${fleet.tokenOf(mac)}`);
+      },
       env: process.env,
       record,
       monotonic,

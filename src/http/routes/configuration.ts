@@ -34,16 +34,21 @@ function limited({ monotonic }: AppOptions): RequestHandler {
   };
 }
 
-/** `/configuration/TOKEN/NAME`: a document of a machine's configuration, by the token of its kernel line. */
+/** `/configuration/TOKEN/NAME`, `…/files/NAME`: a document or file of a machine's configuration, by the token of its kernel line. */
 export function configurationRoute(options: AppOptions): RequestHandler {
   const router = Router({ caseSensitive: true });
   router.use(limited(options));
-  router.all('/:token/:name', async (request, response) => {
+  const answer = async (request: Request, response: Response, token: string, name: string) => {
     if (!isRead(request, response)) return;
-    const { token, name } = request.params;
     const client = request.socket.remoteAddress ?? '';
     reply(options, request, response, await options.configuration.document(token, name, client));
-  });
+  };
+  router.all('/:token/:name', (request, response) =>
+    answer(request, response, request.params.token, request.params.name),
+  );
+  router.all('/:token/files/:name', (request, response) =>
+    answer(request, response, request.params.token, `files/${request.params.name}`),
+  );
   return router;
 }
 

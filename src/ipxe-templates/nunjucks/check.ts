@@ -1,5 +1,6 @@
 import { type Pin, planBoot, requiredFiles, showingMenu } from '../../model/boot/boot-plan.ts';
 import { possibleMatches } from '../../model/boot/build.ts';
+import { mergeConfiguration } from '../../model/configuration/merge.ts';
 import { type Config, type Match, type Problem, sampleMatches } from '../../model/settings/config.ts';
 import type { ServerIdentity } from '../../model/settings/server.ts';
 import { type TemplateSources, Templates } from './render.ts';
@@ -12,8 +13,9 @@ const SAMPLE_SERVER: ServerIdentity = { address: '192.0.2.1', httpPort: 8080 };
 function shape({ settings, node }: Match): string {
   const vars = Object.entries(settings.vars).map(([name, { value }]) => (value === false ? `!${name}` : name));
   const image = settings.image?.value;
-  const { template, onFailure } = settings;
-  return [template.value, image?.name, image?.root.method, onFailure.value.action, !node, ...vars].join('\n');
+  const { template, onFailure, configuration = [] } = settings;
+  const files = Object.values(mergeConfiguration(configuration).files ?? {});
+  return [...files, template.value, image?.name, image?.root.method, onFailure.value.action, !node, ...vars].join('\n');
 }
 
 /**
@@ -35,12 +37,16 @@ export function checkTemplates(
     if (match.settings.action.value === 'ignore' || seen.has(key)) continue;
     seen.add(key);
     const pins = new Map(requiredFiles(match).map(({ path }) => [path, SAMPLE_PIN]));
-    const template = match.settings.template;
-    const problem = templates.problem(template.value, planBoot(match, pins, SAMPLE_SERVER));
-    const list = sources.has(template.value) ? problems : missing;
-    if (problem && !list.some(({ file, line }) => file === problem.file && line === problem.line)) {
+    const plan = planBoot(match, pins, SAMPLE_SERVER);
+    const { value } = match.settings.template;
+    const found = [{ name: value, problem: templates.problem(value, plan) }];
+    const { files } = mergeConfiguration((match.node && match.settings.configuration) ?? []);
+    for (const name of Object.values(files ?? {})) found.push({ name, problem: templates.fileProblem(name, plan) });
+    for (const { name, problem } of found) {
+      const list = sources.has(name) ? problems : missing;
+      if (!problem || list.some(({ file, line }) => file === problem.file && line === problem.line)) continue;
       const machine = match.node ? `nodes.${match.node.name}` : 'unknown machines';
-      list.push({ ...problem, message: `${problem.message} (template "${template.value}", for ${machine})` });
+      list.push({ ...problem, message: `${problem.message} (template "${name}", for ${machine})` });
     }
   }
   return problems.length > 0 ? { ok: false, problems } : { ok: true, templates, missing };

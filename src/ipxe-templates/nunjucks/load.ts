@@ -6,7 +6,9 @@ import { ROOT_METHODS } from '../../model/boot/root-methods/methods.ts';
 import type { TemplateSource, TemplateSources } from './render.ts';
 
 const BUILT_IN = fileURLToPath(new URL('..', import.meta.url));
+/** Of scripts. Templates of other files keep their suffix as a part of their name. */
 const SUFFIX = '.ipxe.njk';
+const ANY_SUFFIX = '.njk';
 
 /** The template of a root method that needs kernel arguments and nothing else. */
 const ARGUMENTS_ALONE =
@@ -16,11 +18,14 @@ const ROOT_TEMPLATES = ROOT_METHODS.map(
 );
 
 async function readFolder(folder: string): Promise<readonly (readonly [string, TemplateSource])[]> {
-  const files = (await readdir(folder)).filter((file) => file.endsWith(SUFFIX)).sort();
+  const files = (await readdir(folder)).filter((file) => file.endsWith(ANY_SUFFIX)).sort();
   return Promise.all(
     files.map(async (name) => {
       const file = join(folder, name);
-      return [name.slice(0, -SUFFIX.length), { file, text: await readFile(file, 'utf8') }] as const;
+      return [
+        name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : name,
+        { file, text: await readFile(file, 'utf8') },
+      ] as const;
     }),
   );
 }
@@ -42,7 +47,7 @@ export async function loadTemplates(folder: string | undefined): Promise<Templat
 
 /** A text that changes with each change of a folder's templates. */
 async function stateOf(folder: string): Promise<string> {
-  const files = (await readdir(folder).catch(noneIfMissing)).filter((file) => file.endsWith(SUFFIX)).sort();
+  const files = (await readdir(folder).catch(noneIfMissing)).filter((file) => file.endsWith(ANY_SUFFIX)).sort();
   const versions = files.map(async (name) => {
     const found = await stat(join(folder, name), { bigint: true }).catch(() => undefined);
     return [name, found?.ino, found?.size, found?.mtimeNs].join();

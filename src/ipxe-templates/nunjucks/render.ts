@@ -11,7 +11,7 @@ export interface TemplateSource {
   readonly text: string;
 }
 
-/** Template sources by name, without `.ipxe.njk`. */
+/** Template sources by name: scripts without `.ipxe.njk`, those of other files as they are called. */
 export type TemplateSources = ReadonlyMap<string, TemplateSource>;
 
 const SUFFIX = '.ipxe.njk';
@@ -89,6 +89,25 @@ export class Templates {
   render(name: string, variables: object): string {
     this.budget.reset();
     return `${this.environment.render(`${name}${SUFFIX}`, variables).trim()}\n`;
+  }
+
+  /**
+   * Renders a file that is no script, as it is.
+   * @throws as {@link render}
+   */
+  renderFile(name: string, variables: object): string {
+    this.budget.reset();
+    return this.environment.render(name, variables);
+  }
+
+  /** The problem with the template of a file; undefined if there is none. */
+  fileProblem(name: string, variables: object): Problem | undefined {
+    try {
+      this.renderFile(name, variables);
+      return undefined;
+    } catch (error) {
+      return asProblem(error, this.sources.get(name)?.file ?? name);
+    }
   }
 
   /** The problem with a template for these variables, found by rendering it; undefined if there is none. */

@@ -145,7 +145,7 @@ function plannedConfiguration({ node, settings }: Match, base: string): PlannedC
   const merged = node && settings.configuration ? mergeConfiguration(settings.configuration) : {};
   const [cloudInit, ignition] = [hasCloudInit(merged), Boolean(merged.ignition)];
   const seed = cloudInit && merged.place === 'initrd';
-  const url = cloudInit || ignition ? `${base}/configuration/${NO_TOKEN}` : null;
+  const url = cloudInit || ignition || merged.files ? `${base}/configuration/${NO_TOKEN}` : null;
   return { url, nocloud: cloudInit && !seed, seed, ignition };
 }
 

@@ -8,7 +8,7 @@ export type ConfigurationAnswer =
 /** What machines can ask for. */
 export interface ConfigurationSource {
   /**
-   * A document by the token of the kernel line.
+   * A document, or `files/NAME`, by the token of the kernel line.
    * @param client the IP address that asks
    */
   document(token: string, name: string, client: string): Promise<ConfigurationAnswer>;

@@ -10,6 +10,8 @@ export interface ConfigurationSection {
   readonly vendor_data?: Mapping | null | undefined;
   readonly network_config?: Mapping | null | undefined;
   readonly ignition?: Mapping | null | undefined;
+  /** Templates by the names of the files that they are rendered to. */
+  readonly files?: Readonly<Record<string, string>> | null | undefined;
 }
 
 /** The sections of one machine with the places that they came from, the most general first. */
