@@ -165,6 +165,36 @@ describe('the fleet', () => {
     expect(await kept.status()).toMatchObject([{ outcome: 'unfinished' }]);
   });
 
+  it('gives the token of the configuration to the machine that boots, and none to another with its address', async () => {
+    const { fleet, observe } = aFleet();
+    const text = `/configuration/${NO_TOKEN}/`;
+    const scripts = {
+      forMac: async () => ({ kind: 'script', text }) as const,
+      about: () => ({ node: 'n001', image: 'debian', version: undefined }),
+    };
+    const claims: BootEvent[] = [];
+    const ask = async (client: string) => {
+      const record = (event: BootEvent) => {
+        claims.push(event);
+        fleet.observe(event);
+      };
+      const result = await scriptForBoot(MAC, { boots: true, client }, scripts, fleet, record);
+      return result.kind === 'script' ? result.text : '';
+    };
+    observe(events.offer());
+    const given = await ask(ADDRESS);
+    expect(given).toMatch(/^\/configuration\/a+[0-9a-f]+\/$/);
+    observe(events.fetched('/k'));
+    // iPXE asks again where a download fails.
+    expect(await ask(ADDRESS)).toBe(given);
+    expect(await ask('192.0.2.66')).toBe(text);
+    expect(claims).toMatchObject([{ event: 'boot.claimed', level: 'warn', from: '192.0.2.66' }]);
+    expect(await fleet.status()).toMatchObject([{ diagnosis: { rule: 'claimed' }, stage: 'kernel' }]);
+    expect(fleet.access.ownerOf(given.split('/')[2] ?? '')).toMatchObject({ mac: MAC });
+    expect(fleet.access.ownerAt(ADDRESS)).toMatchObject({ mac: MAC });
+    expect(fleet.access.ownerAt('192.0.2.66')).toBeUndefined();
+  });
+
   it('notes the reason where there is no script', async () => {
     const { fleet } = aFleet();
     const scripts = {
