@@ -21,9 +21,12 @@ const CONFIGURATION = {
 async function start(env: NodeJS.ProcessEnv = { PASSWORD: 's3cret' }) {
   let boot: BootWithSteps = aBoot([{ stage: 'script' }]);
   let now = 0;
-  let tokens = 0;
-  const newToken = () => (++tokens).toString(16).padStart(32, 'a');
-  const access = new BootAccess({ boot: () => boot, newToken, now: () => now, monotonic: () => now });
+  const access = new BootAccess({
+    boot: () => boot,
+    byId: (id) => (boot.id === id ? boot : undefined),
+    secret: 'ab'.repeat(32),
+    now: () => now,
+  });
   const node = aNode({ settings: settings({ configuration: [{ value: CONFIGURATION, from: 'test' }] }) });
   const match = () => ({ mac: MAC, node, settings: node.settings, why: '' });
   serving = await Serving.start();

@@ -61,12 +61,8 @@ afterEach(async () => {
 /** A server with one machine, and the token of its boot. */
 async function startServer(): Promise<{ readonly url: string; readonly token: string }> {
   const now = () => 0;
-  const access = new BootAccess({
-    boot: () => aBoot([{ stage: 'script' }]),
-    newToken: () => 'ab'.repeat(16),
-    now,
-    monotonic: now,
-  });
+  const boot = aBoot([{ stage: 'script' }]);
+  const access = new BootAccess({ boot: () => boot, byId: () => boot, secret: 'ab'.repeat(32), now });
   const node = aNode({ settings: settings({ configuration: [{ value: CONFIGURATION, from: 'test' }] }) });
   const configuration = createConfigurationSource({
     ...{ config: () => aConfig([node]), access, env: { HASH: '$6$salt$hash' }, monotonic: now },
