@@ -183,7 +183,7 @@ describe('the fleet', () => {
     };
     observe(events.offer());
     const given = await ask(ADDRESS);
-    expect(given).toMatch(/^\/configuration\/a+[0-9a-f]+\/$/);
+    expect(given).toMatch(/^\/configuration\/[0-9a-f]{32}\/$/);
     observe(events.fetched('/k'));
     // iPXE asks again where a download fails.
     expect(await ask(ADDRESS)).toBe(given);
