@@ -6,7 +6,7 @@ import { mapping, oneOf, type Shape, source, text, textual } from '../model/boot
 import { ARCHITECTURES } from '../model/machine/architecture.ts';
 import { parseMac } from '../model/machine/mac.ts';
 import { interfaceName, servedInterfaces, serverAddress, serverUrl } from './interfaces.ts';
-import { configuration } from './configuration/section.ts';
+import { configuration } from './machines/configuration/section.ts';
 import { type MatchSection, matchSection } from './machines/match-section.ts';
 
 /**

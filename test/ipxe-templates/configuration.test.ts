@@ -26,6 +26,7 @@ async function scriptsOf(section: ConfigurationSection, args: readonly string[] 
     config,
     templates: checked.templates,
     server: { address: '192.0.2.10', httpPort: 8080 },
+    servers: [{ address: '192.0.2.10', httpPort: 8080 }],
     build: () => Promise.reject(new Error('there is no such build')),
     pin: async () => ({ digest: 'd'.repeat(64), size: 1 }),
   }));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { mapping, oneOf, text, textual } from '../../model/boot/yaml-shapes.ts';
+import { mapping, oneOf, text, textual } from '../../../model/boot/yaml-shapes.ts';
 import { CLOUD_CONFIG_KEYS } from './cloud-config-keys.ts';
 
 const anything = () => z.unknown().optional();
