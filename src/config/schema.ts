@@ -199,7 +199,17 @@ const imageSection = mapping({
   ...common,
 });
 
-const profileSection = mapping({ image, action, boot: once, menu, args, vars, configuration, ...hardware, ...common }).nullable();
+const profileSection = mapping({
+  image,
+  action,
+  boot: once,
+  menu,
+  args,
+  vars,
+  configuration,
+  ...hardware,
+  ...common,
+}).nullable();
 
 const labels = named(
   name(),

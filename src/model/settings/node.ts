@@ -1,7 +1,7 @@
 import type { EfiBinary } from '../boot/boot-file.ts';
 import type { Image } from '../boot/image.ts';
-import type { Architecture } from '../machine/architecture.ts';
 import type { ConfigurationLayers } from '../configuration/merge.ts';
+import type { Architecture } from '../machine/architecture.ts';
 import type { Criteria, Labels } from '../machine/criteria.ts';
 import type { Mac } from '../machine/mac.ts';
 
