@@ -187,7 +187,7 @@ export class Server {
   async script(mac: Mac, client: string): Promise<ScriptResult | undefined> {
     const { life } = this;
     if (!life) return undefined;
-    const result = await scriptForBoot(mac, { boots: true }, life.scripts, life.fleet);
+    const result = await scriptForBoot(mac, { boots: true }, life.scripts, life.fleet, life.record.http);
     const message = 'why' in result ? result.why : 'script sent';
     const status = 'why' in result ? 503 : 200;
     life.record.http({ event: 'http.script', level: 'info', message, mac, status, client });
