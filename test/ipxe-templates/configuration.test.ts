@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { checkTemplates } from '../../src/ipxe-templates/nunjucks/check.ts';
 import { loadTemplates } from '../../src/ipxe-templates/nunjucks/load.ts';
-import { createScripts } from '../../src/ipxe-templates/scripts.ts';
+import { createScripts } from '../../src/ipxe-templates/scripts/scripts.ts';
 import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
 import type { ConfigurationSection } from '../../src/model/configuration/merge.ts';
 import { KnownFacts } from '../../src/model/machine/known-facts.ts';

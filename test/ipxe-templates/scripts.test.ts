@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { checkTemplates } from '../../src/ipxe-templates/nunjucks/check.ts';
 import { loadTemplates } from '../../src/ipxe-templates/nunjucks/load.ts';
-import { createScripts } from '../../src/ipxe-templates/scripts.ts';
+import { createScripts } from '../../src/ipxe-templates/scripts/scripts.ts';
 import type { Root } from '../../src/model/boot/image.ts';
 import { KnownFacts } from '../../src/model/machine/known-facts.ts';
 import type { Config } from '../../src/model/settings/config.ts';

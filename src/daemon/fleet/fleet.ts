@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Scripts } from '../../ipxe-templates/scripts.ts';
+import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import type { Image } from '../../model/boot/image.ts';
 import type { BootEvent, RecordEvent } from '../../model/event.ts';
 import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { adopt } from '../../config/edit/adopt.ts';
-import type { Scripts } from '../../ipxe-templates/scripts.ts';
+import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import type { Source } from '../../model/boot/image.ts';
 import type { BootStore } from '../../model/fleet/boot-store.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';

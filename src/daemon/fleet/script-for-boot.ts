@@ -1,5 +1,5 @@
 import type { ScriptRequest } from '../../http/app-options.ts';
-import type { Scripts } from '../../ipxe-templates/scripts.ts';
+import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import { NO_TOKEN } from '../../model/boot/boot-plan.ts';
 import type { ScriptResult } from '../../model/boot/script.ts';
 import type { RecordEvent } from '../../model/event.ts';

@@ -1,4 +1,4 @@
-import type { Scripts } from '../../ipxe-templates/scripts.ts';
+import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import type { Syscalls } from '../../model/sockets/syscalls.ts';
 import type { FleetMemory } from '../fleet/fleet.ts';

@@ -3,7 +3,8 @@ import { type BootFiles, findBootFiles, PACKAGE_FOLDERS } from '../../artifacts/
 import { openStore, type Store } from '../../artifacts/store/store.ts';
 import { type StoreWatch, watchStore } from '../../artifacts/watch.ts';
 import { createServedImages, type ServedImages } from '../../images/store/served-images.ts';
-import { createScripts, type Scripts } from '../../ipxe-templates/scripts.ts';
+import { createScripts } from '../../ipxe-templates/scripts/scripts.ts';
+import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import { usedArtifacts } from '../../model/boot/used-files.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import { rateLimitedLog } from '../../model/limits/rate-limited-log.ts';
