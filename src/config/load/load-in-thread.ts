@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Config, Problem } from '../../model/settings/config.ts';
-import { resolving } from '../resolve.ts';
+import { resolving } from '../resolve/resolve.ts';
 import type { ConfigFile } from '../schema.ts';
 import { fileProblem, folderOf, type Loaded, readText } from './load.ts';
 

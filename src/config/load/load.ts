@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Problem } from '../../model/settings/config.ts';
-import { resolveConfig } from '../resolve.ts';
+import { resolveConfig } from '../resolve/resolve.ts';
 import { type Files, type Parsed, parseServable } from '../yaml/parse.ts';
 
 /** A configuration or its problems. */

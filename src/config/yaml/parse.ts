@@ -9,7 +9,7 @@ import { checkMachines } from '../machines/check.ts';
 import { checkConfiguration } from '../machines/configuration/check.ts';
 import { type CsvFile, readCsv } from '../machines/csv.ts';
 import { expandRanges } from '../machines/expand.ts';
-import { resolveConfig } from '../resolve.ts';
+import { resolveConfig } from '../resolve/resolve.ts';
 import { type ConfigFile, configSchema } from '../schema.ts';
 import { makeLocator, type Position } from './locate.ts';
 import { readValues } from './read-values.ts';
