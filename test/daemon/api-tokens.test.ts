@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openTokens } from '../../src/daemon/fleet/api-tokens.ts';
+import { openTokens } from '../../src/daemon/fleet/tokens/api-tokens.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 
 let folder: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BootTokens } from '../../src/daemon/fleet/boot-tokens.ts';
 import { ChangeLog } from '../../src/daemon/fleet/change-log.ts';
+import { BootTokens } from '../../src/daemon/fleet/tokens/boot-tokens.ts';
 import type { BootChange } from '../../src/model/fleet/boot-store.ts';
 import type { News } from '../../src/model/fleet/status.ts';
 

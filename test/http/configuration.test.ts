@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { createConfigurationSource } from '../../src/daemon/configuration/source.ts';
-import { BootAccess } from '../../src/daemon/fleet/boot-access.ts';
+import { BootAccess } from '../../src/daemon/fleet/tokens/boot-access.ts';
 import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
 import type { BootWithSteps } from '../../src/model/fleet/boot.ts';
 import { aBoot, MAC } from '../model/fleet/machines.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createConfigurationSource } from '../../src/daemon/configuration/source.ts';
-import { BootAccess } from '../../src/daemon/fleet/boot-access.ts';
+import { BootAccess } from '../../src/daemon/fleet/tokens/boot-access.ts';
 import { Serving } from '../http/serving.ts';
 import { aBoot, MAC } from '../model/fleet/machines.ts';
 import { aConfig, aNode, settings } from '../support/config.ts';

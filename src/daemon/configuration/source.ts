@@ -7,7 +7,7 @@ import type { RecordEvent } from '../../model/event.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { Config, Match } from '../../model/settings/config.ts';
-import type { BootAccess, TokenOwner } from '../fleet/boot-access.ts';
+import type { BootAccess, TokenOwner } from '../fleet/tokens/boot-access.ts';
 import { metadataAt, metadataTree } from './metadata-tree.ts';
 import { withSecrets } from './secrets.ts';
 import { Sessions } from './sessions.ts';

@@ -11,8 +11,8 @@ import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import { findMatch, recognise } from '../../model/settings/recognise.ts';
 import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
 import { keepStore } from '../state/store.ts';
-import { openTokens } from './api-tokens.ts';
 import { createFleet, type FleetMemory } from './fleet.ts';
+import { openTokens } from './tokens/api-tokens.ts';
 
 /** Boots that began so long before the start are still followed, milliseconds. */
 const FOLLOWED = 30 * 60_000;

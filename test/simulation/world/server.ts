@@ -1,7 +1,7 @@
-import { openTokens } from '../../../src/daemon/fleet/api-tokens.ts';
 import { createFleet, type FleetMemory } from '../../../src/daemon/fleet/fleet.ts';
 import { followEarlier } from '../../../src/daemon/fleet/open-fleet.ts';
 import { scriptForBoot } from '../../../src/daemon/fleet/script-for-boot.ts';
+import { openTokens } from '../../../src/daemon/fleet/tokens/api-tokens.ts';
 import { answer, type Context } from '../../../src/dhcp/answer.ts';
 import { Attempts } from '../../../src/dhcp/attempts.ts';
 import type { DhcpIdentity } from '../../../src/dhcp/decide.ts';

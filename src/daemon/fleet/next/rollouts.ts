@@ -1,6 +1,6 @@
-import type { Image } from '../../model/boot/image.ts';
-import type { RecordEvent } from '../../model/event.ts';
-import type { Boot } from '../../model/fleet/boot.ts';
+import type { Image } from '../../../model/boot/image.ts';
+import type { RecordEvent } from '../../../model/event.ts';
+import type { Boot } from '../../../model/fleet/boot.ts';
 import {
   advance,
   getsNewest,
@@ -10,7 +10,7 @@ import {
   settleMachine,
   type VersionPolicy,
   withVersion,
-} from '../../model/fleet/next/rollout.ts';
+} from '../../../model/fleet/next/rollout.ts';
 import type { Notes } from './notes.ts';
 
 /** Options of {@link Rollouts}. */

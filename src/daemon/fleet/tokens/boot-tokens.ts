@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { dropOldest } from '../../model/limits/drop-oldest.ts';
+import { dropOldest } from '../../../model/limits/drop-oldest.ts';
 
 /** Boots whose uses are counted; the oldest go. */
 const MAX = 20_000;

@@ -1,4 +1,4 @@
-import type { BootStore, NoteKind } from '../../model/fleet/boot-store.ts';
+import type { BootStore, NoteKind } from '../../../model/fleet/boot-store.ts';
 
 /** Things of one kind that are remembered by a key: in memory, and in the store where there is one. */
 export class Notes<T extends object> {

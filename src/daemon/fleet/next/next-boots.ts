@@ -1,12 +1,12 @@
-import type { BootWithSteps } from '../../model/fleet/boot.ts';
+import type { BootWithSteps } from '../../../model/fleet/boot.ts';
 import {
   type Decision,
   decideInstallation,
   decideOrder,
   type Installation,
   type Order,
-} from '../../model/fleet/next/next-boot.ts';
-import type { Match } from '../../model/settings/config.ts';
+} from '../../../model/fleet/next/next-boot.ts';
+import type { Match } from '../../../model/settings/config.ts';
 import type { Notes } from './notes.ts';
 
 /** Options of {@link NextBoots}. */

@@ -1,5 +1,5 @@
-import type { BootEvent } from '../../model/event.ts';
-import type { EventFeed, SharedEvent } from '../../model/fleet/shared-events.ts';
+import type { BootEvent } from '../../../model/event.ts';
+import type { EventFeed, SharedEvent } from '../../../model/fleet/shared-events.ts';
 
 /** How long own events may take to come back before they count without the others', milliseconds. */
 const PATIENCE = 500;

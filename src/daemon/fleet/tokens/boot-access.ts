@@ -1,7 +1,7 @@
-import { SILENCE } from '../../model/fleet/begins.ts';
-import { type BootWithSteps, STAGES } from '../../model/fleet/boot.ts';
-import { dropOldest } from '../../model/limits/drop-oldest.ts';
-import type { Mac } from '../../model/machine/mac.ts';
+import { SILENCE } from '../../../model/fleet/begins.ts';
+import { type BootWithSteps, STAGES } from '../../../model/fleet/boot.ts';
+import { dropOldest } from '../../../model/limits/drop-oldest.ts';
+import type { Mac } from '../../../model/machine/mac.ts';
 import { BootTokens } from './boot-tokens.ts';
 
 /** How often one token gives a document. */

@@ -1,8 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import type { RecordEvent } from '../../model/event.ts';
-import { type Access, readTokens, type Token } from '../../model/fleet/access.ts';
-import { plainMessage } from '../../model/plain-error.ts';
+import type { RecordEvent } from '../../../model/event.ts';
+import { type Access, readTokens, type Token } from '../../../model/fleet/access.ts';
+import { plainMessage } from '../../../model/plain-error.ts';
 
 /** Bits of a mode that let others than the owner read or write. */
 const OTHERS = 0o077;

@@ -1,0 +1,31 @@
+import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
+import type { RecordEvent } from '../../model/event.ts';
+import type { BootStore } from '../../model/fleet/boot-store.ts';
+import type { Fleet } from '../../model/fleet/status.ts';
+import type { Tracker } from '../../model/fleet/tracker.ts';
+import type { KnownFacts } from '../../model/machine/known-facts.ts';
+import type { Config } from '../../model/settings/config.ts';
+import type { Authorise } from './tokens/api-tokens.ts';
+
+/** Options of `createFleet`. */
+export interface FleetOptions {
+  readonly tracker: Tracker;
+  /** Undefined where nothing is kept. */
+  readonly store: BootStore | undefined;
+  readonly config: () => Config;
+  /** What machines have told of themselves. */
+  readonly facts: KnownFacts;
+  /** Adds a node to the configuration file. */
+  readonly adopt: Fleet['adopt'];
+  readonly authorise: Authorise;
+  readonly record: RecordEvent;
+  readonly preview: Scripts['preview'];
+  /** At least 32 hex digits that nobody can guess, for tokens. */
+  readonly secret: string;
+  /** The name of this daemon among those that share the store. */
+  readonly origin: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
+}

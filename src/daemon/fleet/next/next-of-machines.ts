@@ -1,0 +1,109 @@
+import type { Image } from '../../../model/boot/image.ts';
+import type { Boot, BootWithSteps } from '../../../model/fleet/boot.ts';
+import { LOCAL, type Order } from '../../../model/fleet/next/next-boot.ts';
+import type { ImageVersion } from '../../../model/fleet/next/rollout.ts';
+import type { Fleet } from '../../../model/fleet/status.ts';
+import { type Mac, parseMac } from '../../../model/machine/mac.ts';
+import type { Config, Match } from '../../../model/settings/config.ts';
+import type { FleetOptions } from '../fleet-options.ts';
+import { type Chosen, machineOf, NextBoots } from './next-boots.ts';
+import { Notes } from './notes.ts';
+import { Rollouts } from './rollouts.ts';
+
+/** Options of {@link nextOf}. */
+interface NextOptions extends Pick<FleetOptions, 'tracker' | 'store' | 'config' | 'preview' | 'record' | 'now'> {
+  /** A boot by its id. */
+  readonly boot: (id: string) => Promise<BootWithSteps | undefined>;
+  /** A boot with its outcome, where that is known by now. */
+  readonly settled: <T extends Boot>(boot: T) => T;
+  /** The addresses of a machine that is named. */
+  readonly macsOf: (machine: string) => readonly Mac[];
+}
+
+/** What machines boot next. */
+export interface NextOfMachines extends Pick<Fleet, 'orders' | 'order' | 'cancel' | 'rollouts' | 'next'> {
+  /** What a machine boots in place of its settings; undefined for these. */
+  chosen(match: Match): Promise<Chosen | undefined>;
+  /** The version of its image that a machine gets. */
+  version(match: Match, image: Image, newest: ImageVersion): Promise<ImageVersion>;
+  /** The digests of files that machines may get though newer ones are there, 64 hex digits each. */
+  keptDigests(): Promise<readonly string[]>;
+}
+
+/** Decides what machines boot next, by orders, installations and rollouts. */
+export function nextOf(options: NextOptions): NextOfMachines {
+  const { tracker, store, config, boot, settled, macsOf, now } = options;
+  const orders = new Notes<Order>('order', store);
+  const nextBoots = new NextBoots({ orders, installations: new Notes('installation', store), boot });
+  const rollouts = new Rollouts({
+    rollouts: new Notes('rollout', store),
+    machines: new Notes('rollout-machine', store),
+    boot: async (id) => {
+      const found = await boot(id);
+      return found && settled(found);
+    },
+    total: (image) => totals(config()).get(image) ?? 0,
+    record: options.record,
+    now,
+  });
+  /** The name by which orders know a machine; undefined for one that there is not. */
+  const orderName = (machine: string): string | undefined => {
+    const mac = parseMac(machine);
+    if (mac) return config().byMac.get(mac)?.name ?? mac;
+    return config().nodes.find(({ name }) => name === machine)?.name;
+  };
+
+  return {
+    chosen: async (match) => {
+      const current = tracker.boot(match.mac);
+      return current && (await nextBoots.chosen(match, current.id));
+    },
+    version: (match, image, newest) => rollouts.version(image, machineOf(match), tracker.boot(match.mac)?.id, newest),
+    keptDigests: () => rollouts.digests(),
+    rollouts: async () => {
+      const all = await rollouts.all();
+      return all.map(({ next, before, ...rest }) => ({ ...rest, version: next.id, before: before?.id }));
+    },
+    next: async (machine, client) => {
+      const macs = machine === 'self' ? [tracker.machineAt(client)] : macsOf(machine);
+      const running = macs.flatMap((mac) => (mac && tracker.boot(mac)) ?? []).sort((a, b) => b.began - a.began)[0];
+      if (!running) return undefined;
+      const next = await options.preview(running.mac, {
+        choose: (match) => nextBoots.preview(match, running),
+        version: (match, image, newest) => rollouts.version(image, machineOf(match), undefined, newest),
+      });
+      const { mac, node, image, version } = running;
+      const differs = next?.image !== image || next?.version !== version;
+      return { mac, node, running: { image, version }, ...(next && { next }), differs };
+    },
+    orders: async () => [...(await orders.all()).values()],
+    order: async (machine, image, repeat, by) => {
+      const name = orderName(machine);
+      if (name === undefined) return 'no-machine';
+      if (image !== LOCAL && !config().images.includes(image)) return 'no-image';
+      await orders.put(name, { machine: name, image, repeat, at: now(), by });
+      return 'ordered';
+    },
+    cancel: async (machine) => {
+      const name = orderName(machine) ?? machine;
+      if (!(await orders.get(name))) return false;
+      await orders.put(name, undefined);
+      return true;
+    },
+  };
+}
+
+const knownTotals = new WeakMap<Config, ReadonlyMap<string, number>>();
+
+/** How many nodes each image has, counted once for each configuration. */
+function totals(config: Config): ReadonlyMap<string, number> {
+  const known = knownTotals.get(config);
+  if (known) return known;
+  const counts = new Map<string, number>();
+  for (const { settings } of config.nodes) {
+    const image = settings.image?.value.name;
+    if (image !== undefined) counts.set(image, (counts.get(image) ?? 0) + 1);
+  }
+  knownTotals.set(config, counts);
+  return counts;
+}
