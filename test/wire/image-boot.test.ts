@@ -233,7 +233,7 @@ describe('a build that does not exist yet', () => {
     expect(await scriptOf(1)).toContain('rd.container.rootfs=');
     const again = await run(process.execPath, [join(TOP, 'dist/cli.js'), 'check', '--config', lab.configFile]);
     expect(again.stdout).toMatch(/n001 .* any +container-root/);
-    expect(again.stdout).not.toContain('images.any');
+    expect(again.stdout).not.toContain('images.any is the build');
   });
 
   it('by its name alone that is not there is told with its place in the file; its nodes boot as soon as it is', async () => {
