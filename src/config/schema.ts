@@ -199,17 +199,10 @@ const imageSection = mapping({
   ...common,
 });
 
-const profileSection = mapping({
-  image,
-  action,
-  boot: once,
-  menu,
-  args,
-  vars,
-  configuration,
-  ...hardware,
-  ...common,
-}).nullable();
+/** What machines boot and what they are, as profiles, nodes and rules say it. */
+const machine = { image, action, boot: once, menu, args, vars, ...hardware, ...common };
+
+const profileSection = mapping({ ...machine, configuration }).nullable();
 
 const labels = named(
   name(),
@@ -237,28 +230,14 @@ const nodeSection = mapping({
   labels,
   hostname: textual(HOSTNAME_EXPECTED, isHostname).optional().describe("Default: the node's name."),
   profile,
-  image,
-  action,
-  boot: once,
-  menu,
-  args,
-  vars,
-  ...hardware,
+  ...machine,
   configuration,
-  ...common,
 });
 
 const ruleSection = mapping({
   match: (matchSection as unknown as z.ZodType<MatchSection>).describe('What machines must be to get these settings.'),
   profile,
-  image,
-  action,
-  boot: once,
-  menu,
-  args,
-  vars,
-  ...hardware,
-  ...common,
+  ...machine,
 });
 
 /** @param port the usual one */

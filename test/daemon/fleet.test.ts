@@ -22,6 +22,7 @@ function aFleet(broken: Partial<BootStore> = {}, config: Config = aConfig()) {
     latest: empty,
     boots: empty,
     boot: async () => undefined,
+    byIds: empty,
     bootsOf: empty,
     notes: async () => [],
     putNote: async () => {},
@@ -115,6 +116,7 @@ describe('the fleet', () => {
     const scripts = {
       forMac: async () => ({ kind: 'script', text: `/report/${NO_TOKEN} ${NO_TOKEN}` }) as const,
       about: () => ({ node: 'n001', image: 'debian', version: undefined }),
+      rolesOf: () => undefined,
     };
     const seen = await scriptForBoot(MAC, { boots: false }, scripts, fleet, fleet.observe);
     expect(seen).toEqual({ kind: 'script', text: `/report/${NO_TOKEN} ${NO_TOKEN}` });
@@ -171,6 +173,7 @@ describe('the fleet', () => {
     const scripts = {
       forMac: async () => ({ kind: 'script', text }) as const,
       about: () => ({ node: 'n001', image: 'debian', version: undefined }),
+      rolesOf: () => undefined,
     };
     const claims: BootEvent[] = [];
     const ask = async (client: string) => {
@@ -200,6 +203,7 @@ describe('the fleet', () => {
     const scripts = {
       forMac: async () => ({ kind: 'unavailable', why: 'no such file: k' }) as const,
       about: () => ({ node: 'n001', image: 'debian', version: undefined }),
+      rolesOf: () => undefined,
     };
     await scriptForBoot(MAC, { boots: true }, scripts, fleet, fleet.observe);
     expect(await fleet.status()).toMatchObject([{ diagnosis: { rule: 'script-unavailable' } }]);

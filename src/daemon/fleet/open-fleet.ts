@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { adopt } from '../../config/edit/adopt.ts';
 import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
-import type { Source } from '../../model/boot/image.ts';
 import type { BootStore } from '../../model/fleet/boot-store.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';
 import type { AdoptOutcome, AdoptRequest } from '../../model/fleet/status.ts';
 import { Tracker } from '../../model/fleet/tracker.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
-import { findMatch, recognise } from '../../model/settings/recognise.ts';
+import { recognise } from '../../model/settings/recognise.ts';
 import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
 import { keepStore } from '../state/store.ts';
 import { createFleet, type FleetMemory } from './fleet.ts';
+import { SharedRoles } from './keeping/shared-roles.ts';
 import { openTokens } from './tokens/api-tokens.ts';
 
 /** Boots that began so long before the start are still followed, milliseconds. */
@@ -19,27 +19,11 @@ const FOLLOWED = 30 * 60_000;
 /** Boots that are asked of the store at a time. */
 const AT_ONCE = 500;
 
-/** What a file is to a machine whose script another daemon has made. */
-function roleOfFile(state: ServingState, facts: KnownFacts, mac: Mac, digest: string): FileRole | undefined {
-  const image = findMatch(state.config, facts.of(mac)).settings.image?.value;
-  if (!image) return undefined;
-  const is = (source: Source) => source.kind === 'artifact' && state.store.pinned(source.path)?.digest === digest;
-  if (is(image.kernel)) return 'kernel';
-  if (image.initrd.some(is)) return 'initrd';
-  return image.root.source && 'root';
-}
-
 /** What a path of the HTTP server is to a machine: blobs by their digest, and the boot programs. */
-function roleOf(
-  state: ServingState,
-  scripts: Scripts,
-  facts: KnownFacts,
-  mac: Mac,
-  path: string,
-): FileRole | undefined {
+function roleOf(scripts: Scripts, roles: SharedRoles, mac: Mac, path: string): FileRole | undefined {
   if (path.startsWith('/boot/')) return 'boot-file';
   const [, digest] = /^\/blobs\/sha256\/([0-9a-f]{64})(?:\/|$)/.exec(path) ?? [];
-  return digest === undefined ? undefined : (scripts.roleOf(mac, digest) ?? roleOfFile(state, facts, mac, digest));
+  return digest === undefined ? undefined : (scripts.rolesOf(mac)?.get(digest) ?? roles.roleOf(mac, digest));
 }
 
 /** Adds a node to the configuration file; the watch over the file puts it in force. */
@@ -63,11 +47,10 @@ async function secretOf(store: BootStore | undefined): Promise<string> {
 export async function followEarlier(tracker: Tracker, store: BootStore | undefined, now: number): Promise<void> {
   const latest = (await store?.latest().catch(() => [])) ?? [];
   const followed = latest.filter(({ outcome, last }) => outcome !== 'up' && now - last <= FOLLOWED);
-  // One call after the other would wait for the store each time.
   for (let from = 0; from < followed.length; from += AT_ONCE) {
     const lot = followed.slice(from, from + AT_ONCE);
-    const boots = await Promise.all(lot.map(({ id }) => store?.boot(id).catch(() => undefined)));
-    for (const boot of boots) if (boot) tracker.restore(boot);
+    const boots = (await store?.byIds(lot.map(({ id }) => id)).catch(() => [])) ?? [];
+    for (const boot of boots) tracker.restore(boot);
   }
 }
 
@@ -82,8 +65,12 @@ export async function openFleet(
   const place = state().config.state;
   const store = place === false ? undefined : keepStore({ place, record, now });
   const secret = await secretOf(store);
+  const roles = new SharedRoles();
+  store?.feed?.follow((events) => {
+    for (const { event } of events) roles.note(event);
+  });
   const tracker = new Tracker({
-    roleOf: (mac, path) => roleOf(state(), scripts, facts, mac, path),
+    roleOf: (mac, path) => roleOf(scripts, roles, mac, path),
     nodeOf: (mac) => recognise(state().config, facts.of(mac)).node?.name,
     newId: () => randomBytes(8).toString('hex'),
   });

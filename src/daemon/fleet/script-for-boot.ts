@@ -5,6 +5,7 @@ import type { ScriptResult } from '../../model/boot/script.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import type { FleetMemory } from './fleet.ts';
+import { rolesText } from './keeping/shared-roles.ts';
 
 const SENT = { script: 'script sent', menu: 'a menu is on its screen' } as const;
 
@@ -15,7 +16,7 @@ const SENT = { script: 'script sent', menu: 'a menu is on its screen' } as const
 export async function scriptForBoot(
   mac: Mac,
   { boots, told, image: picked, arrival, client }: ScriptRequest,
-  scripts: Pick<Scripts, 'forMac' | 'about'>,
+  scripts: Pick<Scripts, 'forMac' | 'about' | 'rolesOf'>,
   fleet: Pick<FleetMemory, 'observe' | 'settled' | 'tokenOf' | 'chosen' | 'version' | 'access'>,
   record: RecordEvent,
 ): Promise<ScriptResult> {
@@ -41,7 +42,8 @@ export async function scriptForBoot(
   const { node, image, version } = scripts.about(mac);
   const [message, reason] =
     result.kind === 'script' ? [SENT.script] : result.kind === 'menu' ? [SENT.menu, 'menu'] : [result.why, result.kind];
-  fleet.observe({ event: 'boot.script', level: 'debug', message, reason, mac, node, image, version });
+  const roles = result.kind === 'script' ? rolesText(scripts.rolesOf(mac)) : undefined;
+  fleet.observe({ event: 'boot.script', level: 'debug', message, reason, mac, node, image, version, roles });
   if (result.kind !== 'script') return result;
   const token = fleet.tokenOf(mac);
   if (token === undefined) return result;

@@ -167,7 +167,8 @@ export async function openPostgresStore(url: string, { after, lost }: PostgresOp
         return { ...toBoot(row), step: step === null ? undefined : (JSON.parse(String(step)) as BootStep) };
       }),
     boots: async (mac, limit) => (await query(sql.BOOTS, [mac, limit])).map(toBoot),
-    boot: async (id) => (await withSteps((await query(sql.BOOT, [id])).map(toBoot)))[0],
+    boot: async (id) => (await withSteps((await query(sql.BY_IDS, [[id]])).map(toBoot)))[0],
+    byIds: async (ids) => await withSteps((await query(sql.BY_IDS, [ids])).map(toBoot)),
     bootsOf: async (image, limit) => await withSteps((await query(sql.BOOTS_OF, [image, limit])).map(toBoot)),
     notes: async (kind) => {
       const rows = await query(sql.NOTES_OF, [kind]);

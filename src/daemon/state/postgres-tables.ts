@@ -58,7 +58,7 @@ export const LATEST = `
   SELECT ${COLUMNS}, (SELECT step FROM step WHERE step.boot = boot.id ORDER BY at DESC, number DESC LIMIT 1) AS step
   FROM boot WHERE id IN (SELECT boot FROM machine) ORDER BY mac`;
 export const BOOTS = `SELECT ${COLUMNS} FROM boot WHERE mac = $1 ORDER BY began DESC LIMIT $2`;
-export const BOOT = `SELECT ${COLUMNS} FROM boot WHERE id = $1`;
+export const BY_IDS = `SELECT ${COLUMNS} FROM boot WHERE id = ANY($1)`;
 export const BOOTS_OF = `
   SELECT ${COLUMNS} FROM boot WHERE image = $1 AND outcome = 'up' ORDER BY began DESC LIMIT $2`;
 export const STEPS = 'SELECT boot, step FROM step WHERE boot = ANY($1) ORDER BY at, number';

@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootStore, LatestBoot } from '../../model/fleet/boot-store.ts';
 import type { Tables } from './sqlite.ts';
 
@@ -65,6 +66,7 @@ export async function openSqliteStore(file: string, damaged: (path: string) => v
     },
     boots: (mac, limit) => call('boots', mac, limit),
     boot: (id) => call('boot', id),
+    byIds: async (ids) => JSON.parse(await call('byIds', ids)) as BootWithSteps[],
     bootsOf: (image, limit) => call('bootsOf', image, limit),
     notes: (kind) => call('notes', kind),
     putNote: (kind, key, value) => call('putNote', kind, key, value),

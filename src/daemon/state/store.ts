@@ -107,6 +107,7 @@ export function keepStore({ place, record, now }: StoreOptions): BootStore {
     latest: () => use((each) => each.latest()),
     boots: (mac, limit) => use((each) => each.boots(mac, limit)),
     boot: (id) => use((each) => each.boot(id)),
+    byIds: (ids) => use((each) => each.byIds(ids)),
     bootsOf: (image, limit) => use((each) => each.bootsOf(image, limit)),
     notes: (kind) => use((each) => each.notes(kind)),
     putNote: (kind, key, value) => use((each) => each.putNote(kind, key, value)),

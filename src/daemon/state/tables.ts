@@ -42,6 +42,10 @@ export const LATEST = `
 export const BOOTS = `SELECT ${COLUMNS} FROM boot WHERE boot.mac = ? ORDER BY began DESC LIMIT ?`;
 export const BOOT = `SELECT ${COLUMNS} FROM boot WHERE id = ?`;
 export const BOOTS_OF = `SELECT ${COLUMNS} FROM boot WHERE image = ? AND outcome = 'up' ORDER BY began DESC LIMIT ?`;
+/** By a list of ids as JSON. */
+export const BY_IDS = `SELECT ${COLUMNS} FROM boot WHERE id IN (SELECT value FROM json_each(?))`;
+export const STEPS_OF = `
+  SELECT boot, step FROM step WHERE boot IN (SELECT value FROM json_each(?)) ORDER BY boot, at, rowid`;
 export const STEPS = 'SELECT step FROM step WHERE boot = ? ORDER BY at, rowid';
 export const PRUNE_AGE = 'DELETE FROM boot WHERE last < ?';
 export const PRUNE_COUNT = `

@@ -165,7 +165,7 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
       return { node: node?.name, image: settings.image?.value.name, version };
     },
 
-    roleOf: (mac, digest) => scriptsOf(sources()).get(mac)?.roles.get(digest),
+    rolesOf: (mac) => scriptsOf(sources()).get(mac)?.roles,
 
     bootstrap: (arrival) => bootstrapFor(from(arrival), THIS_MACHINE),
   };

@@ -60,8 +60,8 @@ export interface Scripts {
   file(mac: Mac, template: string): Promise<string | undefined>;
   /** The names of a machine, and the version of its last script. */
   about(mac: Mac): AboutScript;
-  /** What the file of this digest is in the machine's last script. */
-  roleOf(mac: Mac, digest: string): FileRole | undefined;
+  /** What the files of the machine's last script are, by their digests. */
+  rolesOf(mac: Mac): ReadonlyMap<string, FileRole> | undefined;
 }
 
 /** What a machine would boot. */

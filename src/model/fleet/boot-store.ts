@@ -26,6 +26,8 @@ export interface BootStore {
   boots(mac: Mac, limit: number): Promise<readonly Boot[]>;
   /** One boot by its id. */
   boot(id: string): Promise<BootWithSteps | undefined>;
+  /** Boots by their ids, in no order; those that are not there are left out. */
+  byIds(ids: readonly string[]): Promise<readonly BootWithSteps[]>;
   /** Boots with an image that came up, the newest first. */
   bootsOf(image: string, limit: number): Promise<readonly BootWithSteps[]>;
   /** What is remembered of one kind, by key. */

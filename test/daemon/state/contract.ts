@@ -22,6 +22,7 @@ export function itIsAStore(open: () => Promise<BootStore>): void {
     const after = { ...first, stage: 'up', outcome: 'up', last: 40, node: undefined };
     expect(await store.boot(first.id)).toEqual({ ...after, steps: [step(10), step(20), step(30, 'odd: \u0000 " é')] });
     expect(await store.boot('f'.repeat(16))).toBeUndefined();
+    expect(await store.byIds([first.id, 'f'.repeat(16)])).toEqual([await store.boot(first.id)]);
     await store.close();
     const again = await open();
     expect(await again.latest()).toEqual([{ ...after, step: step(30, 'odd: \u0000 " é') }]);

@@ -111,7 +111,7 @@ export class Server {
     const own: BootStore = { ...store, add: async (changes) => void (isAlive && (await store.add(changes))) };
     let ids = 0;
     const tracker = new Tracker({
-      roleOf: (mac, path) => scripts.roleOf(mac, digestIn(path)) ?? roleOfPath(path),
+      roleOf: (mac, path) => scripts.rolesOf(mac)?.get(digestIn(path)) ?? roleOfPath(path),
       nodeOf: (mac) => recognise(config, facts.of(mac)).node?.name,
       newId: () => (++ids + this.lives * 2 ** 32).toString(16).padStart(16, '0'),
     });

@@ -9,6 +9,7 @@ export async function openMemoryStore(): Promise<BootStore & { end(): void }> {
     latest: async () => tables.latest('', 1e6),
     boots: async (mac, limit) => tables.boots(mac, limit),
     boot: async (id) => tables.boot(id),
+    byIds: async (ids) => JSON.parse(tables.byIds(ids)),
     bootsOf: async (image, limit) => tables.bootsOf(image, limit),
     notes: async (kind) => tables.notes(kind),
     putNote: async (kind, key, value) => tables.putNote(kind, key, value),

@@ -17,8 +17,8 @@ export interface BootTokensOptions {
 }
 
 /**
- * The tokens by which machines report on their boots, or fetch their configuration, each good for one boot: its id, and a proof that only who has the
- * secret can make. So every daemon that has it takes them, after a restart too.
+ * The tokens by which machines report on their boots, or fetch their configuration. Each is good for one boot: its id,
+ * and a proof that only who has the secret can make. So every daemon that has it takes them, after a restart too.
  */
 export class BootTokens {
   private readonly used = new Map<string, number>();
