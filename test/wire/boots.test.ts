@@ -42,6 +42,7 @@ const report = (url: string, stage: string, happening: string, message: string) 
 
 test('a boot is followed from its script until it is up, and shown', async () => {
   const watch = lab.network.start('server', process.execPath, ['dist/cli.js', 'watch', '--config', lab.configFile]);
+  await watch.until(/^TIME/);
   // A person who looks boots nothing.
   await curl(`${URL}/ipxe/${MAC}`);
   expect(await json<MachineStatus[]>('status')).toEqual([]);

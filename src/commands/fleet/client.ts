@@ -12,8 +12,12 @@ export interface ApiClient {
   get<T>(path: string): Promise<T>;
   /** Changes something, by a token. @throws Error with the remedy */
   change(method: 'PUT' | 'POST' | 'DELETE', path: string, body?: object): Promise<unknown>;
-  /** The data of server-sent events, one after the other, from now on. @throws Error where no daemon answers any more */
-  events<T>(path: string): AsyncGenerator<T>;
+  /**
+   * The data of server-sent events, one after the other, from now on.
+   * @param onOpen called when they can come
+   * @throws Error where no daemon answers any more
+   */
+  events<T>(path: string, onOpen: () => void): AsyncGenerator<T>;
 }
 
 /** Where the daemon of a configuration answers. @throws ConfigError, Error with the remedy */
@@ -83,10 +87,13 @@ export function apiClient(url: string, token: () => Promise<string>): ApiClient 
       secret ??= await token();
       return await (await request(path, init)).json();
     },
-    async *events<T>(path: string) {
+    async *events<T>(path: string, onOpen: () => void) {
+      let isOpen = false;
       // The daemon ends a stream after some minutes: the next one goes on behind the last event.
       for (let last = ''; ; ) {
         const response = await request(path, last === '' ? {} : { headers: { 'Last-Event-ID': last } });
+        if (!isOpen) onOpen();
+        isOpen = true;
         const decoder = new TextDecoder();
         let rest = '';
         for await (const piece of (response.body ?? []) as AsyncIterable<Uint8Array>) {

@@ -28,7 +28,10 @@ export function addFleetCommands(program: Command, { print, now }: FleetCommandO
 
   add('watch', 'print the steps of all boots as they happen', async (flags, api) => {
     const { stepText } = await text();
-    for await (const { boot, step } of api.events<BootChange>('/events')) {
+    const onOpen = () => {
+      if (!flags.json) print(`${'TIME'.padEnd(8)}  ${'NODE'.padEnd(17)}  STAGE\n`);
+    };
+    for await (const { boot, step } of api.events<BootChange>('/events', onOpen)) {
       if (flags.json) print(`${JSON.stringify({ boot, step })}\n`);
       else {
         const time = new Date(step.at).toISOString().slice(11, 19);
