@@ -5,7 +5,7 @@ import type { BootStore, LatestBoot } from '../../model/fleet/boot-store.ts';
 import type { Tables } from './sqlite.ts';
 
 /** Boots that are handed over at a time: more would keep the receiver busy too long. */
-const PAGE = 500;
+const PAGE = 250;
 
 /** A call of the thread, by its number. */
 export interface Call {
