@@ -53,6 +53,11 @@ const CASES: readonly Case[] = [
   ['never-up', [{ stage: 'switch-root' }], 6 * MINUTE],
   ['initrd-silent', [{ stage: 'network' }], 3 * MINUTE],
   ['kernel-silent', [{ stage: 'initrd' }], 4 * MINUTE],
+  [
+    'kernel-refused',
+    [{ stage: 'kernel' }, { stage: 'script' }, { stage: 'kernel' }, { stage: 'script' }, { stage: 'kernel' }],
+    0,
+  ],
   ['kernel-only', [{ stage: 'kernel' }], 2 * MINUTE],
   ['script-unavailable', [{ stage: 'script', happening: 'failed', reason: 'unavailable', message: 'no k' }], 0],
   [

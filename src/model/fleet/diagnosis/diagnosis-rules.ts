@@ -188,7 +188,16 @@ export const RULES: readonly Rule[] = [
     fits: (boot, silence) => isAt(boot, 'initrd') && lastOf(boot, 'initrd')?.happening === 'done' && silence > NETWORK,
     says: 'kernel and initrd were fetched, and nothing was heard since',
     remedy:
-      'The kernel does not start (architecture, Secure Boot, too little memory for the initrd), or its network card has no driver in the initrd. Add console=ttyS0 or tty0 and look.',
+      'The kernel does not start (architecture, Secure Boot, too little memory for the initrd), its network card has no driver in the initrd, or no DHCP server answers the initrd. Add console=ttyS0 or tty0 and look.',
+  },
+  {
+    name: 'kernel-refused',
+    fits: (boot) =>
+      isAt(boot, 'kernel') &&
+      boot.steps.filter(({ stage, happening }) => stage === 'kernel' && happening === 'done').length >= 3,
+    says: 'iPXE fetches the kernel again and again, and does not start it',
+    remedy:
+      'It is for another architecture, no kernel, or not signed for Secure Boot: "slipway check" looks at the file.',
   },
   {
     name: 'kernel-only',
