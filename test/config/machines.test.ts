@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { readCsv } from '../../src/config/machines/csv.ts';
 import { namesOf } from '../../src/config/machines/ranges.ts';
 import { parseConfig } from '../../src/config/yaml/parse.ts';
+import { withFoundRoots } from '../../src/model/boot/used-files.ts';
 import type { Mac } from '../../src/model/machine/mac.ts';
-import type { Config } from '../../src/model/settings/config.ts';
+import { type Config, sampleMatches } from '../../src/model/settings/config.ts';
 import { findMatch, lostRules, recognise } from '../../src/model/settings/recognise.ts';
 import { configOf, problemsOf } from './read.ts';
 
@@ -83,6 +84,14 @@ rules:
 rules: { a: { match: { serial: S }, args: [x] }, b: { match: { arch: '*' }, image: rescue } }`);
     expect(recognise(bare, { mac: OTHER, serial: 'S', arch: 'arm64' }).rule?.name).toBe('b');
     expect(recognise(bare, { mac: MAC, serial: 'S', arch: 'arm64' }).rule?.name).toBe('a');
+  });
+
+  it('gives its image to nodes in the configuration with the found roots of builds too', () => {
+    const bare = configOf(
+      `${IMAGES}nodes: { n: { mac: ${MAC} } }\nrules: { r: { match: { arch: '*' }, image: rescue } }`,
+    );
+    const found = sampleMatches(withFoundRoots(bare, new Map()));
+    expect(found.filter(({ node }) => node).map(({ settings }) => settings.image?.value.name)).toEqual(['rescue']);
   });
 
   it('that lost says why', () => {

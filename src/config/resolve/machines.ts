@@ -40,7 +40,7 @@ export class LayeredNode implements Node {
   }
 
   settingsWith(rule: Rule): BootSettings {
-    return this.settingsOn(rule instanceof LayeredRule ? rule.layers : []);
+    return this.settingsOn(this.shared.rules.get(rule.name) ?? []);
   }
 
   private settingsOn(lower: readonly Layer[]): BootSettings {
@@ -51,26 +51,27 @@ export class LayeredNode implements Node {
   /** Its layers on top of others. */
   layersOn(lower: readonly Layer[]): readonly Layer[] {
     const { shared, section } = this;
-    const upper = [...shared.base, ...lower, ...this.profiles.flatMap((profile) => shared.profiles.get(profile) ?? [])];
+    const upper = [...shared.base, ...lower, ...profileLayers(shared.profiles, section.profile)];
     upper.push(toLayer(`nodes.${section.range ?? this.name}`, section));
     return upper;
   }
 }
 
-/** A rule with its layers, for the nodes that it matches. */
-export class LayeredRule implements Rule {
-  readonly name: string;
-  readonly criteria: Criteria;
-  readonly settings: BootSettings;
-  readonly layers: readonly Layer[];
+/** The layers of a rule, for machines without a node and for the nodes that it fits. */
+export function ruleLayers(profiles: Shared['profiles'], name: string, section: RuleSection): readonly Layer[] {
+  return [...profileLayers(profiles, section.profile), toLayer(`rules.${name}`, section)];
+}
 
-  constructor(shared: Shared, name: string, section: RuleSection) {
-    const profiles = list(section.profile).flatMap((profile) => shared.profiles.get(String(profile)) ?? []);
-    this.layers = [...profiles, toLayer(`rules.${name}`, section)];
-    this.name = name;
-    this.criteria = criteriaOf(section.match);
-    this.settings = resolveSettings(shared, this.layers, last(this.layers, 'action'));
-  }
+/** A rule; its layers are among the shared ones. */
+export function toRule(shared: Shared, name: string, section: RuleSection): Rule {
+  const layers = shared.rules.get(name) ?? [];
+  const settings = resolveSettings(shared, layers, last(layers, 'action'));
+  return { name, criteria: criteriaOf(section.match), settings };
+}
+
+/** The layers of profiles by their names, those that there are. */
+function profileLayers(profiles: Shared['profiles'], names: NodeSection['profile']): readonly Layer[] {
+  return list(names).flatMap((name) => profiles.get(String(name)) ?? []);
 }
 
 const NO_LABELS: Labels = {};
@@ -80,10 +81,9 @@ function toLabels(section: NonNullable<NodeSection['labels']>): Labels {
 }
 
 /** The layers of machines that no node names. */
-export function unknownLayers(shared: Shared, section: ConfigFile['unknown']): readonly Layer[] {
-  const profiles = list(section?.profile).flatMap((profile) => shared.profiles.get(String(profile)) ?? []);
+export function unknownLayers({ profiles }: Shared, section: ConfigFile['unknown']): readonly Layer[] {
   const { action, image, firmware, menu } = section ?? {};
-  return [...profiles, toLayer('unknown', { action, image, firmware, menu })];
+  return [...profileLayers(profiles, section?.profile), toLayer('unknown', { action, image, firmware, menu })];
 }
 
 /** The settings of a machine that boots something else than its layers say. */

@@ -7,7 +7,7 @@ import { NodeIndex } from '../../model/settings/node-index.ts';
 import type { ConfigFile, NodeSection } from '../schema.ts';
 import { toImage } from './image.ts';
 import { last, toLayer } from './layers.ts';
-import { chosenSettings, LayeredNode, LayeredRule, unknownLayers } from './machines.ts';
+import { chosenSettings, LayeredNode, ruleLayers, toRule, unknownLayers } from './machines.ts';
 import { toServer, toState } from './server.ts';
 import { byDefault, resolveSettings, type Shared } from './settings.ts';
 
@@ -38,16 +38,20 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
     const method = { value: image.root.method, from: `${from}.root.method` };
     return [name, { image, method, layer: toLayer(from, section) }] as const;
   });
-  const profiles = Object.entries(file.profiles ?? {}).map(
-    ([name, section]) => [name, toLayer(`profiles.${name}`, section ?? {})] as const,
+  const profiles = new Map(
+    Object.entries(file.profiles ?? {}).map(([name, section]) => [name, toLayer(`profiles.${name}`, section ?? {})]),
   );
-  const base = file.configuration ? [toLayer('', { configuration: file.configuration })] : [];
-  const shared: Shared = { images: new Map(images), profiles: new Map(profiles), base };
+  const ruled = Object.entries(file.rules ?? {});
+  const shared: Shared = {
+    images: new Map(images),
+    profiles,
+    rules: new Map(ruled.map(([name, section]) => [name, ruleLayers(profiles, name, section)])),
+    base: file.configuration ? [toLayer('', { configuration: file.configuration })] : [],
+  };
   const strangers = unknownLayers(shared, file.unknown);
-  const rules = Object.entries(file.rules ?? {})
-    .map(([name, section]) => new LayeredRule(shared, name, section))
+  const rules = ruled
+    .map(([name, section]) => toRule(shared, name, section))
     .sort((a, b) => bySpecificity(a.criteria, b.criteria));
-  const ruleLayers = new Map(rules.map(({ name, layers }) => [name, layers]));
   const nodes: Node[] = [];
   const byName = new Map<string, LayeredNode>();
   const byMac = new Map<Mac, Node>();
@@ -82,7 +86,7 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
     folder: baseDir,
     images: [...shared.images.keys()],
     choose: ({ node, rule }, image) => {
-      const lower = rule ? (ruleLayers.get(rule.name) ?? []) : [];
+      const lower = rule ? (shared.rules.get(rule.name) ?? []) : [];
       const own = node && byName.get(node.name);
       const layers = own ? own.layersOn(lower) : rule ? lower : strangers;
       return chosenSettings(shared, layers, image);

@@ -14,13 +14,15 @@ const REBOOT = byDefault<OnFailure>({ action: 'reboot', after: 60 });
 const SNPONLY = byDefault<EfiBinary>('snponly.efi');
 const BINL = byDefault<Discovery>('binl');
 
-/** The images and profiles of the file, which nodes build on. */
+/** The images, profiles and rules of the file, which nodes build on. */
 export interface Shared {
   readonly images: ReadonlyMap<
     string,
     { readonly image: Image; readonly layer: Layer; readonly method: Sourced<string> }
   >;
   readonly profiles: ReadonlyMap<string, Layer>;
+  /** The layers of rules, by their names. */
+  readonly rules: ReadonlyMap<string, readonly Layer[]>;
   /** The file's own `configuration:`, which is for nodes alone. */
   readonly base: readonly Layer[];
 }
