@@ -7,7 +7,11 @@ import type { Firmware } from '../model/machine/arch.ts';
 import { openInside } from './open-file.ts';
 
 /** The folders of Debian's and Fedora's iPXE packages, in the order of the search. */
-export const PACKAGE_FOLDERS: readonly string[] = ['/usr/lib/ipxe', '/usr/share/ipxe'];
+const PACKAGE_FOLDERS: readonly string[] = ['/usr/lib/ipxe', '/usr/share/ipxe'];
+
+/** The folders in which iPXE binaries are looked for, in order. @param own the user's own, which comes first */
+export const bootFileFolders = (own: string | undefined): readonly string[] =>
+  own === undefined ? PACKAGE_FOLDERS : [own, ...PACKAGE_FOLDERS];
 
 /** The names of an architecture in distributions' file names and in iPXE's build tree. */
 const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
@@ -67,7 +71,7 @@ export interface BootFiles {
 /**
  * Looks for iPXE binaries in folders. Where an architecture has only one of `snponly.efi` and `ipxe.efi`, it stands in
  * for the other, and that is recorded: a machine that boots with the other build beats one that does not boot.
- * @param folders absolute, in order: the user's own first, then {@link PACKAGE_FOLDERS}; they need not exist
+ * @param folders absolute, in order, as {@link bootFileFolders} has them; they need not exist
  */
 export async function findBootFiles(folders: readonly string[], record: RecordEvent): Promise<BootFiles> {
   const found = new Map<string, string>();

@@ -1,12 +1,10 @@
-import { ConfigError } from '../config/config-error.ts';
-import { loadCheckedConfig } from '../daemon/serving/checked-config.ts';
-import { openServingState, scriptsOf } from '../daemon/serving/serving-state.ts';
+import { requireCheckedConfig } from '../daemon/serving/checked-config.ts';
 import { FACT_NAMES, FACTS, type FactName, type Facts, factValue } from '../model/machine/facts.ts';
-import { KnownFacts } from '../model/machine/known-facts.ts';
 import { type Mac, parseMac } from '../model/machine/mac.ts';
 import type { Config } from '../model/settings/config.ts';
 import { findMatch, lostRules, recognise } from '../model/settings/recognise.ts';
 import { asJson } from './json.ts';
+import { withScripts } from './script.ts';
 import { formatTable } from './table.ts';
 
 /** An address for machines that are recognised by something else; a locally administered one. */
@@ -64,16 +62,8 @@ export async function explainMachine(
   { fact, json }: { readonly fact: readonly string[]; readonly json: boolean },
 ): Promise<string> {
   const given = readFacts(fact);
-  const loaded = await loadCheckedConfig(configFile);
-  if (!loaded.ok) throw new ConfigError(loaded.problems);
-  const { config } = loaded.checked;
-  const facts = factsOfMachine(config, machine, given);
-  if (!json) return inWords(config, facts);
-  const options = { record: () => {}, now: Date.now, monotonic: () => performance.now() };
-  const state = await openServingState(loaded.checked, options);
-  try {
-    return asJson(await scriptsOf(() => state, new KnownFacts()).explain(facts.mac, facts));
-  } finally {
-    await state.store.close();
-  }
+  const checked = await requireCheckedConfig(configFile);
+  const facts = factsOfMachine(checked.config, machine, given);
+  if (!json) return inWords(checked.config, facts);
+  return asJson(await withScripts(checked, (scripts) => scripts.explain(facts.mac, facts)));
 }

@@ -2,6 +2,7 @@ import { isBuildName } from '../model/boot/build.ts';
 import { ROOT_FILES } from '../model/boot/root-kind.ts';
 import { ROOT_METHODS, rootMethodOf } from '../model/boot/root-methods/methods.ts';
 import { COMPOSED_ARCHIVE } from '../model/boot/root-methods/root-method.ts';
+import { isMapping, type Mapping, mappingOf } from '../model/mapping.ts';
 import type { Finding } from './check/issues.ts';
 import { formatPath, type Path } from './check/wording.ts';
 
@@ -9,12 +10,6 @@ import { formatPath, type Path } from './check/wording.ts';
  * Images made by `slipway image build` are configured by their name alone: `build: NAME`, or no entry in `images:` at
  * all. Their entries are written out here, before the schema reads the document.
  */
-
-type Section = Readonly<Record<string, unknown>>;
-
-const isSection = (value: unknown): value is Section =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const section = (value: unknown): Section => (isSection(value) ? value : {});
 
 /** The source of a root whose file in the build follows from the root method. */
 export const buildSource = (build: string): string => `build:${build}`;
@@ -43,11 +38,11 @@ export function anyRoot(build: string): readonly { method: string; source: strin
 }
 
 function writtenOut(image: unknown): unknown {
-  const { build, kernel, initrd, root } = section(image);
-  if (!isSection(image) || build === undefined) return image;
+  const { build, kernel, initrd, root } = mappingOf(image);
+  if (!isMapping(image) || build === undefined) return image;
   // The schema reports an impossible name; its files must not be reported too.
   const name = isBuildName(String(build)) ? String(build) : 'none';
-  const own = isSection(root) && root.source === undefined && root.method !== 'none';
+  const own = isMapping(root) && root.source === undefined && root.method !== 'none';
   return {
     ...image,
     kernel: kernel ?? `${name}/vmlinuz`,
@@ -57,10 +52,10 @@ function writtenOut(image: unknown): unknown {
 }
 
 /** The names of all images that nodes, profiles and unknown machines choose. */
-function chosenNames(document: Section): Set<string> {
-  const holders = [document.unknown, ...Object.values(section(document.profiles))];
-  holders.push(...Object.values(section(document.nodes)));
-  const names = holders.map((holder) => section(holder).image);
+function chosenNames(document: Mapping): Set<string> {
+  const holders = [document.unknown, ...Object.values(mappingOf(document.profiles))];
+  holders.push(...Object.values(mappingOf(document.nodes)));
+  const names = holders.map((holder) => mappingOf(holder).image);
   return new Set(names.filter((name) => typeof name === 'string' || typeof name === 'number').map(String));
 }
 
@@ -69,10 +64,10 @@ function chosenNames(document: Section): Set<string> {
  * @param isBuild whether a build of a name exists, asked for names that `images:` does not have
  */
 export function withBuilds(document: unknown, isBuild: (name: string) => boolean): unknown {
-  if (!isSection(document)) return document;
+  if (!isMapping(document)) return document;
   const { images } = document;
-  if (images !== undefined && images !== null && !isSection(images)) return document;
-  const all = new Map(Object.entries(section(images)).map(([name, image]) => [name, writtenOut(image)]));
+  if (images !== undefined && images !== null && !isMapping(images)) return document;
+  const all = new Map(Object.entries(mappingOf(images)).map(([name, image]) => [name, writtenOut(image)]));
   for (const name of chosenNames(document)) {
     if (!all.has(name) && isBuildName(name) && isBuild(name)) all.set(name, writtenOut({ build: name }));
   }
@@ -81,7 +76,7 @@ export function withBuilds(document: unknown, isBuild: (name: string) => boolean
 
 /** Contradictions in an image of the document as it was written. */
 export function checkBuild(image: unknown, path: Path): Finding[] {
-  const { build, kernel, initrd, root } = section(image);
+  const { build, kernel, initrd, root } = mappingOf(image);
   const findings: Finding[] = [];
   const fault = (keys: Path, target: Finding['target'], message: string) => {
     const at = [...path, ...keys];
@@ -92,7 +87,7 @@ export function checkBuild(image: unknown, path: Path): Finding[] {
     const files = Array.isArray(value) ? value : [value];
     if (files.some(isImage)) fault([key], 'value', 'is an image, not a file: "oci:NAME" is for the root alone');
   }
-  const { method, source, label } = section(root);
+  const { method, source, label } = mappingOf(root);
   const isBuilt = isImage(source) || (build !== undefined && source === undefined);
   const hasLabel = 'label' in rootMethodOf(String(method)).keys;
   if (hasLabel && isBuilt && label !== undefined && label !== 'latest') {

@@ -80,3 +80,15 @@ export async function createServingLab(
   }
   return { lab, daemon: await lab.serve() };
 }
+
+/** What listens on the lab's server, as `udp 192.0.2.10:69`; DHCP clients' and transfers' ports are left out. */
+export async function listeningIn(network: Network): Promise<readonly string[]> {
+  const sockets = await network.must('server', 'ss', ['-Hltun']);
+  return sockets
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/\s+/))
+    .map(([protocol, , , , local]) => `${protocol} ${local}`)
+    .filter((each) => /:(?:67|69|4011|8080|10809)$/.test(each))
+    .sort();
+}

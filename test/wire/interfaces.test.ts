@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { aPacket, ascii } from '../support/dhcp.ts';
 import { replyFrom, runScript, SERVER, shoot } from '../support/dhcp-lab.ts';
-import { createLab, type Lab } from '../support/lab.ts';
+import { createLab, type Lab, listeningIn } from '../support/lab.ts';
 import type { Running } from '../support/process.ts';
 
 /** The server's address on a second network, and that of a client there. */
@@ -44,21 +44,9 @@ async function layCable(holder: Running): Promise<void> {
   await network.must('stranger', 'ip', ['route', 'add', 'default', 'dev', 'eth0']);
 }
 
-/** What listens on the server, as `udp 192.0.2.10:69`; DHCP clients' and transfers' ports are left out. */
-async function listening(): Promise<readonly string[]> {
-  const sockets = await lab.network.must('server', 'ss', ['-Hltun']);
-  return sockets
-    .trim()
-    .split('\n')
-    .map((line) => line.split(/\s+/))
-    .map(([protocol, , , , local]) => `${protocol} ${local}`)
-    .filter((each) => /:(?:67|69|4011|8080|10809)$/.test(each))
-    .sort();
-}
-
 test('every service listens on the served address, and DHCP hears its interface alone', async () => {
   const daemon = await lab.serve(['--verbose']);
-  expect(await listening()).toEqual([
+  expect(await listeningIn(lab.network)).toEqual([
     `tcp ${SERVER}:10809`,
     `tcp ${SERVER}:8080`,
     `udp ${SERVER}:4011`,
@@ -101,7 +89,7 @@ test('every service listens on the served address, and DHCP hears its interface 
 test('every address is served where the configuration says so, and DHCP still hears one interface', async () => {
   await writeFile(lab.configFile, CONFIG.replace('interface: eth0,', 'interface: eth0, listen: any,'));
   const daemon = await lab.serve();
-  expect(await listening()).toEqual([
+  expect(await listeningIn(lab.network)).toEqual([
     ...['tcp 0.0.0.0:10809', 'tcp 0.0.0.0:8080', 'udp 0.0.0.0:69'],
     ...[`udp ${SERVER}:4011`, `udp ${SERVER}:67`, 'udp 255.255.255.255%eth0:67'],
   ]);
@@ -113,7 +101,7 @@ test('every address is served where the configuration says so, and DHCP still he
   await writeFile(lab.configFile, CONFIG);
   await daemon.until(/http listens on 192\.0\.2\.10:8080/);
   await daemon.until(/nbd listens on 192\.0\.2\.10:10809/);
-  expect(await listening()).not.toContain('tcp 0.0.0.0:8080');
+  expect(await listeningIn(lab.network)).not.toContain('tcp 0.0.0.0:8080');
   await daemon.stop();
 });
 

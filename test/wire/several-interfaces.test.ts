@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { aPacket, ascii, hex } from '../support/dhcp.ts';
 import { replyFrom, runScript, shoot, startDnsmasq } from '../support/dhcp-lab.ts';
-import { createLab, DHCP_ADDRESS, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
+import { createLab, DHCP_ADDRESS, type Lab, listeningIn, SERVER_ADDRESS, TOP } from '../support/lab.ts';
 import { Network } from '../support/network.ts';
 import type { Running } from '../support/process.ts';
 
@@ -97,25 +97,13 @@ async function tftp(network: Network, address: string, name: string): Promise<st
   return readFile(file, 'utf8');
 }
 
-/** What listens on the server, as `udp 192.0.2.10:69`; transfers' ports are left out. */
-async function listening(): Promise<readonly string[]> {
-  const sockets = await lab.network.must('server', 'ss', ['-Hltun']);
-  return sockets
-    .trim()
-    .split('\n')
-    .map((line) => line.split(/\s+/))
-    .map(([protocol, , , , local]) => `${protocol} ${local}`)
-    .filter((each) => /:(?:67|69|4011|8080|10809)$/.test(each))
-    .sort();
-}
-
 describe('one daemon in two networks', () => {
   test('says where it listens, and listens on both addresses', async () => {
     const daemon = await serve();
     expect(daemon.output).toContain(
       `dhcp listens on ${[SERVER_ADDRESS, OTHER_ADDRESS].map((each) => `${each}:67, ${each}:4011`).join(', ')}`,
     );
-    expect(await listening()).toEqual(
+    expect(await listeningIn(lab.network)).toEqual(
       [SERVER_ADDRESS, OTHER_ADDRESS]
         .flatMap((each) => [
           ...[`tcp ${each}:10809`, `tcp ${each}:8080`, `udp ${each}:4011`, `udp ${each}:67`, `udp ${each}:69`],
@@ -262,7 +250,7 @@ describe('a change of the networks that are served', () => {
 
     await writeFile(lab.configFile, config('interface: eth0, http: { workers: 2 }'));
     await daemon.until(/(?:"event":"config.loaded"[\s\S]*){2}/);
-    expect((await listening()).join()).not.toContain(OTHER_ADDRESS);
+    expect((await listeningIn(lab.network)).join()).not.toContain(OTHER_ADDRESS);
     await network.must('client', 'sh', ['-c', 'echo > "$1"', 'sh', gate]);
     const { code, stdout } = await download.exit;
     expect([code, stdout.slice(0, 64)]).toEqual([0, createHash('sha256').update(KERNEL).digest('hex')]);
@@ -292,6 +280,6 @@ describe('a change of the networks that are served', () => {
     const daemon = await serve();
     await writeFile(lab.configFile, config('interfaces: [eth0, eth7]'));
     await daemon.until(/"config.refused".*server\.interfaces\[1\]: eth7 does not exist or has no IPv4 address/);
-    expect((await listening()).join()).toContain(OTHER_ADDRESS);
+    expect((await listeningIn(lab.network)).join()).toContain(OTHER_ADDRESS);
   });
 });

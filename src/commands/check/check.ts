@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findBootFiles, PACKAGE_FOLDERS } from '../../artifacts/boot-files.ts';
+import { bootFileFolders, findBootFiles } from '../../artifacts/boot-files.ts';
 import { placesIn } from '../../config/check/place-of.ts';
 import { formatPath } from '../../config/check/wording.ts';
 import { findMisfits } from '../../daemon/fit/find-misfits.ts';
@@ -46,9 +46,7 @@ async function missingFiles(config: Config, builds: ReadonlyMap<string, FoundBui
 
 /** Warnings about images and machines that do not fit each other. */
 async function misfits(config: Config, builds: ReadonlyMap<string, FoundBuild>): Promise<readonly Warning[]> {
-  const { ipxe } = config.server;
-  const folders = ipxe === undefined ? PACKAGE_FOLDERS : [ipxe, ...PACKAGE_FOLDERS];
-  const bootFiles = await findBootFiles(folders, () => {});
+  const bootFiles = await findBootFiles(bootFileFolders(config.server.ipxe), () => {});
   return findMisfits({ config, builds, bootFiles, readFacts: createFactReader(), machine: () => ({}) });
 }
 

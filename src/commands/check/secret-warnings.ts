@@ -1,13 +1,8 @@
 import { readSecret } from '../../daemon/configuration/secrets.ts';
 import { secretsIn } from '../../model/configuration/merge.ts';
 import type { Config } from '../../model/settings/config.ts';
+import { pathOfSetting } from '../../model/settings/node.ts';
 import type { Warning } from './setting-warnings.ts';
-
-/** The path of a section from its source, such as `profiles.compute.configuration`; names may have dots. */
-function pathOf(from: string): Warning['path'] {
-  const [, section, name] = /^(\w+)\.(.+)\.configuration$/.exec(from) ?? [];
-  return section === undefined || name === undefined ? ['configuration'] : [section, name, 'configuration'];
-}
 
 /** Warnings about secrets that cannot be read by whoever checks: their nodes would get no configuration. */
 export async function secretWarnings(
@@ -21,7 +16,7 @@ export async function secretWarnings(
   for (const { value, from } of sections.values()) {
     for (const source of secretsIn(value)) {
       await readSecret(source, folder, env).catch(({ message }: Error) => {
-        warnings.push({ path: pathOf(from), message: `${message}: its nodes would get no configuration` });
+        warnings.push({ path: pathOfSetting(from), message: `${message}: its nodes would get no configuration` });
       });
     }
   }

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { ConfigError } from '../../config/config-error.ts';
-import { loadCheckedConfig } from '../../daemon/serving/checked-config.ts';
+import { requireCheckedConfig } from '../../daemon/serving/checked-config.ts';
 import { resolveIdentities } from '../../daemon/serving/identity.ts';
 import { readTokens } from '../../model/fleet/access.ts';
 import { plainMessage } from '../../model/plain-error.ts';
@@ -22,9 +21,7 @@ export interface ApiClient {
 
 /** Where the daemon of a configuration answers. @throws ConfigError, Error with the remedy */
 export async function daemonUrl(configFile: string): Promise<string> {
-  const loaded = await loadCheckedConfig(configFile);
-  if (!loaded.ok) throw new ConfigError(loaded.problems);
-  const { server } = loaded.checked.config;
+  const { server } = (await requireCheckedConfig(configFile)).config;
   if (server.http === false)
     throw new Error('server.http is off in the configuration: give the daemon with --server URL');
   return baseUrl(resolveIdentities(server)[0]);
@@ -38,9 +35,7 @@ export async function tokenOf(configFile: string): Promise<string> {
   const given = process.env.SLIPWAY_TOKEN;
   if (given !== undefined && given !== '') return given;
   const remedy = 'run this as the user of the daemon, or give a token by the variable SLIPWAY_TOKEN';
-  const loaded = await loadCheckedConfig(configFile);
-  if (!loaded.ok) throw new ConfigError(loaded.problems);
-  const file = loaded.checked.config.api.tokens;
+  const { tokens: file } = (await requireCheckedConfig(configFile)).config.api;
   if (file === false) throw new Error('api.tokens is off in the configuration: the API changes nothing');
   let text: string;
   try {

@@ -1,20 +1,16 @@
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
+import { isMapping, type Mapping, mappingOf } from '../../model/mapping.ts';
 import type { Finding } from '../check/issues.ts';
 import { formatPath, type Path, quote } from '../check/wording.ts';
 import { HOSTNAME_EXPECTED, isHostname } from '../schema.ts';
 import type { CsvFile } from './csv.ts';
 import { isRange, namesOf } from './ranges.ts';
 
-type Section = Readonly<Record<string, unknown>>;
-
-const isSection = (value: unknown): value is Section =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** Mistakes of a file are shown up to this number. */
 const SHOWN = 10;
 
 /** The addresses that a section has, with their places: its own, or those of its file. */
-function addressesOf(node: Section, path: Path, csv: (path: string) => CsvFile): readonly (readonly [Mac, Path])[] {
+function addressesOf(node: Mapping, path: Path, csv: (path: string) => CsvFile): readonly (readonly [Mac, Path])[] {
   const { mac } = node;
   const own = Array.isArray(mac)
     ? mac.map((each, i) => [each, [...path, 'mac', i]] as const)
@@ -30,7 +26,7 @@ function addressesOf(node: Section, path: Path, csv: (path: string) => CsvFile):
 }
 
 /** What is wrong with a range, or with the file of its nodes. */
-function rangeMistakes(name: string, node: Section, csv: (path: string) => CsvFile): readonly [string, string][] {
+function rangeMistakes(name: string, node: Mapping, csv: (path: string) => CsvFile): readonly [string, string][] {
   const names = namesOf(name);
   if (!names) return [['', 'is no range: expected such as n[001-128], with up to 10000 nodes']];
   if (node.match !== undefined)
@@ -49,10 +45,10 @@ function rangeMistakes(name: string, node: Section, csv: (path: string) => CsvFi
 }
 
 /** What is wrong with how a node is recognised. */
-function ownMistakes(node: Section): readonly [string, string][] {
+function ownMistakes(node: Mapping): readonly [string, string][] {
   if (node.csv !== undefined) return [['csv', 'is for a range of nodes, such as n[001-128]']];
   const { mac, match } = node;
-  const labels = isSection(match) && match.labels !== undefined;
+  const labels = isMapping(match) && match.labels !== undefined;
   if (labels) return [['match', 'has labels, which are for rules: the labels of a node are its own']];
   return mac === undefined && match === undefined
     ? [['mac', 'is missing: expected a MAC address such as 52:54:00:00:00:01, or a list of them, or "match:"']]
@@ -71,13 +67,13 @@ export function checkMachines(
   csv: (path: string) => CsvFile,
   where: (path: Path) => string,
 ): readonly Finding[] {
-  const { nodes } = isSection(document) ? document : {};
+  const { nodes } = mappingOf(document);
   const findings: Finding[] = [];
   const taken = new Map<Mac, { readonly node: string; readonly path: Path }>();
   const names = new Map<string, string>();
-  for (const [key, value] of Object.entries(isSection(nodes) ? nodes : {})) {
+  for (const [key, value] of Object.entries(mappingOf(nodes))) {
     const path = ['nodes', key];
-    const node = isSection(value) ? value : {};
+    const node = mappingOf(value);
     for (const [mac, at] of addressesOf(node, path, csv)) {
       const other = taken.get(mac);
       if (other) {
@@ -86,7 +82,7 @@ export function checkMachines(
         findings.push({ path: at, target: 'value', message });
       } else taken.set(mac, { node: key, path: at });
     }
-    const mistakes = isRange(key) ? rangeMistakes(key, node, csv) : isSection(value) ? ownMistakes(node) : [];
+    const mistakes = isRange(key) ? rangeMistakes(key, node, csv) : isMapping(value) ? ownMistakes(node) : [];
     for (const [setting, message] of mistakes) {
       const at = setting === '' ? path : [...path, setting];
       findings.push({ path: at, target: setting === '' ? 'key' : 'value', message: `${formatPath(at)} ${message}` });

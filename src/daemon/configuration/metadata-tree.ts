@@ -1,5 +1,4 @@
-import type { Mapping } from '../../model/configuration/merge.ts';
-import { isMapping } from '../../model/configuration/merge.ts';
+import { isMapping, type Mapping } from '../../model/mapping.ts';
 
 /** The most characters of a path that are looked at, and its most parts. */
 const MAX_PATH = 500;

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BootFiles } from '../../artifacts/boot-files.ts';
-import { rootOf, withRoot } from '../../model/boot/build.ts';
-import type { ImageFacts, MachineFacts } from '../../model/boot/fit/facts.ts';
+import type { ImageFacts, MachineReport } from '../../model/boot/fit/facts.ts';
 import {
   bootFileMisfit,
   type Candidate,
@@ -10,10 +9,9 @@ import {
   machineMisfits,
 } from '../../model/boot/fit/misfits.ts';
 import type { Image } from '../../model/boot/image.ts';
-import type { FoundBuild } from '../../model/boot/used-files.ts';
+import { type FoundBuild, withFoundRoot } from '../../model/boot/used-files.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import type { Config } from '../../model/settings/config.ts';
-import type { BootSettings } from '../../model/settings/node.ts';
 import type { FactReader } from './read-facts.ts';
 
 /** Machines that are looked at in one go: about a millisecond of work. */
@@ -27,7 +25,7 @@ export interface MisfitSources {
   readonly bootFiles: Pick<BootFiles, 'has'>;
   readonly readFacts: FactReader;
   /** What a machine last said of itself. */
-  readonly machine: (mac: Mac) => MachineFacts;
+  readonly machine: (mac: Mac) => MachineReport;
 }
 
 /** Misfits with the machines that have them, in the order in which they were found. */
@@ -59,14 +57,6 @@ function factsOnce({ config, readFacts }: MisfitSources): (image: Image) => Prom
   };
 }
 
-/** The settings with the best root that there is of the image's build. */
-function settle(settings: BootSettings, { builds }: MisfitSources): BootSettings {
-  const image = settings.image?.value;
-  const build = image && builds.get(image.name);
-  const root = image && build && build !== 'missing' ? rootOf(image, build) : undefined;
-  return root ? withRoot(settings, root) : settings;
-}
-
 /**
  * What cannot boot together: images, and the machines that boot them. Lets other work go on in between.
  */
@@ -76,8 +66,8 @@ export async function findMisfits(sources: MisfitSources): Promise<readonly Misf
   const collected = new Collected();
   const images = new Set<string>();
   const serves = config.server.dhcp.mode !== 'off' || config.server.tftp !== false;
-  const look = async ({ node, ...candidate }: Candidate, said: MachineFacts, who: string) => {
-    const settings = settle(candidate.settings, sources);
+  const look = async ({ node, ...candidate }: Candidate, said: MachineReport, who: string) => {
+    const settings = withFoundRoot(candidate.settings, sources.builds);
     const image = settings.action.value === 'boot' ? settings.image?.value : undefined;
     if (!image) return;
     const facts = await factsOf(image);

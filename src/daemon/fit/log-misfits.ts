@@ -1,4 +1,4 @@
-import type { MachineFacts } from '../../model/boot/fit/facts.ts';
+import type { MachineReport } from '../../model/boot/fit/facts.ts';
 import type { FoundBuild } from '../../model/boot/used-files.ts';
 import type { BootEvent, RecordEvent } from '../../model/event.ts';
 import { dropOldest } from '../../model/limits/drop-oldest.ts';
@@ -25,7 +25,7 @@ export interface FitLog {
 
 export function createFitLog(record: RecordEvent): FitLog {
   const readFacts = createFactReader();
-  const machines = new Map<Mac, MachineFacts>();
+  const machines = new Map<Mac, MachineReport>();
   let logged: ReadonlySet<string> = new Set();
   let looks = 0;
   return {

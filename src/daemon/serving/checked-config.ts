@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { ConfigError } from '../../config/config-error.ts';
 import { type Loaded, loadConfig } from '../../config/load/load.ts';
 import { checkTemplates } from '../../ipxe-templates/nunjucks/check.ts';
 import { loadTemplates } from '../../ipxe-templates/nunjucks/load.ts';
@@ -41,6 +42,13 @@ export async function withTemplates(config: Config): Promise<CheckedConfigResult
 export async function loadCheckedConfig(file: string): Promise<CheckedConfigResult & Pick<Loaded, 'text' | 'others'>> {
   const { text, others, ...loaded } = await loadConfig(file);
   return { ...(loaded.ok ? await withTemplates(loaded.config) : loaded), text, others };
+}
+
+/** The same, for commands that cannot go on without. @throws ConfigError */
+export async function requireCheckedConfig(file: string): Promise<CheckedConfig> {
+  const loaded = await loadCheckedConfig(file);
+  if (!loaded.ok) throw new ConfigError(loaded.problems);
+  return loaded.checked;
 }
 
 /** A warning if the configured folder of templates does not exist. */

@@ -1,4 +1,4 @@
-import { PACKAGE_FOLDERS } from '../../artifacts/boot-files.ts';
+import { bootFileFolders } from '../../artifacts/boot-files.ts';
 import { type FoundBuild, usedArtifacts, usedBuilds } from '../../model/boot/used-files.ts';
 import { formatProblem, sampleMatches } from '../../model/settings/config.ts';
 import { missingTemplates } from './checked-config.ts';
@@ -50,7 +50,7 @@ function missingBinaries({ config, bootFiles }: ServingState): readonly string[]
     .filter((name) => !bootFiles.has(name))
     .map(
       (name) =>
-        `there is no ${name} (iPXE) in ${[...(server.ipxe === undefined ? [] : [server.ipxe]), ...PACKAGE_FOLDERS].join(', ')}: ` +
+        `there is no ${name} (iPXE) in ${bootFileFolders(server.ipxe).join(', ')}: ` +
         `install Debian's package ipxe or Fedora's ipxe-bootimgs-x86, or name a folder with server.ipxe`,
     );
 }

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { type BootFiles, findBootFiles, PACKAGE_FOLDERS } from '../../artifacts/boot-files.ts';
+import { type BootFiles, bootFileFolders, findBootFiles } from '../../artifacts/boot-files.ts';
 import { openStore, type Store } from '../../artifacts/store/store.ts';
 import { type StoreWatch, watchStore } from '../../artifacts/watch.ts';
 import { createServedImages, type ServedImages } from '../../images/store/served-images.ts';
@@ -66,9 +66,7 @@ export async function openServingState(
   return {
     ...checked,
     servers: resolveIdentities(config.server),
-    bootFiles: sameBootFiles
-      ? before.bootFiles
-      : await findBootFiles(own === undefined ? PACKAGE_FOLDERS : [own, ...PACKAGE_FOLDERS], options.record),
+    bootFiles: sameBootFiles ? before.bootFiles : await findBootFiles(bootFileFolders(own), options.record),
     store,
     versions: sameStore ? before.versions : createVersions(store, options.record, options.monotonic),
   };

@@ -37,12 +37,12 @@ function toBoot({ node, image, version, began, last, ...rest }: Row): Boot {
   return { ...rest, ...about, began: Number(began), last: Number(last) } as unknown as Boot;
 }
 
-/** Runs statements in a transaction that holds a lock. */
-async function locked<T>(pool: pg.Pool, lock: number, run: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+/** Runs statements in a transaction. @param lock number of an advisory lock that it holds */
+async function inTransaction<T>(pool: pg.Pool, run: (client: pg.PoolClient) => Promise<T>, lock?: number): Promise<T> {
   const client = await pool.connect();
   try {
     await client.query('BEGIN');
-    await client.query('SELECT pg_advisory_xact_lock($1)', [lock]);
+    if (lock !== undefined) await client.query('SELECT pg_advisory_xact_lock($1)', [lock]);
     const result = await run(client);
     await client.query('COMMIT');
     client.release();
@@ -56,17 +56,21 @@ async function locked<T>(pool: pg.Pool, lock: number, run: (client: pg.PoolClien
 
 /** @throws Error with the remedy for tables of a newer Slipway */
 async function prepare(pool: pg.Pool): Promise<void> {
-  await locked(pool, TABLES_LOCK, async (client) => {
-    await client.query(sql.VERSION);
-    const { rows } = await client.query<{ version: number }>(sql.GET_VERSION);
-    const version = rows[0]?.version ?? 0;
-    const steps = sql.STEPS_OF_TABLES;
-    if (version > steps.length) {
-      throw new Error('the tables are of a newer Slipway: name another database with state:, or run that version');
-    }
-    for (const step of steps.slice(version)) await client.query(step);
-    if (version < steps.length) await client.query(sql.SET_VERSION, [steps.length]);
-  });
+  await inTransaction(
+    pool,
+    async (client) => {
+      await client.query(sql.VERSION);
+      const { rows } = await client.query<{ version: number }>(sql.GET_VERSION);
+      const version = rows[0]?.version ?? 0;
+      const steps = sql.STEPS_OF_TABLES;
+      if (version > steps.length) {
+        throw new Error('the tables are of a newer Slipway: name another database with state:, or run that version');
+      }
+      for (const step of steps.slice(version)) await client.query(step);
+      if (version < steps.length) await client.query(sql.SET_VERSION, [steps.length]);
+    },
+    TABLES_LOCK,
+  );
 }
 
 const toEvent = ({ origin, number, at, event }: Row): SharedEvent => ({
@@ -117,20 +121,13 @@ export async function openPostgresStore(url: string, { after, lost }: PostgresOp
     const boots = [...new Map(changes.map(({ boot }) => [boot.id, boot])).values()];
     const machines = [...new Map(boots.map(({ mac, id }) => [mac, { mac, boot: id }])).values()];
     const steps = changes.map(({ boot, step }) => ({ boot: boot.id, at: step.at, step: JSON.stringify(step) }));
-    const client = await pool.connect();
-    try {
-      await client.query('BEGIN');
+    await inTransaction(pool, async (client) => {
       // In one order, so that two daemons do not wait for each other.
       const sorted = boots.sort((a, b) => (a.id < b.id ? -1 : 1));
       await client.query(sql.ADD_BOOTS, [JSON.stringify(sorted)]);
       await client.query(sql.ADD_MACHINES, [JSON.stringify(machines.sort((a, b) => (a.mac < b.mac ? -1 : 1)))]);
       await client.query(sql.ADD_STEPS, [JSON.stringify(steps)]);
-      await client.query('COMMIT');
-      client.release();
-    } catch (error) {
-      client.release(true);
-      throw error;
-    }
+    });
   };
 
   let lastEvent = after ?? Number((await query(sql.LAST_EVENT, []))[0]?.id ?? 0);
@@ -193,10 +190,14 @@ export async function openPostgresStore(url: string, { after, lost }: PostgresOp
       append: async (events) => {
         const rows = events.map(({ event, ...rest }) => ({ ...rest, event: JSON.stringify(event) }));
         // Numbers are given in the order in which others see them: without the lock a lower one may show later.
-        await locked(pool, EVENTS_LOCK, async (client) => {
-          await client.query(sql.ADD_EVENTS, [JSON.stringify(rows)]);
-          await client.query(`NOTIFY ${CHANNEL}`);
-        });
+        await inTransaction(
+          pool,
+          async (client) => {
+            await client.query(sql.ADD_EVENTS, [JSON.stringify(rows)]);
+            await client.query(`NOTIFY ${CHANNEL}`);
+          },
+          EVENTS_LOCK,
+        );
       },
       follow: (onEvents) => {
         followers.add(onEvents);

@@ -5,7 +5,7 @@ import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import type { AppOptions } from '../app-options.ts';
 import { ipxeMessage } from './ipxe-text.ts';
 import { answerMemory } from './memory.ts';
-import { arrivalOf, decodedPath, isRead, recordOf, sendJson, sendText } from './respond.ts';
+import { arrivalOf, decodedPath, isBoot, isRead, recordOf, sendJson, sendText } from './respond.ts';
 
 /** Seconds after which a client may ask again for a script that was not available. */
 const RETRY_AFTER = 5;
@@ -35,8 +35,7 @@ export function ipxeRoute(options: AppOptions): RequestHandler {
     if (query.has('explain')) return sendJson(response, 200, await options.scripts.explain(mac, { told, arrival }), 2);
     const fit = answerMemory(options, request, mac, query);
     if (fit !== undefined) return sendText(response, 200, fit);
-    // A person who looks at the script boots nothing. iPXE names itself since its first version.
-    const boots = request.method === 'GET' && /^iPXE\//.test(request.headers['user-agent'] ?? '');
+    const boots = isBoot(request);
     const image = query.get('image')?.slice(0, MAX_NAME);
     const client = request.socket.remoteAddress;
     const result = await options.scripts.forMac(mac, { boots, told, image, arrival, client });

@@ -2,7 +2,7 @@ import type { Request } from 'express';
 import { type InstalledMemory, readInstalledMemory } from '../../model/machine/installed-memory.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import type { AppOptions } from '../app-options.ts';
-import { recordOf } from './respond.ts';
+import { isBoot, recordOf } from './respond.ts';
 
 const MIB = 1024 * 1024;
 
@@ -35,8 +35,7 @@ export function answerMemory(
   if (!question) return undefined;
   const { needs, has } = question;
   const short = has !== undefined && !has.least && has.mib < needs;
-  // As with scripts: a person who looks boots nothing.
-  if (has && request.method === 'GET' && /^iPXE\//.test(request.headers['user-agent'] ?? '')) {
+  if (has && isBoot(request)) {
     const memory = has.mib * MIB;
     const message = `the machine has ${has.mib} MiB of memory${short ? `, and its image needs at least ${needs} MiB` : ''}`;
     recordOf(options, request, {

@@ -44,6 +44,11 @@ export function arrivalOf({ socket, headers }: Request): Arrival {
   return { local: socket.localAddress, host: headers.host };
 }
 
+/** Whether a machine asks in order to boot: a person who looks boots nothing. iPXE names itself since its first version. */
+export function isBoot({ method, headers }: Request): boolean {
+  return method === 'GET' && /^iPXE\//.test(headers['user-agent'] ?? '');
+}
+
 /** The path below the route's prefix, percent-decoded once; undefined where that is not possible. */
 export function decodedPath(request: Request): string | undefined {
   try {

@@ -44,14 +44,17 @@ export function lazyRoots(config: Config): readonly string[] {
   return found;
 }
 
-/** The configuration with the best existing root of each build in place of its possible roots. */
+/** The settings with the best root that there is of the image's build in place of its possible roots. */
+export function withFoundRoot(settings: BootSettings, builds: ReadonlyMap<string, FoundBuild>): BootSettings {
+  const image = settings.image?.value;
+  const build = image && builds.get(image.name);
+  const root = image && build && build !== 'missing' ? rootOf(image, build) : undefined;
+  return root ? withRoot(settings, root) : settings;
+}
+
+/** The configuration with {@link withFoundRoot} for all of its machines. */
 export function withFoundRoots(config: Config, builds: ReadonlyMap<string, FoundBuild>): Config {
-  const settle = (settings: BootSettings): BootSettings => {
-    const image = settings.image?.value;
-    const build = image && builds.get(image.name);
-    const root = image && build && build !== 'missing' ? rootOf(image, build) : undefined;
-    return root ? withRoot(settings, root) : settings;
-  };
+  const settle = (settings: BootSettings) => withFoundRoot(settings, builds);
   const nodes = config.nodes.map((node) => {
     return { ...node, settings: settle(node.settings), settingsWith: (rule: Rule) => settle(node.settingsWith(rule)) };
   });

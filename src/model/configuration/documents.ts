@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { stringify } from 'yaml';
-import type { ConfigurationSection, Mapping } from './merge.ts';
+import type { Mapping } from '../mapping.ts';
+import type { ConfigurationSection } from './merge.ts';
 
 /** The documents that machines fetch, by their names in URLs. */
 export const DOCUMENTS = ['user-data', 'meta-data', 'vendor-data', 'network-config', 'ignition'] as const;

@@ -1,5 +1,4 @@
-/** A mapping of YAML: texts, numbers, true and false, null, lists and mappings. */
-export type Mapping = Readonly<Record<string, unknown>>;
+import { isMapping, type Mapping } from '../mapping.ts';
 
 /** A `configuration:` section as it is written. */
 export interface ConfigurationSection {
@@ -19,9 +18,6 @@ export type ConfigurationLayers = readonly { readonly value: ConfigurationSectio
 
 /** The key of a secret's mapping, which YAML has as a tag: `{ '!secret': 'env:NAME' }`. */
 export const SECRET = '!secret';
-
-export const isMapping = (value: unknown): value is Mapping =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The source of a secret, `file:PATH` or `env:NAME`; undefined for other values. */
 export function secretOf(value: unknown): string | undefined {

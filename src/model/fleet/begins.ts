@@ -1,5 +1,5 @@
 import type { BootEvent } from '../event.ts';
-import { type Boot, STAGES } from './boot.ts';
+import { type Boot, rank } from './boot.ts';
 
 /** A boot that was silent for this long is over, milliseconds. */
 export const SILENCE = 30 * 60_000;
@@ -7,13 +7,12 @@ export const SILENCE = 30 * 60_000;
 /** A packet that the network has doubled comes no later than this after the one, milliseconds. */
 export const LATE = 3000;
 
-const rank = (stage: Boot['stage']): number => STAGES.indexOf(stage);
-
 const isScript = ({ event }: BootEvent): boolean => event === 'boot.asked' || event === 'boot.script';
 
 /**
  * Whether an event begins a new boot of its machine. Firmware repeats its requests, and so does iPXE, which asks for
- * its script again where a download failed: all of that is one boot. A report never begins one, nor does another machine's request.
+ * its script again where a download failed: all of that is one boot. A report never begins one, nor does the request of
+ * another machine.
  * @param boot the machine's last boot
  * @param at milliseconds since 1970
  */

@@ -29,6 +29,9 @@ export const STAGES = [
 
 export type Stage = (typeof STAGES)[number];
 
+/** The place of a stage among {@link STAGES}, from 0. */
+export const rank = (stage: Stage): number => STAGES.indexOf(stage);
+
 /** What happened: `ignored` is a request that got no answer on purpose. */
 export type Happening = 'begun' | 'progress' | 'done' | 'failed' | 'ignored';
 

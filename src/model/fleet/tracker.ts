@@ -2,7 +2,7 @@ import type { BootEvent } from '../event.ts';
 import { dropOldest } from '../limits/drop-oldest.ts';
 import type { Mac } from '../machine/mac.ts';
 import { beginsBoot, LATE } from './begins.ts';
-import { type Boot, type BootStep, type BootWithSteps, STAGES } from './boot.ts';
+import { type Boot, type BootStep, type BootWithSteps, rank } from './boot.ts';
 import type { BootChange } from './boot-store.ts';
 import { diagnose } from './diagnosis/diagnosis.ts';
 import { EVENT_STEPS, type FileRole, type StepDraft } from './event-steps.ts';
@@ -27,8 +27,6 @@ export interface TrackerOptions {
   /** 16 hex digits, new each time. */
   readonly newId: () => string;
 }
-
-const rank = (stage: Boot['stage']): number => STAGES.indexOf(stage);
 
 function outcomeOf(boot: Boot, { stage, happening, reason }: BootStep): Boot['outcome'] {
   if (stage === 'up' && happening === 'done') return 'up';

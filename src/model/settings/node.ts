@@ -11,6 +11,12 @@ export interface Sourced<T> {
   readonly from: string;
 }
 
+/** The path of a setting from its source, such as `profiles.compute.memory`; names may have dots. */
+export function pathOfSetting(from: string): readonly string[] {
+  const [, section, name, key] = /^(\w+)\.(.+)\.(\w+)$/.exec(from) ?? [];
+  return section !== undefined && name !== undefined && key !== undefined ? [section, name, key] : [from];
+}
+
 /** A value that templates can print. */
 export type Variable = string | number | boolean;
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openPostgresStore } from '../../../src/daemon/state/postgres-store.ts';
 import { keepStore } from '../../../src/daemon/state/store.ts';
@@ -20,16 +21,13 @@ const event = (origin: string, number: number): SharedEvent => {
   return { origin, number, at: number, event: { event: 'dhcp.offer', level: 'info', message: `\u0000 ${number}` } };
 };
 
-/** Waits for an event of the daemon. */
-function waitFor(events: readonly BootEvent[], name: string): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setInterval(() => {
-      if (!events.some((each) => each.event === name)) return;
-      clearInterval(timer);
-      resolve();
-    }, 20);
-  });
+/** Waits until something holds. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await delay(20);
 }
+
+/** Waits for an event of the daemon. */
+const waitFor = (events: readonly BootEvent[], name: string) => until(() => events.some((each) => each.event === name));
 
 describe('the store in PostgreSQL', () => {
   itIsAStore(open);
@@ -97,13 +95,7 @@ describe('the store in PostgreSQL', () => {
     await other.feed?.append([event('b', 2)]);
     await waitFor(events, 'state.back');
     await kept.feed?.append([event('a', 3)]);
-    await new Promise<void>((resolve) => {
-      const timer = setInterval(() => {
-        if (!seen.includes(3)) return;
-        clearInterval(timer);
-        resolve();
-      }, 20);
-    });
+    await until(() => seen.includes(3));
     expect(seen).toEqual([1, 2, 3]);
     expect(events.map((each) => each.event)).toEqual(['state.away', 'state.back']);
     await Promise.all([kept.close(), other.close()]);

@@ -1,8 +1,7 @@
-import { isMapping, type Mapping } from '../../../model/configuration/merge.ts';
+import { mappingOf } from '../../../model/mapping.ts';
 import type { Finding } from '../../check/issues.ts';
 import { quote } from '../../check/wording.ts';
 
-const mappingOf = (value: unknown): Mapping => (isMapping(value) ? value : {});
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [value]);
 
 /**

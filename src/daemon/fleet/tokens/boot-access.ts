@@ -1,5 +1,5 @@
 import { SILENCE } from '../../../model/fleet/begins.ts';
-import { type BootWithSteps, STAGES } from '../../../model/fleet/boot.ts';
+import { type BootWithSteps, rank } from '../../../model/fleet/boot.ts';
 import { dropOldest } from '../../../model/limits/drop-oldest.ts';
 import type { Mac } from '../../../model/machine/mac.ts';
 import { BootTokens } from './boot-tokens.ts';
@@ -62,7 +62,7 @@ export class BootAccess {
     const boot = this.options.boot(mac);
     const first = boot && this.askers.get(boot.id);
     if (!boot || !first || boot.outcome !== 'under-way' || this.options.now() - boot.last > SILENCE) return false;
-    if (STAGES.indexOf(boot.stage) <= STAGES.indexOf('script')) return false;
+    if (rank(boot.stage) <= rank('script')) return false;
     const other = first.uuid !== undefined && uuid !== undefined && first.uuid !== uuid;
     return other || first.client !== client;
   }

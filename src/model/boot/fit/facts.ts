@@ -14,7 +14,7 @@ export interface ImageFacts {
 }
 
 /** What a machine last said of itself. */
-export interface MachineFacts {
+export interface MachineReport {
   /** Bytes. */
   readonly memory?: number | undefined;
 }

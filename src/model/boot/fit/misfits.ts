@@ -1,9 +1,9 @@
 import { runsKernel } from '../../machine/architecture.ts';
-import type { BootSettings } from '../../settings/node.ts';
+import { type BootSettings, pathOfSetting } from '../../settings/node.ts';
 import { bootFileName } from '../boot-file.ts';
 import type { Image } from '../image.ts';
 import { rootMethodOf } from '../root-methods/methods.ts';
-import type { ImageFacts, MachineFacts } from './facts.ts';
+import type { ImageFacts, MachineReport } from './facts.ts';
 import { formatMemory, likelyMemory } from './memory.ts';
 
 /** Two things that cannot boot together. */
@@ -21,12 +21,6 @@ export interface Candidate {
   readonly settings: BootSettings;
 }
 
-/** The path of a setting such as `profiles.compute.memory`; names may have dots. */
-function pathOf(from: string): Misfit['path'] {
-  const [, section, name, key] = /^(\w+)\.(.+)\.(\w+)$/.exec(from) ?? [];
-  return section !== undefined && name !== undefined && key !== undefined ? [section, name, key] : [from];
-}
-
 const pathOfNode = (node: string | undefined): Misfit['path'] => (node === undefined ? ['unknown'] : ['nodes', node]);
 
 /** The dracut modules that the image's root needs and its initrds lack. */
@@ -42,14 +36,14 @@ export function imageMisfits({ name, root }: Image, { modules }: ImageFacts): re
 function architectureMisfit({ arch, image }: BootSettings, { architecture }: ImageFacts): readonly Misfit[] {
   if (!arch || !image || architecture === undefined || runsKernel(arch.value, architecture)) return [];
   const message = `the kernel of image ${image.value.name} is for ${architecture}, and this is ${arch.value}: choose another image, or correct arch:`;
-  return [{ path: pathOf(arch.from), message }];
+  return [{ path: pathOfSetting(arch.from), message }];
 }
 
 function firmwareMisfits({ firmware, image }: BootSettings, facts: ImageFacts): readonly Misfit[] {
   if (!firmware || !image) return [];
   const { architecture, unified } = facts;
   const { name } = image.value;
-  const path = pathOf(firmware.from);
+  const path = pathOfSetting(firmware.from);
   if (architecture === 'x86_64' || architecture === 'i386') {
     return [{ path, message: `a Raspberry Pi cannot boot image ${name}, whose kernel is for ${architecture}` }];
   }
@@ -69,7 +63,7 @@ function remedyFor(method: string): string {
 function memoryMisfit(
   { node, settings: { memory: configured, image } }: Candidate,
   { root, initrd = 0 }: ImageFacts,
-  { memory: reported }: MachineFacts,
+  { memory: reported }: MachineReport,
 ): readonly Misfit[] {
   const memory = configured?.value ?? reported;
   if (memory === undefined || !image || !root) return [];
@@ -78,14 +72,14 @@ function memoryMisfit(
   if (memory >= needed) return [];
   const told = configured ? '' : ', as it last said itself,';
   const message = `${formatMemory(memory)} of memory${told} is too little for image ${name}, which needs about ${formatMemory(needed)} by root method ${settings.method}: ${remedyFor(settings.method)}`;
-  return [{ path: configured ? pathOf(configured.from) : pathOfNode(node), message }];
+  return [{ path: configured ? pathOfSetting(configured.from) : pathOfNode(node), message }];
 }
 
 /**
  * What a machine and the image that it boots have against each other.
  * @param facts of that image
  */
-export function machineMisfits(candidate: Candidate, facts: ImageFacts, machine: MachineFacts): readonly Misfit[] {
+export function machineMisfits(candidate: Candidate, facts: ImageFacts, machine: MachineReport): readonly Misfit[] {
   const { settings } = candidate;
   if (settings.action.value !== 'boot' || !settings.image) return [];
   return [
@@ -106,5 +100,5 @@ export function bootFileMisfit({ arch, ipxe }: BootSettings, has: (name: string)
   const names = arch.value === 'arm64' ? [efi] : [efi, bootFileName('bios', ipxe.value)];
   if (names.some(has)) return [];
   const message = `there is no iPXE for ${arch.value} (${names.join(', ')}): name a folder that has it with server.ipxe`;
-  return [{ path: pathOf(arch.from), message }];
+  return [{ path: pathOfSetting(arch.from), message }];
 }

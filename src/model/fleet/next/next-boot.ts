@@ -1,4 +1,4 @@
-import { type BootWithSteps, STAGES } from '../boot.ts';
+import { type BootWithSteps, rank } from '../boot.ts';
 
 /** The word for the machine's own disk, where an image's name may stand. */
 export const LOCAL = 'local';
@@ -36,8 +36,6 @@ export interface Decision<T> {
   /** The order or installation as it is now; undefined where it is over. */
   readonly next: T | undefined;
 }
-
-const rank = (stage: BootWithSteps['stage']): number => STAGES.indexOf(stage);
 
 /**
  * Whether a machine has got what it was to boot: it has left iPXE, and its initrd has not failed. Until then an image
