@@ -33,7 +33,10 @@ export class StepWriter {
   write(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.writing ??= this.writeAll();
+    // Where nothing waits it ends at once, before this is set: so it is cleared by what comes after it.
+    this.writing ??= this.writeAll().finally(() => {
+      this.writing = undefined;
+    });
     return this.writing;
   }
 
@@ -53,7 +56,6 @@ export class StepWriter {
       if (isKept || this.failures >= ATTEMPTS) this.waiting.splice(0, lot.length);
       else break;
     }
-    this.writing = undefined;
     if (this.waiting.length > 0 && !this.stopped) this.timer ??= setTimeout(() => this.write(), AGAIN_AFTER);
   }
 
