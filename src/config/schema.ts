@@ -7,6 +7,7 @@ import { ARCHITECTURES } from '../model/machine/architecture.ts';
 import { parseMac } from '../model/machine/mac.ts';
 import { interfaceName, servedInterfaces, serverAddress, serverUrl } from './interfaces.ts';
 import { configuration } from './machines/configuration/section.ts';
+import { containers, stores } from './machines/containers/schema.ts';
 import { type MatchSection, matchSection } from './machines/match-section.ts';
 
 /**
@@ -154,6 +155,7 @@ const common = {
     .optional()
     .describe('How UEFI PXE learns its boot file: by port 4011 (binl), or from the offer (bypass). Default: binl.'),
   firmware,
+  containers,
 };
 
 const rollout = mapping({
@@ -340,6 +342,7 @@ export const configSchema = mapping({
     .describe('The API at /api/v1.'),
   images: named(name(), imageSection).nullish().describe('Operating systems by name.'),
   configuration,
+  stores,
   profiles: named(name(), profileSection).nullish().describe('Settings that nodes share, by name.'),
   nodes: named(nodeName(), nodeSection).nullish().describe('Machines by name.'),
   rules: named(name(), ruleSection)

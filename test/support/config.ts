@@ -107,6 +107,7 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
     templates: undefined,
     state: false,
     api: { tokens: false, read: 'any' },
+    stores: {},
     nodes,
     byMac: new Map(nodes.flatMap((node) => node.macs.map((each) => [each, node] as const))),
     index: new NodeIndex(),

@@ -1,4 +1,5 @@
 import type { ConfigurationSection } from '../../model/configuration/merge.ts';
+import type { ContainersSection } from '../../model/containers/section.ts';
 import type { Architecture } from '../../model/machine/architecture.ts';
 import type { Action, NamedFirmware, Sourced, Variable } from '../../model/settings/node.ts';
 
@@ -18,6 +19,7 @@ export interface Section {
   readonly args?: readonly (string | number)[] | null | undefined;
   readonly vars?: Readonly<Record<string, Variable>> | null | undefined;
   readonly configuration?: ConfigurationSection | null | undefined;
+  readonly containers?: ContainersSection | null | undefined;
 }
 
 export interface MenuSection {

@@ -76,6 +76,7 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
       tokens: file.api?.tokens === false ? false : resolvePath(baseDir, file.api?.tokens ?? './slipway.tokens'),
       read: file.api?.read ?? 'any',
     },
+    stores: file.stores ?? {},
     nodes,
     byMac,
     index,

@@ -54,6 +54,9 @@ export function resolveSettings(shared: Shared, upper: readonly Layer[], given?:
   const configuration = layers.flatMap(({ from, section: { configuration: value } }) =>
     value ? [{ value, from: from === '' ? 'configuration' : `${from}.configuration` }] : [],
   );
+  const containers = layers.flatMap(({ from, section: { containers: value } }) =>
+    value ? [{ value, from: `${from}.containers` }] : [],
+  );
   return {
     action,
     ...(named && found ? { image: { value: found.image, from: named.from } } : {}),
@@ -66,6 +69,7 @@ export function resolveSettings(shared: Shared, upper: readonly Layer[], given?:
     ...(firmware ? { firmware } : {}),
     ...(once && { once }),
     ...(configuration.length > 0 && { configuration }),
+    ...(containers.length > 0 && { containers }),
     ...(action.value === 'menu' && { menu: toMenu(shared, menuSection, found?.image.name, action.from) }),
     ...(arch ? { arch } : {}),
     ...(memory ? { memory: { value: parseMemory(String(memory.value)) ?? 0, from: memory.from } } : {}),

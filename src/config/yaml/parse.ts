@@ -7,6 +7,7 @@ import { explainIssues } from '../check/issues.ts';
 import type { Path } from '../check/wording.ts';
 import { checkMachines } from '../machines/check.ts';
 import { checkConfiguration } from '../machines/configuration/check.ts';
+import { checkContainers } from '../machines/containers/check.ts';
 import { type CsvFile, readCsv } from '../machines/csv.ts';
 import { expandRanges } from '../machines/expand.ts';
 import { resolveConfig } from '../resolve/resolve.ts';
@@ -105,7 +106,8 @@ function quickly(yaml: string, baseDir: string, files: Files): ConfigFile | unde
     parsed.success &&
     checkReferences(document, written, () => '').length === 0 &&
     checkMachines(document, csv, () => '').length === 0 &&
-    checkConfiguration(document).length === 0;
+    checkConfiguration(document).length === 0 &&
+    checkContainers(document).length === 0;
   return isRight ? expandRanges(parsed.data, csv) : undefined;
 }
 
@@ -139,7 +141,7 @@ export function parseSections(yaml: string, file: string, baseDir: string, files
   };
   const csv = csvReader(baseDir, files);
   const findings = [...checkReferences(document, written, where), ...checkMachines(document, csv, where)];
-  findings.push(...checkConfiguration(document));
+  findings.push(...checkConfiguration(document), ...checkContainers(document));
   if (!parsed.success) findings.push(...explainIssues(document, parsed.error.issues));
   problems.push(...findings.map(({ path, target, message }) => problem(locator.locate(path, target), message)));
   return parsed.success && problems.length === 0

@@ -40,6 +40,14 @@ const MAX_DEPTH = 50;
 /** Most values that aliases may add: ten lines could otherwise expand to billions. */
 const MAX_ALIASED = 1_000_000;
 
+/** The sections in which texts have lines, and secrets are, with their depths: of the file, or of a profile or node. */
+const FREE: readonly { readonly name: string; readonly depths: readonly number[] }[] = [
+  { name: 'configuration', depths: [0, 2] },
+  { name: 'containers', depths: [2] },
+  { name: 'stores', depths: [0] },
+];
+const FREE_NAMES = '"configuration:", "containers:" or "stores:"';
+
 /** The characters that no value may have: control characters, line breaks, halves of surrogate pairs. */
 export const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Surrogate}]/u;
 
@@ -81,7 +89,7 @@ interface Anchored {
   readonly value: unknown;
   /** Number of values in it, those of aliases inside it included. */
   readonly size: number;
-  /** Whether it stands in `configuration:`. */
+  /** Whether it stands in a section of {@link FREE}. */
   readonly free: boolean;
 }
 
@@ -96,7 +104,7 @@ class Reader {
   private readonly anchors = new Map<string, Anchored | 'open'>();
   private size = 0;
   private aliased = 0;
-  /** Inside `configuration:`, where texts have lines, and secrets are. */
+  /** Inside a section of {@link FREE}. */
   private free = false;
 
   constructor(lines: LineCounter) {
@@ -133,7 +141,7 @@ class Reader {
         : target === 'open'
           ? `the alias ${quote(node.source)} is inside the value that it refers to`
           : target.free && !this.free
-            ? `the alias ${quote(node.source)} refers to a part of "configuration:", and can be used only in another`
+            ? `the alias ${quote(node.source)} refers to a part of ${FREE_NAMES}, and can be used only in another`
             : undefined;
     if (message !== undefined || target === undefined || target === 'open') {
       this.fatal.push({ offset: offsetOf(node), message: message ?? '' });
@@ -159,7 +167,7 @@ class Reader {
 
   private secret(node: Scalar): unknown {
     const source = String(node.value);
-    const where = this.free ? undefined : 'a secret is for values below "configuration:" alone';
+    const where = this.free ? undefined : `a secret is for values below ${FREE_NAMES} alone`;
     const what =
       SECRET_SOURCE.test(source) && !forbidden(source)
         ? undefined
@@ -182,8 +190,7 @@ class Reader {
       const offset = offsetOf(key ?? node);
       const name = this.key(key, offset, depth);
       const outer = this.free;
-      // Of the file, or of a profile or node.
-      this.free ||= name === 'configuration' && (depth === 0 || depth === 2);
+      this.free ||= FREE.some((each) => each.name === name && each.depths.includes(depth));
       const content = this.read(value, depth + 1);
       this.free = outer;
       if (name === undefined) continue;

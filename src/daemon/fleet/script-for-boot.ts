@@ -3,7 +3,7 @@ import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import { NO_TOKEN } from '../../model/boot/boot-plan.ts';
 import type { ScriptResult } from '../../model/boot/script.ts';
 import type { RecordEvent } from '../../model/event.ts';
-import type { Mac } from '../../model/machine/mac.ts';
+import { hyphenated, type Mac } from '../../model/machine/mac.ts';
 import type { FleetMemory } from './fleet.ts';
 import { rolesText } from './keeping/shared-roles.ts';
 
@@ -17,7 +17,7 @@ export async function scriptForBoot(
   mac: Mac,
   { boots, told, image: picked, arrival, client }: ScriptRequest,
   scripts: Pick<Scripts, 'forMac' | 'about' | 'rolesOf'>,
-  fleet: Pick<FleetMemory, 'observe' | 'settled' | 'tokenOf' | 'chosen' | 'version' | 'access'>,
+  fleet: Pick<FleetMemory, 'observe' | 'settled' | 'tokenOf' | 'runTokenOf' | 'chosen' | 'version' | 'access'>,
   record: RecordEvent,
 ): Promise<ScriptResult> {
   if (!boots) return await scripts.forMac(mac, { told, image: picked, arrival });
@@ -50,5 +50,7 @@ export async function scriptForBoot(
   // Nowhere else: a digest in the script may have as many zeros.
   const text = result.text.replaceAll(`/report/${NO_TOKEN}`, `/report/${token}`);
   const access = fleet.access.tokenFor(mac, asker);
-  return { ...result, text: text.replaceAll(`/configuration/${NO_TOKEN}`, `/configuration/${access}`) };
+  const own = text.replaceAll(`/configuration/${NO_TOKEN}`, `/configuration/${access}`);
+  const place = `/containers/${hyphenated(mac)}/`;
+  return { ...result, text: own.replaceAll(`${place}${NO_TOKEN}`, `${place}${fleet.runTokenOf(mac)}`) };
 }

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
-import type { BootChange, BootStore } from '../../model/fleet/boot-store.ts';
+import type { BootChange, BootStore, NumberedOutput } from '../../model/fleet/boot-store.ts';
 import type { EventFeed, SharedEvent } from '../../model/fleet/shared-events.ts';
 import * as sql from './postgres-tables.ts';
 
@@ -179,6 +179,17 @@ export async function openPostgresStore(url: string, { after, lost }: PostgresOp
       await query(sql.ADD_NOTE, [kind, key, JSON.stringify(value)]);
       return JSON.parse(String((await query(sql.GET_NOTE, [kind, key]))[0]?.value)) as object;
     },
+    addOutput: async ({ boot, step, start, data }, at) => {
+      await query(sql.ADD_OUTPUT, [boot, step, start, Buffer.byteLength(data, 'base64'), at, data]);
+    },
+    output: async (boot, after, limit) => {
+      const rows = await query(sql.OUTPUT_AFTER, [boot, after, limit]);
+      return rows.map((row) => ({ ...row, number: Number(row.number), start: Number(row.start) }) as NumberedOutput);
+    },
+    outputEnds: async (boot) => {
+      return (await query(sql.OUTPUT_ENDS, [boot])).map(({ step, ends }) => [String(step), Number(ends)] as const);
+    },
+    pruneOutput: async (before) => void (await query(sql.PRUNE_OUTPUT, [before])),
     prune: async (before, keep) => {
       await query(sql.PRUNE_AGE, [before]);
       await query(sql.PRUNE_COUNT, [keep]);

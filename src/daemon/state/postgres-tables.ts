@@ -23,8 +23,17 @@ const BOOTS_AND_STEPS = `
   CREATE INDEX event_by_age ON event (at);
 `;
 
+const OUTPUT = `
+  CREATE TABLE output (
+    number bigserial PRIMARY KEY, boot text NOT NULL, step text NOT NULL, start bigint NOT NULL,
+    size bigint NOT NULL, at bigint NOT NULL, data text NOT NULL
+  );
+  CREATE INDEX output_of_boot ON output (boot, number);
+  CREATE INDEX output_by_age ON output (at);
+`;
+
 /** What makes the tables, step by step; `slipway_version` says how many are done. */
-export const STEPS_OF_TABLES: readonly string[] = [BOOTS_AND_STEPS];
+export const STEPS_OF_TABLES: readonly string[] = [BOOTS_AND_STEPS, OUTPUT];
 
 export const VERSION = `
   CREATE TABLE IF NOT EXISTS slipway_version (version integer NOT NULL);
@@ -82,3 +91,8 @@ export const ADD_EVENTS = `
 export const LAST_EVENT = 'SELECT coalesce(max(id), 0) AS id FROM event';
 export const EVENTS_AFTER = 'SELECT id, origin, number, at, event FROM event WHERE id > $1 ORDER BY id LIMIT $2';
 export const PRUNE_EVENTS = 'DELETE FROM event WHERE at < $1';
+export const ADD_OUTPUT = 'INSERT INTO output (boot, step, start, size, at, data) VALUES ($1, $2, $3, $4, $5, $6)';
+export const OUTPUT_AFTER = `
+  SELECT number, boot, step, start, data FROM output WHERE boot = $1 AND number > $2 ORDER BY number LIMIT $3`;
+export const OUTPUT_ENDS = 'SELECT step, max(start + size) AS ends FROM output WHERE boot = $1 GROUP BY step';
+export const PRUNE_OUTPUT = 'DELETE FROM output WHERE at < $1';

@@ -71,6 +71,10 @@ export async function openSqliteStore(file: string, damaged: (path: string) => v
     notes: (kind) => call('notes', kind),
     putNote: (kind, key, value) => call('putNote', kind, key, value),
     addNote: (kind, key, value) => call('addNote', kind, key, value),
+    addOutput: (output, at) => call('addOutput', output, at),
+    output: (boot, after, limit) => call('output', boot, after, limit),
+    outputEnds: (boot) => call('outputEnds', boot),
+    pruneOutput: (before) => call('pruneOutput', before),
     prune: (before, keep) => call('prune', before, keep),
     close: () => call('close').catch(() => {}),
   };

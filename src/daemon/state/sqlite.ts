@@ -1,7 +1,7 @@
 import { open, rename } from 'node:fs/promises';
 import type Sqlite from 'better-sqlite3';
 import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
-import type { BootChange, LatestBoot, NoteKind } from '../../model/fleet/boot-store.ts';
+import type { BootChange, LatestBoot, NoteKind, NumberedOutput, Output } from '../../model/fleet/boot-store.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import * as sql from './tables.ts';
 
@@ -18,6 +18,10 @@ export interface Tables {
   notes(kind: NoteKind): readonly (readonly [key: string, value: unknown])[];
   putNote(kind: NoteKind, key: string, value: object | undefined): void;
   addNote(kind: NoteKind, key: string, value: object): object;
+  addOutput(output: Output, at: number): void;
+  output(boot: string, after: number, limit: number): readonly NumberedOutput[];
+  outputEnds(boot: string): readonly (readonly [step: string, end: number])[];
+  pruneOutput(before: number): void;
   prune(before: number, keep: number): void;
   close(): void;
 }
@@ -156,6 +160,13 @@ function tablesOf(database: Sqlite.Database): Tables {
       const text = database.prepare(sql.GET_NOTE).pluck().get(kind, key);
       return JSON.parse(String(text)) as object;
     },
+    addOutput: ({ boot, step, start, data }, at) => {
+      database.prepare(sql.ADD_OUTPUT).run(boot, step, start, Buffer.byteLength(data, 'base64'), at, data);
+    },
+    output: (boot, after, limit) =>
+      database.prepare(sql.OUTPUT_AFTER).all(boot, after, limit) as readonly NumberedOutput[],
+    outputEnds: (boot) => database.prepare(sql.OUTPUT_ENDS).raw().all(boot) as readonly [string, number][],
+    pruneOutput: (before) => void database.prepare(sql.PRUNE_OUTPUT).run(before),
     prune: (before, keep) => {
       database.prepare(sql.PRUNE_AGE).run(before);
       database.prepare(sql.PRUNE_COUNT).run(keep);

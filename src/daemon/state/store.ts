@@ -6,6 +6,8 @@ import { openSqliteStore } from './sqlite-store.ts';
 /** Boots that are kept: so old at most, milliseconds, and so many of each machine. */
 const MAX_AGE = 90 * 24 * 3_600_000;
 const MAX_BOOTS = 50;
+/** The output of pipelines is kept for so long, milliseconds. */
+const MAX_OUTPUT_AGE = 7 * 24 * 3_600_000;
 /** How often older ones are removed, milliseconds. */
 const PRUNE_EVERY = 6 * 3_600_000;
 /** Pauses before a store that is away is opened again, milliseconds. */
@@ -98,7 +100,11 @@ export function keepStore({ place, record, now }: StoreOptions): BootStore {
       throw error;
     }
   };
-  const prune = () => use((each) => each.prune(now() - MAX_AGE, MAX_BOOTS)).catch(() => {});
+  const prune = () =>
+    use(async (each) => {
+      await each.prune(now() - MAX_AGE, MAX_BOOTS);
+      await each.pruneOutput(now() - MAX_OUTPUT_AGE);
+    }).catch(() => {});
   const pruning = setInterval(prune, PRUNE_EVERY);
   pruning.unref();
 
@@ -112,6 +118,10 @@ export function keepStore({ place, record, now }: StoreOptions): BootStore {
     notes: (kind) => use((each) => each.notes(kind)),
     putNote: (kind, key, value) => use((each) => each.putNote(kind, key, value)),
     addNote: (kind, key, value) => use((each) => each.addNote(kind, key, value)),
+    addOutput: (output, at) => use((each) => each.addOutput(output, at)),
+    output: (boot, after, limit) => use((each) => each.output(boot, after, limit)),
+    outputEnds: (boot) => use((each) => each.outputEnds(boot)),
+    pruneOutput: (before) => use((each) => each.pruneOutput(before)),
     prune: (before, keep) => use((each) => each.prune(before, keep)),
     feed: isDatabase(place)
       ? {

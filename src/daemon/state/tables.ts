@@ -23,8 +23,18 @@ const NOTES = `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/** What steps of pipelines have printed; `size` in bytes, `data` in base64. */
+const OUTPUT = `
+  CREATE TABLE output (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, boot TEXT NOT NULL, step TEXT NOT NULL, start INTEGER NOT NULL,
+    size INTEGER NOT NULL, at INTEGER NOT NULL, data TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX output_of_boot ON output (boot, number);
+  CREATE INDEX output_by_age ON output (at);
+`;
+
 /** What makes the tables, step by step; `user_version` of the file says how many it has. */
-export const STEPS_OF_TABLES: readonly string[] = [BOOTS_AND_STEPS, NOTES];
+export const STEPS_OF_TABLES: readonly string[] = [BOOTS_AND_STEPS, NOTES, OUTPUT];
 
 const COLUMNS = 'id, mac, node, image, version, began, last, stage, outcome';
 
@@ -57,3 +67,8 @@ export const PUT_NOTE =
 export const REMOVE_NOTE = 'DELETE FROM note WHERE kind = ? AND key = ?';
 export const ADD_NOTE = 'INSERT INTO note (kind, key, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
 export const GET_NOTE = 'SELECT value FROM note WHERE kind = ? AND key = ?';
+export const ADD_OUTPUT = 'INSERT INTO output (boot, step, start, size, at, data) VALUES (?, ?, ?, ?, ?, ?)';
+export const OUTPUT_AFTER = `
+  SELECT number, boot, step, start, data FROM output WHERE boot = ? AND number > ? ORDER BY number LIMIT ?`;
+export const OUTPUT_ENDS = 'SELECT step, max(start + size) AS ends FROM output WHERE boot = ? GROUP BY step';
+export const PRUNE_OUTPUT = 'DELETE FROM output WHERE at < ?';

@@ -35,6 +35,8 @@ export const step = z.object({
   seconds: z.number().optional(),
   uptime: z.number().optional().describe('Seconds since the kernel started.'),
   log: z.string().optional().describe("The last lines of a failed initrd's log."),
+  step: z.string().optional().describe('Of a pipeline of containers: the name of its step; absent for the whole.'),
+  status: z.number().optional().describe('Its exit status.'),
 });
 
 export const machineStatus = boot.extend({

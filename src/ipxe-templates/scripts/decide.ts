@@ -1,11 +1,18 @@
 import type { ScriptResult } from '../../model/boot/script.ts';
 import { LOCAL } from '../../model/fleet/next/next-boot.ts';
 import type { Config, Match } from '../../model/settings/config.ts';
-import type { Wanted } from './wanted.ts';
+import type { BootSettings } from '../../model/settings/node.ts';
+import type { Choice, Wanted } from './wanted.ts';
 
 type Decided =
   | { readonly match: Match; readonly image: string | undefined }
   | Extract<ScriptResult, { readonly why: string }>;
+
+/** The settings with what is to run in place of theirs. */
+function withContainers(settings: BootSettings, chosen: Choice | undefined): BootSettings {
+  if (!chosen?.containers) return settings;
+  return { ...settings, containers: [...(settings.containers ?? []), { value: chosen.containers, from: 'ordered' }] };
+}
 
 /** What a machine boots: by an order, by the choice from its menu, or by its settings. */
 export async function decide(
@@ -24,7 +31,11 @@ export async function decide(
   const image = chosen?.image ?? picked;
   const settings = image === undefined ? own.settings : config.choose(own, image);
   if (!settings) return unavailable(`there is no image ${JSON.stringify(image)} any more: ${chosen?.why ?? own.why}`);
-  const match = { ...own, settings, why: chosen ? `${own.why}; ${chosen.why}` : own.why };
+  const match = {
+    ...own,
+    settings: withContainers(settings, chosen),
+    why: chosen ? `${own.why}; ${chosen.why}` : own.why,
+  };
   if (settings.action.value === 'ignore') {
     return { kind: 'ignored', why: own.node ? `${own.why}, and its action is ignore` : own.why };
   }

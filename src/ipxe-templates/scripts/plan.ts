@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   type BootPlan,
+  DOCUMENT,
   type Pin,
   type Pins,
   planBoot,
@@ -9,10 +10,11 @@ import {
 } from '../../model/boot/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from '../../model/boot/build.ts';
 import type { BuildUse, Image } from '../../model/boot/image.ts';
+import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
 import type { ImageVersion } from '../../model/fleet/next/rollout.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { Match } from '../../model/settings/config.ts';
-import type { Sources, VersionOf } from './wanted.ts';
+import type { MachineDocument, Sources, VersionOf } from './wanted.ts';
 
 /** A machine with the root of its image chosen, and the image's build, if it is one. */
 export interface Settled {
@@ -21,7 +23,13 @@ export interface Settled {
 }
 
 type Unavailable = { readonly why: string };
-export type Planned = (Settled & { readonly plan: BootPlan; readonly pins: readonly Pin[] }) | Unavailable;
+export type Planned =
+  | (Settled & {
+      readonly plan: BootPlan;
+      readonly pins: readonly Pin[];
+      readonly document: MachineDocument | undefined;
+    })
+  | Unavailable;
 
 /** Chooses the root of a machine's image, if that is a build. */
 export function settle(match: Match, sources: Sources): Settled | Promise<Settled | Unavailable> {
@@ -74,6 +82,16 @@ async function withVersion(settled: Settled, pins: Pins, version: VersionOf | un
   return { settled: { ...settled, match }, pins: new Map(given.pins) };
 }
 
+/** The document of a machine, where its root method has one. */
+async function documentFor(match: Match, sources: Sources): Promise<MachineDocument | Unavailable | undefined> {
+  if (!hasDocument(match)) return undefined;
+  return await sources.document(match, sources.server).catch((error) => ({ why: plainMessage(error) }));
+}
+
+/** Whether the root method of a machine's image has a document for each machine. */
+export const hasDocument = ({ settings }: Match): boolean =>
+  rootMethodOf(settings.image?.value.root.method ?? 'none').form === 'document';
+
 /**
  * What a machine boots, with the versions of all files; the reason where it cannot.
  * @param query what its script's URL has behind the path, from the `?` on
@@ -96,6 +114,10 @@ export async function plan(match: Match, sources: Sources, query = '', version?:
   );
   if (missing.length > 0) return { why: missing.join('; ') };
   const given = await withVersion(settled, pins, version);
-  const planned = planBoot(given.settled.match, given.pins, sources.server, query, given.settled.build?.unpacked);
-  return { ...given.settled, plan: planned, pins: [...given.pins.values()] };
+  const document = await documentFor(given.settled.match, sources);
+  if (document && 'why' in document) return document;
+  const own = document && ([DOCUMENT, { digest: document.digest, size: Buffer.byteLength(document.text) }] as const);
+  const all = own ? new Map([...given.pins, own]) : given.pins;
+  const planned = planBoot(given.settled.match, all, sources.server, query, given.settled.build?.unpacked);
+  return { ...given.settled, plan: planned, pins: [...given.pins.values()], document };
 }

@@ -1,6 +1,7 @@
 import { type BootPlan, type Pin, planBoot, requiredFiles, showingMenu } from '../../model/boot/boot-plan.ts';
 import { isFollowed as isFollowedImage } from '../../model/boot/image.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';
+import { dropOldest } from '../../model/limits/drop-oldest.ts';
 import { IPXE_QUERY } from '../../model/machine/facts.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import { hyphenated, type Mac } from '../../model/machine/mac.ts';
@@ -10,7 +11,7 @@ import { type Arrival, servedBy } from '../../model/settings/served-by.ts';
 import { baseUrl, type ServerIdentity } from '../../model/settings/server.ts';
 import { decide } from './decide.ts';
 import { explained } from './explain.ts';
-import { pinOf, plan, settle } from './plan.ts';
+import { hasDocument, pinOf, plan, settle } from './plan.ts';
 import type { ScriptSources, Scripts, Sources } from './wanted.ts';
 
 /** The setting in which iPXE has the address of the network card that it boots by. */
@@ -18,6 +19,9 @@ const THIS_MACHINE = '$' + '{netX/mac:hexhyp}';
 
 /** The most scripts that are remembered: clients may ask for any address. */
 const REMEMBERED = 20_000;
+
+/** The most documents that are remembered. */
+const DOCUMENTS = 5000;
 
 /** A script, and the versions of files that it names. */
 interface Rendered {
@@ -43,7 +47,8 @@ function rolesOf({ kernel, initrds, root }: BootPlan): ReadonlyMap<string, FileR
 /** True where a script would be the same now. */
 async function isCurrent({ match, pins }: Rendered, sources: Sources): Promise<boolean> {
   const settled = await settle(match, sources);
-  if ('why' in settled) return false;
+  // What is to run may have been ordered, and secrets may have changed.
+  if ('why' in settled || hasDocument(settled.match)) return false;
   try {
     for (const [index, needed] of requiredFiles(settled.match).entries()) {
       if ((await pinOf(needed, settled, sources)).digest !== pins[index]?.digest) return false;
@@ -61,6 +66,14 @@ async function isCurrent({ match, pins }: Rendered, sources: Sources): Promise<b
 export function createScripts(facts: KnownFacts, sources: () => ScriptSources): Scripts {
   let rendered: Pick<ScriptSources, 'templates' | 'servers'> | undefined;
   const scripts = new Map<Mac, Rendered>();
+  /** Documents stay when the configuration changes: machines that boot have their digests. */
+  const documents = new Map<Mac, string>();
+
+  const keepDocument = (mac: Mac, text: string) => {
+    documents.delete(mac);
+    documents.set(mac, text);
+    dropOldest(documents, DOCUMENTS);
+  };
 
   const from = (arrival?: Arrival): Sources => {
     const all = sources();
@@ -125,6 +138,7 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
         return { kind: 'unavailable', why: `there is no template ${template}` };
       const fresh = current.templates.render(template, planned.plan);
       if (scriptsOf(current).size >= REMEMBERED) scripts.clear();
+      if (planned.document) keepDocument(mac, planned.document.text);
       const [pins, roles] = [planned.pins, rolesOf(planned.plan)];
       scripts.set(mac, { match, image, pins, server: current.server, text: fresh, roles });
       return { kind: 'script', text: fresh };
@@ -164,6 +178,8 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
       const [version] = [...(known?.roles ?? [])].find(([, role]) => role === 'root') ?? [];
       return { node: node?.name, image: settings.image?.value.name, version };
     },
+
+    documentOf: (mac) => documents.get(mac),
 
     rolesOf: (mac) => scriptsOf(sources()).get(mac)?.roles,
 

@@ -2,6 +2,7 @@ import type { Pin, RequiredFile } from '../../model/boot/boot-plan.ts';
 import type { Build } from '../../model/boot/build.ts';
 import type { Image } from '../../model/boot/image.ts';
 import type { ScriptResult } from '../../model/boot/script.ts';
+import type { ContainersSection } from '../../model/containers/section.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';
 import type { ImageVersion } from '../../model/fleet/next/rollout.ts';
 import type { Facts } from '../../model/machine/facts.ts';
@@ -11,6 +12,12 @@ import type { Arrival, ServerIdentities } from '../../model/settings/served-by.t
 import type { ServerIdentity } from '../../model/settings/server.ts';
 import type { Templates } from '../nunjucks/render.ts';
 
+/** A document that a machine gets, and its SHA-256 digest as 64 hex digits. */
+export interface MachineDocument {
+  readonly text: string;
+  readonly digest: string;
+}
+
 /** A consistent view of all inputs of scripts. */
 export interface ScriptSources {
   readonly config: Config;
@@ -18,6 +25,8 @@ export interface ScriptSources {
   readonly servers: ServerIdentities;
   /** The version in force of an artifact; rejects if there is none. */
   readonly pin: (needed: RequiredFile) => Promise<Pin>;
+  /** The document of a machine, for root methods of that form. */
+  readonly document: (match: Match, server: ServerIdentity) => Promise<MachineDocument>;
   /** The version in force of an image's build; rejects if there is none. */
   readonly build: (image: Image) => Promise<Build>;
 }
@@ -30,6 +39,15 @@ export interface Sources extends ScriptSources {
 /** Decides which version of its image a machine gets. */
 export type VersionOf = (match: Match, image: Image, newest: ImageVersion) => Promise<ImageVersion>;
 
+/** What a machine boots in place of its settings. */
+export interface Choice {
+  /** An image's name, or `local`. */
+  readonly image: string;
+  readonly why: string;
+  /** What is to run, by root method `containers`, in place of the keys of the settings. */
+  readonly containers?: ContainersSection | undefined;
+}
+
 /** What a request for a script says, and what is to be booted in place of the machine's settings. */
 export interface Wanted {
   /** What iPXE tells of the machine; undefined where it was not asked. */
@@ -41,7 +59,7 @@ export interface Wanted {
   /** Decides which version of its image it gets; without it, the newest. */
   readonly version?: VersionOf;
   /** Decides what the machine boots; undefined for its settings. */
-  readonly choose?: (match: Match) => Promise<{ readonly image: string; readonly why: string } | undefined>;
+  readonly choose?: (match: Match) => Promise<Choice | undefined>;
 }
 
 /** Renders scripts. Their URLs are those of the network in which the request arrived. */
@@ -58,6 +76,8 @@ export interface Scripts {
    * @returns undefined where the template or what it is about is missing
    */
   file(mac: Mac, template: string): Promise<string | undefined>;
+  /** The document that the machine's last script has the digest of. */
+  documentOf(mac: Mac): string | undefined;
   /** The names of a machine, and the version of its last script. */
   about(mac: Mac): AboutScript;
   /** What the files of the machine's last script are, by their digests. */

@@ -92,6 +92,7 @@ function needed(source: Source, root?: Root): readonly RequiredFile[] {
   const path = keyOf(source);
   if (source.kind === 'image') return [{ path, form: 'image' }];
   const form = root ? rootMethodOf(root.method).form : 'file';
+  if (form === 'document') return [];
   return [form === 'archive' ? { path, form, label: String(root?.label ?? 'latest') } : { path, form }];
 }
 
@@ -104,6 +105,9 @@ export function requiredFiles(match: Match): readonly RequiredFile[] {
   if (root.source) all.push(...needed(root.source, root));
   return [...new Map(all.map((each) => [each.path, each])).values()];
 }
+
+/** The key of the pin of the machine's own document, for root methods of that form. */
+export const DOCUMENT = 'document:';
 
 /** The place of the boot's token in a rendered script, which serves many boots; as a token it is unknown. */
 export const NO_TOKEN = '0'.repeat(32);
@@ -133,8 +137,12 @@ function onDemand(source: Source, pins: Pins, { address, nbdPort = 10809 }: Serv
   return { nbd: `${address}:${nbdPort}/${pin.digest}`, verity: `${rootHash}:${blocks}` };
 }
 
-function plannedRoot(image: Image | undefined, pins: Pins, server: ServerIdentity): PlannedRoot {
+function plannedRoot(image: Image | undefined, pins: Pins, server: ServerIdentity, mac: Mac): PlannedRoot {
   const { source, ...rest } = image?.root ?? { method: 'none' };
+  if (rootMethodOf(rest.method).form === 'document') {
+    const url = `${baseUrl(server)}/containers/${hyphenated(mac)}/${NO_TOKEN}`;
+    return { ...rest, url, sha256: pins.get(DOCUMENT)?.digest ?? null };
+  }
   if (!source) return rest;
   const more = rootMethodOf(rest.method).form === 'tree' ? onDemand(source, pins, server) : {};
   return { ...rest, ...download(source, pins, baseUrl(server)), ...more };
@@ -159,7 +167,7 @@ export function planBoot(match: Match, pins: Pins, server: ServerIdentity, query
   const { settings, node, mac } = match;
   const base = baseUrl(server);
   const image = settings.image?.value;
-  const root = plannedRoot(image, pins, server);
+  const root = plannedRoot(image, pins, server, mac);
   const initrds = image ? image.initrd.map((source) => download(source, pins, base)) : [];
   const initrdBytes = initrds.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
   return {

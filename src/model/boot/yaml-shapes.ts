@@ -50,7 +50,7 @@ export const artifact = (what: string) =>
  * An image in a registry, as skopeo names it, with a host: `docker://HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]`
  * (OCI distribution specification 1.1, "Pulling manifests").
  */
-function isRegistryImage(text: string): boolean {
+export function isRegistryImage(text: string): boolean {
   return /^docker:\/\/[A-Za-z0-9.-]+(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)+(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/.test(
     text,
   );

@@ -9,7 +9,22 @@ export interface BootChange {
 }
 
 /** Kinds of things that are remembered beside boots, each by a key. */
-export type NoteKind = 'order' | 'installation' | 'rollout' | 'rollout-machine' | 'secret';
+export type NoteKind = 'order' | 'installation' | 'rollout' | 'rollout-machine' | 'secret' | 'cancelled';
+
+/** Output of a step of a pipeline. */
+export interface Output {
+  readonly boot: string;
+  readonly step: string;
+  /** The place of its first byte in the output of this step, from 0. */
+  readonly start: number;
+  /** Its bytes, in base64. */
+  readonly data: string;
+}
+
+/** The same with its number; numbers rise in the order in which output came. */
+export interface NumberedOutput extends Output {
+  readonly number: number;
+}
 
 /** The last boot of a machine, with the last of its steps where the store gives that. */
 export interface LatestBoot extends Boot {
@@ -36,6 +51,14 @@ export interface BootStore {
   putNote(kind: NoteKind, key: string, value: object | undefined): Promise<void>;
   /** Remembers something unless the key has a value. @returns the value that it has */
   addNote(kind: NoteKind, key: string, value: object): Promise<object>;
+  /** Keeps output of a boot. @param at milliseconds since 1970 */
+  addOutput(output: Output, at: number): Promise<void>;
+  /** Output of a boot after a number (0 for all), in the order in which it came. */
+  output(boot: string, after: number, limit: number): Promise<readonly NumberedOutput[]>;
+  /** Where the output of each step of a boot ends so far, bytes. */
+  outputEnds(boot: string): Promise<readonly (readonly [step: string, end: number])[]>;
+  /** Removes output that came before a time (milliseconds since 1970). */
+  pruneOutput(before: number): Promise<void>;
   /** Removes boots that ended before a time (milliseconds since 1970), and all but the newest of each machine. */
   prune(before: number, keep: number): Promise<void>;
   /** Of a store that several daemons share: the events of all. */

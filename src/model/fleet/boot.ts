@@ -25,6 +25,8 @@ export const STAGES = [
   'configuration',
   /** The system is up. */
   'up',
+  /** The machine runs containers, by root method `containers`. */
+  'pipeline',
 ] as const;
 
 export type Stage = (typeof STAGES)[number];
@@ -53,6 +55,9 @@ export interface BootStep {
   readonly uptime?: number | undefined;
   /** The last lines of a failed initrd's log. */
   readonly log?: string | undefined;
+  /** Of a pipeline: the step's name, absent for the pipeline as a whole, and its exit status. */
+  readonly step?: string | undefined;
+  readonly status?: number | undefined;
 }
 
 /** The end of a boot; `unfinished` where another boot of the machine began before this one was up. */

@@ -42,6 +42,12 @@ function report(event: BootEvent): StepDraft | undefined {
   return stage && happening && step(event, stage, happening, { log: text(event.log) });
 }
 
+/** What became of a step of a pipeline, or of the whole. */
+function pipeline(event: BootEvent): StepDraft | undefined {
+  const happening = (['begun', 'done', 'failed'] as const).find((each) => each === event.happening);
+  return happening && step(event, 'pipeline', happening, { step: text(event.step), status: number(event.status) });
+}
+
 const portStage = (event: BootEvent): Stage => (event.port === 4011 ? 'boot-server' : 'dhcp');
 
 /** The step that each event of the services is, by the event's name. Other events are none. */
@@ -68,4 +74,5 @@ export const EVENT_STEPS: Readonly<Record<string, (event: BootEvent, role?: File
   'configuration.sent': (event) => step(event, 'configuration', 'done'),
   'configuration.failed': (event) => step(event, 'configuration', 'failed', { reason: 'unavailable' }),
   'boot.report': report,
+  'containers.step': pipeline,
 };

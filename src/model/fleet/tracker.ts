@@ -29,7 +29,7 @@ export interface TrackerOptions {
 }
 
 function outcomeOf(boot: Boot, { stage, happening, reason }: BootStep): Boot['outcome'] {
-  if (stage === 'up' && happening === 'done') return 'up';
+  if ((stage === 'up' && happening === 'done') || stage === 'pipeline') return 'up';
   if (boot.outcome === 'up') return 'up';
   // A transfer of firmware's that nobody answers any more ends long after the initrd has begun.
   if (rank(stage) < rank('network') && rank(boot.stage) >= rank('network')) return boot.outcome;

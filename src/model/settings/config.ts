@@ -1,3 +1,4 @@
+import type { StoreSection } from '../containers/section.ts';
 import type { Mac } from '../machine/mac.ts';
 import type { BootSettings, Node, Rule } from './node.ts';
 import type { NodeIndex } from './node-index.ts';
@@ -67,6 +68,8 @@ export interface Config {
   /** Absolute path of the file in which boots are kept, or the URL of a database; false for none. */
   readonly state: string | false;
   readonly api: ApiSettings;
+  /** S3-compatible stores by their names, with secrets as references. */
+  readonly stores: Readonly<Record<string, StoreSection>>;
   readonly nodes: readonly Node[];
   readonly byMac: ReadonlyMap<Mac, Node>;
   /** Nodes by other things than their addresses. */

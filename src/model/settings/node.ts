@@ -1,6 +1,7 @@
 import type { EfiBinary } from '../boot/boot-file.ts';
 import type { Image } from '../boot/image.ts';
 import type { ConfigurationLayers } from '../configuration/merge.ts';
+import type { ContainersLayers } from '../containers/section.ts';
 import type { Architecture } from '../machine/architecture.ts';
 import type { Criteria, Labels } from '../machine/criteria.ts';
 import type { Mac } from '../machine/mac.ts';
@@ -72,6 +73,8 @@ export interface BootSettings {
   readonly once?: Sourced<Once>;
   /** What the booted system configures itself by; absent where there is nothing. */
   readonly configuration?: ConfigurationLayers;
+  /** The containers that it runs, by root method `containers`; absent where there are none. */
+  readonly containers?: ContainersLayers;
   /** Of the action `menu`. */
   readonly menu?: Sourced<Menu>;
   readonly arch?: Sourced<Architecture>;

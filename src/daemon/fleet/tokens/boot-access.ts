@@ -4,6 +4,8 @@ import { dropOldest } from '../../../model/limits/drop-oldest.ts';
 import type { Mac } from '../../../model/machine/mac.ts';
 import { BootTokens } from './boot-tokens.ts';
 
+/** Requests of one machine that runs containers: its output comes in pieces. */
+const RUNS = 1_000_000;
 /** How often one token gives a document. */
 const USES = 50;
 /** A system has its configuration soon after its root, milliseconds. */
@@ -49,12 +51,14 @@ export interface BootAccessOptions {
 export class BootAccess {
   private readonly options: BootAccessOptions;
   private readonly tokens: BootTokens;
+  private readonly runs: BootTokens;
   private readonly askers = new Map<string, Asker>();
   private readonly addresses = new Map<string, TokenOwner[]>();
 
   constructor(options: BootAccessOptions) {
     this.options = options;
     this.tokens = new BootTokens({ secret: options.secret, purpose: 'configuration', uses: USES });
+    this.runs = new BootTokens({ secret: options.secret, purpose: 'containers', uses: RUNS });
   }
 
   /** Whether somebody else than the machine whose boot is past its script asks for a script with its MAC address. */
@@ -79,6 +83,20 @@ export class BootAccess {
       this.noteAddress(asker.client, owner);
     }
     return this.tokens.of(boot.id);
+  }
+
+  /** The token by which a boot runs containers, always the same. @param boot its id */
+  runTokenOf(boot: string): string {
+    return this.runs.of(boot);
+  }
+
+  /** The boot that runs containers by a token: the last of its machine, for as long as it is that. */
+  runnerOf(token: string): TokenOwner | 'unknown' | 'too-many' {
+    const used = this.runs.use(token);
+    if (typeof used === 'string') return used;
+    const boot = this.options.byId(used.boot);
+    if (!boot || this.options.boot(boot.mac)?.id !== boot.id) return 'unknown';
+    return { mac: boot.mac, boot: boot.id };
   }
 
   /** The boot that a token is good for, which is used once by this. */

@@ -11,7 +11,7 @@ const PROOF = 16;
 export interface BootTokensOptions {
   /** At least 32 hex digits that nobody can guess. */
   readonly secret: string;
-  readonly purpose: 'report' | 'configuration';
+  readonly purpose: 'report' | 'configuration' | 'containers';
   /** How often each may be used. */
   readonly uses: number;
 }

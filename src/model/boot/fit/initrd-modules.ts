@@ -8,6 +8,7 @@ const EVIDENCE: Readonly<Record<string, RegExp>> = {
   'bootc-live-kexec': /bin\/kexec$/,
   'bootc-live-zram': /bin\/mkfs\.ext4$/,
   'container-root': /[^/]*container-root[^/]*$/,
+  'slipway-containers': /lib\/slipway\/methods\/containers\.sh$/,
   'slipway-image': /lib\/slipway\/methods\/image\.sh$/,
   'slipway-live': /lib\/slipway\/methods\/live\.sh$|bin\/livenetroot$/,
   'slipway-nbd': /lib\/slipway\/methods\/slipway-nbd\.sh$/,

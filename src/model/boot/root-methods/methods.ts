@@ -1,6 +1,7 @@
 import type { Root } from '../image.ts';
 import { bootcLive } from './bootc-live.ts';
 import { containerRoot } from './container-root.ts';
+import { containers } from './containers.ts';
 import { image } from './image.ts';
 import { lazy } from './lazy.ts';
 import { live } from './live.ts';
@@ -8,7 +9,7 @@ import { none } from './none.ts';
 import type { RootMethod } from './root-method.ts';
 
 /** All root methods, in the order in which messages list them. */
-export const ROOT_METHODS: readonly RootMethod[] = [bootcLive, containerRoot, image, live, lazy, none];
+export const ROOT_METHODS: readonly RootMethod[] = [bootcLive, containerRoot, image, live, lazy, containers, none];
 
 /** The method of a name that the schema has let through. */
 export function rootMethodOf(name: string): RootMethod {

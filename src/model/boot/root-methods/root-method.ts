@@ -53,9 +53,9 @@ export interface RootMethod<K extends Keys = Keys> {
   readonly keys: K;
   /**
    * The form in which the node gets the source: the file as it is; an OCI archive in the order of unpacking, where it
-   * is one; or its blocks by NBD, with a hash tree.
+   * is one; its blocks by NBD, with a hash tree; or a `document` that the server makes for the machine.
    */
-  readonly form: 'file' | 'archive' | 'tree';
+  readonly form: 'file' | 'archive' | 'tree' | 'document';
   /** The files of a build that can be its root, the best first. */
   readonly buildFiles: readonly string[];
   /** The files that it can read: in words, and by the kinds that `images/tools/file-kind.ts` tells apart. */
