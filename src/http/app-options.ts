@@ -1,5 +1,6 @@
 import type { ScriptResult } from '../model/boot/script.ts';
 import type { ConfigurationSource } from '../model/configuration/answer.ts';
+import type { ContainersSource } from '../model/containers/answer.ts';
 import type { RecordEvent } from '../model/event.ts';
 import type { ImageManifest } from '../model/files/manifest.ts';
 import type { OpenResult } from '../model/files/open-file.ts';
@@ -51,6 +52,8 @@ export interface AppOptions {
   };
   /** What booted machines configure themselves by. */
   readonly configuration: ConfigurationSource;
+  /** What machines run by root method `containers`. */
+  readonly containers: ContainersSource;
   /** The machines and their boots. */
   readonly fleet: Fleet;
   readonly record: RecordEvent;

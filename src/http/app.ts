@@ -5,6 +5,7 @@ import { PASSING_ERRORS } from '../model/plain-error.ts';
 import { apiRoute } from './api/route.ts';
 import type { AppOptions } from './app-options.ts';
 import { configurationRoute, metadataRoute } from './routes/configuration.ts';
+import { containersRoute } from './routes/containers.ts';
 import { artifactsRoute, blobsRoute, bootRoute } from './routes/files.ts';
 import { ipxeRoute } from './routes/ipxe.ts';
 import { registryRoute } from './routes/registry.ts';
@@ -37,6 +38,7 @@ export function createApp(options: AppOptions, send: SendRange): App {
   app.use('/api/v1', apiRoute(options));
   app.use('/report', reportRoute(options));
   app.use('/configuration', configurationRoute(options));
+  app.use('/containers', containersRoute(options));
   app.use(metadataRoute(options));
   const boot = bootRoute(options, serve);
   app.use('/boot', boot);

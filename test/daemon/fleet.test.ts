@@ -27,6 +27,10 @@ function aFleet(broken: Partial<BootStore> = {}, config: Config = aConfig()) {
     notes: async () => [],
     putNote: async () => {},
     addNote: async (_kind, _key, value) => value,
+    addOutput: async () => {},
+    output: empty,
+    outputEnds: empty,
+    pruneOutput: async () => {},
     prune: async () => {},
     close: async () => {},
     ...broken,
@@ -216,12 +220,12 @@ describe('what a machine boots next', () => {
 
   it('is an order, for one boot', async () => {
     const { fleet, observe } = aFleet({}, { ...aConfig(), ...images });
-    expect(await fleet.order('n009', 'rescue', 'once', 'admin')).toBe('no-machine');
-    expect(await fleet.order('n001', 'rescu', 'once', 'admin')).toBe('no-image');
-    expect(await fleet.order('52-54-00-00-00-01', 'rescue', 'once', 'admin')).toBe('ordered');
+    expect(await fleet.order('n009', { image: 'rescue', repeat: 'once' }, 'admin')).toBe('no-machine');
+    expect(await fleet.order('n001', { image: 'rescu', repeat: 'once' }, 'admin')).toBe('no-image');
+    expect(await fleet.order('52-54-00-00-00-01', { image: 'rescue', repeat: 'once' }, 'admin')).toBe('ordered');
     expect(await fleet.orders()).toMatchObject([{ machine: 'n001', image: 'rescue', by: 'admin' }]);
     observe(events.offer(), events.script());
-    expect(await fleet.chosen(match)).toEqual({ image: 'rescue', why: 'ordered by admin, once' });
+    expect(await fleet.chosen(match)).toMatchObject({ image: 'rescue', why: 'ordered by admin, once' });
     expect(await fleet.chosen(match)).toMatchObject({ image: 'rescue' });
     observe(events.fetched('/k'), events.fetched('/r'), events.offer());
     expect(await fleet.orders()).toHaveLength(1);
@@ -229,7 +233,7 @@ describe('what a machine boots next', () => {
 
   it('may be ordered and cancelled', async () => {
     const { fleet } = aFleet({}, { ...aConfig(), ...images });
-    await fleet.order('n001', 'local', 'hold', 'admin');
+    await fleet.order('n001', { image: 'local', repeat: 'hold' }, 'admin');
     expect(await fleet.cancel('n001')).toBe(true);
     expect(await fleet.cancel('n001')).toBe(false);
   });
@@ -246,7 +250,7 @@ describe('what a machine boots next', () => {
     await fleet.cancel('n001');
     expect(kept).toEqual([['order', 'n001', undefined]]);
     const away = aFleet({ putNote: () => Promise.reject(new Error('away')) }, { ...aConfig(), ...images }).fleet;
-    await expect(away.order('n001', 'rescue', 'once', 'admin')).rejects.toThrow('away');
+    await expect(away.order('n001', { image: 'rescue', repeat: 'once' }, 'admin')).rejects.toThrow('away');
     expect(await away.orders()).toEqual([]);
   });
 });

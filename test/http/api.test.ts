@@ -110,7 +110,7 @@ describe('a change', () => {
     authorise: async (secret) => tokens[secret],
     order: async (...args) => {
       asked.push(args);
-      return args[0] === 'n001' ? (args[1] === 'rescue' ? 'ordered' : 'no-image') : 'no-machine';
+      return args[0] === 'n001' ? (args[1].image === 'rescue' ? 'ordered' : 'no-image') : 'no-machine';
     },
     cancel: async (machine) => machine === 'n001',
     orders: async () => [{ machine: 'n001', image: 'rescue', repeat: 'once', at: 1, by: 'admin' }],

@@ -9,7 +9,7 @@ import { createSender } from '../../src/http/send/send.ts';
 import { type HttpServer, startHttp } from '../../src/http/server/server.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { openSyscalls, type Syscalls } from '../../src/model/sockets/syscalls.ts';
-import { NO_CONFIGURATION, NO_FLEET } from '../support/no-fleet.ts';
+import { NO_CONFIGURATION, NO_CONTAINERS, NO_FLEET } from '../support/no-fleet.ts';
 
 async function kernelOrThrow(): Promise<Syscalls> {
   const { syscalls, why } = await openSyscalls();
@@ -57,6 +57,7 @@ export class Serving {
       bootFiles: { open: async () => ({ ok: false, reason: 'missing', why: 'no such iPXE binary on this server' }) },
       registry: { names: async () => undefined, manifest: async () => undefined, blob: serving.store.openBlob },
       configuration: NO_CONFIGURATION,
+      containers: NO_CONTAINERS,
       fleet: NO_FLEET,
       record,
       now: Date.now,

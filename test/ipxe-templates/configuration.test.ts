@@ -28,6 +28,7 @@ async function scriptsOf(section: ConfigurationSection, args: readonly string[] 
     server: { address: '192.0.2.10', httpPort: 8080 },
     servers: [{ address: '192.0.2.10', httpPort: 8080 }],
     build: () => Promise.reject(new Error('there is no such build')),
+    document: async () => ({ text: '{}', digest: 'e'.repeat(64) }),
     pin: async () => ({ digest: 'd'.repeat(64), size: 1 }),
   }));
   return { scripts, problems: [], missing: checked.missing.map(({ message }) => message) };

@@ -22,6 +22,7 @@ async function scripts(config: Config, size = 1) {
     templates: checked.templates,
     servers: [{ address: '192.0.2.10', httpPort: 8080 }],
     build: () => Promise.reject(new Error('there is no such build')),
+    document: async () => ({ text: '{}', digest: 'e'.repeat(64) }),
     pin: async ({ path }) => {
       if (path.includes('missing')) throw new Error('no such file');
       return { digest: DIGEST, size, verity: { rootHash: 'e'.repeat(64), blocks: 13919 } };
@@ -212,6 +213,7 @@ test('a script that was rendered before is given again, until something that it 
     templates: checked.templates,
     servers: state.servers,
     build: () => Promise.reject(new Error('there is no such build')),
+    document: async () => ({ text: '{}', digest: 'e'.repeat(64) }),
     pin: async () => {
       if (state.missing) throw new Error('no such file');
       return { digest: state.digest, size: 1 };

@@ -1,4 +1,5 @@
 import type { ConfigurationSource } from '../../src/model/configuration/answer.ts';
+import type { ContainersSource } from '../../src/model/containers/answer.ts';
 import type { Fleet } from '../../src/model/fleet/status.ts';
 
 /** A fleet without machines. */
@@ -12,6 +13,8 @@ export const NO_FLEET: Fleet = {
   next: async () => undefined,
   orders: async () => [],
   order: async () => 'no-machine',
+  output: async () => [],
+  cancelPipeline: async () => false,
   cancel: async () => false,
   strangers: async () => [],
   adopt: async () => ({ problem: 'there is no file' }),
@@ -24,3 +27,14 @@ const nothing = async () => ({ ok: false, status: 404, why: 'nothing' }) as cons
 
 /** A server whose machines have no configuration. */
 export const NO_CONFIGURATION: ConfigurationSource = { document: nothing, session: nothing, metadata: nothing };
+
+const unknown = async () => ({ status: 404, text: 'nothing' });
+
+/** A server whose machines run no containers. */
+export const NO_CONTAINERS: ContainersSource = {
+  shown: unknown,
+  document: unknown,
+  next: unknown,
+  output: unknown,
+  step: unknown,
+};

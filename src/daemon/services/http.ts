@@ -11,6 +11,7 @@ import { NO_TOKEN } from '../../model/boot/boot-plan.ts';
 import type { HttpSettings } from '../../model/settings/config.ts';
 import { findMatch } from '../../model/settings/recognise.ts';
 import { createConfigurationSource } from '../configuration/source.ts';
+import { createContainersSource } from '../containers/source.ts';
 import { scriptForBoot } from '../fleet/script-for-boot.ts';
 import { registryOf } from '../serving/serving-state.ts';
 import { listenAddresses, type NetworkService, type ServiceContext } from './service.ts';
@@ -54,6 +55,15 @@ export function httpService({
         return text?.replaceAll(`/report/${NO_TOKEN}`, `/report/${fleet.tokenOf(mac)}`);
       },
       env: process.env,
+      record,
+      monotonic,
+    }),
+    containers: createContainersSource({
+      config: () => state().config,
+      servers: () => state().servers,
+      match: (mac) => findMatch(state().config, facts.of(mac)),
+      documentOf: scripts.documentOf,
+      fleet,
       record,
       monotonic,
     }),

@@ -12,6 +12,7 @@ import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { Config } from '../../model/settings/config.ts';
 import type { ServerIdentities } from '../../model/settings/served-by.ts';
+import { machineDocument } from '../containers/documents.ts';
 import { openImageBlob } from '../versions/archives.ts';
 import { createVersions, type Versions } from '../versions/versions.ts';
 import type { CheckedConfig } from './checked-config.ts';
@@ -100,7 +101,13 @@ export function watchArtifacts(
 export function scriptsOf(state: () => ServingState, facts: KnownFacts): Scripts {
   return createScripts(facts, () => {
     const { config, templates, servers, versions } = state();
-    return { config, templates, servers, ...versions };
+    return {
+      config,
+      templates,
+      servers,
+      ...versions,
+      document: (match, server) => machineDocument(match, server, config),
+    };
   });
 }
 

@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import type { Access } from '../../model/fleet/access.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
-import { adoption, boot, explainedBoot, machineStatus, nextStatus, order, rollout, stranger } from './schemas.ts';
+import {
+  adoption,
+  boot,
+  explainedBoot,
+  machineStatus,
+  nextStatus,
+  order,
+  output,
+  rollout,
+  stranger,
+} from './schemas.ts';
 
 /** A refusal of an operation, as it is answered. */
 export class Refusal extends Error {
@@ -87,6 +97,25 @@ export const OPERATIONS: readonly Operation[] = [
     run: (fleet, { parameters }) => fleet.boot(parameters.id),
   }),
   operation({
+    path: '/boots/{id}/output',
+    summary: 'Output of the pipeline of a boot, or after a while none',
+    parameters: z.object({
+      id: z.string().regex(/^[0-9a-f]{16}$/),
+      after: z.coerce.number().int().min(0).default(0).describe('The number of the last piece that is known.'),
+    }),
+    answer: z.object({ output: z.array(output) }),
+    run: async (fleet, { parameters }) => ({ output: await fleet.output(parameters.id, parameters.after) }),
+  }),
+  operation({
+    method: 'DELETE',
+    path: '/boots/{id}/pipeline',
+    summary: 'Cancels the pipeline of a boot',
+    parameters: z.object({ id: z.string().regex(/^[0-9a-f]{16}$/) }),
+    answer: z.object({ cancelled: z.literal(true) }),
+    run: async (fleet, { parameters }) =>
+      (await fleet.cancelPipeline(parameters.id)) ? { cancelled: true } : undefined,
+  }),
+  operation({
     path: '/images/{image}/boots',
     summary: 'Boots with an image that came up, with their steps, the newest first',
     parameters: z.object({ image: z.string().min(1).max(100), limit }),
@@ -127,13 +156,23 @@ export const OPERATIONS: readonly Operation[] = [
     summary: 'Orders what a machine boots next',
     parameters: z.object({ machine }),
     body: z.strictObject({
-      image: z.string().min(1).max(100).describe("An image's name, or local for the machine's own disk."),
+      image: z
+        .string()
+        .min(1)
+        .max(100)
+        .optional()
+        .describe("An image's name, or local for the machine's own disk. Default: one that runs containers."),
       repeat: z.enum(['once', 'hold']).default('once').describe('For its next boot only, or until it is cancelled.'),
+      containers: z
+        .record(z.string(), z.unknown())
+        .optional()
+        .describe('What is to run there, as containers: of the configuration has it, without secrets.'),
     }),
     answer: z.object({ ordered: z.literal(true) }),
     run: async (fleet, { parameters, body, access }) => {
-      const outcome = await fleet.order(parameters.machine, body.image, body.repeat, access.name);
+      const outcome = await fleet.order(parameters.machine, body, access.name);
       if (outcome === 'no-machine') throw new Refusal(404, `there is no node ${JSON.stringify(parameters.machine)}`);
+      if (typeof outcome === 'object') throw new Refusal(400, outcome.problem);
       if (outcome === 'no-image') throw new Refusal(400, `there is no image ${JSON.stringify(body.image)}`);
       return { ordered: true };
     },

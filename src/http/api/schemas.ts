@@ -56,6 +56,15 @@ export const order = z.object({
   at: time,
   by: z.string().describe('The name of the token by which it was given.'),
   boot: z.string().optional().describe('The last boot that got it.'),
+  containers: z.record(z.string(), z.unknown()).optional().describe('What is to run there.'),
+});
+
+export const output = z.object({
+  number: z.int().describe('Rises in the order in which output came.'),
+  boot: z.string(),
+  step: z.string(),
+  start: z.int().describe('The place of its first byte in the output of the step.'),
+  data: z.string().describe('Its bytes, in base64.'),
 });
 
 export const nextStatus = z.object({

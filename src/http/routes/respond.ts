@@ -8,7 +8,7 @@ import type { AppOptions } from '../app-options.ts';
 const STATUS: Readonly<Record<NotOpened['reason'], number>> = { missing: 404, directory: 404, refused: 403, gone: 410 };
 
 /** Paths with a token, as firmware and proxies may write them. */
-const SECRET_PATH = /^((?:https?:\/\/[^/?#]*)?\/(?:\.?\/)*(?:report|configuration)\/).*$/is;
+const SECRET_PATH = /^((?:https?:\/\/[^/?#]*)?\/(?:\.?\/)*(?:report|configuration|containers\/[^/?#]*)\/).*$/is;
 
 /** Answers with a text: plain and never cached, unless the headers say otherwise. */
 export function sendText(

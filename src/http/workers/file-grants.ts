@@ -1,5 +1,6 @@
 import { readlink } from 'node:fs/promises';
 import type { ConfigurationAnswer } from '../../model/configuration/answer.ts';
+import type { ContainersAnswer } from '../../model/containers/answer.ts';
 import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { filesOf, mapFiles, segmentToJson } from '../../model/files/segment.ts';
 import type { AppOptions } from '../app-options.ts';
@@ -12,7 +13,7 @@ export class FileGrants {
   private last = 0;
   private ended = false;
 
-  constructor({ scripts, artifacts, bootFiles, registry, configuration, fleet }: AppOptions) {
+  constructor({ scripts, artifacts, bootFiles, registry, configuration, containers, fleet }: AppOptions) {
     this.questions = {
       script: async (mac, request) => scripts.forMac(mac, request),
       explain: async (mac, request) => scripts.explain(mac, request),
@@ -26,6 +27,8 @@ export class FileGrants {
       fleet: (call, args) => (fleet[call] as (...args: readonly unknown[]) => Promise<unknown>)(...args),
       configuration: (call, args) =>
         (configuration[call] as (...args: readonly unknown[]) => Promise<ConfigurationAnswer>)(...args),
+      containers: (call, args) =>
+        (containers[call] as (...args: readonly unknown[]) => Promise<ContainersAnswer>)(...args),
       renewed: async (grant) => (await this.granted.get(grant)?.renew()) ?? false,
     };
   }

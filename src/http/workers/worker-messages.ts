@@ -1,5 +1,6 @@
 import type { ScriptResult } from '../../model/boot/script.ts';
 import type { ConfigurationAnswer, ConfigurationSource } from '../../model/configuration/answer.ts';
+import type { ContainersAnswer, ContainersSource } from '../../model/containers/answer.ts';
 import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
 import type { SegmentJson } from '../../model/files/segment.ts';
@@ -37,6 +38,7 @@ export interface Questions {
   /** A call of the fleet, by its name. */
   fleet(call: keyof Fleet, args: readonly unknown[]): Promise<unknown>;
   configuration(call: keyof ConfigurationSource, args: readonly unknown[]): Promise<ConfigurationAnswer>;
+  containers(call: keyof ContainersSource, args: readonly unknown[]): Promise<ContainersAnswer>;
   /** Whether a granted file holds the bytes that it held, though its stamps moved. */
   renewed(grant: number): Promise<boolean>;
 }

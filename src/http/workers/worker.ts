@@ -92,6 +92,13 @@ const options: AppOptions = {
     // The channel turns undefined into null.
     metadata: (client, session, path) => ask('configuration', 'metadata', [client, session ?? '', path]),
   },
+  containers: {
+    shown: (...args) => ask('containers', 'shown', args),
+    document: (...args) => ask('containers', 'document', args),
+    next: (...args) => ask('containers', 'next', args),
+    output: (...args) => ask('containers', 'output', args),
+    step: (...args) => ask('containers', 'step', args),
+  },
   record: (event) => send({ kind: 'event', event }),
   now: Date.now,
   monotonic: () => performance.now(),

@@ -2,7 +2,7 @@ import type { Facts } from '../machine/facts.ts';
 import type { Mac } from '../machine/mac.ts';
 import type { Access } from './access.ts';
 import type { Boot, BootStep, BootWithSteps } from './boot.ts';
-import type { BootChange } from './boot-store.ts';
+import type { BootChange, NumberedOutput } from './boot-store.ts';
 import type { Order } from './next/next-boot.ts';
 import type { Rollout } from './next/rollout.ts';
 
@@ -63,7 +63,16 @@ export interface NextStatus {
 }
 
 /** What became of an order. */
-export type OrderOutcome = 'ordered' | 'no-machine' | 'no-image';
+export type OrderOutcome = 'ordered' | 'no-machine' | 'no-image' | { readonly problem: string };
+
+/** An order as it is given. */
+export interface WantedOrder {
+  /** An image's name, or `local`; where it is left out, an image whose root method is `containers`. */
+  readonly image?: string | undefined;
+  readonly repeat: Order['repeat'];
+  /** A `containers:` section, not yet checked: what is to run there. */
+  readonly containers?: unknown;
+}
 
 /** A node that is to be added to the configuration, by a person. */
 export interface AdoptRequest {
@@ -117,10 +126,13 @@ export interface Fleet {
   /**
    * Orders what a machine boots next, in place of an earlier order.
    * @param machine a node's name, or a MAC address in any spelling
-   * @param image an image's name, or `local`
    * @param by the name of the token
    */
-  order(machine: string, image: string, repeat: Order['repeat'], by: string): Promise<OrderOutcome>;
+  order(machine: string, wanted: WantedOrder, by: string): Promise<OrderOutcome>;
+  /** Output of the pipeline of a boot after a number, or after a while none. */
+  output(boot: string, after: number): Promise<readonly NumberedOutput[]>;
+  /** Cancels the pipeline of a boot. @returns whether there is such a boot */
+  cancelPipeline(boot: string): Promise<boolean>;
   /** Cancels the order for a machine. @returns whether there was one */
   cancel(machine: string): Promise<boolean>;
   /** Machines that no node names, those heard of last first. */
@@ -150,6 +162,8 @@ export const FLEET_CALLS = Object.keys({
   next: 1,
   orders: 1,
   order: 1,
+  output: 1,
+  cancelPipeline: 1,
   cancel: 1,
   strangers: 1,
   adopt: 1,

@@ -106,6 +106,7 @@ export class Server {
     const scripts = createScripts(facts, () => ({
       ...{ config, templates, servers: SERVERS, pin },
       build: () => Promise.reject(new Error('there is no such build')),
+      document: () => Promise.reject(new Error('there are no containers')),
     }));
     let isAlive = true;
     const own: BootStore = { ...store, add: async (changes) => void (isAlive && (await store.add(changes))) };

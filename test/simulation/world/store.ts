@@ -14,6 +14,10 @@ export async function openMemoryStore(): Promise<BootStore & { end(): void }> {
     notes: async (kind) => tables.notes(kind),
     putNote: async (kind, key, value) => tables.putNote(kind, key, value),
     addNote: async (kind, key, value) => tables.addNote(kind, key, value),
+    addOutput: async (output, at) => tables.addOutput(output, at),
+    output: async (boot, after, limit) => tables.output(boot, after, limit),
+    outputEnds: async (boot) => tables.outputEnds(boot),
+    pruneOutput: async (before) => tables.pruneOutput(before),
     prune: async (before, keep) => tables.prune(before, keep),
     // It outlives the daemons that use it.
     close: async () => {},

@@ -1,3 +1,4 @@
+import type { ContainersSection } from '../../../model/containers/section.ts';
 import type { BootWithSteps } from '../../../model/fleet/boot.ts';
 import {
   type Decision,
@@ -22,6 +23,8 @@ export interface Chosen {
   /** An image's name, or `local`. */
   readonly image: string;
   readonly why: string;
+  /** What is to run there. */
+  readonly containers?: ContainersSection | undefined;
 }
 
 /** Stands for the id of a boot that has not begun. */
@@ -50,7 +53,9 @@ export class NextBoots {
       const decision = decideOrder(order, current, await this.before(order.boot, current));
       await this.remember(orders, machine, order, decision);
       const how = order.repeat === 'once' ? 'once' : 'until it is cancelled';
-      if (decision.boots !== undefined) return { image: decision.boots, why: `ordered by ${order.by}, ${how}` };
+      const { containers } = order;
+      if (decision.boots !== undefined)
+        return { image: decision.boots, why: `ordered by ${order.by}, ${how}`, containers };
     }
     const once = match.settings.once;
     if (!once) return undefined;

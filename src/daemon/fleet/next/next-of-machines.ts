@@ -8,10 +8,19 @@ import type { Config, Match } from '../../../model/settings/config.ts';
 import type { FleetOptions } from '../fleet-options.ts';
 import { type Chosen, machineOf, NextBoots } from './next-boots.ts';
 import { Notes } from './notes.ts';
+import { type Pipelines, pipelinesOf } from './pipelines.ts';
+import { readOrder } from './read-order.ts';
 import { Rollouts } from './rollouts.ts';
 
+/** Pieces of output that are given at a time. */
+const PIECES = 50;
+/** How long a client waits for output, milliseconds, and how often the store is asked. */
+const PATIENCE = 10_000;
+const LOOK_EVERY = 500;
+
 /** Options of {@link nextOf}. */
-interface NextOptions extends Pick<FleetOptions, 'tracker' | 'store' | 'config' | 'preview' | 'record' | 'now'> {
+interface NextOptions
+  extends Pick<FleetOptions, 'tracker' | 'store' | 'config' | 'preview' | 'record' | 'now' | 'monotonic'> {
   /** A boot by its id. */
   readonly boot: (id: string) => Promise<BootWithSteps | undefined>;
   /** A boot with its outcome, where that is known by now. */
@@ -21,7 +30,9 @@ interface NextOptions extends Pick<FleetOptions, 'tracker' | 'store' | 'config' 
 }
 
 /** What machines boot next. */
-export interface NextOfMachines extends Pick<Fleet, 'orders' | 'order' | 'cancel' | 'rollouts' | 'next'> {
+export interface NextOfMachines
+  extends Pick<Fleet, 'orders' | 'order' | 'cancel' | 'rollouts' | 'next' | 'output' | 'cancelPipeline'> {
+  readonly pipelines: Pipelines;
   /** What a machine boots in place of its settings; undefined for these. */
   chosen(match: Match): Promise<Chosen | undefined>;
   /** The version of its image that a machine gets. */
@@ -46,6 +57,7 @@ export function nextOf(options: NextOptions): NextOfMachines {
     record: options.record,
     now,
   });
+  const pipelines = pipelinesOf(store, orders, new Notes('cancelled', store), now);
   /** The name by which orders know a machine; undefined for one that there is not. */
   const orderName = (machine: string): string | undefined => {
     const mac = parseMac(machine);
@@ -54,6 +66,7 @@ export function nextOf(options: NextOptions): NextOfMachines {
   };
 
   return {
+    pipelines,
     chosen: async (match) => {
       const current = tracker.boot(match.mac);
       return current && (await nextBoots.chosen(match, current.id));
@@ -77,12 +90,29 @@ export function nextOf(options: NextOptions): NextOfMachines {
       return { mac, node, running: { image, version }, ...(next && { next }), differs };
     },
     orders: async () => [...(await orders.all()).values()],
-    order: async (machine, image, repeat, by) => {
+    order: async (machine, wanted, by) => {
       const name = orderName(machine);
       if (name === undefined) return 'no-machine';
+      const ordered = readOrder(wanted, name, config());
+      if ('problem' in ordered) return ordered;
+      const { image, containers } = ordered;
       if (image !== LOCAL && !config().images.includes(image)) return 'no-image';
-      await orders.put(name, { machine: name, image, repeat, at: now(), by });
+      await orders.put(name, { machine: name, image, repeat: wanted.repeat, at: now(), by, containers });
       return 'ordered';
+    },
+    output: async (id, after) => {
+      const { outputs } = pipelines;
+      const begun = options.monotonic();
+      for (;;) {
+        const found = (await outputs?.after(id, after, PIECES)) ?? [];
+        if (found.length > 0 || !outputs || options.monotonic() - begun > PATIENCE) return found;
+        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY).unref());
+      }
+    },
+    cancelPipeline: async (id) => {
+      if (!(await boot(id))) return false;
+      await pipelines.cancel(id);
+      return true;
     },
     cancel: async (machine) => {
       const name = orderName(machine) ?? machine;

@@ -1,3 +1,4 @@
+import type { ContainersSection } from '../../containers/section.ts';
 import { type BootWithSteps, rank } from '../boot.ts';
 
 /** The word for the machine's own disk, where an image's name may stand. */
@@ -17,6 +18,8 @@ export interface Order {
   readonly by: string;
   /** The last boot that got it. */
   readonly boot?: string | undefined;
+  /** What is to run there, for an image whose root method is `containers`. */
+  readonly containers?: ContainersSection | undefined;
 }
 
 /** How far a machine is that boots one image once, and then another: {@link BootSettings.once}. */

@@ -1,0 +1,123 @@
+import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
+import type { ContainersAnswer, ContainersSource } from '../../model/containers/answer.ts';
+import type { RecordEvent } from '../../model/event.ts';
+import { type Mac, parseMac } from '../../model/machine/mac.ts';
+import { plainMessage } from '../../model/plain-error.ts';
+import type { Config, Match } from '../../model/settings/config.ts';
+import type { ServerIdentities } from '../../model/settings/served-by.ts';
+import { servedBy } from '../../model/settings/served-by.ts';
+import type { FleetMemory } from '../fleet/fleet.ts';
+import type { TokenOwner } from '../fleet/tokens/boot-access.ts';
+import { machineDocument, shownDocument } from './documents.ts';
+
+/** How long a machine that waits for its next document waits for the answer, milliseconds, and how often it is looked. */
+const PATIENCE = 50_000;
+const LOOK_EVERY = 1000;
+
+/** Options of {@link createContainersSource}. */
+export interface ContainersSourceOptions {
+  readonly config: () => Config;
+  readonly servers: () => ServerIdentities;
+  /** The settings of a machine. */
+  readonly match: (mac: Mac) => Match;
+  readonly documentOf: Scripts['documentOf'];
+  readonly fleet: Pick<FleetMemory, 'access' | 'pipelines' | 'observe'>;
+  readonly record: RecordEvent;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
+}
+
+const NO_STORE = { status: 413, text: 'no output is kept: the configuration has state: false' };
+const UNKNOWN = { status: 404, text: 'no boot has this token' };
+const GONE = { status: 410, text: 'the pipeline was cancelled' };
+const AWAY = { status: 503, text: 'the store of boots is away' };
+
+/** Answers machines that run containers. */
+export function createContainersSource(options: ContainersSourceOptions): ContainersSource {
+  const { fleet, record } = options;
+
+  /** Answers the boot that a token is of. */
+  const forRunner = async (
+    mac: string,
+    token: string,
+    answer: (owner: TokenOwner) => Promise<ContainersAnswer>,
+  ): Promise<ContainersAnswer> => {
+    const owner = fleet.access.runnerOf(token);
+    if (owner === 'too-many') return { status: 429, text: 'this token was used too often' };
+    if (owner === 'unknown' || owner.mac !== parseMac(mac)) return UNKNOWN;
+    return await answer(owner);
+  };
+
+  /** A document as it stands now, of the settings or of an order. */
+  const made = async (match: Match): Promise<ContainersAnswer> => {
+    try {
+      const { text } = await machineDocument(match, servedBy(options.servers(), undefined), options.config());
+      return { status: 200, text, json: true };
+    } catch (error) {
+      const message = `its containers cannot be sent: ${plainMessage(error)}`;
+      record({ event: 'containers.failed', level: 'error', message, mac: match.mac });
+      return { status: 503, text: 'the server cannot make this document; its log says why' };
+    }
+  };
+
+  return {
+    async shown(mac) {
+      const address = parseMac(mac);
+      if (!address) return { status: 404, text: 'this is no MAC address' };
+      const document = shownDocument(options.match(address), servedBy(options.servers(), undefined));
+      return { status: 200, text: `${JSON.stringify(document, undefined, 2)}\n`, json: true };
+    },
+
+    document: (mac, token, client) =>
+      forRunner(mac, token, async (owner) => {
+        fleet.access.noteAddress(client, owner);
+        record({
+          event: 'containers.sent',
+          level: 'info',
+          message: 'its containers were sent',
+          mac: owner.mac,
+          client,
+        });
+        const text = options.documentOf(owner.mac);
+        return text === undefined ? await made(options.match(owner.mac)) : { status: 200, text, json: true };
+      }),
+
+    next: (mac, token, after) =>
+      forRunner(mac, token, async ({ mac: machine, boot }) => {
+        const begun = options.monotonic();
+        do {
+          const match = options.match(machine);
+          const ordered = await fleet.pipelines.orderedFor(match, boot).catch(() => undefined);
+          if (ordered) {
+            const layers = [...(match.settings.containers ?? []), { value: ordered.containers, from: 'ordered' }];
+            const found = { ...match, settings: { ...match.settings, containers: layers } };
+            const { digest } = await machineDocument(found, servedBy(options.servers(), undefined), options.config());
+            if (digest !== after) return await made(found);
+            await ordered.done();
+          }
+          await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY).unref());
+        } while (options.monotonic() - begun < PATIENCE);
+        return { status: 204 };
+      }),
+
+    output: (mac, token, step, start, data) =>
+      forRunner(mac, token, async ({ boot }) => {
+        if (await fleet.pipelines.isCancelled(boot)) return GONE;
+        const { outputs } = fleet.pipelines;
+        if (!outputs) return NO_STORE;
+        try {
+          const outcome = await outputs.add(boot, step, start, Buffer.from(data, 'base64'));
+          return outcome === 'kept' ? { status: 204 } : { status: 413, text: 'this boot has sent all of its output' };
+        } catch {
+          return AWAY;
+        }
+      }),
+
+    step: (mac, token, report) =>
+      forRunner(mac, token, async ({ mac: machine, boot }) => {
+        const level = report.happening === 'failed' ? 'warn' : 'info';
+        fleet.observe({ event: 'containers.step', level, mac: machine, ...report, step: report.step || undefined });
+        return (await fleet.pipelines.isCancelled(boot)) ? GONE : { status: 204 };
+      }),
+  };
+}
