@@ -127,7 +127,7 @@ describe('a change', () => {
   it('is made with a token, and logged', async () => {
     serving = await Serving.start({ fleet: changing, record: (event) => events.push(event) });
     expect(await send('PUT', '/orders/n001', { image: 'rescue' })).toEqual({ status: 200, body: { ordered: true } });
-    expect(asked).toEqual([['n001', 'rescue', 'once', 'admin']]);
+    expect(asked).toEqual([['n001', { image: 'rescue', repeat: 'once' }, 'admin']]);
     expect(events.filter(({ event }) => event === 'api.change')).toMatchObject([
       {
         level: 'info',

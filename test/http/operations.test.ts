@@ -28,6 +28,8 @@ const fleet: Fleet = {
       : undefined,
   orders: async () => [{ machine: 'n001', image: 'debian', repeat: 'once', at: 1, by: 'admin' }],
   order: async (machine) => (machine === 'n001' ? 'ordered' : 'no-machine'),
+  output: async (id) => [{ number: 2, boot: id, step: 'test', start: 0, data: 'b2s=' }],
+  cancelPipeline: async (id) => id === ID,
   cancel: async (machine) => machine === 'n001',
   adopt: async ({ mac }) => (mac === MAC ? { diff: '+' } : { problem: 'no' }),
   authorise: async () => ({ name: 'admin', scope: 'write' }),
@@ -44,6 +46,12 @@ const SAMPLES: Readonly<Record<string, Samples>> = {
   'GET /status': { good: ['/status'], wrong: ['/status?machine='] },
   'GET /boots': { good: ['/boots?machine=n001&limit=3'], wrong: ['/boots?limit=3'] },
   'GET /boots/{id}': { good: [`/boots/${ID}`], wrong: ['/boots/XYZ'], unknown: ['/boots/ffffffffffffffff'] },
+  'GET /boots/{id}/output': { good: [`/boots/${ID}/output?after=1`], wrong: [`/boots/${ID}/output?after=-1`] },
+  'DELETE /boots/{id}/pipeline': {
+    good: [`/boots/${ID}/pipeline`],
+    wrong: ['/boots/XYZ/pipeline'],
+    unknown: ['/boots/ffffffffffffffff/pipeline'],
+  },
   'GET /images/{image}/boots': { good: ['/images/debian/boots'], wrong: ['/images/debian/boots?limit=x'] },
   'GET /unknown': { good: ['/unknown'] },
   'GET /nodes/{machine}/next': {
@@ -55,7 +63,7 @@ const SAMPLES: Readonly<Record<string, Samples>> = {
   'GET /orders': { good: ['/orders'] },
   'PUT /orders/{machine}': {
     good: ['/orders/n001', { image: 'debian' }],
-    wrong: ['/orders/n001', { repeat: 'once' }],
+    wrong: ['/orders/n001', { image: 'debian', repeat: 'often' }],
     unknown: ['/orders/n009', { image: 'debian' }],
   },
   'DELETE /orders/{machine}': { good: ['/orders/n001'], unknown: ['/orders/n009'] },

@@ -122,6 +122,7 @@ export async function runJob(api: ApiClient, job: Job, { out, tell, interrupted 
       if (result.happening === 'failed') tell(result.message);
       return result.status ?? (result.happening === 'done' ? 0 : 1);
     }
+    await pause(LOOK_EVERY / 2);
     if (outcome === 'unfinished' || outcome === 'failed')
       throw new Error(`boot ${boot} ended before the job did: "slipway logs ${job.machine}" says why`);
   }

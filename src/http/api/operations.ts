@@ -98,7 +98,7 @@ export const OPERATIONS: readonly Operation[] = [
   }),
   operation({
     path: '/boots/{id}/output',
-    summary: 'Output of the pipeline of a boot, or after a while none',
+    summary: 'Output of the pipeline of a boot',
     parameters: z.object({
       id: z.string().regex(/^[0-9a-f]{16}$/),
       after: z.coerce.number().int().min(0).default(0).describe('The number of the last piece that is known.'),

@@ -36,7 +36,13 @@ function handle(operation: Operation, options: AppOptions, access: AccessCheck):
       const answer = await run(fleet, { ...given, access: by, client });
       if (answer === undefined) return sendJson(response, 404, { error: 'there is no such thing' });
       if (method !== 'GET') {
-        const what = JSON.stringify({ ...given.parameters, ...given.body });
+        // What is to run may have secrets in its environment.
+        const { containers, ...body } = given.body as Record<string, unknown>;
+        const what = JSON.stringify({
+          ...given.parameters,
+          ...body,
+          ...(containers !== undefined && { containers: '…' }),
+        });
         const message = `${by.name}: ${method} ${path} ${what}`;
         recordOf(options, request as Request, { event: 'api.change', level: 'info', message, by: by.name });
       }

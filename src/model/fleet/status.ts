@@ -129,7 +129,7 @@ export interface Fleet {
    * @param by the name of the token
    */
   order(machine: string, wanted: WantedOrder, by: string): Promise<OrderOutcome>;
-  /** Output of the pipeline of a boot after a number, or after a while none. */
+  /** Output of the pipeline of a boot after a number, 0 for all. */
   output(boot: string, after: number): Promise<readonly NumberedOutput[]>;
   /** Cancels the pipeline of a boot. @returns whether there is such a boot */
   cancelPipeline(boot: string): Promise<boolean>;

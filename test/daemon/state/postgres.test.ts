@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openPostgresStore } from '../../../src/daemon/state/postgres-store.ts';
+import { STEPS_OF_TABLES } from '../../../src/daemon/state/postgres-tables.ts';
 import { keepStore } from '../../../src/daemon/state/store.ts';
 import type { BootEvent } from '../../../src/model/event.ts';
 import type { BootStore } from '../../../src/model/fleet/boot-store.ts';
@@ -40,7 +41,7 @@ describe('the store in PostgreSQL', () => {
 
   it('is made by several daemons at once', async () => {
     const stores = await Promise.all(Array.from({ length: 6 }, open));
-    expect(await postgres.sql('SELECT version FROM slipway_version')).toBe('1\n');
+    expect(await postgres.sql('SELECT version FROM slipway_version')).toBe(`${STEPS_OF_TABLES.length}\n`);
     await Promise.all(stores.map((store) => store.close()));
   });
 

@@ -14,13 +14,8 @@ import { Rollouts } from './rollouts.ts';
 
 /** Pieces of output that are given at a time. */
 const PIECES = 50;
-/** How long a client waits for output, milliseconds, and how often the store is asked. */
-const PATIENCE = 10_000;
-const LOOK_EVERY = 500;
-
 /** Options of {@link nextOf}. */
-interface NextOptions
-  extends Pick<FleetOptions, 'tracker' | 'store' | 'config' | 'preview' | 'record' | 'now' | 'monotonic'> {
+interface NextOptions extends Pick<FleetOptions, 'tracker' | 'store' | 'config' | 'preview' | 'record' | 'now'> {
   /** A boot by its id. */
   readonly boot: (id: string) => Promise<BootWithSteps | undefined>;
   /** A boot with its outcome, where that is known by now. */
@@ -89,7 +84,7 @@ export function nextOf(options: NextOptions): NextOfMachines {
       const differs = next?.image !== image || next?.version !== version;
       return { mac, node, running: { image, version }, ...(next && { next }), differs };
     },
-    orders: async () => [...(await orders.all()).values()],
+    orders: async () => [...(await orders.all()).values()].map(shown),
     order: async (machine, wanted, by) => {
       const name = orderName(machine);
       if (name === undefined) return 'no-machine';
@@ -100,15 +95,7 @@ export function nextOf(options: NextOptions): NextOfMachines {
       await orders.put(name, { machine: name, image, repeat: wanted.repeat, at: now(), by, containers });
       return 'ordered';
     },
-    output: async (id, after) => {
-      const { outputs } = pipelines;
-      const begun = options.monotonic();
-      for (;;) {
-        const found = (await outputs?.after(id, after, PIECES)) ?? [];
-        if (found.length > 0 || !outputs || options.monotonic() - begun > PATIENCE) return found;
-        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY).unref());
-      }
-    },
+    output: async (id, after) => (await pipelines.outputs?.after(id, after, PIECES)) ?? [],
     cancelPipeline: async (id) => {
       if (!(await boot(id))) return false;
       await pipelines.cancel(id);
@@ -121,6 +108,13 @@ export function nextOf(options: NextOptions): NextOfMachines {
       return true;
     },
   };
+}
+
+/** An order for everybody to see: its environment may have secrets. */
+function shown({ containers, ...order }: Order): Order {
+  if (!containers) return order;
+  const steps = (containers.steps ?? []).map(({ name, image }) => ({ name, image }));
+  return { ...order, containers: { steps } };
 }
 
 const knownTotals = new WeakMap<Config, ReadonlyMap<string, number>>();
