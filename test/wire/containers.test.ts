@@ -75,6 +75,8 @@ test('a person sees the document without secrets, and no token is in the log', a
 test('output and reports of steps are kept, in their order', async () => {
   const { base } = await boot();
   expect(await tell(base, 'build', 'begun')).toBe('204');
+  // A container that reads the kernel line does not get it.
+  expect(await status(base)).toBe('410');
   const piece = (text: string, at: number) => status('--data-binary', text, `${base}/log?step=build&offset=${at}`);
   expect(await piece('one\n', 0)).toBe('204');
   // Sent again, as its answer was lost.
@@ -131,6 +133,24 @@ test('a job that takes too long is cancelled at the machine, and one that is int
   expect(document.steps).toMatchObject([{ timeout: 2 }]);
   expect((await command.exit).code).toBe(124);
   expect(await status('--data-binary', 'x', `${base}/log?step=${name}&offset=0`)).toBe('410');
+});
+
+test('a machine that waits gets the next job without a restart, once', async () => {
+  const { base, digest } = await boot();
+  const command = lab.network.start(
+    'server',
+    process.execPath,
+    slipway('run', 'n1', '--config', lab.configFile, '--image', 'oci:ci'),
+  );
+  await command.until(/at its next boot/);
+  const text = await curl(`${base}/next?after=${digest}`);
+  const [step] = (JSON.parse(text) as ContainersDocument).steps;
+  expect(step?.image).toEqual({ reference: `${SERVER_ADDRESS}:8080/ci:latest`, name: 'ci', plain_http: true });
+  await tell(base, step?.name ?? '', 'done', 'status=0');
+  expect((await command.exit).code).toBe(0);
+  const after = createHash('sha256').update(text).digest('hex');
+  await lab.network.run('client', 'curl', ['-sS', '--max-time', '3', `${base}/next?after=${after}`]);
+  expect(JSON.parse(await curl(`${URL}/api/v1/orders`))).toEqual({ orders: [] });
 });
 
 test('what is ordered is checked', async () => {

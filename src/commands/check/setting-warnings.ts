@@ -2,9 +2,11 @@ import { pathOfArgument } from '../../config/check/place-of.ts';
 import type { Path } from '../../config/check/wording.ts';
 import type { Templates } from '../../ipxe-templates/nunjucks/render.ts';
 import { type Pin, planBoot, requiredFiles } from '../../model/boot/boot-plan.ts';
+import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
+import { mergeContainers } from '../../model/containers/section.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import { type Config, type Match, sampleMatches } from '../../model/settings/config.ts';
-import type { Sourced } from '../../model/settings/node.ts';
+import { pathOfSetting, type Sourced } from '../../model/settings/node.ts';
 
 /** A setting that is valid but probably a mistake. */
 export interface Warning {
@@ -83,6 +85,16 @@ function tooLong(config: Config, match: Match, templates: Templates): readonly W
   return [{ path: pathOfArgument(longest.from), message }];
 }
 
+/** Machines that are to run containers, and have none. */
+function withoutSteps({ settings, why }: Match): readonly Warning[] {
+  const { image } = settings;
+  if (!image || rootMethodOf(image.value.root.method).form !== 'document') return [];
+  const { steps, end } = mergeContainers(settings.containers ?? []);
+  if ((steps ?? []).length > 0 || end?.action === 'wait') return [];
+  const message = `${why} boots ${image.value.name}, which runs containers, and has no steps: expected "containers: { steps: … }", or end: { action: wait }`;
+  return [{ path: pathOfSetting(image.from), message }];
+}
+
 /** Warnings about the settings of machines, one for each place. */
 export function settingWarnings(config: Config, templates: Templates): readonly Warning[] {
   // All nodes, as their arguments differ.
@@ -90,7 +102,11 @@ export function settingWarnings(config: Config, templates: Templates): readonly 
   const booting = all.filter(({ settings }) => settings.action.value === 'boot');
   const warnings = [
     ...unusableMacs(config),
-    ...booting.flatMap((match) => [...furtherRoots(match), ...tooLong(config, match, templates)]),
+    ...booting.flatMap((match) => [
+      ...furtherRoots(match),
+      ...withoutSteps(match),
+      ...tooLong(config, match, templates),
+    ]),
   ];
   const places = new Map(warnings.map((warning) => [warning.path.join('\0'), warning]));
   return [...places.values()];

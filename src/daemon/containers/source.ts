@@ -21,7 +21,7 @@ export interface ContainersSourceOptions {
   /** The settings of a machine. */
   readonly match: (mac: Mac) => Match;
   readonly documentOf: Scripts['documentOf'];
-  readonly fleet: Pick<FleetMemory, 'access' | 'pipelines' | 'observe'>;
+  readonly fleet: Pick<FleetMemory, 'access' | 'pipelines' | 'observe' | 'boot'>;
   readonly record: RecordEvent;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic: () => number;
@@ -30,6 +30,7 @@ export interface ContainersSourceOptions {
 const NO_STORE = { status: 413, text: 'no output is kept: the configuration has state: false' };
 const UNKNOWN = { status: 404, text: 'no boot has this token' };
 const GONE = { status: 410, text: 'the pipeline was cancelled' };
+const BEGUN = { status: 410, text: 'the pipeline of this boot has begun' };
 const AWAY = { status: 503, text: 'the store of boots is away' };
 
 /** Answers machines that run containers. */
@@ -70,6 +71,8 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
 
     document: (mac, token, client) =>
       forRunner(mac, token, async (owner) => {
+        // A container can read the kernel line, and is not to have what the steps after it get.
+        if ((await fleet.boot(owner.boot).catch(() => undefined))?.outcome === 'up') return BEGUN;
         fleet.access.noteAddress(client, owner);
         record({
           event: 'containers.sent',
