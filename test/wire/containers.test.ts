@@ -87,6 +87,9 @@ test('output and reports of steps are kept, in their order', async () => {
   const id = boots[0]?.id;
   const { output } = JSON.parse(await curl(`${URL}/api/v1/boots/${id}/output`)) as { output: { data: string }[] };
   expect(output.map(({ data }) => Buffer.from(data, 'base64').toString()).join('')).toBe('one\ntwo\n');
+  expect(await lab.network.must('server', process.execPath, slipway('output', 'n1', '--config', lab.configFile))).toBe(
+    'one\ntwo\n',
+  );
   const { steps } = JSON.parse(await curl(`${URL}/api/v1/boots/${id}`)) as { steps: object[] };
   expect(steps.slice(-2)).toMatchObject([{ stage: 'pipeline', step: 'build', status: 7 }, { status: 7 }]);
 });

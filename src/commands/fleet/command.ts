@@ -5,6 +5,7 @@ import type { ExplainedBoot, MachineStatus } from '../../model/fleet/status.ts';
 import { asJson } from '../json.ts';
 import { adding, type Flags } from './add-command.ts';
 import { addChangeCommands } from './change-commands.ts';
+import type { ApiClient } from './client.ts';
 
 /** The command line's surroundings that these commands use. */
 export interface FleetCommandOptions {
@@ -16,7 +17,15 @@ export interface FleetCommandOptions {
 /** Boots with the same image whose durations the last one is compared with. */
 const COMPARED = 50;
 
-/** Adds `slipway status | watch | logs | boots | boot | orders | rollouts | unknown`, which ask the daemon. */
+/** The id of a machine's last boot. @throws Error with the remedy where there is none */
+async function lastBoot(api: ApiClient, machine: string): Promise<string> {
+  const { boots } = await api.get<{ boots: Boot[] }>(`/boots?machine=${encodeURIComponent(machine)}&limit=1`);
+  const [last] = boots;
+  if (last) return last.id;
+  throw new Error(`no boot of ${machine} is known: "slipway status" lists the machines`);
+}
+
+/** Adds `slipway status | watch | logs | boots | output | boot | orders | rollouts | unknown`, which ask the daemon. */
 export function addFleetCommands(program: Command, { print, now }: FleetCommandOptions): void {
   // Imported when one of them runs.
   const text = () => import('./text.ts');
@@ -64,15 +73,26 @@ export function addFleetCommands(program: Command, { print, now }: FleetCommandO
     'logs',
     'print the steps of a boot of a machine, the last by default',
     async (flags, api, [machine = '', wanted]) => {
-      const query = `machine=${encodeURIComponent(machine)}&limit=1`;
-      const id = wanted ?? (await api.get<{ boots: Boot[] }>(`/boots?${query}`)).boots[0]?.id;
-      if (id === undefined) throw new Error(`no boot of ${machine} is known: "slipway status" lists the machines`);
+      const id = wanted ?? (await lastBoot(api, machine));
       const boot = await api.get<ExplainedBoot>(`/boots/${encodeURIComponent(id)}`);
       print(flags.json ? asJson(boot) : (await text()).formatBoot(boot));
     },
   )
     .argument('<machine>', "the node's name, or a MAC address")
     .argument('[boot]', 'the boot, as "slipway boots" prints it');
+
+  add(
+    'output',
+    'print what the containers of a machine have printed in a boot, the last by default',
+    async (flags: Flags & { readonly step?: string }, api, [machine = '', wanted]) => {
+      const id = wanted ?? (await lastBoot(api, machine));
+      const { printOutput } = await import('./run.ts');
+      await printOutput(api, id, 0, flags.step, (bytes) => void process.stdout.write(bytes));
+    },
+  )
+    .argument('<machine>', "the node's name, or a MAC address")
+    .argument('[boot]', 'the boot, as "slipway boots" prints it')
+    .option('--step <name>', 'that of one step (default: all)');
 
   addChangeCommands(add, { print, now });
 }

@@ -71,6 +71,30 @@ export function sectionFor(job: Job, step: string): object {
   return { steps: [{ ...only, environment }], end: { action: job.end } };
 }
 
+/**
+ * Prints output of a boot that is new.
+ * @param after the number of the last piece that is known, 0 for none
+ * @param step the name of one step; undefined for all
+ * @returns the number of the last piece
+ */
+export async function printOutput(
+  api: ApiClient,
+  boot: string,
+  after: number,
+  step: string | undefined,
+  out: (bytes: Buffer) => void,
+): Promise<number> {
+  let last = after;
+  for (;;) {
+    const { output } = await api.get<{ output: NumberedOutput[] }>(`/boots/${boot}/output?after=${last}`);
+    for (const piece of output) {
+      last = piece.number;
+      if (step === undefined || piece.step === step) out(Buffer.from(piece.data, 'base64'));
+    }
+    if (output.length === 0) return last;
+  }
+}
+
 /** What became of the job's step, once it is known. */
 function resultOf(steps: readonly BootStep[], name: string): BootStep | undefined {
   return steps.findLast(({ step, happening }) => step === name && (happening === 'done' || happening === 'failed'));
@@ -104,20 +128,10 @@ export async function runJob(api: ApiClient, job: Job, { out, tell, interrupted 
   }
   if (boot !== undefined) tell(`it has begun: boot ${boot}`);
   let last = 0;
-  const printNew = async (id: string) => {
-    for (;;) {
-      const { output } = await api.get<{ output: NumberedOutput[] }>(`/boots/${id}/output?after=${last}`);
-      for (const { step, data, number } of output) {
-        last = number;
-        if (step === name) out(Buffer.from(data, 'base64'));
-      }
-      if (output.length === 0) return;
-    }
-  };
   while (boot !== undefined && !isOver()) {
     const { steps, outcome } = await api.get<BootWithSteps>(`/boots/${boot}`);
     const result = resultOf(steps, name);
-    await printNew(boot);
+    last = await printOutput(api, boot, last, name, out);
     if (result) {
       if (result.happening === 'failed') tell(result.message);
       return result.status ?? (result.happening === 'done' ? 0 : 1);
