@@ -56,6 +56,15 @@ hook() {
     grep -iE 'cannot|not found|error' "$work/dracut.log" || true
     cp "$root/boot/slipway.img" "$work/out/initrd.img"
     cp "$root/boot/vmlinuz-$kernel" "$work/out/vmlinuz"
+    say 'making the initrd that runs containers'
+    DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get --yes --no-install-recommends --quiet install \
+        crun attr nftables busybox fdisk cryptsetup-bin inotify-tools > "$work/apt.log" 2>&1 || { tail -n 40 "$work/apt.log"; return 1; }
+    chroot "$root" dracut --force --no-hostonly --no-hostonly-cmdline --no-early-microcode --reproducible --zstd \
+        --add slipway-containers --omit 'kernel-modules kernel-modules-extra qemu qemu-net nvdimm i18n' \
+        --add-drivers 'virtio_pci virtio_net virtio_blk virtio_scsi' \
+        --kver "$kernel" /boot/containers.img > "$work/dracut.log" 2>&1 || { cat "$work/dracut.log"; return 1; }
+    grep -iE 'cannot|not found|error' "$work/dracut.log" || true
+    cp "$root/boot/containers.img" "$work/out/containers.img"
     copy_kernel_modules "$root" "$work/layer" "$kernel"
     mkdir -p "$work/kernel/usr/lib/modules/$kernel"
     cp "$work/out/vmlinuz" "$work/kernel/usr/lib/modules/$kernel/vmlinuz"

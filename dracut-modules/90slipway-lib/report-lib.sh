@@ -103,7 +103,8 @@ slipway_send_report() {
 # line and thus in the log.
 slipway_mask() {
     sed -e 's#//[^/@ ]*@#//#g' -e 's#/report/[0-9A-Za-z]*#/report/...#g' \
-        -e 's#/configuration/[0-9A-Za-z]*#/configuration/...#g'
+        -e 's#/configuration/[0-9A-Za-z]*#/configuration/...#g' \
+        -e 's#/containers/\([0-9A-Fa-f:-]*\)/[0-9A-Za-z]*#/containers/\1/...#g'
 }
 
 # Waits until all reports were sent, at most 2 s.

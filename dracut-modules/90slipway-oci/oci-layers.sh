@@ -54,6 +54,7 @@ oci_unpack_layer() {
 oci_in_tree() {
     {
         slipway_make_tools sh grep ls mkdir readlink rm sed stat touch &&
+            { [ "$2" != overlay-whiteouts ] || slipway_make_tools mknod setfattr; } &&
             cp "$slipway_parts/oci-tree.sh" "$slipway_tools/" &&
             slipway_confined "$1" sh "/$slipway_hidden/oci-tree.sh" "$2" \
                 < "$slipway_work/members" > "$slipway_tools/names"

@@ -4,10 +4,12 @@
 
 # Unpacks an image into $slipway_root. $1: HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]
 oci_pull() {
+    oci_plain=''
+    ! getargbool 0 bootc.registry.unsecure || oci_plain=1
     oci_parse_reference "$1" && slipway_repeat slipway_new_memory oci_pull_once
 }
 
-# Takes a reference apart, into $oci_base, $oci_name and $oci_wanted.
+# Takes a reference apart, into $oci_base, $oci_name and $oci_wanted. With $oci_plain the registry has no TLS.
 oci_parse_reference() {
     local host='' scheme=https
     # A name alone is one of docker.io.
@@ -38,12 +40,23 @@ oci_parse_reference() {
             esac
             ;;
     esac
-    ! getargbool 0 bootc.registry.unsecure || scheme=http
+    [ -z "$oci_plain" ] || scheme=http
     oci_base=$scheme://$host/v2/$oci_name
 }
 
 # One try, from the first document to the last layer. Fails as slipway_repeat wants it.
 oci_pull_once() {
+    oci_pull_documents || return
+    oci_number=0
+    while [ "$oci_number" -lt "$oci_count" ]; do
+        oci_begin_layer pulling
+        oci_pull_layer "$(oci_layer "$oci_number")" || return
+    done
+}
+
+# Fetches the documents of an image: its manifest for this machine is in $slipway_work/manifest.json then, and its layers
+# in $slipway_work/layers. Fails as slipway_repeat wants it.
+oci_pull_documents() {
     local manifest="the manifest of $slipway_source"
     oci_log_in
     oci_get "manifests/$oci_wanted" "$slipway_store/top" || return
@@ -62,12 +75,7 @@ oci_pull_once() {
             *) return 1 ;;
         esac
     done
-    oci_list_layers || return 1
-    oci_number=0
-    while [ "$oci_number" -lt "$oci_count" ]; do
-        oci_begin_layer pulling
-        oci_pull_layer "$(oci_layer "$oci_number")" || return
-    done
+    oci_list_layers
 }
 
 # Fetches a layer and puts it onto the tree meanwhile. $1: its digest
@@ -75,15 +83,21 @@ oci_pull_layer() {
     local size='' status=''
     # A token does not live long.
     [ ! -s "$slipway_work/request" ] || oci_log_in
-    size=$(jq --arg digest "$1" 'first(.layers[] | select(.digest == $digest) | .size | floor)' \
-        "$slipway_work/manifest.json" 2> /dev/null | grep -x '[0-9]\{1,15\}') ||
-        slipway_failed "the image has a layer without a size: $1" 'Make the image anew.' || return 1
+    size=$(oci_layer_size "$1") || return 1
     oci_put_layer "$slipway_root" "$1" oci_blob "$1" "$size"
     status=$?
     oci_fetched && return "$status"
     status=$?
     [ "$status" -ne 1 ] || oci_is_elsewhere "$1"
     return "$status"
+}
+
+# Prints the size of a layer, bytes. $1: its digest. Fails with the reason recorded.
+oci_layer_size() {
+    # shellcheck disable=SC2016 # jq's variable
+    jq --arg digest "$1" 'first(.layers[] | select(.digest == $digest) | .size | floor)' \
+        "$slipway_work/manifest.json" 2> /dev/null | grep -x '[0-9]\{1,15\}' ||
+        slipway_failed "the image has a layer without a size: $1" 'Make the image anew.'
 }
 
 # Prints a blob. $1: its digest; $2: its size, as it may have no end

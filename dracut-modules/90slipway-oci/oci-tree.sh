@@ -3,6 +3,8 @@
 # the layer's members, quoted as in C, one on a line, as tar printed them. $1: what to do:
 #   make-way    remove what is in the way of the layer; fails if there is nothing
 #   whiteouts   act on the markers. Standard output: $here/names
+#   overlay-whiteouts  the same, for a layer that lies alone, as overlayfs wants it: what a marker hides is a character
+#               device 0/0, and a directory that hides all below has an attribute (Linux' filesystems/overlayfs.rst)
 #
 # A layer hides what lies below it with `.wh.NAME`, and a whole directory's content with `.wh..wh..opq`; its own
 # entries stay, in whatever order they came. tar has unpacked the markers like any file; they are acted on afterwards,
@@ -74,7 +76,7 @@ real_names() {
     done
 }
 
-# Acts on all markers.
+# Acts on all markers. $1: what acts on one
 apply_whiteouts() {
     plain_names | real_names
     grep -e "$tab\.wh\." -e '/\.wh\.' "$here/names" | while IFS= read -r marker; do
@@ -84,7 +86,7 @@ apply_whiteouts() {
         above=${marker%"$last"}
         # A name that only contains the mark, below a directory that does: neither is a marker.
         case $last in
-            .wh.*) whiteout "${above%/}" "${last#.wh.}" ;;
+            .wh.*) "$1" "${above%/}" "${last#.wh.}" ;;
         esac
     done
 }
@@ -102,6 +104,29 @@ whiteout() (
         .wh.*) ;;
         '' | . | ..) ;;
         *) prune "${1:+$1/}$2" "$2" ;;
+    esac
+    touch -d "$time" .
+)
+
+# Acts on one marker, for overlayfs. $1: the directory, quoted; $2: what follows .wh. in its name, quoted.
+overlay_whiteout() (
+    unquote "/$1"
+    cd -P "$name" || exit 0
+    time=$(stat -c %y .)
+    unquote "./.wh.$2"
+    rm -rf -- "$name"
+    case $2 in
+        .wh..opq) setfattr -n trusted.overlay.opaque -v y . ;;
+        .wh.*) ;;
+        '' | . | ..) ;;
+        *)
+            unquote "./$2"
+            if [ -d "$name" ] && [ ! -L "$name" ]; then
+                setfattr -n trusted.overlay.opaque -v y -- "$name"
+            elif [ ! -e "$name" ] && [ ! -L "$name" ]; then
+                mknod -m 000 -- "$name" c 0 0
+            fi
+            ;;
     esac
     touch -d "$time" .
 )
@@ -137,7 +162,11 @@ prune_children() {
 case $1 in
     make-way) make_way ;;
     whiteouts)
-        apply_whiteouts
+        apply_whiteouts whiteout
+        exit 0
+        ;;
+    overlay-whiteouts)
+        apply_whiteouts overlay_whiteout
         exit 0
         ;;
 esac

@@ -1,0 +1,121 @@
+#!/bin/sh
+# Images: each layer is unpacked into a directory of its own while it arrives, and is there once for all images. A
+# container sees the layers of its image through an overlay.
+#
+# $containers_images/KEY has for each image its configuration (config.json) and its layers, the lowest first (layers).
+# $containers_layers/ID/t is a layer's tree; ID is the beginning of its digest, short, as the kernel takes a page of mount
+# options.
+
+containers_images=$containers_run/images
+
+# The name under which an image is kept. $1: its reference
+containers_image_key() {
+    printf '%s' "$1" | sha256sum | cut -c 1-16
+}
+
+# The name under which a layer is kept. $1: its digest
+containers_layer_id() {
+    printf '%s\n' "$1" | cut -c 8-23
+}
+
+# Pulls the images of all steps. Fails with the reason recorded.
+containers_pull_images() {
+    local reference='' plain='' list="$slipway_work/references"
+    containers_layers=$containers_scratch/layers
+    mkdir -p "$containers_layers" "$containers_images" "$slipway_store"
+    containers_jq -r '[.steps[].image | {reference, plain_http}] | unique[] | [.plain_http, .reference] | @tsv' > "$list"
+    while IFS='	' read -r plain reference; do
+        containers_pull_image "$reference" "$plain" || return 1
+    done < "$list"
+    # shellcheck disable=SC2046 # one word each
+    cache_prune $(sed 's/^sha256://' "$containers_images"/*/layers | sort -u)
+}
+
+# Pulls an image unless it is there. $1: its reference; $2: true for plain HTTP
+containers_pull_image() {
+    local at=''
+    at=$containers_images/$(containers_image_key "$1")
+    [ ! -e "$at/ready" ] || return 0
+    mkdir -p "$at"
+    slipway_source=docker://$1
+    oci_plain=''
+    [ "$2" != true ] || oci_plain=1
+    slipway_say "pulling $1"
+    oci_parse_reference "$1" && slipway_repeat : containers_pull_once "$at" || return 1
+    : > "$at/ready"
+}
+
+# One try. $1: where the image is kept. Fails as slipway_repeat wants it.
+containers_pull_once() {
+    local at="$1" config=''
+    rm -f "$slipway_store"/*
+    oci_pull_documents || return
+    config=$(jq -r '.config.digest // empty' "$slipway_work/manifest.json")
+    oci_is_digest "$config" ||
+        slipway_failed "the image $slipway_source has no configuration" 'Build a container image, not another artifact.' ||
+        return 1
+    oci_get "blobs/$config" "$at/config.json" || return
+    slipway_check_digest "${config#sha256:}" "$(sha256sum < "$at/config.json" | cut -d ' ' -f 1)" \
+        "the configuration of $slipway_source" || return
+    cp "$slipway_work/layers" "$at/layers"
+    oci_number=0
+    while [ "$oci_number" -lt "$oci_count" ]; do
+        oci_begin_layer pulling
+        containers_pull_layer "$(oci_layer "$oci_number")" || return
+    done
+}
+
+# Pulls a layer unless it is there. $1: its digest
+containers_pull_layer() {
+    local size='' status='' at=''
+    at=$containers_layers/$(containers_layer_id "$1")
+    [ ! -e "$at/ready" ] || return 0
+    # Where a try has broken off.
+    slipway_remove "$at" && mkdir -p "$at/t" || return 1
+    size=$(oci_layer_size "$1") || return 1
+    [ ! -s "$slipway_work/request" ] || oci_log_in
+    cache_bytes "${1#sha256:}" oci_blob "$1" "$size" | containers_unpack_layer "$at/t" "$1"
+    status=$?
+    if [ "$status" -eq 0 ]; then
+        cache_commit "${1#sha256:}"
+    else
+        cache_drop "${1#sha256:}"
+    fi
+    oci_fetched || {
+        status=$?
+        [ "$status" -ne 1 ] || oci_is_elsewhere "$1"
+        return "$status"
+    }
+    [ "$status" -eq 0 ] && : > "$at/ready"
+    return "$status"
+}
+
+# Unpacks a layer for an overlay. Standard input: the layer. $1: an empty directory; $2: its digest. 5: the digest is wrong.
+containers_unpack_layer() {
+    local status='' found=''
+    slipway_digested "$slipway_work/layer.digest" slipway_unpack "$1"
+    status=$?
+    read -r found _ < "$slipway_work/layer.digest"
+    slipway_check_digest "${2#sha256:}" "$found" "layer $2 of $slipway_source" || return
+    [ "$status" -eq 0 ] || return 1
+    ! grep -q '\.wh\.' "$slipway_work/members" || oci_in_tree "$1" overlay-whiteouts ||
+        slipway_failed "the whiteouts of layer $2 cannot be acted on: $(head -n 1 "$slipway_work/tree.err")" \
+            'Give the machine more memory, or make the image anew.'
+}
+
+# Mounts a fresh root for a container. $1: the image's reference; $2: a directory for it, with rootfs in it then
+containers_mount_image() {
+    local lower='' layer='' at=''
+    at=$containers_images/$(containers_image_key "$1")
+    while read -r layer; do
+        lower="$(containers_layer_id "$layer")/t${lower:+:$lower}"
+    done < "$at/layers"
+    mkdir -p "$2/upper" "$2/work" "$2/rootfs"
+    chmod 755 "$2/upper"
+    (
+        cd "$containers_layers" || exit 1
+        slipway_mount "$2/rootfs" -t overlay -o "lowerdir=$lower,upperdir=$2/upper,workdir=$2/work" slipway
+    ) 2> "$slipway_work/mount.err" ||
+        slipway_failed "the layers of $1 cannot be mounted: $(head -n 1 "$slipway_work/mount.err")" \
+            'Check that the initrd has the kernel module overlay; an image may have up to 200 layers.'
+}
