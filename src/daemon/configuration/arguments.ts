@@ -25,10 +25,7 @@ function checkValues(root: Root): void {
   if (lines) throw new Error(`root.${formatPath(lines)} has a line break or a control character: expected plain text`);
   for (const [key, { schema }] of Object.entries(rootMethodOf(root.method).keys)) {
     const issue = schema.safeParse(root[key] ?? undefined).error?.issues[0];
-    const inner =
-      issue?.code === 'invalid_union' ? (issue.errors.flat().find(({ code }) => code === 'custom') ?? issue) : issue;
-    if (issue && inner)
-      throw new Error(`root.${formatPath([key, ...(issue.path as string[])])}: expected ${inner.message}`);
+    if (issue) throw new Error(`root.${formatPath([key, ...(issue.path as string[])])}: expected ${issue.message}`);
   }
 }
 

@@ -11,8 +11,9 @@ import type { ServerIdentity } from '../../model/settings/server.ts';
 
 /** Octets by which names, and the arguments that a template leaves out, may differ between machines that are alike. */
 const SLACK = 300;
-/** Scripts that are rendered in one go: some milliseconds of work. */
-const LOT = 10;
+/** Nodes that are looked at in one go, and scripts that are rendered in one: some milliseconds of work. */
+const NODES = 200;
+const SCRIPTS = 10;
 
 const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '0'.repeat(64), blocks: 1_000_000 } };
 
@@ -65,6 +66,17 @@ function placeOf(match: Match, own: number): Misfit['path'] {
 const whose = ({ node, rule }: Match): string =>
   node ? `nodes.${node.name}` : rule ? `rules.${rule.name}` : 'unknown machines';
 
+/** The matches of all machines, in lots; those of rules and of unknown machines are in each. */
+function* lotsOf(config: Config): Generator<readonly Match[]> {
+  let at = 0;
+  do {
+    // All nodes, as their arguments differ.
+    const representatives = config.nodes.slice(at, at + NODES);
+    yield sampleMatches({ ...config, representatives }).flatMap(possibleMatches);
+    at += NODES;
+  } while (at < config.nodes.length);
+}
+
 /** The machine of a match gets no script: secrets are for nodes alone. */
 function strangersSecrets(match: Match): readonly Misfit[] {
   const image = match.node ? undefined : match.settings.image?.value;
@@ -80,28 +92,33 @@ function strangersSecrets(match: Match): readonly Misfit[] {
 export async function findLineFaults(config: Config, templates: Templates): Promise<readonly Misfit[]> {
   const server = longestIdentity(config);
   const found = new Map<string, Misfit>();
-  const add = (misfit: Misfit) => {
-    const key = misfit.path.join('\0');
-    if (!found.has(key)) found.set(key, misfit);
-  };
   /** What templates add to the rest, by the kind of machine. */
   const added = new Map<string, number>();
   let rendered = 0;
-  // All nodes, as their arguments differ.
-  for (const match of sampleMatches({ ...config, representatives: config.nodes }).flatMap(possibleMatches)) {
+  const look = async (match: Match): Promise<readonly Misfit[]> => {
     const { action, image, template } = match.settings;
-    if (action.value !== 'boot' || !image || !templates.names.includes(template.value)) continue;
-    for (const misfit of strangersSecrets(match)) add(misfit);
+    if (action.value !== 'boot' || !image || !templates.names.includes(template.value)) return [];
     const args = argsOf(match);
     const own = ownLength(match, args);
     const kind = kindOf(match, own);
     const [before, rest] = [added.get(kind), varying(match, args)];
-    if (before !== undefined && before + rest + SLACK <= MAX_LINE) continue;
-    if (++rendered % LOT === 0) await setImmediate();
+    const strangers = strangersSecrets(match);
+    if (before !== undefined && before + rest + SLACK <= MAX_LINE) return strangers;
+    if (++rendered % SCRIPTS === 0) await setImmediate();
     const length = lengthOf(match, templates, server);
     added.set(kind, length - rest);
     const fault = lineFault(length);
-    if (fault) add({ path: placeOf(match, own), message: `${whose(match)} has ${fault}` });
+    const path = placeOf(match, own);
+    return fault ? [...strangers, { path, message: `the kernel line of ${whose(match)} ${fault}` }] : strangers;
+  };
+  for (const matches of lotsOf(config)) {
+    for (const match of matches) {
+      for (const misfit of await look(match)) {
+        const key = misfit.path.join('\0');
+        if (!found.has(key)) found.set(key, misfit);
+      }
+    }
+    await setImmediate();
   }
   return [...found.values()];
 }

@@ -47,7 +47,7 @@ export async function scriptForBoot(
   fleet.observe({ event: 'boot.script', level: 'debug', message, reason, mac, node, image, version, roles });
   if (result.kind !== 'script') return result;
   const fault = lineFault(kernelLineLength(result.text));
-  if (fault) record({ event: 'script.long', level: 'warn', message: `its script has ${fault}`, mac });
+  if (fault) record({ event: 'script.long', level: 'warn', message: `its kernel line ${fault}`, mac });
   const token = fleet.tokenOf(mac);
   if (token === undefined) return result;
   // Nowhere else: a digest in the script may have as many zeros.

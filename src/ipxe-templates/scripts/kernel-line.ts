@@ -57,8 +57,8 @@ export function kernelLineLength(script: string): number {
   return Math.max(0, ...lines.map(([, rest = '']) => Buffer.byteLength(lineOf(rest.trim().split(/[ \t]+/)))));
 }
 
-/** What is wrong with a kernel line of so many octets, in words; undefined for nothing. */
+/** What is wrong with a kernel line of so many octets, for the end of "the kernel line"; undefined for nothing. */
 export function lineFault(length: number): string | undefined {
   if (length <= MAX_LINE) return undefined;
-  return `${length} octets of kernel line, ${length - MAX_LINE} too many: Linux takes up to ${MAX_LINE} (COMMAND_LINE_SIZE of x86 and arm64) and cuts off the rest`;
+  return `has ${length} octets, ${length - MAX_LINE} too many: Linux takes up to ${MAX_LINE} (COMMAND_LINE_SIZE of x86 and arm64) and cuts off the rest`;
 }

@@ -9,10 +9,12 @@ import { isKernelArgument } from '../../yaml-shapes.ts';
  *    gives all to a shell.
  */
 
+const hasSetting = (text: string): boolean => /\$\{/.test(text);
+
 /** What is wrong with a text for the line as it is, and the remedy: for the end of "expected …"; undefined for nothing. */
 export function lineFault(text: string): string | undefined {
   if (text.includes('"')) return `no '"', which boot2container drops: use "'"`;
-  if (text.includes(`$${'{'}`)) return 'no "$' + '{", which iPXE would expand';
+  if (hasSetting(text)) return `no "${'${'}", which iPXE would expand`;
   if (/^ | $| {2}/.test(text)) return 'single blanks between words, as iPXE keeps no others';
   if (text !== '' && !isKernelArgument(`b2c="${text}"`))
     return 'no word that begins with "#" or is "||", "&&" or ";", at which iPXE would cut the line';
@@ -27,7 +29,7 @@ export const wordFault = (text: string): string | undefined =>
 export function partFault(text: string): string | undefined {
   if (/[\s,"'\\|]/.test(text))
     return 'no blank, comma, quote, backslash or "|", for which boot2container has no escape';
-  return text.includes(`$${'{'}`) ? lineFault(text) : undefined;
+  return hasSetting(text) ? lineFault(text) : undefined;
 }
 
 /**
@@ -42,7 +44,7 @@ export function shellWord(text: string): string {
   const quoted = text
     // Outside single quotes for the shell; each backslash stands before a quote, where "echo -e" leaves it.
     .replace(/['\\]/g, (c) => (c === "'" ? "'\\''" : "\\''"))
-    .replaceAll(`$${'{'}`, `$''${'{'}`);
+    .replace(/\$(?=\{)/g, () => "$''");
   const [first = '', ...rest] = quoted.split(' ');
   return `'${[first, ...rest.map((each) => (isSplit(each) ? `''${each}` : each))].join(' ')}'`;
 }
