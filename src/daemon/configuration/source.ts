@@ -69,7 +69,7 @@ export function createConfigurationSource(options: ConfigurationSourceOptions): 
     try {
       const document = await make();
       if (!document) return NOTHING;
-      const message = `its ${name} was sent`;
+      const message = `was sent its ${name}`;
       // Systems read the metadata piece by piece, and again and again.
       const isPiece = name.startsWith('meta-data/');
       const event = isPiece ? 'configuration.read' : 'configuration.sent';
