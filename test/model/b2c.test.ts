@@ -1,7 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fetchedArguments, hasSecrets, isFetched, rootArgs } from '../../src/model/boot/root-methods/methods.ts';
+import {
+  fetchedArguments,
+  hasSecrets,
+  isFetched,
+  rootArgs,
+  rootMethodOf,
+} from '../../src/model/boot/root-methods/methods.ts';
 import { configOf } from '../config/read.ts';
 import { readB2c, throughIpxe, wordsOf } from '../support/b2c.ts';
 
@@ -18,6 +24,37 @@ function rootOf(yaml: string) {
 
 const read = (yaml: string) => readB2c(throughIpxe(rootArgs(rootOf(yaml)).join(' ')));
 const ONE = 'containers: [alpine]\n';
+
+/** Texts of what may mean something on the way. */
+const hostile = fc
+  .array(
+    fc.constantFrom(
+      ...[
+        "'",
+        '\\',
+        ' ',
+        '  ',
+        '$',
+        '{',
+        '}',
+        `$${'{'}x}`,
+        '*',
+        '?',
+        '[a-z]',
+        '#',
+        '&&',
+        '||',
+        ';',
+        '&',
+        '`',
+        '(',
+        '!',
+      ],
+      ...['\\n', '\\0', '\\x41', '\\c', '~', '=', '<', '>', '/*', '/etc/*', 'a', '%', ',', '|', 'é', '€', '-', ' # '],
+    ),
+    { maxLength: 8 },
+  )
+  .map((all) => all.join(''));
 
 describe('each argument', () => {
   it.each<[yaml: string, name: string, values: readonly string[]]>([
@@ -77,6 +114,45 @@ volumes:
   });
 });
 
+it('has no text that would not be read back: the schema refuses it', () => {
+  const { keys } = rootMethodOf('b2c');
+  const holds = (key: string, value: unknown) => keys[key]?.schema.safeParse(value).success;
+  const line = (key: string, value: unknown) =>
+    readB2c(throughIpxe([...rootArgs({ ...rootOf(ONE), [key]: value }), 'quiet'].join(' ')));
+  const count = { taken: 0, refused: 0 };
+  const text = fc.tuple(hostile, fc.constantFrom('', '', '"')).map(([before, after]) => `x${before}${after}`);
+  fc.assert(
+    fc.property(text, (value) => {
+      const cases: [key: string, value: unknown, name: string, expected: string][] = [
+        ['services', [value], 'service', value],
+        ['shutdown_cmd', value, 'shutdown_cmd', value],
+        ['keymap', value, 'keymap', value],
+        [
+          'filesystems',
+          [{ name: 'n', source: value, options: ['ro', value] }],
+          'filesystem',
+          `n,src=${value},opts=ro|${value}`,
+        ],
+        ['volumes', [{ name: 'v', exclude: value }], 'volume', `v,exclude=${value}`],
+        [
+          'minio',
+          [{ name: 's', url: 'http://s3', access_key: 'a', secret_key: value }],
+          'minio',
+          `s,http://s3,a,${value}`,
+        ],
+      ];
+      for (const [key, given, name, expected] of cases) {
+        if (holds(key, given)) {
+          count.taken++;
+          expect(line(key, given).get(name)).toEqual([expected]);
+        } else count.refused++;
+      }
+    }),
+    { numRuns: 500 },
+  );
+  expect(Math.min(count.taken, count.refused)).toBeGreaterThan(100);
+});
+
 describe('a container in parts', () => {
   const yaml = `containers:
   - image: docker://10.0.0.1:8002/ns/image:tag
@@ -103,33 +179,8 @@ describe('a container in parts', () => {
   it.each(shells.filter(([program]) => spawnSync(program, ['true']).error === undefined))(
     'passes iPXE, boot2container and %s whatever its words hold',
     (...shell) => {
-      const hostile = fc.constantFrom(
-        ...[
-          "'",
-          '\\',
-          ' ',
-          '  ',
-          '$',
-          '{',
-          '}',
-          `$${'{'}x}`,
-          '*',
-          '?',
-          '[a-z]',
-          '#',
-          '&&',
-          '||',
-          ';',
-          '&',
-          '`',
-          '(',
-          '!',
-        ],
-        ...['\\n', '\\0', '\\x41', '\\c', '~', '=', '<', '>', '/*', '/etc/*', 'a', '%', ',', '|', 'é', '€', '-', ' # '],
-      );
-      const word = fc.array(hostile, { maxLength: 8 }).map((all) => all.join(''));
       fc.assert(
-        fc.property(fc.array(fc.array(word, { maxLength: 4 }), { minLength: 5, maxLength: 30 }), (commands) => {
+        fc.property(fc.array(fc.array(hostile, { maxLength: 4 }), { minLength: 5, maxLength: 30 }), (commands) => {
           const containers = commands.map((command) => ({ image: 'alpine', command }));
           const root = { ...rootOf(ONE), containers };
           const line = throughIpxe(fetchedArguments(root) ?? '');
