@@ -91,6 +91,13 @@ it.each<[line: string, expected: string]>([
   expect(Number(column)).toBeGreaterThan(6);
 });
 
+test('entries without a name are no doubles', () => {
+  expect(problemsOf(file('filesystems: [{ source: a }, { source: b }]'))).toEqual([
+    expect.stringContaining('filesystems[0].name is missing'),
+    expect.stringContaining('filesystems[1].name is missing'),
+  ]);
+});
+
 test('a pipeline has a container', () => {
   const without = file('').replace('containers: [alpine]', 'services: [alpine]');
   expect(problemsOf(without)).toEqual([

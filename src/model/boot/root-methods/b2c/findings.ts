@@ -4,13 +4,14 @@ import type { RootFinding, RootYaml } from '../root-method.ts';
 
 const list = (value: unknown): readonly Readonly<Record<string, unknown>>[] =>
   Array.isArray(value) ? value.map(mappingOf) : [];
-const namesIn = (value: unknown): readonly string[] => list(value).map(({ name }) => String(name));
+/** The name of each entry; undefined where it has none, which the schema tells. */
+const namesIn = (value: unknown) => list(value).map(({ name }) => (typeof name === 'string' ? name : undefined));
 
 /** Names that stand for two entries of one list. */
 function doubles(root: RootYaml, key: string): readonly RootFinding[] {
   const names = namesIn(root[key]);
   return names.flatMap((name, i) =>
-    names.indexOf(name) < i
+    name !== undefined && names.indexOf(name) < i
       ? [{ path: [key, i, 'name'], message: `is the name of ${key}[${names.indexOf(name)}] too` }]
       : [],
   );
