@@ -40,7 +40,7 @@ oci_parse_reference() {
             esac
             ;;
     esac
-    [ -z "$oci_plain" ] || scheme=http
+    [ -z "${oci_plain:-}" ] || scheme=http
     oci_base=$scheme://$host/v2/$oci_name
 }
 

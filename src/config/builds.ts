@@ -42,7 +42,7 @@ function writtenOut(image: unknown): unknown {
   if (!isMapping(image) || build === undefined) return image;
   // The schema reports an impossible name; its files must not be reported too.
   const name = isBuildName(String(build)) ? String(build) : 'none';
-  const own = isMapping(root) && root.source === undefined && root.method !== 'none';
+  const own = isMapping(root) && root.source === undefined && rootMethodOf(String(root.method)).source !== undefined;
   return {
     ...image,
     kernel: kernel ?? `${name}/vmlinuz`,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isBuildName } from '../model/boot/build.ts';
 import { MEMORY_EXPECTED, parseMemory } from '../model/boot/fit/memory.ts';
 import { ROOT_METHODS } from '../model/boot/root-methods/methods.ts';
-import { mapping, oneOf, type Shape, source, text, textual } from '../model/boot/yaml-shapes.ts';
+import { isKernelArgument, mapping, oneOf, type Shape, source, text, textual } from '../model/boot/yaml-shapes.ts';
 import { ARCHITECTURES } from '../model/machine/architecture.ts';
 import { parseMac } from '../model/machine/mac.ts';
 import { interfaceName, servedInterfaces, serverAddress, serverUrl } from './interfaces.ts';
@@ -50,14 +50,6 @@ export function isHostname(text: string): boolean {
 }
 export const HOSTNAME_EXPECTED =
   'a host name: up to 64 letters, digits and "-", in labels of up to 63 that neither begin nor end with "-"';
-
-/**
- * iPXE splits a command at blanks only: a word that begins with `#` hides the rest of the line, and `||`, `&&` and `;`
- * end the command. No quoting keeps them (iPXE's `core/exec.c`).
- */
-function isKernelArgument(text: string): boolean {
-  return text.trim() !== '' && !text.split(/\s+/).some((word) => word.startsWith('#') || /^(?:\|\||&&|;)$/.test(word));
-}
 
 const folder = () => text(/\S/, 'the path of a folder');
 

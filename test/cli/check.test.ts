@@ -136,15 +136,40 @@ nodes:
     expect(await warningsOf(withArgs(root, 'x'.repeat(1640)))).toEqual([]);
     expect(await warningsOf(withArgs(root, 'x'.repeat(2000)))).toEqual([
       expect.stringMatching(
-        /^config\.yaml:3:17: profiles\.p\.q\.args\[0\]: 2\d\d\d octets of kernel arguments for nodes\.n, .* up to 2047 /,
+        /^config\.yaml:3:17: profiles\.p\.q\.args\[0\]: the kernel line of nodes\.n has 2\d\d\d octets, \d+ too many: .* up to 2047 /,
       ),
     ]);
   });
 
   it('are counted as iPXE gives them to the kernel', async () => {
     const [warning] = await warningsOf(withArgs('{ method: none }', 'x'.repeat(2438)));
-    const added = ' BOOTIF=01-52-54-00-00-00-01 systemd.hostname=n'.length;
-    expect(warning).toContain(` ${2438 + added} octets `);
+    const added = 'vmlinuz  BOOTIF=01-52-54-00-00-00-01 systemd.hostname=n'.length;
+    expect(warning).toContain(` has ${2438 + added} octets, ${2438 + added - 2047} too many: `);
+  });
+});
+
+describe('a root of method b2c', () => {
+  const file = (env: string) => `images:
+  i:
+    kernel: kernel
+    root: { method: b2c, containers: [{ image: alpine, env: { A: ${env} } }] }
+nodes: { n: { mac: 52:54:00:00:00:01, image: i } }
+unknown: { action: boot, image: i }
+`;
+
+  it('whose arguments are too long for machines without a node is told, and by how much', async () => {
+    expect(await warningsOf(file('x'.repeat(1600)))).toEqual([]);
+    const line = `vmlinuz b2c.container="-e A=${'x'.repeat(2100)} alpine" BOOTIF=01-02-00-00-00-00-00`;
+    expect(await warningsOf(file('x'.repeat(2100)))).toEqual([
+      `config.yaml:4:11: images.i.root: the kernel line of unknown machines has ${line.length} octets, ${line.length - 2047} too many: Linux takes up to 2047 (COMMAND_LINE_SIZE of x86 and arm64) and cuts off the rest`,
+    ]);
+  });
+
+  it('with secrets is told for machines without a node, and where they cannot be read', async () => {
+    expect(await warningsOf(file('!secret file:secret'))).toEqual([
+      'config.yaml:4:11: images.i.root: has secrets, which only nodes get: unknown machines cannot boot by it',
+      'config.yaml:4:11: images.i.root: the secret file:secret cannot be read: secret: file not found: its nodes would get no arguments',
+    ]);
   });
 });
 

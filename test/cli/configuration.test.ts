@@ -38,6 +38,24 @@ test('slipway configuration prints what a node gets, without secrets', async () 
   await expect(printConfiguration(file, 'n3')).rejects.toThrow('there is no node "n3"');
 });
 
+test('slipway configuration prints the arguments of a root that a node fetches', async () => {
+  const { folder } = await aFile();
+  const file = join(folder, 'b2c.yaml');
+  const container = '{ image: alpine, env: { A: !secret env:A } }';
+  await writeFile(
+    file,
+    `images:
+  i: { kernel: kernel, root: { method: b2c, containers: [${container}], pipefail: true } }
+  j: { kernel: kernel, root: { method: b2c, containers: [alpine] } }
+nodes: { n1: { mac: 52:54:00:00:00:01, image: i }, n2: { mac: 52:54:00:00:00:02, image: j } }
+`,
+  );
+  const text = `b2c.container="-e 'A=<secret>' alpine" b2c.pipefail\n`;
+  expect(await printConfiguration(file, 'n1')).toBe(`--- arguments\n${text}`);
+  expect(await printConfiguration(file, 'n1', 'arguments')).toBe(text);
+  await expect(printConfiguration(file, 'n2')).rejects.toThrow('the node n2 has no configuration');
+});
+
 test('slipway check warns of secrets that cannot be read', async () => {
   const { folder, file } = await aFile();
   const loaded = await loadConfig(file);

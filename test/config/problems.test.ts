@@ -130,11 +130,11 @@ describe('wrong types', () => {
     ],
     [
       'images: { a: { kernel: k, root: { source: x } } }',
-      '1:27: images.a.root.method is missing: expected bootc-live, container-root, image, live, lazy, containers or none',
+      '1:27: images.a.root.method is missing: expected bootc-live, container-root, image, live, lazy, containers, b2c or none',
     ],
     [
       'images: { a: { kernel: k, root: { method: nfs } } }',
-      '1:43: images.a.root.method: expected bootc-live, container-root, image, live, lazy, containers or none, found "nfs"',
+      '1:43: images.a.root.method: expected bootc-live, container-root, image, live, lazy, containers, b2c or none, found "nfs"',
     ],
     [
       'images: { a: { kernel: k, root: { method: lazy, source: http://192.0.2.1/x } } }',
@@ -452,7 +452,7 @@ describe('all problems', () => {
         "/etc/slipway.yaml:2:14: server.interface: expected the name of a network interface, up to 15 characters, found 7",
         "/etc/slipway.yaml:4:11: unknown key "prot" in server.http: expected one of port, workers, sendfile, buffer_memory, connections_per_address, url",
         "/etc/slipway.yaml:11:13: images.debian.kernel: expected a path below the artifacts folder (relative, without "..") or an http(s) or tftp URL, found "../vmlinuz"",
-        "/etc/slipway.yaml:13:21: images.debian.root.method: expected bootc-live, container-root, image, live, lazy, containers or none, found "bootc-dead"",
+        "/etc/slipway.yaml:13:21: images.debian.root.method: expected bootc-live, container-root, image, live, lazy, containers, b2c or none, found "bootc-dead"",
         "/etc/slipway.yaml:15:12: "console=ttyS0\\n" has a line break (U+000A): expected plain text",
         "/etc/slipway.yaml:17:21: profiles.compute.image: there is no image "debain": did you mean "debian"?",
         "/etc/slipway.yaml:20:30: nodes.n001.mac[1]: duplicate MAC address 52:54:00:00:00:01: this node has it already, at /etc/slipway.yaml:20:11",

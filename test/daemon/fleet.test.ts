@@ -202,6 +202,20 @@ describe('the fleet', () => {
     expect(fleet.access.ownerAt('192.0.2.66')).toBeUndefined();
   });
 
+  it('tells of a script whose kernel line is too long', async () => {
+    const { fleet } = aFleet();
+    const text = `kernel /k ${'x'.repeat(2050)} || goto failed`;
+    const scripts = {
+      forMac: async () => ({ kind: 'script', text }) as const,
+      about: () => ({ node: 'n001', image: 'debian', version: undefined }),
+      rolesOf: () => undefined,
+    };
+    const told: BootEvent[] = [];
+    await scriptForBoot(MAC, { boots: true }, scripts, fleet, (event) => told.push(event));
+    const message = expect.stringContaining('its kernel line has 2052 octets, 5 too many: ');
+    expect(told).toEqual([{ event: 'script.long', level: 'warn', message, mac: MAC }]);
+  });
+
   it('notes the reason where there is no script', async () => {
     const { fleet } = aFleet();
     const scripts = {

@@ -2,6 +2,7 @@ import { afterEach, expect, it } from 'vitest';
 import { createConfigurationSource } from '../../src/daemon/configuration/source.ts';
 import { BootAccess } from '../../src/daemon/fleet/tokens/boot-access.ts';
 import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
+import { defaultRoot } from '../../src/model/boot/root-methods/methods.ts';
 import type { BootWithSteps } from '../../src/model/fleet/boot.ts';
 import { aBoot, MAC } from '../model/fleet/machines.ts';
 import { aConfig, aNode, settings } from '../support/config.ts';
@@ -15,6 +16,12 @@ const CONFIGURATION = {
   meta_data: { 'public-keys': ['ssh-ed25519 AAAA a'], tags: { rack: 'r1' } },
   ignition: { ignition: { version: '3.4.0' } },
   files: { 'ks.cfg': 'kickstart.njk' },
+};
+
+const ROOT = {
+  ...defaultRoot('b2c'),
+  containers: [{ image: 'alpine', env: { A: { '!secret': 'env:PASSWORD' } } }, 'b'],
+  cache_device: 'auto',
 };
 
 /** A server with one machine, whose boot is of these steps. */
@@ -33,6 +40,7 @@ async function start(env: NodeJS.ProcessEnv = { PASSWORD: 's3cret' }) {
   const events = serving.events;
   const configuration = createConfigurationSource({
     ...{ config: () => aConfig([node]), match, access, env },
+    root: async () => ({ root: ROOT, args: [] }),
     file: async (_mac, template) => `${template} http://x/configuration/${NO_TOKEN}/user-data\n`,
     record: (event) => void events.push(event),
     monotonic: () => now,
@@ -79,6 +87,30 @@ it('names a secret that is missing in the log, and not to the machine', async ()
   const response = await get(`/configuration/${token}/user-data`);
   expect([response.status, await response.text()]).toEqual([503, expect.not.stringContaining('PASSWORD')]);
   expect(recorded()).toContain('the secret env:PASSWORD is not set');
+});
+
+it("gives the arguments of its root, for some time after the initrd's", async () => {
+  const { get, token, recorded, becomes } = await start({ PASSWORD: "it's $1" });
+  const path = `/configuration/${token}/arguments`;
+  const response = await get(path);
+  expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store']);
+  expect(await response.text()).toBe(`b2c.container="-e 'A=it'\\''s $1' alpine" b2c.container=b\n`);
+  expect(recorded()).not.toContain("it's");
+  becomes(aBoot([{ stage: 'initrd', at: 1000 }]), 60_000);
+  expect((await get(path)).status).toBe(200);
+  becomes(aBoot([{ stage: 'initrd', at: 1000 }]), 11 * 60_000);
+  expect((await get(path)).status).toBe(404);
+});
+
+it.each([
+  ['a"b', `root.containers[0].env.A: expected text with no '"', which boot2container drops`],
+  ['a\nb', 'root.containers[0].env.A has a line break or a control character'],
+])('does not send arguments with a secret that cannot stand there, and says so in the log: %j', async (secret, why) => {
+  const { get, token, recorded } = await start({ PASSWORD: secret });
+  const response = await get(`/configuration/${token}/arguments`);
+  expect([response.status, await response.text()]).toEqual([503, expect.stringContaining('its log says why')]);
+  expect(JSON.parse(recorded())).toContainEqual(expect.objectContaining({ message: expect.stringContaining(why) }));
+  expect(recorded()).not.toContain(JSON.stringify(secret).slice(1, -1));
 });
 
 it('refuses other tokens, those of other boots, those used too often, and those of a root that came long ago', async () => {

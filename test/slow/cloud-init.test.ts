@@ -67,6 +67,7 @@ async function startServer(): Promise<{ readonly url: string; readonly token: st
   const configuration = createConfigurationSource({
     ...{ config: () => aConfig([node]), access, env: { HASH: '$6$salt$hash' }, monotonic: now },
     match: () => ({ mac: MAC, node, settings: node.settings, why: '' }),
+    root: async () => undefined,
     file: async () => undefined,
     record: () => {},
   });

@@ -4,6 +4,7 @@ import { bootFileFolders, findBootFiles } from '../../artifacts/boot-files.ts';
 import { placesIn } from '../../config/check/place-of.ts';
 import { formatPath } from '../../config/check/wording.ts';
 import { findMisfits } from '../../daemon/fit/find-misfits.ts';
+import { findLineFaults } from '../../daemon/fit/kernel-lines.ts';
 import { createFactReader } from '../../daemon/fit/read-facts.ts';
 import { type CheckedConfig, loadCheckedConfig, missingTemplates } from '../../daemon/serving/checked-config.ts';
 import { readBuiltFiles } from '../../images/store/built-files.ts';
@@ -59,7 +60,8 @@ async function warningsOf(
 ): Promise<readonly string[]> {
   const warnings = [
     ...ruleWarnings(config),
-    ...settingWarnings(config, templates),
+    ...settingWarnings(config),
+    ...(await findLineFaults(config, templates)),
     ...(await fileWarnings(config)),
     ...(await secretWarnings(config)),
     ...(await misfits(config, builds)),

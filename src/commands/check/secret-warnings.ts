@@ -1,3 +1,4 @@
+import type { Path } from '../../config/check/wording.ts';
 import { readSecret } from '../../daemon/configuration/secrets.ts';
 import { secretsIn } from '../../model/configuration/merge.ts';
 import type { Config } from '../../model/settings/config.ts';
@@ -9,17 +10,27 @@ export async function secretWarnings(
   { nodes, folder, stores }: Config,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<readonly Warning[]> {
-  const sections = new Map(
-    nodes
-      .flatMap(({ settings }) => [...(settings.configuration ?? []), ...(settings.containers ?? [])])
-      .map((each): [string, { readonly value: unknown; readonly from: string }] => [each.from, each]),
-  );
-  for (const [name, value] of Object.entries(stores)) sections.set(`stores.${name}`, { value, from: `stores.${name}` });
+  const sections = new Map<string, { readonly value: unknown; readonly path: Path; readonly get: string }>();
+  for (const { settings } of nodes) {
+    for (const { value, from } of settings.configuration ?? [])
+      sections.set(from, { value, path: pathOfSetting(from), get: 'configuration' });
+    const image = settings.image?.value;
+    if (image)
+      sections.set(`images.${image.name}.root`, {
+        value: image.root,
+        path: ['images', image.name, 'root'],
+        get: 'arguments',
+      });
+    for (const { value, from } of settings.containers ?? [])
+      sections.set(from, { value, path: pathOfSetting(from), get: 'containers' });
+  }
+  for (const [name, value] of Object.entries(stores))
+    sections.set(`stores.${name}`, { value, path: ['stores', name], get: 'volumes' });
   const warnings: Warning[] = [];
-  for (const { value, from } of sections.values()) {
+  for (const { value, path, get } of sections.values()) {
     for (const source of secretsIn(value)) {
       await readSecret(source, folder, env).catch(({ message }: Error) => {
-        warnings.push({ path: pathOfSetting(from), message: `${message}: its nodes would not get what has it` });
+        warnings.push({ path, message: `${message}: its nodes would get no ${get}` });
       });
     }
   }

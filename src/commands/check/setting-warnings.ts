@@ -1,12 +1,10 @@
 import { pathOfArgument } from '../../config/check/place-of.ts';
 import type { Path } from '../../config/check/wording.ts';
-import type { Templates } from '../../ipxe-templates/nunjucks/render.ts';
-import { type Pin, planBoot, requiredFiles } from '../../model/boot/boot-plan.ts';
 import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
 import { mergeContainers } from '../../model/containers/section.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import { type Config, type Match, sampleMatches } from '../../model/settings/config.ts';
-import { pathOfSetting, type Sourced } from '../../model/settings/node.ts';
+import { pathOfSetting } from '../../model/settings/node.ts';
 
 /** A setting that is valid but probably a mistake. */
 export interface Warning {
@@ -48,43 +46,6 @@ function furtherRoots({ settings }: Match): readonly Warning[] {
   );
 }
 
-/** Longest kernel arguments on x86 and arm64, octets (COMMAND_LINE_SIZE, 2,048, less the final NUL). */
-const MAX_ARGUMENTS = 2047;
-/** Octets that templates add to the arguments at most, unusual URLs apart. */
-const ADDED = 1024;
-
-const SAMPLE_PIN: Pin = { digest: '0'.repeat(64), size: 0, verity: { rootHash: '0'.repeat(64), blocks: 1_000_000 } };
-
-/** Octets of the kernel's arguments in a script, which follow the URL of iPXE's command `kernel`. */
-function argumentsIn(script: string): number {
-  const line = /^[ \t]*kernel(?:[ \t]+--?\w+[ \t]+\S+)*[ \t]+\S+[ \t]+(.*?)(?:[ \t]*\|\|.*)?$/m.exec(script)?.[1];
-  return Buffer.byteLength(line ?? '');
-}
-
-function tooLong(config: Config, match: Match, templates: Templates): readonly Warning[] {
-  const { args, template, image } = match.settings;
-  const sum = args.reduce((total, { value }) => total + value.length + 1, 0);
-  const longest = args.reduce<Sourced<string> | undefined>(
-    (most, arg) => (most && most.value.length >= arg.value.length ? most : arg),
-    undefined,
-  );
-  if (!image || !longest || sum + ADDED <= MAX_ARGUMENTS) return [];
-  const { address = '192.168.100.100', interfaces = [], http } = config.server;
-  const settings = http || { port: 8080, url: undefined };
-  // The longest of several: all of them must fit.
-  const url = [settings.url, ...interfaces.map((each) => each.url)].reduce(
-    (most, each) => ((each?.length ?? 0) > (most?.length ?? 0) ? each : most),
-    undefined,
-  );
-  const server = { address, httpPort: settings.port, ...(url !== undefined && { url }) };
-  const pins = new Map(requiredFiles(match).map(({ path }) => [path, SAMPLE_PIN]));
-  const length = argumentsIn(templates.render(template.value, planBoot(match, pins, server)));
-  if (length <= MAX_ARGUMENTS) return [];
-  const who = match.node ? `nodes.${match.node.name}` : match.rule ? `rules.${match.rule.name}` : 'unknown machines';
-  const message = `${length} octets of kernel arguments for ${who}, with those of the template: Linux takes up to ${MAX_ARGUMENTS} (COMMAND_LINE_SIZE of x86 and arm64) and cuts off the rest`;
-  return [{ path: pathOfArgument(longest.from), message }];
-}
-
 /** Machines that are to run containers, and have none. */
 function withoutSteps({ settings, why }: Match): readonly Warning[] {
   const { image } = settings;
@@ -96,17 +57,13 @@ function withoutSteps({ settings, why }: Match): readonly Warning[] {
 }
 
 /** Warnings about the settings of machines, one for each place. */
-export function settingWarnings(config: Config, templates: Templates): readonly Warning[] {
+export function settingWarnings(config: Config): readonly Warning[] {
   // All nodes, as their arguments differ.
   const all = sampleMatches({ ...config, representatives: config.nodes });
   const booting = all.filter(({ settings }) => settings.action.value === 'boot');
   const warnings = [
     ...unusableMacs(config),
-    ...booting.flatMap((match) => [
-      ...furtherRoots(match),
-      ...withoutSteps(match),
-      ...tooLong(config, match, templates),
-    ]),
+    ...booting.flatMap((match) => [...furtherRoots(match), ...withoutSteps(match)]),
   ];
   const places = new Map(warnings.map((warning) => [warning.path.join('\0'), warning]));
   return [...places.values()];

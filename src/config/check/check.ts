@@ -26,13 +26,12 @@ const saysWhat = ({ image, boot, menu }: Mapping): boolean =>
 
 /** Settings of a root that its method does not take together. */
 function contradictions(root: Mapping, path: Path): Finding[] {
-  const { contradictions: known = [] } = rootMethodOf(String(root.method));
-  return known
-    .filter(({ found }) => found(root))
-    .map(({ key, message }) => {
-      const at = [...path, key];
-      return { path: at, target: 'value', message: `${formatPath(at)} ${message}` };
-    });
+  const { contradictions: known = [], findings = () => [] } = rootMethodOf(String(root.method));
+  const found = known.filter((each) => each.found(root)).map(({ key, message }) => ({ path: [key], message }));
+  return [...found, ...findings(root)].map(({ path: below, message }) => {
+    const at = [...path, ...below];
+    return { path: at, target: 'value', message: `${formatPath(at)} ${message}` };
+  });
 }
 
 /**

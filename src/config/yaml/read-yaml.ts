@@ -106,6 +106,8 @@ class Reader {
   private aliased = 0;
   /** Inside a section of {@link FREE}. */
   private free = false;
+  /** Inside the `root:` of an image, where secrets are too; which values may be one, the schema says. */
+  private inRoot = false;
 
   constructor(lines: LineCounter) {
     this.lines = lines;
@@ -167,7 +169,8 @@ class Reader {
 
   private secret(node: Scalar): unknown {
     const source = String(node.value);
-    const where = this.free ? undefined : `a secret is for values below ${FREE_NAMES} alone`;
+    const where =
+      this.free || this.inRoot ? undefined : `a secret is for values below ${FREE_NAMES}, and of some root methods`;
     const what =
       SECRET_SOURCE.test(source) && !forbidden(source)
         ? undefined
@@ -189,10 +192,12 @@ class Reader {
     for (const { key, value } of node.items as Pair<unknown, Node | null>[]) {
       const offset = offsetOf(key ?? node);
       const name = this.key(key, offset, depth);
-      const outer = this.free;
+      const [free, inRoot] = [this.free, this.inRoot];
       this.free ||= FREE.some((each) => each.name === name && each.depths.includes(depth));
+      this.inRoot ||= name === 'root' && depth === 2;
       const content = this.read(value, depth + 1);
-      this.free = outer;
+      this.free = free;
+      this.inRoot = inRoot;
       if (name === undefined) continue;
       const first = seen.get(name);
       if (first === undefined) {

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type ConfigurationSection, replaceSecrets, secretsIn } from '../../model/configuration/merge.ts';
+import { replaceSecrets, secretsIn } from '../../model/configuration/merge.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 
 /** The longest secret, bytes. */
@@ -33,12 +33,8 @@ export async function readSecret(source: string, folder: string, env: NodeJS.Pro
   }
 }
 
-/** A configuration with its secrets read. @throws see {@link readSecret} */
-export async function withSecrets(
-  configuration: ConfigurationSection,
-  folder: string,
-  env: NodeJS.ProcessEnv,
-): Promise<ConfigurationSection> {
+/** A configuration, or a part of one, with its secrets read. @throws see {@link readSecret} */
+export async function withSecrets<T>(configuration: T, folder: string, env: NodeJS.ProcessEnv): Promise<T> {
   const read = secretsIn(configuration).map(async (source) => [source, await readSecret(source, folder, env)] as const);
   const values = new Map(await Promise.all(read));
   return replaceSecrets(configuration, (source) => values.get(source));

@@ -1,13 +1,22 @@
 import { randomBytes } from 'node:crypto';
+import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import { NO_TOKEN } from '../../model/boot/boot-plan.ts';
 import type { ConfigurationAnswer, ConfigurationSource } from '../../model/configuration/answer.ts';
-import { DOCUMENTS, type Document, documentOf, instanceOf, metaDataOf } from '../../model/configuration/documents.ts';
+import {
+  DOCUMENTS,
+  type Document,
+  documentOf,
+  instanceOf,
+  metaDataOf,
+  ROOT_ARGUMENTS,
+} from '../../model/configuration/documents.ts';
 import { mergeConfiguration } from '../../model/configuration/merge.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { Config, Match } from '../../model/settings/config.ts';
 import type { BootAccess, TokenOwner } from '../fleet/tokens/boot-access.ts';
+import { readArguments } from './arguments.ts';
 import { metadataAt, metadataTree } from './metadata-tree.ts';
 import { withSecrets } from './secrets.ts';
 import { Sessions } from './sessions.ts';
@@ -18,6 +27,8 @@ export interface ConfigurationSourceOptions {
   /** The settings of a machine. */
   readonly match: (mac: Mac) => Match;
   readonly access: Pick<BootAccess, 'ownerOf' | 'ownerAt' | 'noteAddress'>;
+  /** The root of a machine and the arguments beside it; undefined where no node names it. */
+  readonly root: Scripts['root'];
   /** Renders a file of a machine; undefined where it cannot be. */
   readonly file: (mac: Mac, template: string) => Promise<string | undefined>;
   readonly env: NodeJS.ProcessEnv;
@@ -47,19 +58,18 @@ export function createConfigurationSource(options: ConfigurationSourceOptions): 
 
   type Found = NonNullable<Awaited<ReturnType<typeof configurationOf>>>;
 
-  /** Sends a machine what a function finds in its configuration. */
-  const send = async (
+  /** Sends a machine what a function makes. */
+  const sendMade = async (
     owner: TokenOwner,
     name: string,
     client: string,
-    find: (found: Found) => Document | undefined | Promise<Document | undefined>,
+    make: () => Promise<Document | undefined>,
   ): Promise<ConfigurationAnswer> => {
     const about = { mac: owner.mac, client };
     try {
-      const found = await configurationOf(owner.mac);
-      const document = found && (await find(found));
+      const document = await make();
       if (!document) return NOTHING;
-      const message = `its ${name} was sent`;
+      const message = `was sent its ${name}`;
       // Systems read the metadata piece by piece, and again and again.
       const isPiece = name.startsWith('meta-data/');
       const event = isPiece ? 'configuration.read' : 'configuration.sent';
@@ -72,9 +82,21 @@ export function createConfigurationSource(options: ConfigurationSourceOptions): 
     }
   };
 
+  /** Sends a machine what a function finds in its configuration. */
+  const send = (
+    owner: TokenOwner,
+    name: string,
+    client: string,
+    find: (found: Found) => Document | undefined | Promise<Document | undefined>,
+  ): Promise<ConfigurationAnswer> =>
+    sendMade(owner, name, client, async () => {
+      const found = await configurationOf(owner.mac);
+      return found && (await find(found));
+    });
+
   return {
     async document(token, asked, client) {
-      const owner = access.ownerOf(token);
+      const owner = access.ownerOf(token, asked === ROOT_ARGUMENTS ? 'initrd' : 'root');
       if (owner === 'unknown') return refused(404, 'no boot has this token');
       if (owner === 'too-many') return refused(429, 'this token was used too often');
       access.noteAddress(client, owner);
@@ -85,6 +107,12 @@ export function createConfigurationSource(options: ConfigurationSourceOptions): 
           const text = template && (await options.file(owner.mac, template));
           const own = `/configuration/${token}`;
           return text ? { type: PLAIN, text: text.replaceAll(`/configuration/${NO_TOKEN}`, own) } : undefined;
+        });
+      }
+      if (asked === ROOT_ARGUMENTS) {
+        return sendMade(owner, asked, client, async () => {
+          const text = await readArguments(await options.root(owner.mac), options.config().folder, options.env);
+          return text === undefined ? undefined : { type: PLAIN, text };
         });
       }
       const name = DOCUMENTS.find((each) => each === asked);

@@ -5,6 +5,7 @@ import { dropOldest } from '../../model/limits/drop-oldest.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import type { ServingState } from '../serving/serving-state.ts';
 import { findMisfits } from './find-misfits.ts';
+import { findLineFaults } from './kernel-lines.ts';
 import { createFactReader } from './read-facts.ts';
 
 /** Warnings that are logged at a time. */
@@ -36,10 +37,11 @@ export function createFitLog(record: RecordEvent): FitLog {
       machines.set(mac, { memory });
       dropOldest(machines, MACHINES);
     },
-    look: async ({ config, bootFiles }, builds) => {
+    look: async ({ config, bootFiles, templates }, builds) => {
       const look = ++looks;
       const machine = (mac: Mac) => machines.get(mac) ?? {};
-      const misfits = await findMisfits({ config, bootFiles, builds, readFacts, machine });
+      const fits = await findMisfits({ config, bootFiles, builds, readFacts, machine });
+      const misfits = [...fits, ...(await findLineFaults(config, templates))];
       // A later configuration is in force by now.
       if (look !== looks) return;
       const messages = misfits.map(({ path, message }) => `${path.join('.')}: ${message}`);

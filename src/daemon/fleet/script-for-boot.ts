@@ -1,4 +1,5 @@
 import type { ScriptRequest } from '../../http/app-options.ts';
+import { kernelLineLength, lineFault } from '../../ipxe-templates/scripts/kernel-line.ts';
 import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import { NO_TOKEN } from '../../model/boot/boot-plan.ts';
 import type { ScriptResult } from '../../model/boot/script.ts';
@@ -45,6 +46,8 @@ export async function scriptForBoot(
   const roles = result.kind === 'script' ? rolesText(scripts.rolesOf(mac)) : undefined;
   fleet.observe({ event: 'boot.script', level: 'debug', message, reason, mac, node, image, version, roles });
   if (result.kind !== 'script') return result;
+  const fault = lineFault(kernelLineLength(result.text));
+  if (fault) record({ event: 'script.long', level: 'warn', message: `its kernel line ${fault}`, mac });
   const token = fleet.tokenOf(mac);
   if (token === undefined) return result;
   // Nowhere else: a digest in the script may have as many zeros.

@@ -50,6 +50,7 @@ export function httpService({
       config: () => state().config,
       match: (mac) => findMatch(state().config, facts.of(mac)),
       access: fleet.access,
+      root: scripts.root,
       file: async (mac, template) => {
         const text = await scripts.file(mac, template);
         return text?.replaceAll(`/report/${NO_TOKEN}`, `/report/${fleet.tokenOf(mac)}`);

@@ -10,7 +10,7 @@ import {
 } from '../../model/boot/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from '../../model/boot/build.ts';
 import type { BuildUse, Image } from '../../model/boot/image.ts';
-import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
+import { hasSecrets, rootMethodOf } from '../../model/boot/root-methods/methods.ts';
 import type { ImageVersion } from '../../model/fleet/next/rollout.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { Match } from '../../model/settings/config.ts';
@@ -21,6 +21,10 @@ export interface Settled {
   readonly match: Match;
   readonly build: Build | undefined;
 }
+
+/** Anybody can make up an address. */
+const NO_SECRETS =
+  'the root of its image has secrets, which only machines get that a node names: add one under "nodes:"';
 
 type Unavailable = { readonly why: string };
 export type Planned =
@@ -99,6 +103,8 @@ export const hasDocument = ({ settings }: Match): boolean =>
 export async function plan(match: Match, sources: Sources, query = '', version?: VersionOf): Promise<Planned> {
   const settled = await settle(match, sources);
   if ('why' in settled) return settled;
+  const { node, settings } = settled.match;
+  if (!node && settings.image && hasSecrets(settings.image.value.root)) return { why: NO_SECRETS };
   const missing: string[] = [];
   const pins: Pins = new Map(
     await Promise.all(

@@ -171,6 +171,15 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
       return current.templates.renderFile(template, planned.plan);
     },
 
+    async root(mac) {
+      const current = from();
+      const match = scriptsOf(current).get(mac)?.match ?? findMatch(current.config, facts.of(mac));
+      const settled = await settle(match, current);
+      if ('why' in settled || !settled.match.node) return undefined;
+      const { image, args } = settled.match.settings;
+      return image && { root: image.value.root, args: args.map(({ value }) => value) };
+    },
+
     about(mac) {
       const current = from();
       const known = scriptsOf(current).get(mac);

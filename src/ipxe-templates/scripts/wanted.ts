@@ -1,6 +1,6 @@
 import type { Pin, RequiredFile } from '../../model/boot/boot-plan.ts';
 import type { Build } from '../../model/boot/build.ts';
-import type { Image } from '../../model/boot/image.ts';
+import type { Image, Root } from '../../model/boot/image.ts';
 import type { ScriptResult } from '../../model/boot/script.ts';
 import type { ContainersSection } from '../../model/containers/section.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';
@@ -78,6 +78,8 @@ export interface Scripts {
   file(mac: Mac, template: string): Promise<string | undefined>;
   /** The document that the machine's last script has the digest of. */
   documentOf(mac: Mac): string | undefined;
+  /** The root of a node's last script, with secrets as references, and the arguments beside it; undefined for other machines. */
+  root(mac: Mac): Promise<{ readonly root: Root; readonly args: readonly string[] } | undefined>;
   /** The names of a machine, and the version of its last script. */
   about(mac: Mac): AboutScript;
   /** What the files of the machine's last script are, by their digests. */

@@ -1,5 +1,5 @@
-import { hasCloudInit } from '../configuration/documents.ts';
-import { mergeConfiguration } from '../configuration/merge.ts';
+import { hasCloudInit, ROOT_ARGUMENTS } from '../configuration/documents.ts';
+import { maskSecrets, mergeConfiguration } from '../configuration/merge.ts';
 import type { Verity } from '../files/verity.ts';
 import { hyphenated, type Mac } from '../machine/mac.ts';
 import type { Match } from '../settings/config.ts';
@@ -168,6 +168,7 @@ export function planBoot(match: Match, pins: Pins, server: ServerIdentity, query
   const base = baseUrl(server);
   const image = settings.image?.value;
   const root = plannedRoot(image, pins, server, mac);
+  const args = settings.args.map(({ value }) => value);
   const initrds = image ? image.initrd.map((source) => download(source, pins, base)) : [];
   const initrdBytes = initrds.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
   return {
@@ -177,9 +178,9 @@ export function planBoot(match: Match, pins: Pins, server: ServerIdentity, query
     image: image?.name ?? null,
     kernel: image ? download(image.kernel, pins, base) : null,
     initrds,
-    root,
-    root_args: rootArgs(root),
-    args: settings.args.map(({ value }) => value),
+    root: maskSecrets(root),
+    root_args: rootArgs(root, args, node && `${base}/configuration/${NO_TOKEN}/${ROOT_ARGUMENTS}`),
+    args,
     vars: Object.fromEntries(Object.entries(settings.vars).map(([name, { value }]) => [name, value])),
     on_failure: settings.onFailure.value,
     memory: plannedMemory(match, root.bytes ?? undefined, initrdBytes, unpacked),

@@ -22,6 +22,14 @@ export const text = (pattern: RegExp, error: string) => z.string({ error }).rege
 export const textual = (error: string, holds: (text: string) => boolean) =>
   z.union([z.string(), z.number()], { error }).refine((value) => holds(String(value)), { error });
 
+/**
+ * iPXE splits a command at blanks only: a word that begins with `#` hides the rest of the line, and `||`, `&&` and `;`
+ * end the command. No quoting keeps them (iPXE's `core/exec.c`).
+ */
+export function isKernelArgument(text: string): boolean {
+  return text.trim() !== '' && !text.split(/\s+/).some((word) => word.startsWith('#') || /^(?:\|\||&&|;)$/.test(word));
+}
+
 /** Whether a source begins with a scheme, and so is no path. */
 export function isUrl(source: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(source);

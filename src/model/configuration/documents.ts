@@ -7,6 +7,9 @@ import type { ConfigurationSection } from './merge.ts';
 export const DOCUMENTS = ['user-data', 'meta-data', 'vendor-data', 'network-config', 'ignition'] as const;
 export type DocumentName = (typeof DOCUMENTS)[number];
 
+/** The name of the document with arguments of the root, where the initrd fetches them. */
+export const ROOT_ARGUMENTS = 'arguments' as const;
+
 /** A document as it is sent. */
 export interface Document {
   readonly type: string;

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createFitLog } from '../../../src/daemon/fit/log-misfits.ts';
 import type { ServingState } from '../../../src/daemon/serving/serving-state.ts';
+import { loadTemplates } from '../../../src/ipxe-templates/nunjucks/load.ts';
+import { Templates } from '../../../src/ipxe-templates/nunjucks/render.ts';
 import { defaultRoot } from '../../../src/model/boot/root-methods/methods.ts';
 import type { BootEvent } from '../../../src/model/event.ts';
 import type { Node } from '../../../src/model/settings/node.ts';
@@ -22,8 +24,9 @@ const nodes = (count: number, from: (index: number) => string): readonly Node[] 
   );
 
 const own = (index: number) => `nodes.n${index}.arch`;
+const templates = new Templates(await loadTemplates(undefined));
 const state = (all: readonly Node[]) =>
-  ({ config: aConfig(all), bootFiles: { has: () => false } }) as unknown as ServingState;
+  ({ config: aConfig(all), bootFiles: { has: () => false }, templates }) as unknown as ServingState;
 
 function logging() {
   const events: BootEvent[] = [];
@@ -56,6 +59,18 @@ it('has one warning for all machines that share the setting', async () => {
   const { log, take } = logging();
   await log.look(state(nodes(300, () => 'profiles.arm.arch')), new Map());
   expect(take()).toEqual([expect.stringMatching(/^profiles\.arm\.arch: n0 and 299 more: /)]);
+});
+
+it('tells of kernel lines that are too long, also among many machines', async () => {
+  const { log, take } = logging();
+  const all = nodes(450, () => 'profiles.arm.arch').map((node, index) => {
+    const value = 'x'.repeat(index === 420 ? 2100 : index);
+    return { ...node, settings: settings({ args: [{ value, from: `nodes.${node.name}.args[0]` }] }) };
+  });
+  await log.look(state(all), new Map());
+  expect(take()).toEqual([
+    expect.stringMatching(/^nodes\.n420\.args\.0: the kernel line of nodes\.n420 has 2\d\d\d octets, \d+ too many: /),
+  ]);
 });
 
 it('compares the memory that a machine said it has', async () => {

@@ -1,5 +1,5 @@
 import { SILENCE } from '../../../model/fleet/begins.ts';
-import { type BootWithSteps, rank } from '../../../model/fleet/boot.ts';
+import { type BootWithSteps, rank, type Stage } from '../../../model/fleet/boot.ts';
 import { dropOldest } from '../../../model/limits/drop-oldest.ts';
 import type { Mac } from '../../../model/machine/mac.ts';
 import { BootTokens } from './boot-tokens.ts';
@@ -8,8 +8,8 @@ import { BootTokens } from './boot-tokens.ts';
 const RUNS = 1_000_000;
 /** How often one token gives a document. */
 const USES = 50;
-/** A system has its configuration soon after its root, milliseconds. */
-const AFTER_ROOT = 10 * 60_000;
+/** A system has its configuration soon after its root, and the initrd its arguments soon after it is there, milliseconds. */
+const AFTER = 10 * 60_000;
 /** No boot takes as long, milliseconds. */
 const LIFE = 24 * 3_600_000;
 /** Boots and addresses that are remembered; the oldest go. */
@@ -99,15 +99,18 @@ export class BootAccess {
     return { mac: boot.mac, boot: boot.id };
   }
 
-  /** The boot that a token is good for, which is used once by this. */
-  ownerOf(token: string): TokenOwner | 'unknown' | 'too-many' {
+  /**
+   * The boot that a token is good for, which is used once by this.
+   * @param until the stage after which what is asked for is soon needed no more
+   */
+  ownerOf(token: string, until: Stage = 'root'): TokenOwner | 'unknown' | 'too-many' {
     const used = this.tokens.use(token);
     if (typeof used === 'string') return used;
     const boot = this.options.byId(used.boot);
     if (!boot || this.options.boot(boot.mac)?.id !== boot.id) return 'unknown';
-    const root = boot.steps.findLast(({ stage, happening }) => stage === 'root' && happening === 'done');
+    const last = boot.steps.findLast(({ stage, happening }) => stage === until && happening === 'done');
     const now = this.options.now();
-    const isOver = now - boot.began > LIFE || (root && now - root.at > AFTER_ROOT);
+    const isOver = now - boot.began > LIFE || (last && now - last.at > AFTER);
     return isOver ? 'unknown' : { mac: boot.mac, boot: boot.id };
   }
 

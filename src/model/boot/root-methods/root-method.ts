@@ -5,11 +5,11 @@ import { tmpfsSize } from '../yaml-shapes.ts';
 /** A key of `root:` beside `method` and `source`. */
 export interface Key<T> {
   readonly schema: z.ZodType;
-  /** The value where the YAML has none; null for no value. Templates print it under the key's name. */
+  /** The value where the YAML has none; null for no value. Templates have it under the key's name. */
   readonly default: T;
 }
 
-type Keys = Readonly<Record<string, Key<string | boolean | null>>>;
+type Keys = Readonly<Record<string, Key<unknown>>>;
 type Values<K extends Keys> = { readonly [Name in keyof K]: K[Name] extends Key<infer T> ? T : never };
 
 /** The address of a root as the node gets it. */
@@ -40,6 +40,14 @@ interface Contradiction {
   readonly message: string;
 }
 
+/** A mistake that a schema cannot find. */
+export interface RootFinding {
+  /** Below `root:`. */
+  readonly path: readonly (string | number)[];
+  /** The fault and the remedy, without the path. */
+  readonly message: string;
+}
+
 /**
  * A way in which the initrd makes the root file system. The template `NAME.ipxe.njk` is needed only where kernel
  * arguments are not enough.
@@ -61,12 +69,22 @@ export interface RootMethod<K extends Keys = Keys> {
   /** The files that it can read: in words, and by the kinds that `images/tools/file-kind.ts` tells apart. */
   readonly reads?: { readonly expected: string; readonly kinds: readonly string[] };
   readonly contradictions?: readonly Contradiction[];
+  /** Further mistakes in it, valid by its schema or not. */
+  readonly findings?: (root: RootYaml) => readonly RootFinding[];
   /** The dracut modules that its initrd must have: of `fit/initrd-modules.ts`. */
   modules(root: Values<K>): readonly (string | false)[];
   /** The most memory that the root takes while it is made or runs, bytes: the measurements of docs/roots.md. */
   memoryNeeded(root: Values<K>, size: RootSize): number;
   /** The kernel arguments of a root; what is false is left out. */
   args(root: FetchedRoot & Values<K>): readonly (string | false)[];
+  /**
+   * Further arguments, which the initrd can also fetch from a URL that an argument names: where one has a secret, or where
+   * the line would be too long. Secrets are read by then.
+   */
+  readonly fetched?: {
+    args(root: Values<K>): readonly string[];
+    at(url: string): string;
+  };
 }
 
 /** Declares a root method; the types of `args` follow from its keys. */
