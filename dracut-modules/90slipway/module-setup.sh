@@ -8,8 +8,10 @@ depends() {
     local module
     for module in "$moddir"/../90bootc-live* "$moddir"/../90container-root "$moddir"/../90slipway-*; do
         module=${module##*/90}
-        # 1: its tools are missing, and it says which. 255: only where it is asked for, as here.
         (module_check "$module") > /dev/null
-        [ $? -eq 1 ] || echo "$module"
+        case $? in
+            # 255: only where it is asked for, as here. Others: so many of its tools are missing, and it says which.
+            0 | 255) echo "$module" ;;
+        esac
     done
 }

@@ -60,7 +60,7 @@ test('slipway check warns of secrets that cannot be read', async () => {
   const { folder, file } = await aFile();
   const loaded = await loadConfig(file);
   if (!loaded.ok) throw new Error('not valid');
-  const never = 'its nodes would not get what has it';
+  const never = 'its nodes would get no configuration';
   expect(await secretWarnings(loaded.config, {})).toEqual([
     {
       path: ['profiles', 'p.q', 'configuration'],

@@ -27,6 +27,7 @@ unknown: { action: boot, image: ci }
     templates: checked.templates,
     servers: [{ address: '192.0.2.10', httpPort: 8080 }],
     build: () => Promise.reject(new Error('there is no such build')),
+    document: async () => ({ text: '{}', digest: 'e'.repeat(64) }),
     pin: async () => ({ digest: 'd'.repeat(64), size: 1 }),
   }));
 }
