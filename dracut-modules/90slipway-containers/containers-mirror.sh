@@ -107,7 +107,7 @@ mirror_begin() {
     mirror_aside=$mirror_work/aside
     if [ "$(jq -r .place "$mirror_work/volume")" = cache ]; then
         mirror_kept=1 mirror_list=$beside/$1.mirror
-        [ "$(stat -c %d "$beside")" != "$(stat -c %d "$mirror_dir")" ] || mirror_aside=$beside/$1.mirror.new
+        [ "$(stat -c %d "$beside")" != "$(stat -c %d "$mirror_dir")" ] || mirror_aside=$beside/$1.mirror.aside
     fi
     mirror_pending=$mirror_list.pending
     : > "$slipway_work/headers"

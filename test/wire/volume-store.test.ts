@@ -60,7 +60,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(await files(two.directory)).toEqual(await files(one.directory));
     const { uid, gid, mode, mtimeMs } = await lstat(join(two.directory, 'plain'));
     expect([uid, gid, mode & 0o7777, mtimeMs]).toEqual([7, 8, 0o751, 1_600_000_000_000]);
-    expect(await readdir(join(two.top, 'volumes/v.mirror.new'))).toEqual([]);
+    expect(await readdir(join(two.top, 'volumes/v.mirror.aside'))).toEqual([]);
   });
 
   test('only what differs is moved', async () => {
@@ -153,18 +153,12 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const one = await machine();
     const many = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`f${n}`, `${n}`.repeat(1000)]));
     await write(one.directory, many);
-    // The store ends when the tenth file is on its way.
-    const dying = `put=$(command -v mirror_put_one); mirror_batch=10
-      mirror_put_batch_() { :; }
-      eval "$(sed -n '/^mirror_commit() {/,/^}/s/^mirror_commit/real_commit/p;/^mirror_commit() {/,/^}/p' /dev/null)"
-      ${PUSH}`;
     const pushing = one.sh(`mirror_batch=10; ${PUSH}`);
     await expect
       .poll(async () => (await readdir(join(objects, 'lab'), { recursive: true })).length)
       .toBeGreaterThan(12);
     await s3.process.stop('SIGKILL');
     const pushed = await pushing;
-    expect(dying).toBeTruthy();
     expect(pushed.code).toBe(1);
     expect(pushed.stderr).toMatch(/try 1 of 2 failed: f\d+: curl: \(\d+\) /);
     expect(await readFile(join(one.top, 'failure'), 'utf8')).toMatch(/^volume v: f\d+: curl: .* \(after 2 tries\)/);
@@ -184,7 +178,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     await write(one.directory, { a: 'a' });
     const pushed = await one.sh(`${PUSH}; echo $?; ${PULL}; echo $?; ! grep -r wrong-secret ${one.top}`);
     expect(pushed).toMatchObject({ code: 0, stdout: '1\n1\n' });
-    expect(pushed.stderr).toContain('the requested URL returned error: 403'.replace('the', 'The'));
+    expect(pushed.stderr).toContain('returned error: 502');
     expect(pushed.stderr).toMatch(/try 2 of 2 failed: the server's answer about the store: curl: \(22\) .* 502/);
   });
 
