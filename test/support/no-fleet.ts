@@ -37,4 +37,6 @@ export const NO_CONTAINERS: ContainersSource = {
   next: unknown,
   output: unknown,
   step: unknown,
+  stored: unknown,
+  change: unknown,
 };

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { MachineDocument } from '../../ipxe-templates/scripts/wanted.ts';
-import { replaceSecrets, secretsIn } from '../../model/configuration/merge.ts';
+import { replaceSecrets, secretOf, secretsIn } from '../../model/configuration/merge.ts';
 import type { ContainersDocument } from '../../model/containers/document.ts';
 import { documentFor } from '../../model/containers/plan.ts';
-import { type ContainersSection, mergeContainers } from '../../model/containers/section.ts';
+import { type ContainersSection, mergeContainers, type StoreSection } from '../../model/containers/section.ts';
+import type { StoreSettings } from '../../model/containers/stored-files.ts';
 import type { Config, Match } from '../../model/settings/config.ts';
 import type { ServerIdentity } from '../../model/settings/server.ts';
 import { readSecret } from '../configuration/secrets.ts';
@@ -24,6 +25,17 @@ async function withSecrets(section: ContainersSection, match: Match, folder: str
   const read = sources.map(async (source) => [source, await readSecret(source, folder, process.env)] as const);
   const values = new Map(await Promise.all(read));
   return replaceSecrets(section, (source) => values.get(source));
+}
+
+/** A store with its secrets read. @throws Error that names the source and not the secret */
+export async function storeSettings(store: StoreSection, folder: string): Promise<StoreSettings> {
+  const text = async (value: StoreSection['access_key']) => {
+    const source = secretOf(value);
+    return source === undefined ? String(value) : await readSecret(source, folder, process.env);
+  };
+  const { url, bucket, region = 'us-east-1', access_key, secret_key } = store;
+  const [accessKey, secretKey] = await Promise.all([text(access_key), text(secret_key)]);
+  return { url, bucket: String(bucket), region, accessKey, secretKey };
 }
 
 function planned(section: ContainersSection, match: Match, server: ServerIdentity): ContainersDocument {

@@ -1,5 +1,7 @@
 import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import type { ContainersAnswer, ContainersSource } from '../../model/containers/answer.ts';
+import { prefixOf } from '../../model/containers/plan.ts';
+import type { StoreSettings } from '../../model/containers/stored-files.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import { plainMessage } from '../../model/plain-error.ts';
@@ -8,7 +10,8 @@ import type { ServerIdentities } from '../../model/settings/served-by.ts';
 import { servedBy } from '../../model/settings/served-by.ts';
 import type { FleetMemory } from '../fleet/fleet.ts';
 import type { TokenOwner } from '../fleet/tokens/boot-access.ts';
-import { machineDocument, shownDocument } from './documents.ts';
+import { createVolumeStores } from '../stores/volume-stores.ts';
+import { machineDocument, runnerName, sectionOf, shownDocument, storeSettings } from './documents.ts';
 
 /** How long a machine that waits for its next document waits for the answer, milliseconds, and how often it is looked. */
 const PATIENCE = 50_000;
@@ -23,6 +26,8 @@ export interface ContainersSourceOptions {
   readonly documentOf: Scripts['documentOf'];
   readonly fleet: Pick<FleetMemory, 'access' | 'pipelines' | 'observe' | 'boot'>;
   readonly record: RecordEvent;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic: () => number;
 }
@@ -36,6 +41,7 @@ const AWAY = { status: 503, text: 'the store of boots is away' };
 /** Answers machines that run containers. */
 export function createContainersSource(options: ContainersSourceOptions): ContainersSource {
   const { fleet, record } = options;
+  const stores = createVolumeStores(options.now);
 
   /** Answers the boot that a token is of. */
   const forRunner = async (
@@ -58,6 +64,29 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
       const message = `its containers cannot be sent: ${plainMessage(error)}`;
       record({ event: 'containers.failed', level: 'error', message, mac: match.mac });
       return { status: 503, text: 'the server cannot make this document; its log says why' };
+    }
+  };
+
+  /** Asks the store of a volume. */
+  const withStore = async (
+    { mac }: TokenOwner,
+    volume: string,
+    ask: (store: StoreSettings, prefix: string) => Promise<object>,
+  ): Promise<ContainersAnswer> => {
+    const match = options.match(mac);
+    const section = sectionOf(match).volumes?.[volume];
+    const { [String(section?.mirror?.store)]: store } = options.config().stores;
+    if (!section?.mirror || !store) return { status: 404, text: 'there is no volume of this name with a store' };
+    // Anybody can make up an address.
+    if (!match.node) return { status: 403, text: 'only nodes have volumes in stores' };
+    try {
+      const settings = await storeSettings(store, options.config().folder);
+      const answer = await ask(settings, prefixOf(section, volume, runnerName(match)));
+      return { status: 200, text: `${JSON.stringify(answer)}\n`, json: true };
+    } catch (error) {
+      const message = `its volume ${volume}: ${plainMessage(error)}`;
+      record({ event: 'containers.store', level: 'error', message, mac });
+      return { status: 502, text: plainMessage(error) };
     }
   };
 
@@ -114,6 +143,16 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
         } catch {
           return AWAY;
         }
+      }),
+
+    stored: (mac, token, volume) =>
+      forRunner(mac, token, async (owner) => {
+        return await withStore(owner, volume, async (store, prefix) => ({ files: await stores.list(store, prefix) }));
+      }),
+
+    change: (mac, token, volume, wanted) =>
+      forRunner(mac, token, async (owner) => {
+        return await withStore(owner, volume, (store, prefix) => stores.presign(store, prefix, wanted));
       }),
 
     step: (mac, token, report) =>

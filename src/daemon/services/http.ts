@@ -66,6 +66,7 @@ export function httpService({
       documentOf: scripts.documentOf,
       fleet,
       record,
+      now,
       monotonic,
     }),
     fleet,

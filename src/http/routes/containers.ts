@@ -1,6 +1,7 @@
 import express, { type Request, type RequestHandler, type Response, Router } from 'express';
 import { z } from 'zod';
 import type { ContainersAnswer } from '../../model/containers/answer.ts';
+import { wantedChanges } from '../../model/containers/stored-files.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
 import type { AppOptions } from '../app-options.ts';
 import { isRead, recordOf, sendText } from './respond.ts';
@@ -10,6 +11,8 @@ const PER_ADDRESS = { burst: 2000, perSecond: 200 };
 /** The longest piece of output. */
 const MAX_PIECE = '64kb';
 const MAX_MESSAGE = 500;
+/** The longest list of changes of a volume: ten thousand files with long names. */
+const MAX_CHANGES = '16mb';
 
 const stepName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 const place = z.object({ step: stepName, offset: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER) });
@@ -29,6 +32,7 @@ const report = z.object({
 });
 
 const BAD_FORM = { status: 400, text: 'expected a form with step, happening and message' };
+const BAD_CHANGES = { status: 400, text: 'expected JSON with put and delete, of relative paths' };
 const BAD_PLACE = { status: 400, text: 'expected ?step=NAME&offset=N' };
 
 /** Sends an answer; what is refused is an event. */
@@ -45,7 +49,7 @@ function reply(options: AppOptions, request: Request, response: Response, answer
 
 /**
  * `/containers/MAC`: what a machine runs, for people. Below it, by the token of its kernel line: the document itself,
- * `next` for the one after it, `log` for output and `step` for reports.
+ * `next` for the one after it, `log` for output, `step` for reports, and `volumes/NAME` for URLs of its store.
  */
 export function containersRoute(options: AppOptions): RequestHandler {
   const { containers, monotonic } = options;
@@ -105,5 +109,17 @@ export function containersRoute(options: AppOptions): RequestHandler {
       return form.success ? containers.step(...names(request), form.data) : BAD_FORM;
     }),
   );
+  const body = express.json({ limit: MAX_CHANGES, type: () => true });
+  router.all('/:mac/:token/volumes/:volume', body, (request, response, next) => {
+    const volume = String(request.params.volume);
+    const ofMachine = names(request as Request);
+    if (request.method !== 'POST') return read(() => containers.stored(...ofMachine, volume))(request, response, next);
+    const wanted = wantedChanges.safeParse(request.body);
+    return write(() => (wanted.success ? containers.change(...ofMachine, volume, wanted.data) : BAD_CHANGES))(
+      request,
+      response,
+      next,
+    );
+  });
   return router;
 }

@@ -98,6 +98,8 @@ const options: AppOptions = {
     next: (...args) => ask('containers', 'next', args),
     output: (...args) => ask('containers', 'output', args),
     step: (...args) => ask('containers', 'step', args),
+    stored: (...args) => ask('containers', 'stored', args),
+    change: (...args) => ask('containers', 'change', args),
   },
   record: (event) => send({ kind: 'event', event }),
   now: Date.now,

@@ -1,3 +1,5 @@
+import type { WantedChanges } from './stored-files.ts';
+
 /** The answer to a machine that runs containers, as HTTP has it. */
 export interface ContainersAnswer {
   readonly status: number;
@@ -25,4 +27,8 @@ export interface ContainersSource {
   /** @param start the place of the first byte in the output of its step; @param data in base64 */
   output(mac: string, token: string, step: string, start: number, data: string): Promise<ContainersAnswer>;
   step(mac: string, token: string, report: StepReport): Promise<ContainersAnswer>;
+  /** The files that a volume has in its store. */
+  stored(mac: string, token: string, volume: string): Promise<ContainersAnswer>;
+  /** URLs by which a machine changes them. */
+  change(mac: string, token: string, volume: string, wanted: WantedChanges): Promise<ContainersAnswer>;
 }
