@@ -49,6 +49,8 @@ const FAULTS = {
   // A crash of the daemon may lose the step before it.
   'kernel-hangs': [['kernel-silent', 'kernel-only']],
   'initrd-too-big': ['kernel-only'],
+  /** It is for another architecture, or not signed: iPXE fetches it and does not take it. */
+  'foreign-kernel': ['kernel-refused', { also: ['boot-loop'] }],
   // Its last report may be lost: nothing waits for it.
   'system-hangs': [['never-up', 'unpack-stalled']],
   'failed-units': ['failed-units', { comesUp: true }],
