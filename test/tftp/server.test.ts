@@ -264,13 +264,34 @@ describe('a read request', () => {
     expect(opened).toBe(1);
   });
 
+  it('that comes once more while the file arrives is a copy, and changes nothing', async () => {
+    let opened = 0;
+    const { port } = await started({
+      now: () => 0,
+      open: async () => {
+        opened++;
+        return inMemory(CONTENT);
+      },
+    });
+    const client = await peer();
+    client.ask(port, 'file', [['blksize', '512']]);
+    const first = await client.next();
+    client.send(first.port, { kind: 'ack', block: 0 });
+    const second = await client.next();
+    client.ask(port, 'file', [['blksize', '512']]);
+    expect((await client.fetch(second)).equals(CONTENT)).toBe(true);
+    expect(opened).toBe(1);
+  });
+
   it('sent anew from the port of an older transfer replaces that one, without an ERROR', async () => {
-    const { port, events } = await started();
+    let later = 0;
+    const { port, events } = await started({ now: () => performance.now() + later });
     const client = await peer();
     client.ask(port, 'file');
     const old = await client.next();
     client.send(old.port, { kind: 'ack', block: 1 });
     await client.next();
+    later = 1000;
     client.ask(port, 'file');
     let first = await client.next();
     while (first.port === old.port) first = await client.next();

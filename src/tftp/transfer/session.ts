@@ -53,7 +53,10 @@ export interface SessionOptions {
 export interface Session {
   /** Takes a datagram from the client. */
   receive(datagram: Uint8Array): void;
-  /** The client repeats its request. True if nothing was acknowledged yet: then the first answer is sent again. */
+  /**
+   * The client repeats its request. True if nothing was acknowledged yet: then the first answer is sent again; and while
+   * the transfer moves: then nothing is to be done. Otherwise the client has begun anew.
+   */
   repeat(): boolean;
   /** The system refused to send a datagram, so the client cannot have it. */
   unsent(): void;
@@ -65,6 +68,8 @@ export interface Session {
 
 /** Milliseconds of silence before a client that never answered is given up: its address may be forged. */
 const UNANSWERED_SILENCE = 16_000;
+/** Milliseconds since its last progress for which a transfer moves: less than any client waits before it asks again. */
+const MOVING = 250;
 
 /** The most that is sent at a time: octets of an IPv4 datagram, and blocks that Linux cuts (UDP_MAX_SEGMENTS). */
 const MAX_OCTETS = 65_507;
@@ -92,6 +97,7 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
   let [next, last] = [1, 0];
   let loading = false;
   let oackUnsent = false;
+  let movedAt = started;
   let over = false;
 
   const end = (outcome: Outcome): void => {
@@ -171,6 +177,7 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
         pump();
         break;
       case 'progress':
+        movedAt = now();
         timer.progress(output.once);
         blocks.release(transfer.acked);
         break;
@@ -197,7 +204,9 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
       else if (packet.kind === 'error') advance(packet, `${packet.code} ${packet.message}`);
     },
     repeat() {
-      if (over || transfer.answered) return false;
+      if (over) return false;
+      // A copy that the network made. A client that has forgotten its download asks again.
+      if (transfer.answered) return now() - movedAt < MOVING;
       timer.asked();
       advance({ kind: 'again' });
       return true;

@@ -75,7 +75,7 @@ const CASES: readonly Case[] = [
     { stage: 'boot-file' },
   ],
   ['boot-file-same-block', [tftp('client-gone', 1468), tftp('client-gone', 1468)], 0],
-  ['boot-file-missing', [tftp('missing')], 0],
+  ['boot-file-missing', [tftp('missing')], MINUTE],
   ['boot-file-refused', [tftp('client-error')], 0],
   ['boot-file-timeouts', [tftp('client-gone')], 0],
   ['ipxe-silent', [{ stage: 'dhcp', reason: 'pxe' }, { stage: 'boot-file' }], 2 * MINUTE],

@@ -32,8 +32,11 @@ const FAULTS = {
   'old-boot-file': ['boot-file-missing', { kinds: TFTP }],
   /** Secure Boot: iPXE is fetched, and not started. */
   'secure-boot': ['ipxe-silent', { kinds: [...UEFI, 'uefi-http'] }],
-  /** iPXE has no driver for the network card. */
-  'no-nic-driver': ['ipxe-silent', { kinds: [...TFTP, 'uefi-bypass'] }],
+  /**
+   * iPXE has no driver for the network card. Where the daemon did not hear which address the machine has, or lost the
+   * steps in a crash, it knows of no download.
+   */
+  'no-nic-driver': [['ipxe-silent', 'no-boot-server-request'], { kinds: [...TFTP, 'uefi-bypass'] }],
   'small-mtu': ['boot-file-same-block', { kinds: UEFI, also: ['boot-file-timeouts'] }],
   'tftp-blocked': ['boot-file-timeouts', { kinds: TFTP }],
   'no-plain-http': ['http-boot-silent', { kinds: ['uefi-http'] }],
@@ -49,6 +52,8 @@ const FAULTS = {
   // A crash of the daemon may lose the step before it.
   'kernel-hangs': [['kernel-silent', 'kernel-only']],
   'initrd-too-big': ['kernel-only'],
+  /** It is for another architecture, or not signed: iPXE fetches it and does not take it. */
+  'foreign-kernel': ['kernel-refused', { also: ['boot-loop'] }],
   // Its last report may be lost: nothing waits for it.
   'system-hangs': [['never-up', 'unpack-stalled']],
   'failed-units': ['failed-units', { comesUp: true }],

@@ -33,6 +33,7 @@ async function runScript(machine: Machine, text: string): Promise<Started> {
     const fetched = await machine.around.server.download(url, machine.address, machine.around.random.between(0.3, 3));
     machine.note(`iPXE: ${url.replace(/.*\//, '')}: ${fetched}`);
     if (fetched !== 'whole') return 'again';
+    if (index === 0 && machine.has('foreign-kernel')) return 'again';
     if (index === 0 && machine.has('initrd-too-big')) return 'silent';
   }
   return { token, root };

@@ -18,6 +18,8 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 /** How long the initrd waits for its network (120 s, network-lib.sh), and its kernel needs before. */
 const NETWORK = 150 * SECOND;
+/** Firmware asks again after 4, 8, 16 and 32 s (PXE 2.1), and a packet may be lost. */
+const FIRMWARE = 30 * SECOND;
 
 const isAt = ({ stage, outcome }: BootWithSteps, ...stages: readonly Stage[]): boolean =>
   outcome !== 'up' && stages.includes(stage);
@@ -256,7 +258,9 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'boot-file-missing',
-    fits: (boot) => isAt(boot, 'boot-file') && lastReason(boot, 'missing') && lastMessage(boot),
+    // Raspberry Pis and iPXE look for files that may be missing, and go on with others.
+    fits: (boot, silence) =>
+      isAt(boot, 'boot-file') && silence > 5 * SECOND && lastReason(boot, 'missing') && lastMessage(boot),
     says: 'it asks for a boot file that is not here',
     remedy:
       'Another DHCP server, or an old lease, names that file: remove its options 66 and 67 (next-server, filename).',
@@ -322,20 +326,20 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'http-boot-silent',
-    fits: silentAt('dhcp', 20 * SECOND, (boot) => lastOf(boot, 'dhcp')?.reason === 'http'),
+    fits: silentAt('dhcp', FIRMWARE, (boot) => lastOf(boot, 'dhcp')?.reason === 'http'),
     says: 'its firmware was told a URL, and never fetched it',
     remedy: 'Some firmware refuses plain HTTP by default: allow it in the setup (HTTP boot), or use PXE in its place.',
   },
   {
     name: 'no-boot-server-request',
-    fits: silentAt('dhcp', 20 * SECOND, (boot) => lastOf(boot, 'dhcp')?.reason === 'pxe'),
+    fits: silentAt('dhcp', FIRMWARE, (boot) => lastOf(boot, 'dhcp')?.reason === 'pxe'),
     says: 'it was answered, and neither came to port 4011 nor fetched its boot file',
     remedy:
       'Another DHCP server that sends option 60 itself misleads it: remove that there. Else set discovery: bypass for the node, and check that a DHCP server gives addresses.',
   },
   {
     name: 'boot-server-silent',
-    fits: silentAt('boot-server', 20 * SECOND),
+    fits: silentAt('boot-server', FIRMWARE),
     says: 'it was told its boot file on port 4011, and never fetched it',
     remedy: 'A firewall may drop TFTP (UDP port 69).',
   },
