@@ -29,8 +29,12 @@ mirror_each() {
         worker=$((worker + 1))
     done
     wait
+    while [ "$worker" -gt 0 ]; do
+        worker=$((worker - 1))
+        [ -e "$mirror_work/worker.$worker/ended" ] ||
+            mirror_wrong 'a program ended in the middle of it' 'Look at the kernel log: memory may be short.'
+    done
     cat "$mirror_work"/worker.*/done > "$mirror_work/done"
-    [ ! -s "$mirror_work/done" ] || : > "$mirror_work/came"
 }
 
 # Takes those of the lines that are its own. $1: its number; $2: the command.
@@ -46,6 +50,7 @@ mirror_worker() {
         # The store is away, or the URLs are too old.
         [ "$failures" -lt 3 ] || break
     done
+    : > "$slipway_work/ended"
 }
 
 # Removes here what the store no longer has: the paths in $mirror_work/gone.

@@ -11,12 +11,11 @@
 
 slipway_load containers-mirror-plan containers-mirror-files
 
-# Files that are on the way at once; files between two writings of the list, and in one request; seconds between two
-# looks for changes; and how often a volume is begun anew as long as some of it arrives each time.
+# Files that are on the way at once; files between two writings of the list, and in one request; and seconds between
+# two looks for changes.
 mirror_at_once=4
 mirror_batch=500
 mirror_interval=${mirror_interval:-10}
-mirror_rounds=100
 mirror_tab=$(printf '\t')
 
 # Brings into a volume what its store has. $1: its name; $2: start or step; $3: its directory. Does nothing where the
@@ -118,16 +117,19 @@ mirror_begin() {
         "$mirror_list" > "$mirror_work/base" 2> /dev/null || echo '{"files":{}}' > "$mirror_work/base"
 }
 
-# Runs a round until nothing is left to do; as long as something comes of each, it may be many. $1: the round's
-# command, which leaves in $mirror_work/why what it could not do.
+# Runs a round until nothing is left to do; as long as each leaves less than the one before, it may be many. $1: the
+# round's command, which leaves in $mirror_work/todo what it had to do, and in $mirror_work/why what it could not.
 mirror_repeat() {
-    local round=0
+    local left='' before=''
     echo 1 > "$slipway_work/try"
-    while round=$((round + 1)); do
-        rm -f "$mirror_work/why" "$mirror_work/remedy" "$mirror_work/came"
+    : > "$mirror_work/todo"
+    while :; do
+        rm -f "$mirror_work/why" "$mirror_work/remedy"
         "$1"
         [ -e "$mirror_work/why" ] || return 0
-        if [ -e "$mirror_work/came" ] && [ "$round" -lt "$mirror_rounds" ]; then echo 1 > "$slipway_work/try"; fi
+        left=$(wc -l < "$mirror_work/todo")
+        [ "$left" -ge "${before:-$left}" ] || echo 1 > "$slipway_work/try"
+        before=$left
         slipway_try_again "volume $mirror_name" "$(head -n 1 "$mirror_work/why")" \
             "$(head -n 1 "$mirror_work/remedy")" || return 1
     done
