@@ -4,6 +4,8 @@
 # Leaves of lines, whose last field is a path, those that no pattern of the document excludes.
 mirror_included() {
     local line='' pattern=''
+    # A shell reads byte by byte.
+    [ -s "$mirror_work/exclude" ] || { cat && return; }
     set --
     while IFS= read -r pattern; do set -- "$@" "$pattern"; done < "$mirror_work/exclude"
     while IFS= read -r line; do

@@ -109,6 +109,9 @@ mirror_begin() {
         [ "$(stat -c %d "$beside")" != "$(stat -c %d "$mirror_dir")" ] || mirror_aside=$beside/$1.mirror.aside
     fi
     mirror_pending=$mirror_list.pending
+    mirror_proxy=$(getarg proxy=)
+    mirror_insecure=''
+    ! getargbool 0 rd.noverifyssl || mirror_insecure=1
     : > "$slipway_work/headers"
     rm -rf "$mirror_aside" && mkdir -m 700 "$mirror_aside" && touch "$mirror_pending" ||
         slipway_failed "volume $1: nothing can be kept beside it" 'Look at the cache device.' || return 1
@@ -145,14 +148,12 @@ mirror_wrong() {
 
 # One request with curl's options for all of them. $1: what it is about, for people; $2: the URL; then more options.
 mirror_curl() {
-    local what="$1" url="$2" proxy='' status=''
+    local what="$1" url="$2" status=''
     shift 2
-    set -- --fail --globoff --silent --show-error --proto '=http,https' --dump-header "$slipway_work/headers" \
-        --connect-timeout "$slipway_connect_timeout" --speed-limit 1 "$@"
-    proxy=$(getarg proxy=)
-    [ -n "$proxy" ] && set -- "$@" --proxy "$proxy"
-    getargbool 0 rd.noverifyssl && set -- "$@" --insecure
-    curl "$@" -- "$url" 2> "$slipway_work/curl.err"
+    [ -z "$mirror_proxy" ] || set -- "$@" --proxy "$mirror_proxy"
+    [ -z "$mirror_insecure" ] || set -- "$@" --insecure
+    curl --fail --globoff --silent --show-error --proto '=http,https' --dump-header "$slipway_work/headers" \
+        --connect-timeout "$slipway_connect_timeout" --speed-limit 1 "$@" -- "$url" 2> "$slipway_work/curl.err"
     status=$?
     # The rest of the URL allows the request to whoever reads it.
     [ "$status" -eq 0 ] ||
