@@ -29,8 +29,12 @@ mirror_each() {
         worker=$((worker + 1))
     done
     wait
+    while [ "$worker" -gt 0 ]; do
+        worker=$((worker - 1))
+        [ -e "$mirror_work/worker.$worker/ended" ] ||
+            mirror_wrong 'a program ended in the middle of it' 'Look at the kernel log: memory may be short.'
+    done
     cat "$mirror_work"/worker.*/done > "$mirror_work/done"
-    [ ! -s "$mirror_work/done" ] || : > "$mirror_work/came"
 }
 
 # Takes those of the lines that are its own. $1: its number; $2: the command.
@@ -46,6 +50,7 @@ mirror_worker() {
         # The store is away, or the URLs are too old.
         [ "$failures" -lt 3 ] || break
     done
+    : > "$slipway_work/ended"
 }
 
 # Removes here what the store no longer has: the paths in $mirror_work/gone.
@@ -75,40 +80,59 @@ mirror_fetch_batch() {
     mirror_commit /dev/null
 }
 
-# Fetches a file. $1: its size; $2: its ETag; $3: URL; $4: path.
+# Fetches a file. $1: its size; $2: its ETag; $3: URL; $4: path. There may be many: few programs run for each.
 mirror_fetch_one() {
-    local size="$1" etag="$2" url="$3" path="$4" name="${4##*/}" found=''
-    rm -f "$mirror_part"
-    mirror_curl "$path" "$url" --speed-time "$slipway_stall_timeout" --max-filesize "$((size > 0 ? size : 1))" \
-        --output "$mirror_part" || return 1
+    local size="$1" etag="$2" url="$3" path="$4" name="${4##*/}" got='' mode='' uid='' gid='' mtime='' found=''
     # curl makes no file for an empty one.
-    [ -e "$mirror_part" ] || : > "$mirror_part"
-    [ "$(stat -c %s "$mirror_part")" = "$size" ] ||
+    : > "$mirror_part"
+    mirror_curl "$path" "$url" --speed-time "$slipway_stall_timeout" --max-filesize "$((size > 0 ? size : 1))" \
+        --output "$mirror_part" --write-out "%{size_download}|$mirror_metadata\n" > "$slipway_work/said" || return 1
+    IFS='|' read -r got mode uid gid mtime found < "$slipway_work/said"
+    [ "$got" = "$size" ] ||
         mirror_wrong "$path: it changed in the store" 'Wait until the store is no longer written to.' || return 1
-    found=$(slipway_header etag | tr -cd '[:graph:]' | cut -c 1-200)
-    mirror_put_metadata && mirror_sync "$mirror_part" && mirror_enter "$path" make &&
-        mv -f -T "$mirror_part" "./$name" 2> "$slipway_work/mv.err" ||
+    mirror_put_metadata "$mode" "$uid" "$gid" "${mtime%%.*}" && mirror_sync "$mirror_part" &&
+        mirror_enter "$path" make && mv -f -T "$mirror_part" "./$name" 2> "$slipway_work/mv.err" ||
         mirror_wrong "$path: it cannot be written here" 'Look for a directory or link of this name, and at the space.' ||
         return 1
-    printf '%s\t%s\t%s\n' "${found:-$etag}" "$(mirror_stamp "$name")" "$path" >> "$slipway_work/done"
+    mirror_note "${found:-$etag}" "$(mirror_stamp "$name")" "$path"
 }
 
-# A whole number of a header, without leading zeros; empty if there is none. $1: the header; $2: its most digits.
-mirror_number() {
-    slipway_header "$1" | sed -n "s/^0*\([0-9]\{1,$2\}\)\([.][0-9]*\)\{0,1\}\$/\1/p"
+# What curl tells of an answer's head: metadata as s3fs writes it, and the ETag.
+mirror_metadata='%header{x-amz-meta-mode}|%header{x-amz-meta-uid}|%header{x-amz-meta-gid}|%header{x-amz-meta-mtime}|%header{etag}'
+
+# Adds a file to what is for the list. $1: its ETag; $2: its stamp; $3: its path.
+mirror_note() {
+    local etag="$1"
+    # A listing never has one like that, which then counts as another.
+    case $etag in *[![:graph:]]*) etag=- ;; esac
+    printf '%s\t%s\t%s\n' "$etag" "$2" "$3" >> "$slipway_work/done"
 }
 
-# Gives the file that arrived what its object tells of it, as s3fs writes it. No setuid bit comes from a store.
+# Makes a number of what a store says, $mirror_number. $1: it; $2: the most digits; $3: the number in place of what is none.
+mirror_read_number() {
+    mirror_number=${1#"${1%%[!0]*}"}
+    case $1 in
+        '' | *[!0-9]*) mirror_number=$3 ;;
+        *) [ "${#mirror_number}" -le "$2" ] || mirror_number=$3 ;;
+    esac
+    mirror_number=${mirror_number:-0}
+}
+
+# Gives the file that arrived its mode, owner, group and time. No setuid bit comes from a store.
 mirror_put_metadata() {
-    local mode='' uid='' gid='' mtime=''
-    mode=$(mirror_number x-amz-meta-mode 5)
-    uid=$(mirror_number x-amz-meta-uid 9)
-    gid=$(mirror_number x-amz-meta-gid 9)
-    mtime=$(mirror_number x-amz-meta-mtime 11)
+    local mode='' owner=''
+    mirror_read_number "$1" 5 0
     # st_mode of a regular file, inode(7).
-    [ "$((${mode:-0} >> 12))" -eq 8 ] || mode=33188
-    chown "${uid:-0}:${gid:-0}" "$mirror_part" && chmod "$(printf %o "$((mode & 511))")" "$mirror_part" &&
-        { [ -z "$mtime" ] || touch -d "@$mtime" "$mirror_part"; }
+    [ "$((mirror_number >> 12))" -eq 8 ] || mirror_number=33188
+    mode=$((mirror_number >> 6 & 7))$((mirror_number >> 3 & 7))$((mirror_number & 7))
+    mirror_read_number "$2" 9 0
+    owner=$mirror_number
+    mirror_read_number "$3" 9 0
+    # It is a new file, of root.
+    chmod "$mode" "$mirror_part" && { [ "$owner:$mirror_number" = 0:0 ] || chown "$owner:$mirror_number" "$mirror_part"; } ||
+        return 1
+    mirror_read_number "$4" 11 none
+    [ "$mirror_number" = none ] || touch -d "@$mirror_number" "$mirror_part"
 }
 
 mirror_put_batch() {
@@ -137,18 +161,21 @@ mirror_changes() {
 # Brings a file. $1: URL; $2: its stamp when it was listed; $3: path; $4: headers. One that changes meanwhile stays to be
 # brought: there will be another time.
 mirror_put_one() {
-    local url="$1" stamp="$2" path="$3" name="${3##*/}" etag=''
-    printf '%s' "$4" | tr '\t' '\n' > "$slipway_work/request"
+    local url="$1" stamp="$2" path="$3" headers="$4" name="${3##*/}" etag=''
     mirror_enter "$path" && [ -f "./$name" ] && [ ! -L "./$name" ] || return 0
+    set --
+    while [ -n "$headers" ]; do
+        set -- "$@" --header "${headers%%"$mirror_tab"*}"
+        case $headers in *"$mirror_tab"*) headers=${headers#*"$mirror_tab"} ;; *) headers='' ;; esac
+    done
     {
         # What was opened must be the file of that name: a container could have put a link in its place meanwhile.
         [ "$(readlink /proc/self/fd/7)" = "$mirror_dir/$path" ] || return 0
-        mirror_curl "$path" "$url" --speed-time "$slipway_stall_timeout" --header "@$slipway_work/request" \
-            --output /dev/null --upload-file /proc/self/fd/7 || return 1
+        mirror_curl "$path" "$url" --speed-time "$slipway_stall_timeout" --output /dev/null "$@" \
+            --write-out '%header{etag}\n' --upload-file /proc/self/fd/7 > "$slipway_work/said" || return 1
     } 7< "./$name" || return 0
-    etag=$(slipway_header etag | tr -cd '[:graph:]' | cut -c 1-200)
-    [ "$(mirror_stamp "$name")" != "$stamp" ] ||
-        printf '%s\t%s\t%s\n' "${etag:--}" "$stamp" "$path" >> "$slipway_work/done"
+    IFS= read -r etag < "$slipway_work/said"
+    [ "$(mirror_stamp "$name")" != "$stamp" ] || mirror_note "${etag:--}" "$stamp" "$path"
 }
 
 mirror_delete_batch() {

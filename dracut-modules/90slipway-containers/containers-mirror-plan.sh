@@ -4,6 +4,8 @@
 # Leaves of lines, whose last field is a path, those that no pattern of the document excludes.
 mirror_included() {
     local line='' pattern=''
+    # A shell reads byte by byte.
+    [ -s "$mirror_work/exclude" ] || { cat && return; }
     set --
     while IFS= read -r pattern; do set -- "$@" "$pattern"; done < "$mirror_work/exclude"
     while IFS= read -r line; do
@@ -36,7 +38,7 @@ mirror_say_left_out() {
 mirror_jq='
     def rows: split("\n") | map(select(. != "") | split("\t"));
     # What can be a path below a directory on both sides. What is no UTF-8 has the mark that jq puts in its place.
-    def fits: type == "string" and (test("[\u0000-\u001f\u007f\ufffd]") | not) and utf8bytelength <= 1024
+    def fits: type == "string" and . != "" and (test("[\u0000-\u001f\u007f\ufffd]") | not) and utf8bytelength <= 1024
         and (split("/") | all(. != "" and . != "." and . != ".."));
     def is_url: type == "string" and test("^https?://[\u0021-\u007e]+$");
     def lines: split("\n") | map(select(. != ""));

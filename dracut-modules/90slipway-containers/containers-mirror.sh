@@ -11,12 +11,11 @@
 
 slipway_load containers-mirror-plan containers-mirror-files
 
-# Files that are on the way at once; files between two writings of the list, and in one request; seconds between two
-# looks for changes; and how often a volume is begun anew as long as some of it arrives each time.
+# Files that are on the way at once; files between two writings of the list, and in one request; and seconds between
+# two looks for changes.
 mirror_at_once=4
 mirror_batch=500
 mirror_interval=${mirror_interval:-10}
-mirror_rounds=100
 mirror_tab=$(printf '\t')
 
 # Brings into a volume what its store has. $1: its name; $2: start or step; $3: its directory. Does nothing where the
@@ -110,6 +109,9 @@ mirror_begin() {
         [ "$(stat -c %d "$beside")" != "$(stat -c %d "$mirror_dir")" ] || mirror_aside=$beside/$1.mirror.aside
     fi
     mirror_pending=$mirror_list.pending
+    mirror_proxy=$(getarg proxy=)
+    mirror_insecure=''
+    ! getargbool 0 rd.noverifyssl || mirror_insecure=1
     : > "$slipway_work/headers"
     rm -rf "$mirror_aside" && mkdir -m 700 "$mirror_aside" && touch "$mirror_pending" ||
         slipway_failed "volume $1: nothing can be kept beside it" 'Look at the cache device.' || return 1
@@ -118,16 +120,19 @@ mirror_begin() {
         "$mirror_list" > "$mirror_work/base" 2> /dev/null || echo '{"files":{}}' > "$mirror_work/base"
 }
 
-# Runs a round until nothing is left to do; as long as something comes of each, it may be many. $1: the round's
-# command, which leaves in $mirror_work/why what it could not do.
+# Runs a round until nothing is left to do; as long as each leaves less than the one before, it may be many. $1: the
+# round's command, which leaves in $mirror_work/todo what it had to do, and in $mirror_work/why what it could not.
 mirror_repeat() {
-    local round=0
+    local left='' before=''
     echo 1 > "$slipway_work/try"
-    while round=$((round + 1)); do
-        rm -f "$mirror_work/why" "$mirror_work/remedy" "$mirror_work/came"
+    : > "$mirror_work/todo"
+    while :; do
+        rm -f "$mirror_work/why" "$mirror_work/remedy"
         "$1"
         [ -e "$mirror_work/why" ] || return 0
-        if [ -e "$mirror_work/came" ] && [ "$round" -lt "$mirror_rounds" ]; then echo 1 > "$slipway_work/try"; fi
+        left=$(wc -l < "$mirror_work/todo")
+        [ "$left" -ge "${before:-$left}" ] || echo 1 > "$slipway_work/try"
+        before=$left
         slipway_try_again "volume $mirror_name" "$(head -n 1 "$mirror_work/why")" \
             "$(head -n 1 "$mirror_work/remedy")" || return 1
     done
@@ -143,14 +148,12 @@ mirror_wrong() {
 
 # One request with curl's options for all of them. $1: what it is about, for people; $2: the URL; then more options.
 mirror_curl() {
-    local what="$1" url="$2" proxy='' status=''
+    local what="$1" url="$2" status=''
     shift 2
-    set -- --fail --globoff --silent --show-error --proto '=http,https' --dump-header "$slipway_work/headers" \
-        --connect-timeout "$slipway_connect_timeout" --speed-limit 1 "$@"
-    proxy=$(getarg proxy=)
-    [ -n "$proxy" ] && set -- "$@" --proxy "$proxy"
-    getargbool 0 rd.noverifyssl && set -- "$@" --insecure
-    curl "$@" -- "$url" 2> "$slipway_work/curl.err"
+    [ -z "$mirror_proxy" ] || set -- "$@" --proxy "$mirror_proxy"
+    [ -z "$mirror_insecure" ] || set -- "$@" --insecure
+    curl --fail --globoff --silent --show-error --proto '=http,https' --dump-header "$slipway_work/headers" \
+        --connect-timeout "$slipway_connect_timeout" --speed-limit 1 "$@" -- "$url" 2> "$slipway_work/curl.err"
     status=$?
     # The rest of the URL allows the request to whoever reads it.
     [ "$status" -eq 0 ] ||

@@ -155,7 +155,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     await write(one.directory, many);
     const pushing = one.sh(`mirror_batch=10; ${PUSH}`);
     await expect
-      .poll(async () => (await readdir(join(objects, 'lab'), { recursive: true })).length)
+      .poll(async () => (await readdir(join(objects, 'lab'), { recursive: true })).length, { timeout: 60_000 })
       .toBeGreaterThan(12);
     await s3.process.stop('SIGKILL');
     const pushed = await pushing;
@@ -198,6 +198,25 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const one = await machine();
     const { code } = await one.sh(`${PULL} && mirror_pull v step $V && ${PUSH} && mirror_watch v $V && mirror_stop`);
     expect([code, server.requests]).toEqual([0, []]);
+  });
+
+  test('power that fails in the middle of a pull leaves whole files, and the next boot goes on', async () => {
+    const { machine } = await lab();
+    const [one, two] = [await machine(), await machine()];
+    const many = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`f${n}`, `${n}`.repeat(1000)]));
+    await write(one.directory, many);
+    await one.sh(PUSH);
+    // What puts the fifth file in its place ends there, with the shells above it.
+    const failing = `mv() {
+      command mv "$@"; echo >> ${two.top}/count
+      [ "$(wc -l < ${two.top}/count)" -ne 5 ] || sh -c 'kill -9 "$1" "$(cut -d " " -f 4 /proc/$PPID/stat)" $PPID' sh $$
+    }`;
+    expect((await two.sh(`${failing}; mirror_at_once=1; ${PULL}; exit $?`)).signal).toBe('SIGKILL');
+    const here = await files(two.directory);
+    expect(Object.keys(here)).toHaveLength(5);
+    expect(many).toMatchObject(here);
+    expect((await two.sh(`${PUSH} && ${PULL}`)).stderr).toBe('volume v: 30 files have come from its store\n');
+    expect(await files(two.directory)).toEqual(many);
   });
 
   test('a file that may be half here after a power failure is fetched again, and not brought', async () => {
