@@ -98,6 +98,8 @@ class Reader {
   private aliased = 0;
   /** Inside `configuration:`, where texts have lines, and secrets are. */
   private free = false;
+  /** Inside `server.registry.mirrors`, where passwords are. */
+  private inMirrors = false;
 
   constructor(lines: LineCounter) {
     this.lines = lines;
@@ -159,7 +161,10 @@ class Reader {
 
   private secret(node: Scalar): unknown {
     const source = String(node.value);
-    const where = this.free ? undefined : 'a secret is for values below "configuration:" alone';
+    const where =
+      this.free || this.inMirrors
+        ? undefined
+        : 'a secret is for values below "configuration:", and for passwords of "server.registry.mirrors:"';
     const what =
       SECRET_SOURCE.test(source) && !forbidden(source)
         ? undefined
@@ -182,10 +187,13 @@ class Reader {
       const offset = offsetOf(key ?? node);
       const name = this.key(key, offset, depth);
       const outer = this.free;
+      const { inMirrors } = this;
       // Of the file, or of a profile or node.
       this.free ||= name === 'configuration' && (depth === 0 || depth === 2);
+      this.inMirrors ||= name === 'mirrors' && depth === 2;
       const content = this.read(value, depth + 1);
       this.free = outer;
+      this.inMirrors = inMirrors;
       if (name === undefined) continue;
       const first = seen.get(name);
       if (first === undefined) {

@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import { NOT_ARRIVED } from '../../model/files/mirrored.ts';
 import type { OpenFile } from '../../model/files/open-file.ts';
 import type { AppOptions } from '../app-options.ts';
 import type { SendRange, Sent } from '../send/progress.ts';
@@ -48,6 +49,8 @@ export function createServeFile(options: AppOptions, send: SendRange): ServeFile
     if (sent.outcome === 'changed') {
       response.setHeader('Retry-After', '2');
       sendText(response, 503, 'the file is being changed\n');
+    } else if (sent.outcome === 'failed' && (sent.error as NodeJS.ErrnoException).code === NOT_ARRIVED) {
+      sendText(response, 502, 'the registry did not send all of it\n');
     } else sendText(response, 500, 'the file cannot be read\n');
   };
 
