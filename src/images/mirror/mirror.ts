@@ -15,7 +15,7 @@ import { BlobFetches } from './blob-fetches.ts';
 import { readBody } from './http-get.ts';
 import { KeptFiles } from './kept-files.ts';
 import { LARGEST_MANIFEST, MANIFEST_TYPES, type ReadManifest, readManifest } from './manifest.ts';
-import { isTag, type Repository, repositoryOf } from './reference.ts';
+import { configuredHost, isTag, type Repository, repositoryOf } from './reference.ts';
 import { RegistryClient } from './registry-client.ts';
 import { openTags } from './tags.ts';
 
@@ -188,7 +188,8 @@ export async function openMirror(options: MirrorOptions): Promise<OpenMirror> {
     );
   };
 
-  const placeOf = (all: RegistrySettings, host: string, name: string): Place | undefined => {
+  const placeOf = (all: RegistrySettings, asked: string, name: string): Place | undefined => {
+    const host = configuredHost(all.mirrors.keys(), asked) ?? '';
     const settings = all.mirrors.get(host);
     const repository = settings && repositoryOf(host, name);
     return repository && { repository, settings, all };

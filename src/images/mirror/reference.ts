@@ -20,6 +20,17 @@ export function repositoryOf(host: string, name: string): Repository | undefined
   return { host, name: full };
 }
 
+/**
+ * The registry that a client means. The names of docker, podman and skopeo cannot have a port below their first part, so
+ * that it may be left out where only one registry of the host is configured.
+ * @returns its key in the configuration
+ */
+export function configuredHost(hosts: Iterable<string>, asked: string): string | undefined {
+  const fitting = [...hosts].filter((host) => host === asked || host.startsWith(`${asked}:`));
+  if (fitting.includes(asked)) return asked;
+  return fitting.length === 1 ? fitting[0] : undefined;
+}
+
 /** Whether a text is a tag (OCI distribution specification 1.1, "Pulling manifests"). */
 export function isTag(text: string): boolean {
   return /^\w[\w.-]{0,127}$/.test(text);
