@@ -42,13 +42,18 @@ export interface DaemonOptions {
   readonly monotonic: () => number;
 }
 
-async function openArtifacts({ artifacts: root }: Config, { record, now, monotonic }: DaemonOptions): Promise<Store> {
+/** With a log that requests from the network cannot flood. */
+const limited = ({ record, now, monotonic }: DaemonOptions): DaemonOptions => ({
+  ...{ record: rateLimitedLog(record, monotonic), now, monotonic },
+});
+
+async function openArtifacts({ artifacts: root }: Config, options: DaemonOptions): Promise<Store> {
+  const { record } = options;
   try {
     if ((await mkdir(root, { recursive: true })) !== undefined) {
       record({ event: 'artifact.folder', level: 'warn', message: `artifacts: made ${root}, which did not exist` });
     }
-    // Rate-limited, because requests from the network cause events.
-    return await openStore({ root, record: rateLimitedLog(record, monotonic), now, monotonic, settleMs: SETTLE_MS });
+    return await openStore({ root, ...limited(options), settleMs: SETTLE_MS });
   } catch (cause) {
     throw new Error(`artifacts: ${plainMessage(cause)}; make the folder, or name another with artifacts:`, { cause });
   }
@@ -68,13 +73,10 @@ export async function openServingState(
   const sameStore = before?.config.artifacts === config.artifacts;
   const sameBootFiles = before !== undefined && before.config.server.ipxe === own;
   const store = sameStore ? before.store : await openArtifacts(config, options);
-  const { record, now, monotonic } = options;
   const secret = (source: string) => readSecret(source, checked.config.folder, process.env);
   return {
     ...checked,
-    mirror: sameStore
-      ? before.mirror
-      : await openMirror({ own: storeFolder(store.root), secret, record, now, monotonic }),
+    mirror: sameStore ? before.mirror : await openMirror({ own: storeFolder(store.root), secret, ...limited(options) }),
     servers: resolveIdentities(config.server),
     bootFiles: sameBootFiles ? before.bootFiles : await findBootFiles(bootFileFolders(own), options.record),
     store,

@@ -3,6 +3,9 @@ import { plainMessage } from '../../model/plain-error.ts';
 
 /** Redirects that are followed: registries send blobs to a store of theirs by one. */
 const MOST_REDIRECTS = 5;
+/** Bytes a second that must come in each {@link WINDOWS} patiences: fetches that hardly move keep others waiting. */
+const MIN_PACE = 1000;
+const WINDOWS = 4;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** A request to a registry or its token service. */
@@ -25,7 +28,8 @@ export interface Answer {
   readonly headers: Headers;
   /** Throws where it breaks off or nothing comes for too long. */
   readonly body: AsyncIterable<Uint8Array>;
-  cancel(): void;
+  /** @param why the body's error, where it is being read */
+  cancel(why?: string): void;
 }
 
 const away = (why: string): NotMirrored => ({ ok: false, reason: 'away', why });
@@ -40,16 +44,27 @@ function reasonOf(error: unknown, aborted: AbortSignal): string {
 async function* pieces(body: ReadableStream<Uint8Array> | null, abort: AbortController, patienceMs: number) {
   if (!body) return;
   const reader = body.getReader();
+  let size = 0;
+  let slow = false;
+  const windowMs = WINDOWS * patienceMs;
+  let before = 0;
+  const pacing = setInterval(() => {
+    slow = size - before < (MIN_PACE * windowMs) / 1000;
+    before = size;
+  }, windowMs);
   try {
-    while (true) {
+    while (!slow) {
       const timer = setTimeout(() => abort.abort(new Error('nothing came for too long')), patienceMs);
       const { done, value } = await reader.read().finally(() => clearTimeout(timer));
       if (done) return;
+      size += value.length;
       yield value;
     }
+    throw new Error(`less than ${MIN_PACE} bytes a second came`);
   } catch (error) {
     throw new Error(reasonOf(error, abort.signal), { cause: error });
   } finally {
+    clearInterval(pacing);
     // Where it is not read to its end.
     abort.abort();
   }
@@ -100,17 +115,26 @@ export async function httpGet({ url: first, authorization, patienceMs, signal, .
 function answerOf(response: Response, abort: AbortController, patienceMs: number): Answer {
   const { status, headers } = response;
   const body = pieces(response.body, abort, patienceMs);
-  return { ok: true, status, headers, body, cancel: () => abort.abort() };
+  return { ok: true, status, headers, body, cancel: (why) => abort.abort(why && new Error(why)) };
 }
 
-/** Reads a body; undefined where it has more bytes than the most. @throws where it breaks off */
-export async function readBody({ body }: Answer, most: number): Promise<Buffer | undefined> {
+/**
+ * Reads a body; undefined where it has more bytes than the most.
+ * @param patienceMs for all of it, milliseconds
+ * @throws where it breaks off, or takes too long
+ */
+export async function readBody(answer: Answer, most: number, patienceMs: number): Promise<Buffer | undefined> {
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of body) {
-    size += part.length;
-    if (size > most) return undefined;
-    parts.push(part);
+  const timer = setTimeout(() => answer.cancel('it takes too long'), patienceMs);
+  try {
+    for await (const part of answer.body) {
+      size += part.length;
+      if (size > most) return undefined;
+      parts.push(part);
+    }
+    return Buffer.concat(parts);
+  } finally {
+    clearTimeout(timer);
   }
-  return Buffer.concat(parts);
 }

@@ -118,7 +118,7 @@ export class RegistryClient {
       answer.cancel();
       return away(`the log-in to ${repository.host} failed with status ${answer.status}`);
     }
-    const body = await readBody(answer, LARGEST_TOKEN);
+    const body = await readBody(answer, LARGEST_TOKEN, patienceMs);
     const token = body && parseToken(body.toString('utf8'));
     return token
       ? { header: `Bearer ${token.token}`, seconds: token.seconds }
