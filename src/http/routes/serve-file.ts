@@ -40,8 +40,9 @@ export function createServeFile(options: AppOptions, send: SendRange): ServeFile
     const started = options.monotonic();
     const sent = await send(file, first, length, response);
     record(request, response.statusCode, Math.round(options.monotonic() - started) / 1000, length, sent);
-    if (sent.outcome === 'failed') {
-      const { message, code } = sent.error as NodeJS.ErrnoException;
+    const { message, code } = (sent.error ?? {}) as NodeJS.ErrnoException;
+    // The fetch itself logs, once for all clients, why bytes did not arrive.
+    if (sent.outcome === 'failed' && code !== NOT_ARRIVED) {
       recordOf(options, request, { event: 'http.error', level: 'error', message: `cannot read: ${message}`, code });
     }
     if (sent.begun || response.destroyed) return;
@@ -49,9 +50,8 @@ export function createServeFile(options: AppOptions, send: SendRange): ServeFile
     if (sent.outcome === 'changed') {
       response.setHeader('Retry-After', '2');
       sendText(response, 503, 'the file is being changed\n');
-    } else if (sent.outcome === 'failed' && (sent.error as NodeJS.ErrnoException).code === NOT_ARRIVED) {
-      sendText(response, 502, 'the registry did not send all of it\n');
-    } else sendText(response, 500, 'the file cannot be read\n');
+    } else if (code === NOT_ARRIVED) sendText(response, 502, 'the registry did not send all of it\n');
+    else sendText(response, 500, 'the file cannot be read\n');
   };
 
   return async (request, response, file, { validators, cacheControl, name, headers = {} }) => {

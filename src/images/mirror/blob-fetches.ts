@@ -1,9 +1,11 @@
 import { open, rm } from 'node:fs/promises';
 import { type ArrivingFile, openArriving } from '../../artifacts/arriving-file.ts';
+import { withOnClose } from '../../artifacts/open-file.ts';
 import { singleFlight } from '../../artifacts/single-flight.ts';
 import { versionTag } from '../../artifacts/store/version.ts';
 import type { RecordEvent } from '../../model/event.ts';
 import type { MirroredBlob, NotMirrored } from '../../model/files/mirrored.ts';
+import type { OpenFile } from '../../model/files/open-file.ts';
 import { createTurns } from '../../model/limits/turns.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { MirrorSettings } from '../../model/settings/registry.ts';
@@ -44,6 +46,10 @@ export interface WantedBlob {
 /** A fetch that is under way, or has just ended. */
 interface Running extends ArrivingFile {
   readonly arrival: Arrival;
+  /** Clients that were given the file before it was whole, and still have it. */
+  readers: number;
+  /** The whole file, held open for them: it is not removed to make room meanwhile. */
+  whole: OpenFile | undefined;
 }
 
 const away = (why: string): NotMirrored => ({ ok: false, reason: 'away', why });
@@ -86,13 +92,21 @@ export class BlobFetches {
       const file = await openArriving(running);
       try {
         await running.arrival.until(Math.min(FIRST, running.size));
-        if (file) return { ok: true, file };
+        if (file) return { ok: true, file: this.counted(file, running) };
       } catch (error) {
         await file?.close();
         return away(plainMessage(error));
       }
     }
     throw Object.assign(new Error('the file changes all the time'), { code: 'EAGAIN' });
+  }
+
+  private counted(file: OpenFile, running: Running): OpenFile {
+    running.readers += 1;
+    return withOnClose(file, running.digest, () => {
+      running.readers -= 1;
+      if (running.readers === 0) running.whole?.close().catch(() => {});
+    });
   }
 
   /** Resolves when all fetches have ended. */
@@ -140,7 +154,8 @@ export class BlobFetches {
     const { kept, record, monotonic } = this.services;
     const path = kept.temporaryFor(digest);
     const file = await open(path, 'wx');
-    const running: Running = { path, size, digest, arrival, arrived: (end) => arrival.until(end) };
+    const arrived: Running['arrived'] = (end) => arrival.until(end);
+    const running: Running = { path, size, digest, arrival, arrived, readers: 0, whole: undefined };
     this.running.set(digest, running);
     begun(running);
     const { host, name } = repository;
@@ -148,7 +163,10 @@ export class BlobFetches {
     try {
       await arrival.fill(body, file, digest).finally(() => file.close());
       const version = await kept.keep(digest, size, path);
-      if (!version) throw new Error('it was removed as soon as it was there');
+      const whole = await kept.openKept(digest);
+      if (!version || !whole) throw new Error('it was removed as soon as it was there');
+      if (running.readers > 0) running.whole = whole;
+      else await whole.close();
       const seconds = Math.round(monotonic() - started) / 1000;
       const message = `fetched sha256:${digest} of ${host}/${name}: ${size} bytes in ${seconds} s`;
       record({ event: 'registry.fetched', level: 'info', message, ...about, bytes: size, seconds });
