@@ -15,9 +15,11 @@ class Source {
   private readonly parts: Uint8Array[] = [];
   private wake = () => {};
   private error: Error | undefined;
+  private isWhole = false;
 
   send(first: number, end: number): void {
     this.parts.push(BYTES.subarray(first, end));
+    this.isWhole = end === SIZE;
     this.wake();
   }
 
@@ -31,6 +33,7 @@ class Source {
       const part = this.parts.shift();
       if (part) yield part;
       else if (this.error) throw this.error;
+      else if (this.isWhole) return;
       else
         await new Promise<void>((resolve) => {
           this.wake = resolve;
