@@ -52,6 +52,8 @@ interface Running extends ArrivingFile {
   whole: OpenFile | undefined;
 }
 
+const atHost = ({ repository, digest }: WantedBlob): string => `${repository.host}@${digest}`;
+
 const away = (why: string): NotMirrored => ({ ok: false, reason: 'away', why });
 
 /** The bytes that a registry announces; why they are not taken, where they are not those of the manifest. */
@@ -68,7 +70,7 @@ export class BlobFetches {
   private readonly services: FetchServices;
   private readonly inTurn = createTurns(AT_ONCE);
   private readonly beginning = new Map<string, Promise<Running | NotMirrored>>();
-  /** By digest. */
+  /** By registry and digest: one that sends other bytes must not spoil what another sends. */
   private readonly running = new Map<string, Running>();
   /** To the end of each fetch. */
   private readonly ends = new Set<Promise<void>>();
@@ -87,7 +89,8 @@ export class BlobFetches {
       const kept = await this.services.kept.openKept(digest);
       if (kept) return { ok: true, file: kept };
       const key = `${repository.host}/${repository.name}@${digest}`;
-      const running = this.running.get(digest) ?? (await singleFlight(this.beginning, key, () => this.begin(wanted)));
+      const running =
+        this.running.get(atHost(wanted)) ?? (await singleFlight(this.beginning, key, () => this.begin(wanted)));
       if ('ok' in running) return running;
       const file = await openArriving(running);
       try {
@@ -127,7 +130,7 @@ export class BlobFetches {
     const { repository, settings, digest, limit } = wanted;
     const { client, kept } = this.services;
     // Another repository's fetch may have begun meanwhile.
-    const present = this.running.get(digest);
+    const present = this.running.get(atHost(wanted));
     if (present) return begun(present);
     const started = this.services.monotonic();
     const path = `blobs/sha256:${digest}`;
@@ -146,17 +149,18 @@ export class BlobFetches {
   }
 
   private async write(
-    { repository, digest }: WantedBlob,
+    wanted: WantedBlob,
     { body }: Answer,
     { arrival, size, started }: { readonly arrival: Arrival; readonly size: number; readonly started: number },
     begun: (result: Running) => void,
   ): Promise<void> {
+    const { repository, digest } = wanted;
     const { kept, record, monotonic } = this.services;
     const path = kept.temporaryFor(digest);
     const file = await open(path, 'wx');
     const arrived: Running['arrived'] = (end) => arrival.until(end);
     const running: Running = { path, size, digest, arrival, arrived, readers: 0, whole: undefined };
-    this.running.set(digest, running);
+    this.running.set(atHost(wanted), running);
     begun(running);
     const { host, name } = repository;
     const about = { host, name, digest };
@@ -178,7 +182,7 @@ export class BlobFetches {
       record({ event: 'registry.failed', level: 'warn', message, ...about, bytes: arrival.bytes });
       arrival.fail(new Error(why, { cause: error }));
     } finally {
-      this.running.delete(digest);
+      this.running.delete(atHost(wanted));
     }
   }
 

@@ -37,6 +37,8 @@ export interface ManifestServices {
   readonly patienceMs: number;
 }
 
+const keyOf = ({ host, name }: Repository, digest: string): string => `${host}/${name}@${digest}`;
+
 const NONE: NotMirrored = { ok: false, reason: 'missing', why: 'no manifest of that digest' };
 
 /** Manifests and indexes: fetched, kept by digest, and read for the sizes of what they name. */
@@ -44,19 +46,20 @@ export class Manifests {
   private readonly services: ManifestServices;
   private readonly inTurn = createTurns(AT_ONCE);
   private readonly fetching = new Map<string, Promise<MirroredManifest>>();
+  /** By repository and digest: what one says of another's blobs does not count. */
   private readonly sizes = new Map<string, number>();
 
   constructor(services: ManifestServices) {
     this.services = services;
   }
 
-  /** The bytes of a blob, where a manifest that was served names it. */
-  sizeOf(digest: string): number | undefined {
-    return this.sizes.get(digest);
+  /** The bytes of a blob, where a manifest of the repository that was served names it. */
+  sizeOf({ repository }: Place, digest: string): number | undefined {
+    return this.sizes.get(keyOf(repository, digest));
   }
 
   /** One that was fetched before; undefined where there is none. @throws the operating system's error */
-  async kept(digest: string): Promise<MirroredManifest | undefined> {
+  async kept(place: Place, digest: string): Promise<MirroredManifest | undefined> {
     const file = await this.services.kept.openKept(digest);
     if (!file) return undefined;
     try {
@@ -64,7 +67,7 @@ export class Manifests {
       const bytes = Buffer.alloc(file.size);
       if (!(await readWhole(file, bytes, 0))) return undefined;
       const read = readManifest(bytes);
-      return read ? this.known(read) : NONE;
+      return read ? this.known(place, read) : NONE;
     } finally {
       await file.close();
     }
@@ -72,10 +75,9 @@ export class Manifests {
 
   /** One by its digest, 64 hex digits: kept or fetched. */
   async byDigest(place: Place, digest: string): Promise<MirroredManifest> {
-    const { host, name } = place.repository;
-    const key = `${host}/${name}@${digest}`;
+    const key = keyOf(place.repository, digest);
     const fetch = () => this.fetch(place, `sha256:${digest}`, digest);
-    return (await this.kept(digest)) ?? singleFlight(this.fetching, key, fetch);
+    return (await this.kept(place, digest)) ?? singleFlight(this.fetching, key, fetch);
   }
 
   /**
@@ -109,7 +111,7 @@ export class Manifests {
       const message = `fetched the manifest ${reference} of ${host}/${name}: ${bytes.length} bytes in ${seconds} s`;
       const about = { host, name, digest: read.manifest.digest, bytes: bytes.length, seconds };
       record({ event: 'registry.fetched', level: 'info', message, ...about });
-      return this.known(read);
+      return this.known(place, read);
     });
   }
 
@@ -156,10 +158,11 @@ export class Manifests {
     }
   }
 
-  private known({ manifest, sizes }: ReadManifest): MirroredManifest {
+  private known({ repository }: Place, { manifest, sizes }: ReadManifest): MirroredManifest {
     for (const [digest, size] of sizes) {
-      this.sizes.delete(digest);
-      this.sizes.set(digest, size);
+      const key = keyOf(repository, digest);
+      this.sizes.delete(key);
+      this.sizes.set(key, size);
       dropOldest(this.sizes, MOST_SIZES);
     }
     return { ok: true, manifest };

@@ -67,7 +67,7 @@ export async function openMirror(options: MirrorOptions): Promise<OpenMirror> {
   const lookUp = async (place: Place, tag: string, key: string): Promise<MirroredManifest> => {
     const { host, name } = place.repository;
     const last = tags.get(key);
-    const before = last && (await manifests.kept(last.digest));
+    const before = last && (await manifests.kept(place, last.digest));
     const remember = (digest: string, forMs: number) => tags.set(key, { digest, until: monotonic() + forMs });
     const tagsForMs = place.all.tagsFor * 1000;
     const found = await (before?.ok ? lookAgain(place, tag, before.manifest) : manifests.fetch(place, tag));
@@ -87,7 +87,7 @@ export async function openMirror(options: MirrorOptions): Promise<OpenMirror> {
     const { host, name } = place.repository;
     const key = `${host}/${name}:${tag}`;
     const known = tags.get(key);
-    const fresh = known && monotonic() < known.until ? await manifests.kept(known.digest) : undefined;
+    const fresh = known && monotonic() < known.until ? await manifests.kept(place, known.digest) : undefined;
     return fresh ?? singleFlight(looking, key, () => lookUp(place, tag, key));
   };
 
@@ -102,7 +102,7 @@ export async function openMirror(options: MirrorOptions): Promise<OpenMirror> {
     blob: async (all, host, name, digest) => {
       const place = placeOf(all, host, name);
       if (!place || !isSha256(digest)) return MISSING;
-      return fetches.open({ ...place, digest, size: manifests.sizeOf(digest), limit: all.limit });
+      return fetches.open({ ...place, digest, size: manifests.sizeOf(place, digest), limit: all.limit });
     },
     close: async () => {
       closing.abort();

@@ -140,6 +140,24 @@ describe('an honest registry', () => {
   });
 });
 
+it('is not hindered by what another registry says of the same blob', async () => {
+  const [honest, liar] = [
+    await registryOf(),
+    await registryOf(({ what, response, bytes, type }) => {
+      if (what !== 'manifest') return false;
+      const json = JSON.parse(bytes.toString());
+      for (const layer of json.layers) layer.size += 1;
+      response.writeHead(200, { 'content-type': type }).end(JSON.stringify(json));
+      return true;
+    }),
+  ];
+  const [one, other] = [settingsOf(honest.host), settingsOf(liar.host)];
+  const { digest } = await layerOf(one, honest.host);
+  expect((await layerOf(other, liar.host)).digest).toBe(digest);
+  expect(await mirror.blob(other, liar.host, NAME, digest)).toMatchObject({ ok: false, reason: 'away' });
+  expect(hashOf(await bytesOf(await mirror.blob(one, honest.host, NAME, digest)))).toBe(digest);
+});
+
 describe('a registry that pauses in a blob', () => {
   const PART = 150_000;
   let held: Asked;
