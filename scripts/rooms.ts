@@ -83,13 +83,18 @@ export const ROOMS: readonly Room[] = [
     files: [],
   },
   { name: 'images/store', holds: 'built images and fetched blobs on disk', imports: STORE },
+  {
+    name: 'images/mirror',
+    holds: "other registries' images: fetched when they are asked for, and kept",
+    imports: ['model', 'artifacts'],
+  },
   { name: 'images/output', holds: 'the files of a build', imports: OUTPUT },
   { name: 'images/media', holds: 'disks, USB drives, unified kernel images', imports: MEDIA },
   { name: 'images/builder', holds: '`slipway image build`, step by step', imports: BUILD },
   {
     name: 'daemon',
     holds: 'what the daemon is composed of: services, the state that they answer from, reloading',
-    imports: [...MEDIA, 'config', 'ipxe-templates', 'model/sockets', 'dhcp', 'tftp', 'nbd', 'http'],
+    imports: [...MEDIA, 'images/mirror', 'config', 'ipxe-templates', 'model/sockets', 'dhcp', 'tftp', 'nbd', 'http'],
   },
   {
     name: 'commands',

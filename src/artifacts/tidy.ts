@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RecordEvent } from '../model/event.ts';
 
 /** The folders in the store's own folder. All else in them are regular files. */
-const OWN_FOLDERS: readonly string[] = ['blobs', 'blobs/sha256', 'made', 'verity'];
+const OWN_FOLDERS: readonly string[] = ['blobs', 'blobs/sha256', 'made', 'verity', 'mirror', 'mirror/sha256'];
 
 /**
  * Removes entries that have the place of the store's own files and folders and are of another kind, such as a link, a

@@ -1,5 +1,5 @@
 import { type CheckedConfig, requireCheckedConfig } from '../daemon/serving/checked-config.ts';
-import { openServingState, scriptsOf } from '../daemon/serving/serving-state.ts';
+import { closeFolders, openServingState, scriptsOf } from '../daemon/serving/serving-state.ts';
 import type { Scripts } from '../ipxe-templates/scripts/wanted.ts';
 import { KnownFacts } from '../model/machine/known-facts.ts';
 import { readMac } from './read-mac.ts';
@@ -14,7 +14,7 @@ export async function withScripts<T>(checked: CheckedConfig, use: (scripts: Scri
   try {
     return await use(scriptsOf(() => state, new KnownFacts()));
   } finally {
-    await state.store.close();
+    await closeFolders(state);
   }
 }
 

@@ -9,6 +9,7 @@ import { interfaceName, servedInterfaces, serverAddress, serverUrl } from './int
 import { configuration } from './machines/configuration/section.ts';
 import { containers, stores } from './machines/containers/schema.ts';
 import { type MatchSection, matchSection } from './machines/match-section.ts';
+import { registrySection } from './resolve/registry.ts';
 
 /**
  * The shape of the configuration file: the one source of its validation, of its JSON Schema and of the types that
@@ -290,10 +291,11 @@ const serverSection = mapping({
   ipxe: folder()
     .optional()
     .describe('A folder with iPXE binaries of your own, relative to this file, looked into first.'),
-  registry: z
-    .boolean({ error: 'true or false' })
+  registry: registrySection
     .optional()
-    .describe('Whether the images that were built are offered as a registry, read-only. Default: false.'),
+    .describe(
+      'Whether the images that were built are offered as a registry, read-only, and whose images beside them. Default: false.',
+    ),
 });
 
 const STATE = 'the path of a file, a URL such as postgres://slipway@db.example.net/slipway, or false';

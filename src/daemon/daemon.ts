@@ -15,6 +15,7 @@ import { tftpService } from './services/tftp.ts';
 import { type CheckedConfig, loadCheckedConfig } from './serving/checked-config.ts';
 import { prepare } from './serving/prepare.ts';
 import {
+  closeFolders,
   type DaemonOptions,
   openServingState,
   type ServingState,
@@ -92,14 +93,14 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
     try {
       await services.update();
     } catch (error) {
-      if (state.store !== before.store) await state.store.close();
+      if (state.store !== before.store) await closeFolders(state);
       state = before;
       await services.update();
       throw error;
     }
     if (state.store !== before.store) {
       await artifacts.stop();
-      await before.store.close();
+      await closeFolders(before);
       artifacts = await watchArtifacts(() => state, options, onName);
     } else await artifacts.refresh();
     prepareInBackground();
@@ -126,7 +127,7 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
       memory.endStreams();
       await services.stop();
       await memory.stop();
-      await state.store.close();
+      await closeFolders(state);
       record({ event: 'stopped', level: 'info', message: 'stopped' });
     },
   };

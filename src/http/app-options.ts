@@ -3,6 +3,7 @@ import type { ConfigurationSource } from '../model/configuration/answer.ts';
 import type { ContainersSource } from '../model/containers/answer.ts';
 import type { RecordEvent } from '../model/event.ts';
 import type { ImageManifest } from '../model/files/manifest.ts';
+import type { Mirror } from '../model/files/mirrored.ts';
 import type { OpenResult } from '../model/files/open-file.ts';
 import type { Fleet } from '../model/fleet/status.ts';
 import type { Facts } from '../model/machine/facts.ts';
@@ -50,6 +51,8 @@ export interface AppOptions {
     /** Opens a blob by its 64 hex digits. */
     blob(digest: string): Promise<OpenResult>;
   };
+  /** Images of other registries. */
+  readonly mirror: Mirror;
   /** What booted machines configure themselves by. */
   readonly configuration: ConfigurationSource;
   /** What machines run by root method `containers`. */

@@ -9,7 +9,7 @@ import { createSender } from '../../src/http/send/send.ts';
 import { type HttpServer, startHttp } from '../../src/http/server/server.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import { openSyscalls, type Syscalls } from '../../src/model/sockets/syscalls.ts';
-import { NO_CONFIGURATION, NO_CONTAINERS, NO_FLEET } from '../support/no-fleet.ts';
+import { NO_CONFIGURATION, NO_CONTAINERS, NO_FLEET, NO_MIRROR } from '../support/no-fleet.ts';
 
 async function kernelOrThrow(): Promise<Syscalls> {
   const { syscalls, why } = await openSyscalls();
@@ -56,6 +56,7 @@ export class Serving {
       artifacts: serving.store,
       bootFiles: { open: async () => ({ ok: false, reason: 'missing', why: 'no such iPXE binary on this server' }) },
       registry: { names: async () => undefined, manifest: async () => undefined, blob: serving.store.openBlob },
+      mirror: NO_MIRROR,
       configuration: NO_CONFIGURATION,
       containers: NO_CONTAINERS,
       fleet: NO_FLEET,

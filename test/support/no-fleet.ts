@@ -1,5 +1,6 @@
 import type { ConfigurationSource } from '../../src/model/configuration/answer.ts';
 import type { ContainersSource } from '../../src/model/containers/answer.ts';
+import type { Mirror } from '../../src/model/files/mirrored.ts';
 import type { Fleet } from '../../src/model/fleet/status.ts';
 
 /** A fleet without machines. */
@@ -21,6 +22,12 @@ export const NO_FLEET: Fleet = {
   authorise: async () => undefined,
   readsAreOpen: async () => true,
   report: async () => 'unknown',
+};
+
+/** No other registry. */
+export const NO_MIRROR: Mirror = {
+  manifest: async () => ({ ok: false, reason: 'missing', why: 'no such image' }),
+  blob: async () => ({ ok: false, reason: 'missing', why: 'no such image' }),
 };
 
 const nothing = async () => ({ ok: false, status: 404, why: 'nothing' }) as const;

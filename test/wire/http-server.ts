@@ -4,7 +4,7 @@ import { createApp } from '../../src/http/app.ts';
 import { createSender } from '../../src/http/send/send.ts';
 import { startHttp } from '../../src/http/server/server.ts';
 import { openSyscalls } from '../../src/model/sockets/syscalls.ts';
-import { NO_CONFIGURATION, NO_CONTAINERS, NO_FLEET } from '../support/no-fleet.ts';
+import { NO_CONFIGURATION, NO_CONTAINERS, NO_FLEET, NO_MIRROR } from '../support/no-fleet.ts';
 
 const [root = '', host = '', port = ''] = process.argv.slice(2);
 const record = (event: object) => console.log(JSON.stringify(event));
@@ -26,6 +26,7 @@ const app = createApp(
     registry,
     configuration: NO_CONFIGURATION,
     containers: NO_CONTAINERS,
+    mirror: NO_MIRROR,
     fleet: NO_FLEET,
     record,
     now: Date.now,

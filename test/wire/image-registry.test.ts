@@ -94,7 +94,7 @@ describe.each([1, 2])('the registry, served by %i process(es)', (workers) => {
     ['other/tags/list', 404, 'NAME_UNKNOWN'],
     ['os/tags/more', 404, 'NAME_UNKNOWN'],
     ['%ff', 404, 'NAME_UNKNOWN'],
-    ['a/b/c/manifests/latest', 404, 'NAME_UNKNOWN'],
+    ['a/b/c/manifests/latest', 404, 'MANIFEST_UNKNOWN'],
     [`${'a'.repeat(3000)}/manifests/latest`, 404, 'NAME_UNKNOWN'],
   ])('refuses %s with %i %s', async (path, status, code) => {
     const answer = await curl('-w', '\n%{http_code}', `${BASE}/${path}`);

@@ -1,4 +1,4 @@
-import { lstat } from 'node:fs/promises';
+import { lstat, rename } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OpenFile } from '../../model/files/open-file.ts';
 import { isInability, removeUnneeded } from '../folders.ts';
@@ -23,6 +23,11 @@ interface Blob {
   lastUsed: number;
 }
 
+/** Why a kept file may be another than it was. */
+const OVERWRITTEN =
+  'a file was overwritten in place while nodes still need its old version: ' +
+  'replace artifacts by renaming the new file over the old one';
+
 /** The folder of pinned versions, each named by its digest. */
 export type Blobs = Awaited<ReturnType<typeof openBlobs>>;
 
@@ -30,11 +35,13 @@ export type Blobs = Awaited<ReturnType<typeof openBlobs>>;
  * Opens the folder of pinned versions and lists those that an earlier run left.
  * @param path of the folder, absolute and without symbolic links; need not exist
  * @param known the entries that the earlier run wrote down
+ * @param lost the message where a kept file holds other bytes
  */
 export async function openBlobs(
   path: string,
   known: ReadonlyMap<string, Pinned>,
   { hash, record, now, monotonic }: StoreServices,
+  lost = OVERWRITTEN,
 ) {
   const folder = new DigestFolder(path);
   const blobs = new Map<string, Blob>();
@@ -112,10 +119,7 @@ export async function openBlobs(
   const discard = async (digest: string, blob: Blob): Promise<void> => {
     blob.kept = false;
     await removeUnneeded(folder.pathOf(digest));
-    const message =
-      'a file was overwritten in place while nodes still need its old version: ' +
-      'replace artifacts by renaming the new file over the old one';
-    record({ event: 'artifact.lost', level: 'warn', message, digest });
+    record({ event: 'artifact.lost', level: 'warn', message: lost, digest });
   };
 
   /** Opens a kept version; undefined where its bytes are not there any more. */
@@ -196,11 +200,40 @@ export async function openBlobs(
       record({ event: 'artifact.collected', level: 'debug', message: 'removed a version that nothing uses', digest });
   };
 
+  /** Takes a file of the same file system under its digest, which its writer has checked. */
+  const adopt = async (digest: string, size: number, file: string): Promise<FileVersion | undefined> => {
+    const target = folder.pathOf(digest);
+    await rename(file, target);
+    const version = await versionAt(target);
+    Object.assign(entryOf(digest, size), { size, version, kept: true, lastUsed: monotonic() });
+    return version;
+  };
+
+  /** Removes the least recently used files that nobody reads until at most so many bytes are left. */
+  const trim = async (limit: number): Promise<void> => {
+    const kept = [...blobs].filter(([, blob]) => blob.kept).sort(([, a], [, b]) => a.lastUsed - b.lastUsed);
+    let bytes = kept.reduce((sum, [, { size }]) => sum + size, 0);
+    for (const [digest, blob] of kept) {
+      if (bytes <= limit) return;
+      // One may have been opened meanwhile.
+      if (blob.readers > 0) continue;
+      blobs.delete(digest);
+      bytes -= blob.size;
+      await removeUnneeded(folder.pathOf(digest));
+      record({ event: 'artifact.collected', level: 'debug', message: 'removed the least recently used', digest });
+    }
+  };
+
   return {
     keep,
     open,
     openFound,
     collect,
+    adopt,
+    trim,
+
+    /** Bytes of the kept files. */
+    bytes: () => [...blobs.values()].reduce((sum, { kept, size }) => sum + (kept ? size : 0), 0),
 
     /** True for a digest that was pinned here and is not forgotten. */
     has: (digest: string) => blobs.has(digest),

@@ -26,6 +26,9 @@ const PATIENCE = 30_000;
 /** How long a version that nothing names stays after it was last handed out or read, milliseconds. */
 const UNUSED = 60 * 60 * 1000;
 
+/** The store's own folder in its artifacts folder. */
+export const storeFolder = (root: string): string => join(root, OWN);
+
 /** Settings and services of {@link openStore}. */
 export interface StoreOptions extends Omit<StoreServices, 'hash'> {
   /** The artifacts folder. */
@@ -80,7 +83,7 @@ export interface Store {
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { record } = options;
   const root = await realpath(options.root);
-  const own = join(root, OWN);
+  const own = storeFolder(root);
   const locate = await createLocate(root, own, record);
   // Where it cannot be made, writing the index warns of that.
   await makeFolders(own).catch(() => {});

@@ -2,6 +2,7 @@ import { resolve as resolvePath } from 'node:path';
 import type { Config } from '../../model/settings/config.ts';
 import { toInterfaces } from '../interfaces.ts';
 import type { ConfigFile } from '../schema.ts';
+import { toRegistry } from './registry.ts';
 
 function toHttp(http: NonNullable<ConfigFile['server']>['http']): Config['server']['http'] {
   if (http === false) return false;
@@ -15,7 +16,7 @@ export function toServer(server: ConfigFile['server'], baseDir: string): Config[
   const port = (service: { port?: number | undefined } | false | null | undefined, standard: number) =>
     service === false ? (false as const) : { port: service?.port ?? standard };
   return {
-    registry: server?.registry ?? false,
+    registry: toRegistry(server?.registry),
     interface: server?.interface,
     address: server?.address,
     interfaces: server?.interfaces && toInterfaces(server.interfaces),

@@ -40,12 +40,24 @@ const MAX_DEPTH = 50;
 /** Most values that aliases may add: ten lines could otherwise expand to billions. */
 const MAX_ALIASED = 1_000_000;
 
-/** The sections in which texts have lines, and secrets are, with their depths: of the file, or of a profile or node. */
-const FREE: readonly { readonly name: string; readonly depths: readonly number[] }[] = [
+/** Keys of sections, with their depths in the file. */
+type Sections = readonly { readonly name: string; readonly depths: readonly number[] }[];
+
+/** The sections in which texts have lines, and secrets are: of the file, or of a profile or node. */
+const FREE: Sections = [
   { name: 'configuration', depths: [0, 2] },
   { name: 'containers', depths: [2] },
   { name: 'stores', depths: [0] },
 ];
+/** Those in which secrets are; which values may be one, the schema says. */
+const SECRETS: Sections = [
+  { name: 'root', depths: [2] },
+  { name: 'mirrors', depths: [2] },
+];
+
+const isIn = (sections: Sections, key: string | undefined, depth: number): boolean =>
+  sections.some(({ name, depths }) => name === key && depths.includes(depth));
+
 const FREE_NAMES = '"configuration:", "containers:" or "stores:"';
 
 /** The characters that no value may have: control characters, line breaks, halves of surrogate pairs. */
@@ -106,8 +118,8 @@ class Reader {
   private aliased = 0;
   /** Inside a section of {@link FREE}. */
   private free = false;
-  /** Inside the `root:` of an image, where secrets are too; which values may be one, the schema says. */
-  private inRoot = false;
+  /** Inside a section of {@link SECRETS}. */
+  private secrets = false;
 
   constructor(lines: LineCounter) {
     this.lines = lines;
@@ -170,7 +182,9 @@ class Reader {
   private secret(node: Scalar): unknown {
     const source = String(node.value);
     const where =
-      this.free || this.inRoot ? undefined : `a secret is for values below ${FREE_NAMES}, and of some root methods`;
+      this.free || this.secrets
+        ? undefined
+        : `a secret is for values below ${FREE_NAMES}, for passwords of "server.registry.mirrors:", and for some root methods`;
     const what =
       SECRET_SOURCE.test(source) && !forbidden(source)
         ? undefined
@@ -192,12 +206,12 @@ class Reader {
     for (const { key, value } of node.items as Pair<unknown, Node | null>[]) {
       const offset = offsetOf(key ?? node);
       const name = this.key(key, offset, depth);
-      const [free, inRoot] = [this.free, this.inRoot];
-      this.free ||= FREE.some((each) => each.name === name && each.depths.includes(depth));
-      this.inRoot ||= name === 'root' && depth === 2;
+      const [free, secrets] = [this.free, this.secrets];
+      this.free ||= isIn(FREE, name, depth);
+      this.secrets ||= isIn(SECRETS, name, depth);
       const content = this.read(value, depth + 1);
       this.free = free;
-      this.inRoot = inRoot;
+      this.secrets = secrets;
       if (name === undefined) continue;
       const first = seen.get(name);
       if (first === undefined) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { MachineDocument } from '../../ipxe-templates/scripts/wanted.ts';
-import { replaceSecrets, secretOf, secretsIn } from '../../model/configuration/merge.ts';
+import { maskSecrets, replaceSecrets, secretOf, secretsIn } from '../../model/configuration/merge.ts';
 import type { ContainersDocument } from '../../model/containers/document.ts';
 import { documentFor } from '../../model/containers/plan.ts';
 import { type ContainersSection, mergeContainers, type StoreSection } from '../../model/containers/section.ts';
@@ -38,17 +38,19 @@ export async function storeSettings(store: StoreSection, folder: string): Promis
   return { url, bucket: String(bucket), region, accessKey, secretKey };
 }
 
-function planned(section: ContainersSection, match: Match, server: ServerIdentity): ContainersDocument {
-  return documentFor(section, { node: runnerName(match), server, isMirrored: () => false });
+function planned(
+  section: ContainersSection,
+  match: Match,
+  server: ServerIdentity,
+  { server: { registry } }: Config,
+): ContainersDocument {
+  const isMirrored = (host: string) => registry !== false && registry.mirrors.has(host);
+  return documentFor(section, { node: runnerName(match), server, isMirrored });
 }
 
 /** The document as people may see it. */
-export function shownDocument(match: Match, server: ServerIdentity): ContainersDocument {
-  return planned(
-    replaceSecrets(sectionOf(match), () => '<secret>'),
-    match,
-    server,
-  );
+export function shownDocument(match: Match, server: ServerIdentity, config: Config): ContainersDocument {
+  return planned(maskSecrets(sectionOf(match)), match, server, config);
 }
 
 /**
@@ -57,7 +59,7 @@ export function shownDocument(match: Match, server: ServerIdentity): ContainersD
  */
 export async function machineDocument(match: Match, server: ServerIdentity, config: Config): Promise<MachineDocument> {
   const section = await withSecrets(sectionOf(match), match, config.folder);
-  const text = `${JSON.stringify(planned(section, match, server))}\n`;
+  const text = `${JSON.stringify(planned(section, match, server, config))}\n`;
   if (Buffer.byteLength(text) > MAX) throw new Error(`its containers make a document of more than ${MAX} bytes`);
   return { text, digest: createHash('sha256').update(text).digest('hex') };
 }

@@ -94,7 +94,7 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
     async shown(mac) {
       const address = parseMac(mac);
       if (!address) return { status: 404, text: 'this is no MAC address' };
-      const document = shownDocument(options.match(address), servedBy(options.servers(), undefined));
+      const document = shownDocument(options.match(address), servedBy(options.servers(), undefined), options.config());
       return { status: 200, text: `${JSON.stringify(document, undefined, 2)}\n`, json: true };
     },
 

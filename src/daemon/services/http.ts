@@ -13,7 +13,7 @@ import { findMatch } from '../../model/settings/recognise.ts';
 import { createConfigurationSource } from '../configuration/source.ts';
 import { createContainersSource } from '../containers/source.ts';
 import { scriptForBoot } from '../fleet/script-for-boot.ts';
-import { registryOf } from '../serving/serving-state.ts';
+import { mirrorOf, registryOf } from '../serving/serving-state.ts';
 import { listenAddresses, type NetworkService, type ServiceContext } from './service.ts';
 
 /** The memory of downloads in buffers unless the configuration says otherwise, MiB. */
@@ -46,6 +46,7 @@ export function httpService({
     },
     bootFiles: { open: (name) => state().bootFiles.open(name) },
     registry: registryOf(state),
+    mirror: mirrorOf(state),
     configuration: createConfigurationSource({
       config: () => state().config,
       match: (mac) => findMatch(state().config, facts.of(mac)),

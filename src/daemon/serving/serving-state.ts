@@ -1,17 +1,20 @@
 import { mkdir } from 'node:fs/promises';
 import { type BootFiles, bootFileFolders, findBootFiles } from '../../artifacts/boot-files.ts';
-import { openStore, type Store } from '../../artifacts/store/store.ts';
+import { openStore, type Store, storeFolder } from '../../artifacts/store/store.ts';
 import { type StoreWatch, watchStore } from '../../artifacts/watch.ts';
+import { type OpenMirror, openMirror } from '../../images/mirror/mirror.ts';
 import { createServedImages, type ServedImages } from '../../images/store/served-images.ts';
 import { createScripts } from '../../ipxe-templates/scripts/scripts.ts';
 import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import { usedArtifacts } from '../../model/boot/used-files.ts';
 import type { RecordEvent } from '../../model/event.ts';
+import type { Mirror, NotMirrored } from '../../model/files/mirrored.ts';
 import { rateLimitedLog } from '../../model/limits/rate-limited-log.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { Config } from '../../model/settings/config.ts';
 import type { ServerIdentities } from '../../model/settings/served-by.ts';
+import { readSecret } from '../configuration/secrets.ts';
 import { machineDocument } from '../containers/documents.ts';
 import { openImageBlob } from '../versions/archives.ts';
 import { createVersions, type Versions } from '../versions/versions.ts';
@@ -27,6 +30,8 @@ export interface ServingState extends CheckedConfig {
   readonly store: Store;
   readonly versions: Versions;
   readonly bootFiles: BootFiles;
+  /** Other registries' images, beside the artifacts. */
+  readonly mirror: OpenMirror;
 }
 
 /** The daemon's log and clocks. */
@@ -38,13 +43,18 @@ export interface DaemonOptions {
   readonly monotonic: () => number;
 }
 
-async function openArtifacts({ artifacts: root }: Config, { record, now, monotonic }: DaemonOptions): Promise<Store> {
+/** With a log that requests from the network cannot flood. */
+const limited = ({ record, now, monotonic }: DaemonOptions): DaemonOptions => ({
+  ...{ record: rateLimitedLog(record, monotonic), now, monotonic },
+});
+
+async function openArtifacts({ artifacts: root }: Config, options: DaemonOptions): Promise<Store> {
+  const { record } = options;
   try {
     if ((await mkdir(root, { recursive: true })) !== undefined) {
       record({ event: 'artifact.folder', level: 'warn', message: `artifacts: made ${root}, which did not exist` });
     }
-    // Rate-limited, because requests from the network cause events.
-    return await openStore({ root, record: rateLimitedLog(record, monotonic), now, monotonic, settleMs: SETTLE_MS });
+    return await openStore({ root, ...limited(options), settleMs: SETTLE_MS });
   } catch (cause) {
     throw new Error(`artifacts: ${plainMessage(cause)}; make the folder, or name another with artifacts:`, { cause });
   }
@@ -64,13 +74,21 @@ export async function openServingState(
   const sameStore = before?.config.artifacts === config.artifacts;
   const sameBootFiles = before !== undefined && before.config.server.ipxe === own;
   const store = sameStore ? before.store : await openArtifacts(config, options);
+  const secret = (source: string) => readSecret(source, checked.config.folder, process.env);
   return {
     ...checked,
+    mirror: sameStore ? before.mirror : await openMirror({ own: storeFolder(store.root), secret, ...limited(options) }),
     servers: resolveIdentities(config.server),
     bootFiles: sameBootFiles ? before.bootFiles : await findBootFiles(bootFileFolders(own), options.record),
     store,
     versions: sameStore ? before.versions : createVersions(store, options.record, options.monotonic),
   };
+}
+
+/** Ends what works in the folders of a serving state. */
+export async function closeFolders({ store, mirror }: ServingState): Promise<void> {
+  await mirror.close();
+  await store.close();
 }
 
 /**
@@ -123,5 +141,22 @@ export function registryOf(state: () => ServingState): Registry {
     names: async () => (state().config.server.registry ? await images().names() : undefined),
     manifest: (name, digest) => images().manifest(name, digest),
     blob: (digest) => images().blob(digest),
+  };
+}
+
+/** The images of other registries that the current configuration names. */
+export function mirrorOf(state: () => ServingState): Mirror {
+  const none: NotMirrored = { ok: false, reason: 'missing', why: 'no such image' };
+  return {
+    manifest: async (...args) => {
+      const { mirror, config } = state();
+      const { registry } = config.server;
+      return registry === false ? none : mirror.manifest(registry, ...args);
+    },
+    blob: async (...args) => {
+      const { mirror, config } = state();
+      const { registry } = config.server;
+      return registry === false ? none : mirror.blob(registry, ...args);
+    },
   };
 }

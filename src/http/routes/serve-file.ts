@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import { NOT_ARRIVED } from '../../model/files/mirrored.ts';
 import type { OpenFile } from '../../model/files/open-file.ts';
 import type { AppOptions } from '../app-options.ts';
 import type { SendRange, Sent } from '../send/progress.ts';
@@ -39,8 +40,9 @@ export function createServeFile(options: AppOptions, send: SendRange): ServeFile
     const started = options.monotonic();
     const sent = await send(file, first, length, response);
     record(request, response.statusCode, Math.round(options.monotonic() - started) / 1000, length, sent);
-    if (sent.outcome === 'failed') {
-      const { message, code } = sent.error as NodeJS.ErrnoException;
+    const { message, code } = (sent.error ?? {}) as NodeJS.ErrnoException;
+    // The fetch itself logs, once for all clients, why bytes did not arrive.
+    if (sent.outcome === 'failed' && code !== NOT_ARRIVED) {
       recordOf(options, request, { event: 'http.error', level: 'error', message: `cannot read: ${message}`, code });
     }
     if (sent.begun || response.destroyed) return;
@@ -48,7 +50,8 @@ export function createServeFile(options: AppOptions, send: SendRange): ServeFile
     if (sent.outcome === 'changed') {
       response.setHeader('Retry-After', '2');
       sendText(response, 503, 'the file is being changed\n');
-    } else sendText(response, 500, 'the file cannot be read\n');
+    } else if (code === NOT_ARRIVED) sendText(response, 502, 'the registry did not send all of it\n');
+    else sendText(response, 500, 'the file cannot be read\n');
   };
 
   return async (request, response, file, { validators, cacheControl, name, headers = {} }) => {

@@ -58,7 +58,7 @@ export function createChunkSender(budget: number, unsent: () => UnsentShare, cac
 
 /** Fills a buffer from a file; false where the file is not the version that was opened any more. */
 export async function fill(buffer: Uint8Array, file: OpenFile, position: number, cache?: PageCache): Promise<boolean> {
-  if (cache && !file.segments) {
+  if (cache && !file.segments && !file.arrived) {
     await cache.want(file, position);
     await cache.want(file, position + buffer.length - 1);
     // Turns of the thread pool cost several times as much as reading a small chunk.

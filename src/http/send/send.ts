@@ -28,7 +28,8 @@ export function createSender({ syscalls, sendfile, bufferMemory, now }: SenderOp
   if (!syscalls || !cache || !sendfile) return byChunks;
   const byKernel = createKernelSender(syscalls, unsent, cache);
   return (file, first, length, response) => {
-    const send = canSendByKernel(response, length) ? byKernel : byChunks;
+    // The kernel does not wait for bytes that still arrive.
+    const send = !file.arrived && canSendByKernel(response, length) ? byKernel : byChunks;
     return send(file, first, length, response);
   };
 }

@@ -1,10 +1,10 @@
 import { readlink } from 'node:fs/promises';
 import type { ConfigurationAnswer } from '../../model/configuration/answer.ts';
 import type { ContainersAnswer } from '../../model/containers/answer.ts';
-import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
+import type { OpenFile } from '../../model/files/open-file.ts';
 import { filesOf, mapFiles, segmentToJson } from '../../model/files/segment.ts';
 import type { AppOptions } from '../app-options.ts';
-import type { Asked, FileGrant, Questions } from './worker-messages.ts';
+import type { Asked, Granted, Questions } from './worker-messages.ts';
 
 /** Answers one worker's questions, and holds open the files that were granted to it until it returns them. */
 export class FileGrants {
@@ -13,7 +13,7 @@ export class FileGrants {
   private last = 0;
   private ended = false;
 
-  constructor({ scripts, artifacts, bootFiles, registry, configuration, containers, fleet }: AppOptions) {
+  constructor({ scripts, artifacts, bootFiles, registry, mirror, configuration, containers, fleet }: AppOptions) {
     this.questions = {
       script: async (mac, request) => scripts.forMac(mac, request),
       explain: async (mac, request) => scripts.explain(mac, request),
@@ -24,6 +24,9 @@ export class FileGrants {
       imageNames: () => registry.names(),
       imageManifest: (name, digest) => registry.manifest(name, digest),
       imageBlob: async (digest) => this.grant(await registry.blob(digest)),
+      mirroredManifest: (host, name, reference) => mirror.manifest(host, name, reference),
+      mirroredBlob: async (host, name, digest) => this.grant(await mirror.blob(host, name, digest)),
+      arrived: async (grant, end) => this.granted.get(grant)?.arrived?.(end),
       fleet: (call, args) => (fleet[call] as (...args: readonly unknown[]) => Promise<unknown>)(...args),
       configuration: (call, args) =>
         (configuration[call] as (...args: readonly unknown[]) => Promise<ConfigurationAnswer>)(...args),
@@ -39,7 +42,9 @@ export class FileGrants {
     return answer(...args);
   }
 
-  private async grant(result: OpenResult): Promise<FileGrant> {
+  private async grant<Refusal extends { readonly ok: false }>(
+    result: { readonly ok: true; readonly file: OpenFile } | Refusal,
+  ): Promise<Granted | Refusal> {
     if (!result.ok) return result;
     const { file } = result;
     this.last += 1;
@@ -51,7 +56,8 @@ export class FileGrants {
     );
     const segments = file.segments && mapFiles(file.segments, (each) => opened.indexOf(each)).map(segmentToJson);
     if (this.ended) await this.release(grant);
-    return { ok: true, grant, digest: file.digest, files, segments };
+    const arriving = file.arrived && file.size;
+    return { ok: true, grant, digest: file.digest, files, segments, arriving };
   }
 
   /** Closes a file that the worker has returned. */

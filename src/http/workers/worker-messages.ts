@@ -2,6 +2,7 @@ import type { ScriptResult } from '../../model/boot/script.ts';
 import type { ConfigurationAnswer, ConfigurationSource } from '../../model/configuration/answer.ts';
 import type { ContainersAnswer, ContainersSource } from '../../model/containers/answer.ts';
 import type { BootEvent } from '../../model/event.ts';
+import type { MirroredManifest, NotMirrored } from '../../model/files/mirrored.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
 import type { SegmentJson } from '../../model/files/segment.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
@@ -35,6 +36,10 @@ export interface Questions {
   imageNames(): Promise<readonly string[] | undefined>;
   imageManifest(name: string, digest?: string): ReturnType<AppOptions['registry']['manifest']>;
   imageBlob(digest: string): Promise<FileGrant>;
+  mirroredManifest(host: string, name: string, reference: string): Promise<MirroredManifest>;
+  mirroredBlob(host: string, name: string, digest: string): Promise<Granted | NotMirrored>;
+  /** Waits for bytes of a granted file that still arrives: see OpenFile. */
+  arrived(grant: number, end: number): Promise<string | undefined>;
   /** A call of the fleet, by its name. */
   fleet(call: keyof Fleet, args: readonly unknown[]): Promise<unknown>;
   configuration(call: keyof ConfigurationSource, args: readonly unknown[]): Promise<ConfigurationAnswer>;
@@ -56,18 +61,21 @@ export interface GrantedFile {
 }
 
 /** A file that the control process holds open for a worker. */
-export type FileGrant =
-  | {
-      readonly ok: true;
-      /** The number by which the worker returns it. */
-      readonly grant: number;
-      readonly digest: string | undefined;
-      /** The file, or those that it is put together from. */
-      readonly files: readonly GrantedFile[];
-      /** Of a file that is put together: its segments, by indexes of `files`. */
-      readonly segments: readonly SegmentJson<number>[] | undefined;
-    }
-  | NotOpened;
+export interface Granted {
+  readonly ok: true;
+  /** The number by which the worker returns it. */
+  readonly grant: number;
+  readonly digest: string | undefined;
+  /** The file, or those that it is put together from. */
+  readonly files: readonly GrantedFile[];
+  /** Of a file that is put together: its segments, by indexes of `files`. */
+  readonly segments: readonly SegmentJson<number>[] | undefined;
+  /** Of a file that still arrives: its whole size, bytes. */
+  readonly arriving: number | undefined;
+}
+
+/** A granted file, or why there is none. */
+export type FileGrant = Granted | NotOpened;
 
 /** From a worker to the control process. */
 export type FromWorker =

@@ -1,8 +1,9 @@
 /** The program of an HTTP worker: see workers.ts. */
 
+import { openArriving } from '../../artifacts/arriving-file.ts';
 import { openConcatenation } from '../../artifacts/composed/concatenation.ts';
 import { openInside, withOnClose } from '../../artifacts/open-file.ts';
-import type { OpenResult } from '../../model/files/open-file.ts';
+import type { OpenFile, OpenResult } from '../../model/files/open-file.ts';
 import { segmentFromJson } from '../../model/files/segment.ts';
 import { FLEET_CALLS, type Fleet } from '../../model/fleet/status.ts';
 import { openSyscalls } from '../../model/sockets/syscalls.ts';
@@ -10,7 +11,7 @@ import { createApp } from '../app.ts';
 import type { AppOptions } from '../app-options.ts';
 import { createSender } from '../send/send.ts';
 import { type HttpServer, startHttp } from '../server/server.ts';
-import type { FileGrant, FromWorker, GrantedFile, Questions, ToWorker, WorkerSettings } from './worker-messages.ts';
+import type { FromWorker, Granted, GrantedFile, Questions, ToWorker, WorkerSettings } from './worker-messages.ts';
 
 /** How often a grant is requested anew where its file was replaced, or got another link, before it was opened here. */
 const ATTEMPTS = 5;
@@ -35,7 +36,7 @@ function ask<Name extends keyof Questions>(
 }
 
 /** Opens a granted file; `gone` where one of its files is another by now. */
-function openGranted({ grant, digest, files, segments }: Extract<FileGrant, { ok: true }>): Promise<OpenResult> {
+async function openGranted({ grant, digest, files, segments, arriving: size }: Granted): Promise<OpenResult> {
   const openOne = async (index: number): Promise<OpenResult> => {
     const { path, stamp } = files[index] as GrantedFile;
     const found = await openInside('/', path);
@@ -44,10 +45,19 @@ function openGranted({ grant, digest, files, segments }: Extract<FileGrant, { ok
     await found.file.close();
     return { ok: false, reason: 'gone', why: 'it was replaced' };
   };
+  if (size !== undefined) {
+    const { path } = files[0] as GrantedFile;
+    // The channel turns undefined into null.
+    const arrived = async (end: number) => (await ask('arrived', grant, end)) ?? undefined;
+    const file = await openArriving({ path, size, digest: digest ?? '', arrived });
+    return file ? { ok: true, file } : { ok: false, reason: 'gone', why: 'it has its final name by now' };
+  }
   return segments ? openConcatenation(segments.map(segmentFromJson), digest, openOne) : openOne(0);
 }
 
-async function open(request: () => Promise<FileGrant>): Promise<OpenResult> {
+async function open<Refusal extends { readonly ok: false }>(
+  request: () => Promise<Granted | Refusal>,
+): Promise<{ readonly ok: true; readonly file: OpenFile } | Refusal> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const granted = await request();
     if (!granted.ok) return granted;
@@ -78,6 +88,10 @@ const options: AppOptions = {
     manifest: (name, digest) =>
       digest === undefined ? ask('imageManifest', name) : ask('imageManifest', name, digest),
     blob: (digest) => open(() => ask('imageBlob', digest)),
+  },
+  mirror: {
+    manifest: (...args) => ask('mirroredManifest', ...args),
+    blob: (...args) => open(() => ask('mirroredBlob', ...args)),
   },
   fleet: Object.fromEntries(
     FLEET_CALLS.map((call) => {

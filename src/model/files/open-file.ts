@@ -7,6 +7,12 @@ export interface OpenFile extends RandomAccessFile {
   readonly fd: number;
   /** The segments that the file is put together from while it is read, in order. */
   readonly segments?: readonly Segment<OpenFile>[];
+  /**
+   * Of a file whose bytes still arrive: waits until those before a position are there. Reading waits by itself.
+   * @returns the stamp of the whole file, once it is whole and its digest right; undefined before
+   * @throws an error of code NOT_ARRIVED (mirrored.ts) where they do not arrive
+   */
+  readonly arrived?: (end: number) => Promise<string | undefined>;
   /** When the bytes last changed, milliseconds since 1970. */
   readonly modified: number;
   /** Differs between versions of one file, and of different files; letters, digits and hyphens. */

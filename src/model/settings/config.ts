@@ -2,6 +2,7 @@ import type { StoreSection } from '../containers/section.ts';
 import type { Mac } from '../machine/mac.ts';
 import type { BootSettings, Node, Rule } from './node.ts';
 import type { NodeIndex } from './node-index.ts';
+import type { RegistrySettings } from './registry.ts';
 
 /** Settings of HTTP. Undefined members get defaults when the server starts. */
 export interface HttpSettings {
@@ -32,8 +33,8 @@ export interface ServedInterface {
 
 /** The `server:` section. Undefined members are looked up on the machine when the server starts. */
 export interface ServerSettings {
-  /** Whether built images are offered as a registry. */
-  readonly registry: boolean;
+  /** What is offered as a registry beside the built images; false where none is. */
+  readonly registry: RegistrySettings | false;
   readonly interface: string | undefined;
   readonly address: string | undefined;
   /** Several interfaces in place of `interface` and `address`; at least one. */
