@@ -125,6 +125,6 @@ test('a secret stays a reference, and other root methods take none', () => {
   expect(problemsOf(other)).toEqual([expect.stringContaining('expected the label of an image in the archive')]);
   const args = 'images: { i: { kernel: k, args: [!secret env:A] } }\n';
   expect(problemsOf(args)).toEqual([
-    expect.stringContaining('a secret is for values below "configuration:", "containers:" or "stores:", and of some'),
+    expect.stringContaining('a secret is for values below "configuration:", "containers:" or "stores:"'),
   ]);
 });

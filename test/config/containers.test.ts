@@ -58,7 +58,7 @@ describe('a mistake', () => {
 
 it('of a secret elsewhere is told', () => {
   expect(problemsOf('artifacts: !secret env:A')[0]).toContain(
-    'a secret is for values below "configuration:", "containers:" or "stores:", and of some root methods',
+    'a secret is for values below "configuration:", "containers:" or "stores:"',
   );
 });
 
