@@ -1,4 +1,4 @@
-import { lstat, rename } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OpenFile } from '../../model/files/open-file.ts';
 import { isInability, removeUnneeded } from '../folders.ts';
@@ -6,22 +6,19 @@ import { type LocatedFile, openInside, withOnClose } from '../open-file.ts';
 import { singleFlight } from '../single-flight.ts';
 import { DigestFolder } from './digest-folder.ts';
 import { duplicate } from './duplicate.ts';
+import { fetchedFiles } from './fetched-files.ts';
 import type { Pinned } from './index-file.ts';
 import type { StoreServices } from './services.ts';
-import { type FileVersion, relate, sameBytes, sameFile, tickLeft, versionAt, versionTag } from './version.ts';
-
-/** A version of a file that was pinned once. */
-interface Blob {
-  readonly size: number;
-  /** The kept file as last seen; undefined until its content is verified. */
-  version: FileVersion | undefined;
-  /** True while there is a kept file. */
-  kept: boolean;
-  /** Downloads that run. */
-  readers: number;
-  /** When it was last handed out or read, milliseconds of a clock that never goes back. */
-  lastUsed: number;
-}
+import {
+  type Blob,
+  type FileVersion,
+  relate,
+  sameBytes,
+  sameFile,
+  tickLeft,
+  versionAt,
+  versionTag,
+} from './version.ts';
 
 /** Why a kept file may be another than it was. */
 const OVERWRITTEN =
@@ -200,40 +197,12 @@ export async function openBlobs(
       record({ event: 'artifact.collected', level: 'debug', message: 'removed a version that nothing uses', digest });
   };
 
-  /** Takes a file of the same file system under its digest, which its writer has checked. */
-  const adopt = async (digest: string, size: number, file: string): Promise<FileVersion | undefined> => {
-    const target = folder.pathOf(digest);
-    await rename(file, target);
-    const version = await versionAt(target);
-    Object.assign(entryOf(digest, size), { size, version, kept: true, lastUsed: monotonic() });
-    return version;
-  };
-
-  /** Removes the least recently used files that nobody reads until at most so many bytes are left. */
-  const trim = async (limit: number): Promise<void> => {
-    const kept = [...blobs].filter(([, blob]) => blob.kept).sort(([, a], [, b]) => a.lastUsed - b.lastUsed);
-    let bytes = kept.reduce((sum, [, { size }]) => sum + size, 0);
-    for (const [digest, blob] of kept) {
-      if (bytes <= limit) return;
-      // One may have been opened meanwhile.
-      if (blob.readers > 0) continue;
-      blobs.delete(digest);
-      bytes -= blob.size;
-      await removeUnneeded(folder.pathOf(digest));
-      record({ event: 'artifact.collected', level: 'debug', message: 'removed the least recently used', digest });
-    }
-  };
-
   return {
     keep,
     open,
     openFound,
     collect,
-    adopt,
-    trim,
-
-    /** Bytes of the kept files. */
-    bytes: () => [...blobs.values()].reduce((sum, { kept, size }) => sum + (kept ? size : 0), 0),
+    ...fetchedFiles(blobs, entryOf, folder, { record, monotonic }),
 
     /** True for a digest that was pinned here and is not forgotten. */
     has: (digest: string) => blobs.has(digest),

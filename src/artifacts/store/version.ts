@@ -12,6 +12,19 @@ export interface FileVersion {
   readonly nlink: bigint;
 }
 
+/** A version of a file that was pinned once. */
+export interface Blob {
+  readonly size: number;
+  /** The kept file as last seen; undefined until its content is verified. */
+  version: FileVersion | undefined;
+  /** True while there is a kept file. */
+  kept: boolean;
+  /** Downloads that run. */
+  readers: number;
+  /** When it was last handed out or read, milliseconds of a clock that never goes back. */
+  lastUsed: number;
+}
+
 /** The version that a stat of a file shows. */
 export function versionOf({ dev, ino, size, mtimeNs, ctimeNs, nlink }: BigIntStats): FileVersion {
   return { dev, ino, size: Number(size), mtimeNs, ctimeNs, nlink };

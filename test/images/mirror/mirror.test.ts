@@ -173,7 +173,7 @@ describe('a registry that pauses in a blob', () => {
     const { digest } = await layerOf(settings, host);
     const blob = await mirror.blob(settings, host, NAME, digest);
     if (!blob.ok) throw new Error(blob.why);
-    return { file: blob.file, digest };
+    return { file: blob.file, digest, host };
   };
 
   it('has clients get what is there', async () => {
@@ -183,6 +183,20 @@ describe('a registry that pauses in a blob', () => {
     expect(start.equals(held.bytes.subarray(0, PART))).toBe(true);
     held.response.end(held.bytes.subarray(PART));
     expect(hashOf(await bytesOf({ ok: true, file }))).toBe(digest);
+  });
+
+  it('has no file removed that a client still reads, to make room', async () => {
+    const { file, host } = await opened();
+    held.response.end(held.bytes.subarray(PART));
+    expect(await file.read(Buffer.alloc(1), file.size - 1)).toBe(1);
+    const found = await mirror.manifest(settingsOf(host), host, NAME, 'v1');
+    if (!found.ok) throw new Error(found.why);
+    const image = hexOfDigest(JSON.parse(found.manifest.text).config.digest) ?? '';
+    const narrow = settingsOf(host, {}, file.size);
+    expect(await mirror.blob(narrow, host, NAME, image)).toMatchObject({ ok: false, reason: 'away' });
+    expect([file.intactNow(), await file.read(Buffer.alloc(1), 0)]).toEqual([true, 1]);
+    await file.close();
+    expect(hashOf(await bytesOf(await mirror.blob(narrow, host, NAME, image)))).toBe(image);
   });
 
   it('has them never get the last byte of other bytes', async () => {
