@@ -21,8 +21,14 @@ oci_parse_reference() {
     oci_name=${1#*/}
     oci_wanted=latest
     case $oci_name in
-        *@*) oci_wanted=${oci_name#*@} oci_name=${oci_name%%@*} oci_name=${oci_name%%:*} ;;
-        *:*) oci_wanted=${oci_name#*:} oci_name=${oci_name%%:*} ;;
+        *@*) oci_wanted=${oci_name#*@} oci_name=${oci_name%%@*} ;;
+    esac
+    # A tag is behind the last part: a registry that fetches from others has their ports in names.
+    case ${oci_name##*/} in
+        *:*)
+            [ "$oci_wanted" != latest ] || oci_wanted=${oci_name##*:}
+            oci_name=${oci_name%:*}
+            ;;
     esac
     case $1/$oci_name/$oci_wanted in
         */*/ | */ | *[!A-Za-z0-9._:/@-]* | *//*)
