@@ -19,10 +19,13 @@ mirror_included() {
 
 # Lists the volume's files: size, stamp, mode, owner, group, time, path. The stamp changes with the file.
 mirror_scan() {
-    cd -P "$mirror_dir" || return 1
-    find . -type f ! -path '*[[:cntrl:]]*' -printf '%s\t%s:%T@:%C@\t%m\t%U\t%G\t%T@\t%P\n' |
-        mirror_included > "$mirror_work/here"
-    jq -r '.files | keys_unsorted[]' "$mirror_work/base" | mirror_included > "$mirror_work/known"
+    # With a part of them only, the others would count as removed.
+    cd -P "$mirror_dir" && find . -ignore_readdir_race -type f ! -path '*[[:cntrl:]]*' \
+        -printf '%s\t%s:%T@:%C@\t%m\t%U\t%G\t%T@\t%P\n' > "$mirror_work/here.all" &&
+        jq -r '.files | keys_unsorted[]' "$mirror_work/base" > "$mirror_work/known.all" &&
+        mirror_included < "$mirror_work/here.all" > "$mirror_work/here" &&
+        mirror_included < "$mirror_work/known.all" > "$mirror_work/known" && return
+    mirror_wrong 'its files cannot be listed' "Look at the kernel log: memory may be short, or the device has errors."
 }
 
 # Says what of the volume never goes to the store.

@@ -21,22 +21,30 @@ mirror_tab=$(printf '\t')
 # Brings into a volume what its store has. $1: its name; $2: start or step; $3: its directory. Does nothing where the
 # document says so. Fails with the reason recorded.
 mirror_pull() (
-    mirror_wants "$1" pull "$2" || return 0
-    mirror_begin "$1" "$3" && mirror_repeat mirror_pull_once
+    mirror_wants "$1" ".pull | index(\"$2\")"
+    case $? in
+        0) mirror_begin "$1" "$3" && mirror_repeat mirror_pull_once ;;
+        1) return 0 ;;
+        *) return 2 ;;
+    esac
 )
 
 # Brings into the store what a volume has. $1: its name; $2: step or end; $3: its directory. As above. At the end, what
 # is brought whenever it changes is brought too.
 mirror_push() (
-    mirror_wants "$1" push "$2" || { [ "$2" = end ] && mirror_wants "$1" push changes; } || return 0
-    mirror_begin "$1" "$3" && mirror_repeat mirror_push_once
+    mirror_wants "$1" ".push | index(\"$2\"), (\"$2\" == \"end\" and index(\"changes\") != null)"
+    case $? in
+        0) mirror_begin "$1" "$3" && mirror_repeat mirror_push_once ;;
+        1) return 0 ;;
+        *) return 2 ;;
+    esac
 )
 
 # Has changes of a volume brought into the store from now on, if the document asks for that. $1: its name; $2: its
 # directory.
 mirror_watch() {
     local work="$containers_run/mirror/$1"
-    mirror_wants "$1" push changes || return 0
+    mirror_wants "$1" '.push | index("changes")' || return 0
     mkdir -p "$work"
     rm -f "$work/stop"
     mirror_watching "$1" "$2" "$work" < /dev/null > /dev/null 2>&1 &
@@ -80,11 +88,16 @@ mirror_await() {
     [ ! -e "$2/stop" ]
 }
 
-# Whether the document asks for something. $1: the volume's name; $2: pull or push; $3: when.
+# Whether the document asks for something. $1: the volume's name; $2: what finds it in a mirror, for jq. 1: it does not;
+# more than that: it cannot be read, with the reason recorded.
 mirror_wants() {
-    jq -e --arg name "$1" --arg what "$2" --arg when "$3" \
-        '[.volumes[] | select(.name == $name) | .mirror | . != null and (.[$what] | index($when) != null)] == [true]' \
+    jq -e --arg name "$1" "[.volumes[] | select(.name == \$name).mirror // empty | $2] | any(. != null and . != false)" \
         "$containers_document" > /dev/null
+    case $? in
+        0) return 0 ;;
+        1) return 1 ;;
+        *) slipway_failed "volume $1: the document cannot be read" 'Memory may be short: look at the kernel log.' || return 2 ;;
+    esac
 }
 
 # Makes what work on a volume needs, for a subshell that does nothing else. $1: its name; $2: its directory.
@@ -98,8 +111,9 @@ mirror_begin() {
         slipway_failed "volume $1 has no directory $2" 'This is a fault of Slipway.' || return 1
     until mkdir "$mirror_work/lock" 2> /dev/null; do sleep 1; done
     trap 'rmdir "$mirror_work/lock"' EXIT
-    jq --arg name "$1" '.volumes[] | select(.name == $name)' "$containers_document" > "$mirror_work/volume"
-    jq -r '.mirror.exclude[]' "$mirror_work/volume" > "$mirror_work/exclude"
+    jq -e --arg name "$1" '.volumes[] | select(.name == $name)' "$containers_document" > "$mirror_work/volume" &&
+        jq -r '.mirror.exclude[]' "$mirror_work/volume" > "$mirror_work/exclude" ||
+        slipway_failed "volume $1: the document cannot be read" 'Memory may be short: look at the kernel log.' || return 1
     # What is about memory goes with it. On the cache device files arrive on the volume's own file system; if that is
     # mounted for itself, it is encrypted, and what is in it must not lie beside it.
     mirror_kept='' mirror_list=$mirror_work/list beside=${mirror_dir%/*}
