@@ -37,7 +37,7 @@ cache_mount_device() {
         status=$?
     fi
     # 1: it was repaired.
-    [ "$status" -le 1 ] && slipway_mount "$cache_mount" -t ext4 -o noatime "$device_found" 2> "$error" ||
+    { [ "$status" -le 1 ] && slipway_mount "$cache_mount" -t ext4 -o noatime "$device_found" 2> "$error"; } ||
         slipway_failed "the file system of the cache device $device_found cannot be mounted: $(head -n 1 "$error" |
             LC_ALL=C tr -c ' -~\n' '?')" \
             "Repair it with e2fsck $device_found, or empty the device (wipefs -a, then blkdiscard -z) to have it formatted."
@@ -130,7 +130,7 @@ cache_make_room() {
 
 # The names of all blobs that are kept, the least recently used first.
 cache_names() {
-    # shellcheck disable=SC2012 # no others than hex digits are taken
+    # shellcheck disable=SC2010,SC2012 # no others than hex digits are taken
     ls -tr "$containers_kept/blobs/sha256" | grep -x '[0-9a-f]\{64\}'
 }
 
@@ -141,7 +141,7 @@ cache_limit() {
     if [ -n "$limit" ]; then
         echo $((limit / 1024))
     else
-        df -P -k "$cache_mount" | { read -r _ && read -r _ size _ && echo $((size / 4 * 3)); }
+        df -P -k "$cache_mount" | { read -r _ && read -r _ size _ && echo $((size * 3 / 4)); }
     fi
 }
 

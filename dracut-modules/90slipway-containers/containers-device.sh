@@ -32,7 +32,7 @@ device_find() {
             LABEL=*) found=$(device_labelled "${1#LABEL=}") ;;
             *) found=$(device_named "$1") ;;
         esac
-        [ -z "$found" ] && [ "$(slipway_uptime)" -lt "$until" ] || break
+        if [ -n "$found" ] || [ "$(slipway_uptime)" -ge "$until" ]; then break; fi
         sleep 1
     done
     case $1/$found in
@@ -138,7 +138,9 @@ device_is_empty() {
     size=$(device_size "$1") && [ "$size" -ge 16777216 ] || return 1
     [ "$(blockdev --getro "$1" 2> /dev/null)" = 0 ] && ! device_in_use "$1" || return 1
     device_probe "$1"
-    [ $? -eq 2 ] && [ ! -s "$slipway_work/probe" ] || return 1
+    case $? in 0 | 2) ;; *) return 1 ;; esac
+    # What it says of a partition is not in there.
+    ! grep -qv -e '^DEVNAME=' -e '^PART_ENTRY_' "$slipway_work/probe" || return 1
     found=$(wipefs --noheadings "$1" 2> /dev/null) && [ -z "$found" ] || return 1
     device_zero "$1" 0 && device_zero_between "$1" "$size" && device_zero "$1" $(((size / 512 - 2048) * 512))
 }
@@ -147,7 +149,7 @@ device_is_empty() {
 device_zero_between() {
     local number=1
     while [ "$number" -le 30 ]; do
-        device_zero "$1" $(($2 / 512 / 32 * number * 512)) || return 1
+        device_zero "$1" $(($2 / 16384 * number * 512)) || return 1
         number=$((number + 1))
     done
 }
@@ -277,7 +279,8 @@ device_make_largest() {
     : > "$slipway_work/disks"
     for name in $(device_list); do
         at=$(device_path "$name")
-        size=$(device_size "$at") && [ "$size" -gt 0 ] || continue
+        size=$(device_size "$at") || continue
+        [ "$size" -gt 0 ] || continue
         number=$((number + 1))
         if device_is_begun_disk "$at" || { [ -z "$(device_partitions "$name")" ] && device_is_empty "$at"; }; then
             printf '%s %s %s\n' "$(cat "$device_sys/block/$name/removable" 2> /dev/null || echo 1)" "$size" "$at" \

@@ -38,7 +38,7 @@ volume_open() {
         volume_open_luks "$1" "$at/$1.luks"
     else
         volume_dir=$at/$1
-        [ ! -L "$volume_dir" ] && mkdir -p "$volume_dir" ||
+        { [ ! -L "$volume_dir" ] && mkdir -p "$volume_dir"; } ||
             slipway_failed "the volume $1 cannot be made on the cache device" 'See whether the device is full.'
     fi
 }
@@ -94,7 +94,7 @@ volume_make_luks() {
     mkfs.ext4 -q -m 0 "/dev/mapper/$name" > "$slipway_work/luks.err" 2>&1
     status=$?
     cryptsetup close "$name"
-    [ "$status" -eq 0 ] && sync && mv "$fresh" "$2" ||
+    { [ "$status" -eq 0 ] && sync && mv "$fresh" "$2"; } ||
         slipway_failed "the encrypted volume $1 cannot be made: $(head -n 1 "$slipway_work/luks.err")" \
             'See whether the cache device is full, and give the volume at least 32 MiB.'
 }
@@ -107,7 +107,7 @@ volumes_expire() {
     done
     [ -n "${containers_kept:-}" ] || return 0
     # None of them is in use: those of this document are closed, and those of another were in another boot.
-    slipway_remove "$containers_kept/volumes/pipeline" && mkdir -p "$containers_kept/volumes/pipeline" ||
+    { slipway_remove "$containers_kept/volumes/pipeline" && mkdir -p "$containers_kept/volumes/pipeline"; } ||
         slipway_failed 'volumes of an earlier pipeline cannot be removed from the cache device' 'Check the disk.'
 }
 
