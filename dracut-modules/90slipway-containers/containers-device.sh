@@ -149,7 +149,7 @@ device_is_empty() {
 device_zero_between() {
     local number=1
     while [ "$number" -le 30 ]; do
-        device_zero "$1" $(($2 / 16384 * number * 512)) || return 1
+        device_zero "$1" $(($2 * number / 16384 * 512)) || return 1
         number=$((number + 1))
     done
 }

@@ -1,4 +1,5 @@
-import { copyFile, mkdir, open, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { folder, runLibrary, SHELLS } from '../dracut-modules/shell.ts';
@@ -35,33 +36,31 @@ async function writeAt(file: string, at: number, bytes: Uint8Array): Promise<voi
   await handle.close();
 }
 
-const random = (size: number) => crypto.getRandomValues(new Uint8Array(size));
-
-/** What a disk may hold, each of another kind: how to make it. */
-const FOREIGN: readonly (readonly [string, (file: string) => Promise<unknown>])[] = [
-  ['an ext4 file system', (file) => must('mkfs.ext4', ['-q', '-F', file])],
-  ['an XFS superblock', (file) => writeAt(file, 0, xfs())],
-  ['a btrfs superblock', (file) => writeAt(file, 65536 + 64, Buffer.from('_BHRfS_M'))],
-  ['a FAT file system', (file) => must('mkfs.vfat', [file])],
-  ['swap', (file) => must('mkswap', [file])],
-  ['LUKS', (file) => luks(file)],
-  ['an LVM physical volume', (file) => writeAt(file, 512, lvm())],
-  ['a GPT without partitions', (file) => table(file, 'label: gpt\n')],
-  ['a GPT with a partition', (file) => table(file, 'label: gpt\nname="data"\n')],
-  ['a GPT with ours and another', (file) => table(file, 'label: gpt\nsize=20MiB, name="slipway-cach3"\nname="data"\n')],
-  ['an MBR', (file) => table(file, 'label: dos\n,\n')],
-  ['an ISO image', (file) => writeAt(file, 32768, Buffer.from('\x01CD001\x01'))],
-  ['RAID metadata 1.2', (file) => writeAt(file, 4096, raid())],
-  ['RAID metadata 1.0 at the end', (file) => writeAt(file, 64 * MIB - 8192, raid())],
-  ['random bytes at the start', (file) => writeAt(file, 0, random(4096))],
-  ['random bytes at the end', (file) => writeAt(file, 64 * MIB - 4096, random(4096))],
-  ['one byte at the end', (file) => writeAt(file, 64 * MIB - 1, Uint8Array.of(1))],
-  ['one byte in the first MiB', (file) => writeAt(file, 700_000, Uint8Array.of(1))],
-  ['random bytes in the middle', (file) => writeAt(file, 30 * MIB, random(4 * MIB))],
-  ['two signatures at once', (file) => must('mkswap', [file]).then(() => writeAt(file, 32768, Buffer.from('\x01CD001')))],
-  ['our mark and data', (file) => writeAt(file, 524288, MARK).then(() => writeAt(file, 20 * MIB, random(4 * MIB)))],
-  ['our mark and a foreign table', (file) => table(file, 'label: dos\n,\n').then(() => writeAt(file, 524288, MARK))],
-  ['our mark and a foreign GPT', (file) => table(file, 'label: gpt\nname="x"\n').then(() => writeAt(file, 524288, MARK))],
+/** What a disk may hold: what it is called, and how to make it. */
+const FOREIGN: readonly (readonly [string, string, (file: string) => Promise<unknown>])[] = [
+  ['an ext4 file system', 'ext4', (file) => must('mkfs.ext4', ['-q', '-F', file])],
+  ['an XFS superblock', 'xfs', (file) => writeAt(file, 0, xfs())],
+  ['a btrfs superblock', 'btrfs', (file) => writeAt(file, 65536 + 64, Buffer.from('_BHRfS_M'))],
+  ['a FAT file system', 'vfat', (file) => must('mkfs.vfat', [file])],
+  ['swap', 'swap', (file) => must('mkswap', [file])],
+  ['LUKS', 'crypto_LUKS', (file) => luks(file)],
+  ['an LVM physical volume', 'LVM2_member', (file) => writeAt(file, 512, lvm())],
+  ['a GPT without partitions', 'gpt', (file) => table(file, 'label: gpt\n')],
+  ['a GPT with a partition', 'gpt', (file) => table(file, 'label: gpt\nname="data"\n')],
+  ['a GPT with ours and another', 'gpt', (file) => table(file, 'label: gpt\nsize=20MiB, name="slipway-cach3"\nname="data"\n')],
+  ['an MBR', 'dos', (file) => table(file, 'label: dos\n,\n')],
+  ['an ISO image', 'iso9660', (file) => writeAt(file, 32768, Buffer.from('\x01CD001\x01'))],
+  ['RAID metadata 1.2', 'linux_raid_member', (file) => writeAt(file, 4096, raid())],
+  ['RAID metadata 1.0 at the end', 'linux_raid_member', (file) => writeAt(file, 64 * MIB - 8192, raid())],
+  ['random bytes at the start', 'data of a kind that is not known', (file) => writeAt(file, 0, randomBytes(4096))],
+  ['random bytes at the end', 'data of a kind that is not known', (file) => writeAt(file, 64 * MIB - 4096, randomBytes(4096))],
+  ['one byte at the end', 'data of a kind that is not known', (file) => writeAt(file, 64 * MIB - 1, Uint8Array.of(1))],
+  ['one byte in the first MiB', 'data of a kind that is not known', (file) => writeAt(file, 700_000, Uint8Array.of(1))],
+  ['random bytes in the middle', 'data of a kind that is not known', (file) => writeAt(file, 30 * MIB, randomBytes(4 * MIB))],
+  ['two signatures at once', 'iso9660, swap', (file) => must('mkswap', [file]).then(() => writeAt(file, 32768, Buffer.from('\x01CD001')))],
+  ['our mark and data', 'data of a kind that is not known', (file) => writeAt(file, 524288, MARK).then(() => writeAt(file, 20 * MIB, randomBytes(4 * MIB)))],
+  ['our mark and a foreign table', 'dos', (file) => table(file, 'label: dos\n,\n').then(() => writeAt(file, 524288, MARK))],
+  ['our mark and a foreign GPT', 'gpt', (file) => table(file, 'label: gpt\nname="x"\n').then(() => writeAt(file, 524288, MARK))],
 ];
 
 const MARK = Buffer.from('slipway-cache: formatting was begun and has not ended');
@@ -148,26 +147,48 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     return stdout;
   }
 
-  test.each(FOREIGN)('%s is never formatted', async (_, prepare) => {
+  test.each(FOREIGN)('%s is never formatted', async (_, content, prepare) => {
     const disk = await makeDisk(64 * MIB, prepare);
     const before = await readFile(disk.file);
-    for (const wanted of ['auto', '/dev/disk0', 'LABEL=slipway-cache']) {
-      const said = await find([disk], wanted, true);
-      expect(said).not.toContain('formatting');
-      if (said.startsWith('found')) expect([wanted, _]).toEqual(['/dev/disk0', 'an ext4 file system']);
-    }
+    expect(await find([disk], 'auto', true)).toMatch(`no disk is empty`);
+    const said = await find([disk], '/dev/disk0', true);
+    // A file system that a person names is mounted as it is.
+    if (content === 'ext4') expect(said).toBe(`found ${disk.device}\n`);
+    else expect(said).toContain(`disk0 is not formatted, as it holds something: ${content}`);
+    expect(await find([disk], 'LABEL=slipway-cache', true)).toContain('there is no cache device LABEL=slipway-cache');
     await must('sync', [disk.file]);
     expect(Buffer.compare(await readFile(disk.file), before)).toBe(0);
+  });
+
+  test('a disk that is mounted, or that cannot be written or looked at, is none that holds nothing', async () => {
+    const disk = await makeDisk(64 * MIB);
+    for (const broken of [
+      'blkid() { return 127; }',
+      'blkid() { return 8; }',
+      'wipefs() { return 1; }',
+      'dd() { return 1; }',
+      'blockdev() { return 1; }',
+      'blockdev() { case $1 in --getro) echo 1 ;; *) command blockdev "$@" ;; esac; }',
+      'device_in_use() { return 0; }',
+    ]) {
+      expect([broken, await find([disk], 'auto', true, broken)]).toEqual([broken, expect.not.stringMatching('formatting|found')]);
+    }
+    expect(Buffer.compare(await readFile(disk.file), Buffer.alloc(64 * MIB))).toBe(0);
+  });
+
+  test('a file system that is mounted is in use', async () => {
+    const disk = await makeDisk(64 * MIB, (file) => must('mkfs.ext4', ['-q', '-F', '-L', 'slipway-cache', file]));
+    const mounted = await find([disk], 'auto', true, `mkdir $slipway_run/at; mount ${disk.device} $slipway_run/at`);
+    expect(mounted).toContain('disk0 is in use by something else');
+    expect(await find([disk], 'auto', true)).toBe(`found ${disk.device}\n`);
   });
 
   test('an empty disk is formatted where that is allowed, and found again by its label', async () => {
     const disk = await makeDisk(64 * MIB);
     expect(await find([disk], 'auto', false)).toMatch(/disk0 holds no file system yet\n.*allow_format: true/);
     expect(Buffer.compare(await readFile(disk.file), Buffer.alloc(64 * MIB))).toBe(0);
-    expect(await find([disk], 'auto', true)).toBe(
-      `console: formatting ${disk.device.replace(/.*/, '')}`.length > 0
-        ? expect.stringMatching(/^console: formatting .*disk0, which holds nothing, as cache device\nfound .*p1\n$/)
-        : '',
+    expect(await find([disk], 'auto', true)).toMatch(
+      /^console: formatting .*disk0, which holds nothing, as cache device\nfound .*p1\n$/,
     );
     await must('e2fsck', ['-fn', `${disk.device}p1`]);
     const before = await readFile(disk.file);
@@ -175,5 +196,47 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       expect(await find([disk], wanted, true)).toBe(`found ${disk.device}p1\n`);
     }
     expect(Buffer.compare(await readFile(disk.file), before)).toBe(0);
+  });
+
+  test('of several disks the largest that holds nothing is taken, and ours before it', async () => {
+    const swap = await makeDisk(96 * MIB, (file) => must('mkswap', [file]));
+    const small = await makeDisk(32 * MIB);
+    const large = await makeDisk(64 * MIB);
+    expect(await find([swap, small, large], 'auto', true)).toContain(`found ${large.device}p1\n`);
+    expect(await find([swap, small, large], 'auto', true)).toBe(`found ${large.device}p1\n`);
+  });
+
+  test('an empty partition that is named is formatted, and nothing beside it', async () => {
+    const disk = await makeDisk(96 * MIB, (file) => table(file, 'label: gpt\nsize=40MiB, name="a"\nname="b"\n'));
+    const before = await readFile(disk.file);
+    const [, name = ''] = disk.device.split('/dev/');
+    expect(await find([disk], `/dev/${name}p2`, true)).toContain(`found ${disk.device}p2\n`);
+    await must('sync', [disk.file]);
+    const after = await readFile(disk.file);
+    expect(Buffer.compare(after.subarray(0, 41 * MIB), before.subarray(0, 41 * MIB))).toBe(0);
+    expect(Buffer.compare(after.subarray(-MIB), before.subarray(-MIB))).toBe(0);
+    expect(await find([disk], 'LABEL=slipway-cache', false)).toBe(`found ${disk.device}p2\n`);
+  });
+
+  // Where the power goes: what runs there ends the shell.
+  test.each([
+    ['before the partition table', 'sfdisk() { kill -9 $$; }'],
+    ['with half a partition table', 'sfdisk() { for last; do :; done; command sfdisk "$@"; dd if=/dev/zero of=$last bs=512 count=1 conv=notrunc,fsync; kill -9 $$; }'],
+    ['behind the partition table', 'sync() { kill -9 $$; }'],
+    ['before the file system', 'mkfs.ext4() { kill -9 $$; }'],
+    ['in the file system', 'mkfs.ext4() { for p; do case $p in /*) head -c 300000 /dev/urandom > $p ;; esac; done; kill -9 $$; }'],
+    ['behind the file system', 'sync() { [ -e $slipway_run/first ] && kill -9 $$; : > $slipway_run/first; }'],
+  ])('formatting is done again where power was lost %s, if that is allowed', async (_, power) => {
+    const disk = await makeDisk(64 * MIB);
+    expect(await find([disk], 'auto', true, power)).not.toContain('found');
+    await run('partx', ['-a', disk.device]);
+    const before = await readFile(disk.file);
+    for (const wanted of ['auto', '/dev/disk0']) {
+      expect(await find([disk], wanted, false)).toMatch(/holds no file system yet\n.*allow_format: true/);
+    }
+    expect(Buffer.compare(await readFile(disk.file), before)).toBe(0);
+    expect(await find([disk], 'auto', true)).toContain(`found ${disk.device}p1\n`);
+    await must('e2fsck', ['-fn', `${disk.device}p1`]);
+    expect(await find([disk], 'auto', false)).toBe(`found ${disk.device}p1\n`);
   });
 });
