@@ -103,8 +103,9 @@ device_value() {
 # Says what a device holds, in a few words that are safe on a console. $1: the device
 device_content() {
     local types=''
-    types=$(wipefs --noheadings -O TYPE "$1" 2> /dev/null | sort -u | tr -dc 'A-Za-z0-9_\n-' | head -n 8 | tr '\n' ' ')
-    printf '%s\n' "${types:-data of a kind that is not known }" | sed 's/ $//; s/ /, /g'
+    types=$(wipefs --noheadings -O TYPE "$1" 2> /dev/null | sort -u | tr -dc 'A-Za-z0-9_\n-' | grep -vx PMBR | head -n 8 |
+        tr '\n' ' ' | sed 's/ $//; s/ /, /g')
+    printf '%s\n' "${types:-data of a kind that is not known}"
 }
 
 # Size of a device, bytes. $1: the device
@@ -169,7 +170,8 @@ device_put_mark() {
 # Where the mark of a partition stands: in its last block, where most that is made there later writes something. The file
 # system leaves the last MiB out. $1: the partition
 device_mark_place() {
-    echo $((($(device_size "$1") / 512 - 1) * 512))
+    local size=''
+    size=$(device_size "$1") && echo $(((size / 512 - 1) * 512))
 }
 
 # Makes a device that was found ready. $1: the device; $2: true where it may be formatted. Sets $device_found. Fails with
@@ -232,8 +234,8 @@ device_our_partition() {
 # Whether a formatting of ours was begun in a partition and has not ended: its mark is there, and nothing else is but a
 # file system of ours. $1: the partition
 device_is_begun_partition() {
-    local type=''
-    device_is_marked "$1" "$(device_mark_place "$1")" || return 1
+    local type='' place=''
+    place=$(device_mark_place "$1") && device_is_marked "$1" "$place" || return 1
     device_probe "$1"
     case $? in 0 | 2) ;; *) return 1 ;; esac
     [ -z "$(device_value PTTYPE)" ] || return 1
@@ -245,8 +247,7 @@ device_is_begun_partition() {
 # parts of that table. $1: the disk
 device_is_begun_disk() {
     local size='' head='' status=''
-    device_is_marked "$1" 524288 || return 1
-    size=$(device_size "$1")
+    size=$(device_size "$1") && device_is_marked "$1" 524288 || return 1
     device_probe "$1"
     status=$?
     case $status:$(device_value TYPE):$(device_value PTTYPE) in
@@ -322,10 +323,9 @@ device_format_disk() {
 # Makes a file system in an empty partition. $1: the partition. Sets $device_found. Fails with the reason recorded.
 device_format_partition() {
     local place=''
-    place=$(device_mark_place "$1")
     modprobe ext4 2> /dev/null
     {
-        device_put_mark "$1" "$place" "$device_mark" &&
+        place=$(device_mark_place "$1") && device_put_mark "$1" "$place" "$device_mark" &&
             mkfs.ext4 -q -F -m 0 -L "$device_name" "$1" "$((place / 1024 - 1024))k" < /dev/null &&
             sync && device_put_mark "$1" "$place" ''
     } > "$slipway_work/format.err" 2>&1 || device_format_failed "$1" || return 1

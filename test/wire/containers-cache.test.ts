@@ -3,7 +3,7 @@ import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { folder, runLibrary, SHELLS } from '../dracut-modules/shell.ts';
-import { must, run } from '../support/process.ts';
+import { must } from '../support/process.ts';
 
 // Blobs and volumes that stay on a cache device: a real file system on a loop device, mounted by the module itself.
 
@@ -57,9 +57,9 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
   test('a blob is fetched once, and kept across boots only after it was found to be right', async () => {
     const device = await makeDevice();
     const keeping = { cache: cache(device) };
-    const first = await boot(keeping, 'cache_open; fetch one two; fetch one one; fetch one; cat $slipway_work/got; cache_close');
+    const first = await boot(keeping, 'cache_open; fetch one two; fetch one one; fetch one no; cat $slipway_work/got; cache_close');
     expect(first).toEqual({ stdout: 'one', stderr: 'fetched\nfetched\n' });
-    const second = await boot(keeping, 'cache_open && fetch one && cat $slipway_work/got; cache_close');
+    const second = await boot(keeping, 'cache_open && fetch one no && cat $slipway_work/got; cache_close');
     expect(second).toEqual({ stdout: 'one', stderr: '' });
   });
 
@@ -85,7 +85,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     await boot(keeping, `cache_open; mkdir $containers_scratch/layers; cache_open; [ -d $containers_scratch/layers ] || exit
       cache_bytes ${hex('one')} come o > /dev/null; sync; kill -9 $$`);
     const { stdout } = await boot(keeping, `cache_open; ls -R $containers_scratch $containers_kept/blobs | grep -v :; fetch one one; cache_close`);
-    expect(stdout.trim().split(/\s+/)).toEqual(['aside', 'sha256']);
+    expect(stdout.trim().split(/\s+/).sort()).toEqual(['aside', 'sha256']);
   });
 
   test('a full device keeps nothing more, says so once, and the blobs come through', async () => {
@@ -94,8 +94,8 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       head -c 100000000 /dev/zero > $containers_kept/blobs/fill 2> /dev/null
       big() { head -c 3000000 /dev/zero | tr '\\0' x; }
       for number in 1 2; do cache_bytes ${'a'.repeat(64)} big | wc -c; cache_commit ${'a'.repeat(64)}; done
-      ls $containers_kept/blobs/sha256 $containers_scratch/aside | grep a.*a; cache_close`);
-    expect(stdout).toMatch(/^3000000\n3000000\n\S*aside:?\n$/);
+      ls $containers_kept/blobs/sha256 $containers_scratch/aside | grep -c aaa; cache_close`);
+    expect(stdout).toBe('3000000\n3000000\n0\n');
     expect(stderr).toBe('console: the cache device is full: no more images are kept there\n');
   });
 
@@ -103,14 +103,14 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const device = await makeDevice();
     const keeping = { cache: cache(device) };
     await boot(keeping, 'cache_open; fetch one one; fetch two two; touch -d 2020-01-01 $containers_kept/blobs/sha256/*; cache_close');
-    const { stdout } = await boot(keeping, `cache_open; touch -d 2021-01-01 $containers_run/cache-opened; fetch one
+    const { stdout } = await boot(keeping, `cache_open; touch -d 2021-01-01 $containers_run/cache-opened; fetch one no
       cache_make_room; echo $?; ls $containers_kept/blobs/sha256; cache_make_room; echo $?; cache_close`);
     expect(stdout).toBe(`0\n${hex('one')}\n1\n`);
   });
 
   test('the least recently used blobs go when the limit is passed, never those in use', async () => {
     const device = await makeDevice();
-    const { stdout } = await boot({ cache: cache(device, 3 * 1024 * 1024) }, `cache_open
+    const { stdout } = await boot({ cache: cache(device, 2_500_000) }, `cache_open
       cd $containers_kept/blobs/sha256
       for name in a b c d e; do
         long=$(printf '%064d' 0 | tr 0 $name)
@@ -123,11 +123,9 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
   test('a file system that is damaged is an error, and is not made anew', async () => {
     const device = await makeDevice();
     await must('sh', ['-c', 'dd if=/dev/urandom of="$0" bs=1024 seek=2 count=400 conv=notrunc 2> /dev/null; sync', device]);
-    const before = await must('sha256sum', [device]);
-    const { stdout } = await boot({ cache: { ...cache('auto'), device, allow_format: true } }, 'cache_open || why');
+    const { stdout } = await boot({ cache: { ...cache(device), allow_format: true } }, 'cache_open || why');
     expect(stdout).toMatch(/the file system of the cache device \S+ cannot be mounted: .*\nRepair it with e2fsck/);
-    expect((await must('blkid', ['-p', device])).includes('slipway-cache')).toBe(true);
-    expect(before).toHaveLength(before.length);
+    expect(await must('blkid', ['-p', device])).toContain('LABEL="slipway-cache"');
   });
 
   test('links in the place of directories are not followed', async () => {
@@ -165,8 +163,4 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const full = await boot({ volumes }, 'cache_open; volume_open ram; head -c 20000 /dev/zero > $volume_dir/a || echo full; volumes_close');
     expect(full.stdout).toBe('full\n');
   });
-});
-
-test('tools that these tests take from the machine', async () => {
-  expect((await run('mkfs.ext4', ['-V'])).code).toBe(0);
 });

@@ -50,8 +50,8 @@ const FOREIGN: readonly (readonly [string, string, (file: string) => Promise<unk
   ['a GPT with ours and another', 'gpt', (file) => table(file, 'label: gpt\nsize=20MiB, name="slipway-cach3"\nname="data"\n')],
   ['an MBR', 'dos', (file) => table(file, 'label: dos\n,\n')],
   ['an ISO image', 'iso9660', (file) => writeAt(file, 32768, Buffer.from('\x01CD001\x01'))],
-  ['RAID metadata 1.2', 'linux_raid_member', (file) => writeAt(file, 4096, raid())],
-  ['RAID metadata 1.0 at the end', 'linux_raid_member', (file) => writeAt(file, 64 * MIB - 8192, raid())],
+  ['RAID metadata 1.2', 'linux_raid_member', (file) => writeAt(file, 4096, raid(4096))],
+  ['RAID metadata 1.0 at the end', 'linux_raid_member', (file) => writeAt(file, 64 * MIB - 8192, raid(64 * MIB - 8192))],
   ['random bytes at the start', 'data of a kind that is not known', (file) => writeAt(file, 0, randomBytes(4096))],
   ['random bytes at the end', 'data of a kind that is not known', (file) => writeAt(file, 64 * MIB - 4096, randomBytes(4096))],
   ['one byte at the end', 'data of a kind that is not known', (file) => writeAt(file, 64 * MIB - 1, Uint8Array.of(1))],
@@ -100,14 +100,23 @@ function xfs(): Buffer {
   block.write('XFSB', 0);
   block.writeUInt32BE(4096, 4);
   block.writeBigUInt64BE(16384n, 8);
+  block.writeUInt32BE(1, 80);
+  block.writeUInt32BE(4096, 84);
+  block.writeUInt32BE(4, 88);
+  block.writeUInt16BE(4, 100);
+  block.writeUInt16BE(512, 102);
+  block.writeUInt16BE(256, 104);
+  block.writeUInt16BE(16, 106);
+  block.set([12, 9, 8, 4, 12, 0, 0, 25], 120);
   return block;
 }
 
-/** Beginning of a version 1 RAID superblock. */
-function raid(): Buffer {
+/** Beginning of a version 1 RAID superblock for byte `at`. */
+function raid(at: number): Buffer {
   const block = Buffer.alloc(256);
   block.writeUInt32LE(0xa92b4efc, 0);
   block.writeUInt32LE(1, 4);
+  block.writeBigUInt64LE(BigInt(at / 512), 144);
   return block;
 }
 
@@ -135,7 +144,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       await symlink(`${device}p1`, join(path, `dev/${name}p1`));
       await symlink(`${device}p2`, join(path, `dev/${name}p2`));
     }
-    const { stdout } = await runLibrary(
+    const { stdout, stderr } = await runLibrary(
       shell,
       path,
       `device_sys=${path}/sys device_dev=${path}/dev
@@ -144,7 +153,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       if device_find '${wanted}' ${allow}; then echo "found $(readlink -f "$device_found")"
       else cat "$slipway_run/failure" "$slipway_run/remedy"; fi`,
     );
-    return stdout;
+    return stdout || `NOTHING ${stderr}`;
   }
 
   test.each(FOREIGN)('%s is never formatted', async (_, content, prepare) => {
