@@ -4,6 +4,7 @@
 #
 # All of it is in the directory slipway-cache of the device's file system:
 #   blobs/sha256/HEX  blobs that are kept; their times are those of their last use
+#   images/KEY        the digests of the manifest and the configuration of an image, a line each
 #   scratch           what this boot needs; aside/HEX in it is a blob that is not known to be right yet
 #   volumes           see containers-volumes.sh
 
@@ -47,7 +48,7 @@ cache_mount_device() {
 cache_make_places() {
     local top="$cache_mount/slipway-cache" at=''
     # Links could lead anywhere when something is removed in them.
-    for at in "$top" "$top/blobs" "$top/blobs/sha256" "$top/volumes" "$top/volumes/always" "$top/volumes/pipeline"; do
+    for at in "$top" "$top/blobs" "$top/blobs/sha256" "$top/images" "$top/volumes" "$top/volumes/always" "$top/volumes/pipeline"; do
         if [ -L "$at" ] || ! mkdir -p "$at"; then
             slipway_failed "the cache device $device_found cannot be used: $at is no directory" 'Remove that from it.'
             slipway_unmount "$cache_mount"
@@ -107,6 +108,45 @@ cache_drop() {
     [ -z "$containers_kept" ] || rm -f "$containers_scratch/aside/$1" "$containers_scratch/aside/$1.kept"
 }
 
+# Keeps the documents of an image, so that it can be had without its registry. $1: its reference; $2: where its files are:
+# documents, config.json; the manifest is in $slipway_work/manifest.json
+cache_keep_image() {
+    local manifest='' config='' aside="$containers_scratch/aside/image"
+    [ -n "$containers_kept" ] || return 0
+    { read -r manifest && read -r config; } < "$2/documents"
+    cache_put "${manifest#sha256:}" "$slipway_work/manifest.json"
+    cache_put "${config#sha256:}" "$2/config.json"
+    if ! { cp "$2/documents" "$aside" && sync "$aside" &&
+        mv -f "$aside" "$containers_kept/images/$(containers_image_key "$1")"; } 2> /dev/null; then
+        cache_is_full
+    fi
+}
+
+# Keeps a document. $1: hex digits of its digest; $2: its file
+cache_put() {
+    [ ! -e "$containers_kept/blobs/sha256/$1" ] || return 0
+    cp "$2" "$containers_scratch/aside/$1" 2> /dev/null && : > "$containers_scratch/aside/$1.kept"
+    cache_commit "$1"
+}
+
+# Whether an image is kept with all of its blobs. Its documents are where a pull would have put them then. $1: its
+# reference; $2: where its files go
+cache_has_image() {
+    local manifest='' config='' layer='' blobs="$containers_kept/blobs/sha256"
+    [ -n "$containers_kept" ] &&
+        cp "$containers_kept/images/$(containers_image_key "$1")" "$2/documents" 2> /dev/null || return 1
+    { read -r manifest && read -r config; } < "$2/documents"
+    oci_is_digest "$manifest" && oci_is_digest "$config" &&
+        cache_is_right "$blobs/${manifest#sha256:}" && cache_is_right "$blobs/${config#sha256:}" || return 1
+    touch "$blobs/${manifest#sha256:}" "$blobs/${config#sha256:}"
+    cp "$blobs/${manifest#sha256:}" "$slipway_work/manifest.json"
+    cp "$blobs/${config#sha256:}" "$2/config.json"
+    oci_list_layers && cp "$slipway_work/layers" "$2/layers" || return 1
+    while read -r layer; do
+        [ -e "$blobs/${layer#sha256:}" ] || return 1
+    done < "$2/layers"
+}
+
 # Keeps nothing more in this boot.
 cache_is_full() {
     [ -e "$containers_run/cache-full" ] || slipway_tell 'the cache device is full: no more images are kept there'
@@ -158,6 +198,12 @@ cache_prune() {
             *" $name "*) ;;
             *) rm -f "$at" ;;
         esac
+    done
+    # Images whose manifests are gone.
+    for at in "$containers_kept/images"/*; do
+        [ -f "$at" ] || continue
+        read -r name < "$at"
+        [ -e "$containers_kept/blobs/sha256/${name#sha256:}" ] || rm -f "$at"
     done
 }
 

@@ -148,9 +148,10 @@ device_is_empty() {
 
 # Whether a device is zeros at 30 places between its ends. $1: the device; $2: its size, bytes
 device_zero_between() {
-    local number=1
+    local number=1 block=''
     while [ "$number" -le 30 ]; do
-        device_zero "$1" $(($2 * number / 16384 * 512)) || return 1
+        block=$(($2 * number / 16384))
+        device_zero "$1" $((block * 512)) || return 1
         number=$((number + 1))
     done
 }
