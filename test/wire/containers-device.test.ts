@@ -47,20 +47,52 @@ const FOREIGN: readonly (readonly [string, string, (file: string) => Promise<unk
   ['an LVM physical volume', 'LVM2_member', (file) => writeAt(file, 512, lvm())],
   ['a GPT without partitions', 'gpt', (file) => table(file, 'label: gpt\n')],
   ['a GPT with a partition', 'gpt', (file) => table(file, 'label: gpt\nname="data"\n')],
-  ['a GPT with ours and another', 'gpt', (file) => table(file, 'label: gpt\nsize=20MiB, name="slipway-cach3"\nname="data"\n')],
+  [
+    'a GPT with ours and another',
+    'gpt',
+    (file) => table(file, 'label: gpt\nsize=20MiB, name="slipway-cach3"\nname="data"\n'),
+  ],
   ['an MBR', 'dos', (file) => table(file, 'label: dos\n,\n')],
   ['an ISO image', 'iso9660', (file) => writeAt(file, 32768, Buffer.from('\x01CD001\x01'))],
   ['RAID metadata 1.2', 'linux_raid_member', (file) => writeAt(file, 4096, raid(4096))],
-  ['RAID metadata 1.0 at the end', 'linux_raid_member', (file) => writeAt(file, 64 * MIB - 8192, raid(64 * MIB - 8192))],
+  [
+    'RAID metadata 1.0 at the end',
+    'linux_raid_member',
+    (file) => writeAt(file, 64 * MIB - 8192, raid(64 * MIB - 8192)),
+  ],
   ['random bytes at the start', 'data of a kind that is not known', (file) => writeAt(file, 0, randomBytes(4096))],
-  ['random bytes at the end', 'data of a kind that is not known', (file) => writeAt(file, 64 * MIB - 4096, randomBytes(4096))],
+  [
+    'random bytes at the end',
+    'data of a kind that is not known',
+    (file) => writeAt(file, 64 * MIB - 4096, randomBytes(4096)),
+  ],
   ['one byte at the end', 'data of a kind that is not known', (file) => writeAt(file, 64 * MIB - 1, Uint8Array.of(1))],
   ['one byte in the first MiB', 'data of a kind that is not known', (file) => writeAt(file, 700_000, Uint8Array.of(1))],
-  ['random bytes in the middle', 'data of a kind that is not known', (file) => writeAt(file, 30 * MIB, randomBytes(4 * MIB))],
-  ['two signatures at once', 'iso9660, swap', (file) => must('mkswap', [file]).then(() => writeAt(file, 32768, Buffer.from('\x01CD001')))],
-  ['our mark and data', 'data of a kind that is not known', (file) => writeAt(file, 524288, MARK).then(() => writeAt(file, 20 * MIB, randomBytes(4 * MIB)))],
-  ['our mark and a foreign table', 'dos', (file) => table(file, 'label: dos\n,\n').then(() => writeAt(file, 524288, MARK))],
-  ['our mark and a foreign GPT', 'gpt', (file) => table(file, 'label: gpt\nname="x"\n').then(() => writeAt(file, 524288, MARK))],
+  [
+    'random bytes in the middle',
+    'data of a kind that is not known',
+    (file) => writeAt(file, 30 * MIB, randomBytes(4 * MIB)),
+  ],
+  [
+    'two signatures at once',
+    'iso9660, swap',
+    (file) => must('mkswap', [file]).then(() => writeAt(file, 32768, Buffer.from('\x01CD001'))),
+  ],
+  [
+    'our mark and data',
+    'data of a kind that is not known',
+    (file) => writeAt(file, 524288, MARK).then(() => writeAt(file, 20 * MIB, randomBytes(4 * MIB))),
+  ],
+  [
+    'our mark and a foreign table',
+    'dos',
+    (file) => table(file, 'label: dos\n,\n').then(() => writeAt(file, 524288, MARK)),
+  ],
+  [
+    'our mark and a foreign GPT',
+    'gpt',
+    (file) => table(file, 'label: gpt\nname="x"\n').then(() => writeAt(file, 524288, MARK)),
+  ],
 ];
 
 const MARK = Buffer.from('slipway-cache: formatting was begun and has not ended');
@@ -180,7 +212,10 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       'blockdev() { case $1 in --getro) echo 1 ;; *) command blockdev "$@" ;; esac; }',
       'device_in_use() { return 0; }',
     ]) {
-      expect([broken, await find([disk], 'auto', true, broken)]).toEqual([broken, expect.not.stringMatching('formatting|found')]);
+      expect([broken, await find([disk], 'auto', true, broken)]).toEqual([
+        broken,
+        expect.not.stringMatching('formatting|found'),
+      ]);
     }
     expect(Buffer.compare(await readFile(disk.file), Buffer.alloc(64 * MIB))).toBe(0);
   });
@@ -230,10 +265,16 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
   // Where the power goes: what runs there ends the shell.
   test.each([
     ['before the partition table', 'sfdisk() { kill -9 $$; }'],
-    ['with half a partition table', 'sfdisk() { for last; do :; done; command sfdisk "$@"; dd if=/dev/zero of=$last bs=512 count=1 conv=notrunc,fsync; kill -9 $$; }'],
+    [
+      'with half a partition table',
+      'sfdisk() { for last; do :; done; command sfdisk "$@"; dd if=/dev/zero of=$last bs=512 count=1 conv=notrunc,fsync; kill -9 $$; }',
+    ],
     ['behind the partition table', 'sync() { kill -9 $$; }'],
     ['before the file system', 'mkfs.ext4() { kill -9 $$; }'],
-    ['in the file system', 'mkfs.ext4() { for p; do case $p in /*) head -c 300000 /dev/urandom > $p ;; esac; done; kill -9 $$; }'],
+    [
+      'in the file system',
+      'mkfs.ext4() { for p; do case $p in /*) head -c 300000 /dev/urandom > $p ;; esac; done; kill -9 $$; }',
+    ],
     ['behind the file system', 'sync() { [ -e $slipway_run/first ] && kill -9 $$; : > $slipway_run/first; }'],
   ])('formatting is done again where power was lost %s, if that is allowed', async (_, power) => {
     const disk = await makeDisk(64 * MIB);
