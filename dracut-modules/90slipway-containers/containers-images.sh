@@ -28,7 +28,7 @@ containers_pull_images() {
         containers_pull_image "$reference" "$plain" || return 1
     done < "$list"
     # shellcheck disable=SC2046 # one word each
-    cache_prune $(sed 's/^sha256://' "$containers_images"/*/layers | sort -u)
+    cache_prune $(cat "$containers_images"/*/layers "$containers_images"/*/documents | sed 's/^sha256://' | sort -u)
 }
 
 # Pulls an image unless it is there. $1: its reference; $2: true for plain HTTP
@@ -41,13 +41,33 @@ containers_pull_image() {
     oci_plain=''
     [ "$2" != true ] || oci_plain=1
     slipway_say "pulling $1"
-    oci_parse_reference "$1" && slipway_repeat : containers_pull_once "$at" || return 1
+    oci_parse_reference "$1" || return 1
+    containers_take_kept "$1" "$at" || slipway_repeat : containers_pull_once "$1" "$at" || return 1
     : > "$at/ready"
 }
 
-# One try. $1: where the image is kept. Fails as slipway_repeat wants it.
+# Takes an image whose blobs are all on the cache device: one that is meant by its digest, or whose registry does not
+# answer. Nothing is fetched then, but for blobs that turn out to be wrong. $1: its reference; $2: where it is kept. Fails
+# where it is to be pulled.
+containers_take_kept() {
+    local status=''
+    cache_has_image "$1" "$2" || return 1
+    case $oci_wanted in
+        sha256:*) ;;
+        *)
+            status=$(containers_curl --connect-timeout 10 --max-filesize 8388608 "$oci_base/manifests/$oci_wanted")
+            case $status in
+                '' | 000 | 5??) slipway_tell "the registry of $1 does not answer: the image is taken as it was at the last boot" ;;
+                *) return 1 ;;
+            esac
+            ;;
+    esac
+    slipway_repeat : containers_pull_layers
+}
+
+# One try. $1: the image's reference; $2: where it is kept. Fails as slipway_repeat wants it.
 containers_pull_once() {
-    local at="$1" config=''
+    local at="$2" config=''
     rm -f "$slipway_store"/*
     oci_pull_documents || return
     config=$(jq -r '.config.digest // empty' "$slipway_work/manifest.json")
@@ -58,6 +78,13 @@ containers_pull_once() {
     slipway_check_digest "${config#sha256:}" "$(sha256sum < "$at/config.json" | cut -d ' ' -f 1)" \
         "the configuration of $slipway_source" || return
     cp "$slipway_work/layers" "$at/layers"
+    printf '%s\n' "$oci_digest" "$config" > "$at/documents"
+    containers_pull_layers || return
+    cache_keep_image "$1" "$at"
+}
+
+# Pulls the layers of the image in $slipway_work. Fails as slipway_repeat wants it.
+containers_pull_layers() {
     oci_number=0
     while [ "$oci_number" -lt "$oci_count" ]; do
         oci_begin_layer pulling
@@ -73,8 +100,7 @@ containers_pull_layer() {
     # Where a try has broken off.
     slipway_remove "$at" && mkdir -p "$at/t" || return 1
     size=$(oci_layer_size "$1") || return 1
-    [ ! -s "$slipway_work/request" ] || oci_log_in
-    cache_bytes "${1#sha256:}" oci_blob "$1" "$size" | containers_unpack_layer "$at/t" "$1"
+    cache_bytes "${1#sha256:}" containers_blob "$1" "$size" | containers_unpack_layer "$at/t" "$1"
     status=$?
     if [ "$status" -eq 0 ]; then
         cache_commit "${1#sha256:}"
@@ -86,8 +112,31 @@ containers_pull_layer() {
         [ "$status" -ne 1 ] || oci_is_elsewhere "$1"
         return "$status"
     }
+    if [ "$status" -eq 1 ] && slipway_was_too_big; then
+        # Begun anew, with what room there is now.
+        ! cache_make_room || return 3
+        containers_no_room
+    fi
     [ "$status" -eq 0 ] && : > "$at/ready"
     return "$status"
+}
+
+# Prints a blob of the registry. $1: its digest; $2: its size
+containers_blob() {
+    # A token does not live long.
+    oci_log_in
+    oci_blob "$@"
+}
+
+# Records that the images are too big.
+containers_no_room() {
+    if [ -n "$containers_kept" ]; then
+        slipway_failed 'the images of the steps do not fit on the cache device' \
+            'Use a larger one, or smaller images; volumes take room there too.'
+    else
+        slipway_failed "the images of the steps do not fit into memory ($(slipway_used size))" \
+            'Give the machine more memory or cache: { device: … }, or use smaller images.'
+    fi
 }
 
 # Unpacks a layer for an overlay. Standard input: the layer. $1: an empty directory; $2: its digest. 5: the digest is wrong.
