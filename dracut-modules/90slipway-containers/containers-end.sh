@@ -42,7 +42,7 @@ containers_next_document() {
     digest=$(sha256sum < "$containers_document" | cut -d ' ' -f 1)
     slipway_say 'waiting for the next job'
     while :; do
-        status=$(containers_curl --max-time 90 --max-filesize 2097152 --output "$next" "$containers_base/next?after=$digest")
+        status=$(containers_answer=$next && containers_curl --max-time 90 --max-filesize 2097152 "$containers_base/next?after=$digest")
         case $status in
             200) [ ! -s "$next" ] || break ;;
             204) ;;

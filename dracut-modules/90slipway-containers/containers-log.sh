@@ -8,13 +8,15 @@ log_waiting=16777216
 # Seconds without output after which an empty piece asks whether the pipeline was cancelled.
 log_silence=5
 
-# Options of all requests to the server.
+# Asks the server, and prints the status of its answer, whose body goes to $containers_answer if that is set. $@: options
+# for curl, and the URL
 containers_curl() {
     local proxy=''
     proxy=$(getarg proxy=)
     [ -z "$proxy" ] || set -- --proxy "$proxy" "$@"
     ! getargbool 0 rd.noverifyssl || set -- --insecure "$@"
-    curl --silent --max-time 20 --globoff --proto '=http,https' --output /dev/null --write-out '%{http_code}' "$@"
+    curl --silent --max-time 20 --globoff --proto '=http,https' --output "${containers_answer:-/dev/null}" \
+        --write-out '%{http_code}' "$@"
 }
 
 # Takes the output of a step at standard input: a copy in a file, and lines on the console. $1: the step's name
