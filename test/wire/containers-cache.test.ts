@@ -226,7 +226,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
       containers_images=$containers_run/images slipway_sha256= slipway_tries=1
       if cache_open && containers_pull_images; then cat $containers_scratch/layers/*/t/motd; else why; fi; cache_close`;
     expect((await boot(document, pull)).stdout).toBe('hello');
-    expect(asked['layer']).toBe(1);
+    expect(asked.layer).toBe(1);
     await stop();
     expect((await boot(document, pull)).stdout).toBe('hello');
   });
