@@ -81,10 +81,30 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(right.said).toContain('the image has no /sbin/init');
     expect([...wrong.changed, ...right.changed]).toEqual([]);
   });
+
+  test('containers: layers of an image touch nothing beside them', async () => {
+    const { blobs, top } = ociBlobs(ATTACK);
+    const server = await startFlakyServer((request, response) => {
+      sendFile(request, response, blobs.get(request.url?.split('/').pop() ?? '') ?? blobs.get(top) ?? Buffer.alloc(0));
+    });
+    onTestFinished(server.stop);
+    const reference = `${new URL(server.url).host}/node:v1`;
+    const image = { reference, name: 'x', plain_http: true };
+    const document = JSON.stringify({ cache: null, steps: [{ image }] });
+    const { said, changed } = await runInitrd(`
+      for part in containers containers-images containers-device containers-cache; do
+        . $slipway_parts/$part.sh
+      done
+      mkdir -p "$containers_run"; echo '${document}' > "$containers_document"
+      slipway_sha256= slipway_tries=1
+      if cache_open && containers_pull_images; then ls $containers_layers/*/t; else cat "$slipway_run/failure"; fi`);
+    expect(said.match(/out/g)).toHaveLength(2);
+    expect(changed).toEqual([]);
+  });
 });
 
 test('every method has an entry above that shows what it makes of the attack', async () => {
-  const known = ['container-root.sh', 'bootc-live.sh', 'image.sh', 'live.sh', 'slipway-nbd.sh'];
+  const known = ['container-root.sh', 'bootc-live.sh', 'containers.sh', 'image.sh', 'live.sh', 'slipway-nbd.sh'];
   const found = await must('sh', ['-c', `grep -l '^slipway_claim()' ${MODULES}/*/*.sh | sed 's#.*/##' | sort`]);
   expect(found.split('\n').filter(Boolean)).toEqual([...known].sort());
 });
