@@ -1,6 +1,6 @@
 import { pathOfArgument } from '../../config/check/place-of.ts';
 import type { Path } from '../../config/check/wording.ts';
-import { rootMethodOf } from '../../model/boot/root-methods/methods.ts';
+import { hasDocument } from '../../model/boot/root-methods/methods.ts';
 import { mergeContainers } from '../../model/containers/section.ts';
 import type { Mac } from '../../model/machine/mac.ts';
 import { type Config, type Match, sampleMatches } from '../../model/settings/config.ts';
@@ -49,7 +49,7 @@ function furtherRoots({ settings }: Match): readonly Warning[] {
 /** Machines that are to run containers, and have none. */
 function withoutSteps({ settings, why }: Match): readonly Warning[] {
   const { image } = settings;
-  if (!image || rootMethodOf(image.value.root.method).form !== 'document') return [];
+  if (!image || !hasDocument(image.value.root.method)) return [];
   const { steps, end } = mergeContainers(settings.containers ?? []);
   if ((steps ?? []).length > 0 || end?.action === 'wait') return [];
   const message = `${why} boots ${image.value.name}, which runs containers, and has no steps: expected "containers: { steps: … }", or end: { action: wait }`;

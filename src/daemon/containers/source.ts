@@ -1,3 +1,4 @@
+import { withContainers } from '../../ipxe-templates/scripts/decide.ts';
 import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import type { ContainersAnswer, ContainersSource } from '../../model/containers/answer.ts';
 import { prefixOf } from '../../model/containers/plan.ts';
@@ -6,12 +7,12 @@ import type { RecordEvent } from '../../model/event.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { Config, Match } from '../../model/settings/config.ts';
-import type { ServerIdentities } from '../../model/settings/served-by.ts';
-import { servedBy } from '../../model/settings/served-by.ts';
+import { type ServerIdentities, servedBy } from '../../model/settings/served-by.ts';
 import type { FleetMemory } from '../fleet/fleet.ts';
+import { machineOf } from '../fleet/next/next-boots.ts';
 import type { TokenOwner } from '../fleet/tokens/boot-access.ts';
 import { createVolumeStores } from '../stores/volume-stores.ts';
-import { machineDocument, runnerName, sectionOf, shownDocument, storeSettings } from './documents.ts';
+import { machineDocument, sectionOf, shownDocument, storeSettings } from './documents.ts';
 
 /** How long a machine that waits for its next document waits for the answer, milliseconds, and how often it is looked. */
 const PATIENCE = 50_000;
@@ -55,10 +56,12 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
     return await answer(owner);
   };
 
-  /** A document as it stands now, of the settings or of an order. */
+  const server = () => servedBy(options.servers(), undefined);
+
+  /** A document as it stands now. */
   const made = async (match: Match): Promise<ContainersAnswer> => {
     try {
-      const { text } = await machineDocument(match, servedBy(options.servers(), undefined), options.config());
+      const { text } = await machineDocument(match, server(), options.config());
       return { status: 200, text, json: true };
     } catch (error) {
       const message = `its containers cannot be sent: ${plainMessage(error)}`;
@@ -81,7 +84,7 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
     if (!match.node) return { status: 403, text: 'only nodes have volumes in stores' };
     try {
       const settings = await storeSettings(store, options.config().folder);
-      const answer = await ask(settings, prefixOf(section, volume, runnerName(match)));
+      const answer = await ask(settings, prefixOf(section, volume, machineOf(match)));
       return { status: 200, text: `${JSON.stringify(answer)}\n`, json: true };
     } catch (error) {
       const message = `its volume ${volume}: ${plainMessage(error)}`;
@@ -94,7 +97,7 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
     async shown(mac) {
       const address = parseMac(mac);
       if (!address) return { status: 404, text: 'this is no MAC address' };
-      const document = shownDocument(options.match(address), servedBy(options.servers(), undefined), options.config());
+      const document = shownDocument(options.match(address), server(), options.config());
       return { status: 200, text: `${JSON.stringify(document, undefined, 2)}\n`, json: true };
     },
 
@@ -121,10 +124,9 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
           const match = options.match(machine);
           const ordered = await fleet.pipelines.orderedFor(match, boot).catch(() => undefined);
           if (ordered) {
-            const layers = [...(match.settings.containers ?? []), { value: ordered.containers, from: 'ordered' }];
-            const found = { ...match, settings: { ...match.settings, containers: layers } };
-            const { digest } = await machineDocument(found, servedBy(options.servers(), undefined), options.config());
-            if (digest !== after) return await made(found);
+            const found = { ...match, settings: withContainers(match.settings, ordered.containers) };
+            const { text, digest } = await machineDocument(found, server(), options.config());
+            if (digest !== after) return { status: 200, text, json: true };
             await ordered.done();
           }
           await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY).unref());

@@ -41,8 +41,6 @@ export interface FleetMemory extends Fleet, NextOfMachines {
   settled(): Promise<void>;
   /** The token by which a machine reports on its boot; undefined where none is known. */
   tokenOf(mac: Mac): string | undefined;
-  /** The token by which a machine runs containers; undefined where no boot is known. */
-  runTokenOf(mac: Mac): string | undefined;
   /** Which machines may have their configuration. */
   readonly access: BootAccess;
   /** Ends the answers to clients that follow changes. */
@@ -133,10 +131,6 @@ export function createFleet(options: FleetOptions): FleetMemory {
     tokenOf: (mac) => {
       const boot = tracker.boot(mac);
       return boot && tokens.of(boot.id);
-    },
-    runTokenOf: (mac) => {
-      const boot = tracker.boot(mac);
-      return boot && access.runTokenOf(boot.id);
     },
     report: async (token, step, client) => {
       const owner = tokens.use(token);

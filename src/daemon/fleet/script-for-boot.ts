@@ -18,7 +18,7 @@ export async function scriptForBoot(
   mac: Mac,
   { boots, told, image: picked, arrival, client }: ScriptRequest,
   scripts: Pick<Scripts, 'forMac' | 'about' | 'rolesOf'>,
-  fleet: Pick<FleetMemory, 'observe' | 'settled' | 'tokenOf' | 'runTokenOf' | 'chosen' | 'version' | 'access'>,
+  fleet: Pick<FleetMemory, 'observe' | 'settled' | 'tokenOf' | 'chosen' | 'version' | 'access'>,
   record: RecordEvent,
 ): Promise<ScriptResult> {
   if (!boots) return await scripts.forMac(mac, { told, image: picked, arrival });
@@ -55,5 +55,5 @@ export async function scriptForBoot(
   const access = fleet.access.tokenFor(mac, asker);
   const own = text.replaceAll(`/configuration/${NO_TOKEN}`, `/configuration/${access}`);
   const place = `/containers/${hyphenated(mac)}/`;
-  return { ...result, text: own.replaceAll(`${place}${NO_TOKEN}`, `${place}${fleet.runTokenOf(mac)}`) };
+  return { ...result, text: own.replaceAll(`${place}${NO_TOKEN}`, `${place}${fleet.access.runTokenFor(mac)}`) };
 }

@@ -67,6 +67,7 @@ function operation<P extends z.ZodObject, B extends z.ZodObject>(
 
 const limit = z.coerce.number().int().min(1).max(1000).default(20).describe('How many at most.');
 const machine = z.string().min(1).max(100).describe("A node's name, or a MAC address in any spelling.");
+const bootId = z.string().regex(/^[0-9a-f]{16}$/);
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/);
 
 /** All operations, in the order of their description. */
@@ -92,7 +93,7 @@ export const OPERATIONS: readonly Operation[] = [
   operation({
     path: '/boots/{id}',
     summary: 'One boot with all of its steps',
-    parameters: z.object({ id: z.string().regex(/^[0-9a-f]{16}$/) }),
+    parameters: z.object({ id: bootId }),
     answer: explainedBoot,
     run: (fleet, { parameters }) => fleet.boot(parameters.id),
   }),
@@ -100,7 +101,7 @@ export const OPERATIONS: readonly Operation[] = [
     path: '/boots/{id}/output',
     summary: 'Output of the pipeline of a boot',
     parameters: z.object({
-      id: z.string().regex(/^[0-9a-f]{16}$/),
+      id: bootId,
       after: z.coerce.number().int().min(0).default(0).describe('The number of the last piece that is known.'),
     }),
     answer: z.object({ output: z.array(output) }),
@@ -110,7 +111,7 @@ export const OPERATIONS: readonly Operation[] = [
     method: 'DELETE',
     path: '/boots/{id}/pipeline',
     summary: 'Cancels the pipeline of a boot',
-    parameters: z.object({ id: z.string().regex(/^[0-9a-f]{16}$/) }),
+    parameters: z.object({ id: bootId }),
     answer: z.object({ cancelled: z.literal(true) }),
     run: async (fleet, { parameters }) =>
       (await fleet.cancelPipeline(parameters.id)) ? { cancelled: true } : undefined,

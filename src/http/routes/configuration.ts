@@ -1,8 +1,7 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import type { ConfigurationAnswer } from '../../model/configuration/answer.ts';
-import { SourceBudget } from '../../model/limits/source-budget.ts';
 import type { AppOptions } from '../app-options.ts';
-import { isRead, recordOf, sendText } from './respond.ts';
+import { isRead, limited, recordOf, sendText } from './respond.ts';
 
 /** Requests of one address: a router may have many machines behind it. */
 const PER_ADDRESS = { burst: 500, perSecond: 50 };
@@ -25,19 +24,10 @@ function reply(options: AppOptions, request: Request, response: Response, answer
   sendText(response, status, `${why}\n`);
 }
 
-/** Lets an address ask only so often. */
-function limited({ monotonic }: AppOptions): RequestHandler {
-  const budget = new SourceBudget(PER_ADDRESS, () => {});
-  return (request, response, next) => {
-    if (budget.take(request.socket.remoteAddress ?? '', monotonic())) return next();
-    sendText(response, 429, 'too many requests from this address\n');
-  };
-}
-
 /** `/configuration/TOKEN/NAME`, `…/files/NAME`: a document or file of a machine's configuration, by the token of its kernel line. */
 export function configurationRoute(options: AppOptions): RequestHandler {
   const router = Router({ caseSensitive: true });
-  router.use(limited(options));
+  router.use(limited(options, PER_ADDRESS));
   const answer = async (request: Request, response: Response, token: string, name: string) => {
     if (!isRead(request, response)) return;
     const client = request.socket.remoteAddress ?? '';
@@ -59,7 +49,7 @@ export function configurationRoute(options: AppOptions): RequestHandler {
  */
 export function metadataRoute(options: AppOptions): RequestHandler {
   const { configuration } = options;
-  const limit = limited(options);
+  const limit = limited(options, PER_ADDRESS);
   const answer: RequestHandler = async (request, response, next) => {
     const [, path] = /^\/(?:latest|\d{4}-\d{2}-\d{2})(?:\/(.*))?$/.exec(request.path) ?? [];
     if (path === undefined && !/^\/(?:latest|\d{4}-\d{2}-\d{2})$/.test(request.path)) return next();

@@ -2,15 +2,13 @@ import express, { type Request, type RequestHandler, type Response, Router } fro
 import { z } from 'zod';
 import type { ContainersAnswer } from '../../model/containers/answer.ts';
 import { wantedChanges } from '../../model/containers/stored-files.ts';
-import { SourceBudget } from '../../model/limits/source-budget.ts';
 import type { AppOptions } from '../app-options.ts';
-import { isRead, recordOf, sendText } from './respond.ts';
+import { isPost, isRead, limited, machineLine, recordOf, sendText } from './respond.ts';
 
 /** Requests of one address: a router may have many machines behind it, and output comes in pieces. */
 const PER_ADDRESS = { burst: 2000, perSecond: 200 };
 /** The longest piece of output. */
 const MAX_PIECE = '64kb';
-const MAX_MESSAGE = 500;
 /** The longest list of changes of a volume: ten thousand files with long names. */
 const MAX_CHANGES = '16mb';
 
@@ -23,12 +21,7 @@ const report = z.object({
   happening: z.enum(['begun', 'done', 'failed']),
   status: z.coerce.number().int().min(0).max(255).optional(),
   reason: z.enum(['exit', 'timeout', 'memory', 'signal', 'image', 'start']).optional(),
-  message: z.string().transform((text) =>
-    text
-      .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
-      .trim()
-      .slice(0, MAX_MESSAGE),
-  ),
+  message: z.string().transform(machineLine),
 });
 
 const BAD_FORM = { status: 400, text: 'expected a form with step, happening and message' };
@@ -52,13 +45,9 @@ function reply(options: AppOptions, request: Request, response: Response, answer
  * `next` for the one after it, `log` for output, `step` for reports, and `volumes/NAME` for URLs of its store.
  */
 export function containersRoute(options: AppOptions): RequestHandler {
-  const { containers, monotonic } = options;
-  const budget = new SourceBudget(PER_ADDRESS, () => {});
+  const { containers } = options;
   const router = Router({ caseSensitive: true });
-  router.use((request, response, next) => {
-    if (budget.take(request.socket.remoteAddress ?? '', monotonic())) return next();
-    sendText(response, 429, 'too many requests from this address\n');
-  });
+  router.use(limited(options, PER_ADDRESS));
   const read = (answer: (request: Request) => Promise<ContainersAnswer>): RequestHandler => {
     return async (request, response) => {
       if (isRead(request as Request, response))
@@ -67,10 +56,7 @@ export function containersRoute(options: AppOptions): RequestHandler {
   };
   const write = (answer: (request: Request) => Promise<ContainersAnswer> | ContainersAnswer): RequestHandler => {
     return async (request, response) => {
-      if (request.method === 'POST')
-        return reply(options, request as Request, response, await answer(request as Request));
-      response.setHeader('Allow', 'POST');
-      sendText(response, 405, 'only POST is served here\n');
+      if (isPost(request, response)) reply(options, request as Request, response, await answer(request as Request));
     };
   };
   const names = ({ params }: Request) => [String(params.mac), String(params.token)] as const;

@@ -2,15 +2,13 @@ import express, { type Request, type RequestHandler, Router } from 'express';
 import { z } from 'zod';
 import { STAGES } from '../../model/fleet/boot.ts';
 import type { ReportOutcome } from '../../model/fleet/status.ts';
-import { SourceBudget } from '../../model/limits/source-budget.ts';
 import type { AppOptions } from '../app-options.ts';
-import { sendText } from './respond.ts';
+import { isPost, limited, machineLine, sendText } from './respond.ts';
 
 /** The largest report. */
 const MAX_BODY = '16kb';
 /** Reports of one address: a router may have many machines behind it. */
 const PER_ADDRESS = { burst: 500, perSecond: 50 };
-const MAX_MESSAGE = 500;
 const MAX_LOG = 8192;
 
 const STATUS: Readonly<Record<ReportOutcome, readonly [number, string]>> = {
@@ -19,12 +17,7 @@ const STATUS: Readonly<Record<ReportOutcome, readonly [number, string]>> = {
   'too-many': [429, 'this boot has sent all of its reports'],
 };
 
-/** Text of a machine: line breaks and tabs stay in a log, other control characters nowhere. */
-const line = (text: string) =>
-  text
-    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
-    .trim()
-    .slice(0, MAX_MESSAGE);
+/** Text of a machine: line breaks and tabs stay in a log. */
 const lines = (text: string) => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]+/g, ' ').slice(-MAX_LOG);
 
 const amount = z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER).optional();
@@ -33,7 +26,7 @@ const amount = z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER).optional();
 const form = z.object({
   stage: z.enum(STAGES),
   happening: z.enum(['begun', 'progress', 'done', 'failed']),
-  message: z.string().transform(line),
+  message: z.string().transform(machineLine),
   log: z.string().transform(lines).optional(),
   bytes: amount,
   length: amount,
@@ -49,16 +42,11 @@ const PHONE_HOME = { stage: 'up', happening: 'done', message: 'up: cloud-init ph
  * (`stage`, `happening`, `message` and more). `POST /report/TOKEN/phone-home` takes any form.
  */
 export function reportRoute({ fleet, monotonic }: AppOptions): RequestHandler {
-  const budget = new SourceBudget(PER_ADDRESS, () => {});
   const router = Router({ caseSensitive: true });
   router.use((request, response, next) => {
-    if (request.method !== 'POST') {
-      response.setHeader('Allow', 'POST');
-      return sendText(response, 405, 'only POST is served here\n');
-    }
-    if (budget.take(request.socket.remoteAddress ?? '', monotonic())) return next();
-    sendText(response, 429, 'too many reports from this address\n');
+    if (isPost(request, response)) next();
   });
+  router.use(limited({ monotonic }, PER_ADDRESS, 'reports'));
   router.use(express.text({ type: () => true, limit: MAX_BODY }));
   const answer = (read: (request: Request) => z.infer<typeof form> | undefined): RequestHandler<{ token: string }> => {
     return async (request, response) => {

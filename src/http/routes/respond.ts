@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import type { BootEvent } from '../../model/event.ts';
 import type { NotOpened } from '../../model/files/open-file.ts';
+import { SourceBudget } from '../../model/limits/source-budget.ts';
 import type { Arrival } from '../../model/settings/served-by.ts';
 import type { AppOptions } from '../app-options.ts';
 
@@ -38,6 +39,40 @@ export function isRead({ method }: Request, response: Response): boolean {
   sendText(response, 405, 'only GET and HEAD are served here\n');
   return false;
 }
+
+/** Answers 405 and returns false unless the method is POST. */
+export function isPost({ method }: Pick<Request, 'method'>, response: ServerResponse): boolean {
+  if (method === 'POST') return true;
+  response.setHeader('Allow', 'POST');
+  sendText(response, 405, 'only POST is served here\n');
+  return false;
+}
+
+/**
+ * Lets an address ask only so often.
+ * @param what is asked, in words, for the refusal
+ */
+export function limited(
+  { monotonic }: Pick<AppOptions, 'monotonic'>,
+  perAddress: ConstructorParameters<typeof SourceBudget>[0],
+  what = 'requests',
+): RequestHandler {
+  const budget = new SourceBudget(perAddress, () => {});
+  return (request, response, next) => {
+    if (budget.take(request.socket.remoteAddress ?? '', monotonic())) return next();
+    sendText(response, 429, `too many ${what} from this address\n`);
+  };
+}
+
+/** The longest message of a machine, characters. */
+const MAX_MESSAGE = 500;
+
+/** One line of a machine's text: without control characters, and cut. */
+export const machineLine = (text: string): string =>
+  text
+    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
+    .trim()
+    .slice(0, MAX_MESSAGE);
 
 /** How a request came. Behind a proxy, the address is that of the way from the proxy. */
 export function arrivalOf({ socket, headers }: Request): Arrival {

@@ -4,7 +4,7 @@ import { withOnClose } from '../../artifacts/open-file.ts';
 import { singleFlight } from '../../artifacts/single-flight.ts';
 import { versionTag } from '../../artifacts/store/version.ts';
 import type { RecordEvent } from '../../model/event.ts';
-import type { MirroredBlob, NotMirrored } from '../../model/files/mirrored.ts';
+import { away, type MirroredBlob, type NotMirrored } from '../../model/files/mirrored.ts';
 import type { OpenFile } from '../../model/files/open-file.ts';
 import { createTurns } from '../../model/limits/turns.ts';
 import { plainMessage } from '../../model/plain-error.ts';
@@ -53,8 +53,6 @@ interface Running extends ArrivingFile {
 }
 
 const atHost = ({ repository, digest }: WantedBlob): string => `${repository.host}@${digest}`;
-
-const away = (why: string): NotMirrored => ({ ok: false, reason: 'away', why });
 
 /** The bytes that a registry announces; why they are not taken, where they are not those of the manifest. */
 function sizeOf({ headers }: Answer, { size }: WantedBlob): number | string {

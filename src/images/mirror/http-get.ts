@@ -1,4 +1,4 @@
-import type { NotMirrored } from '../../model/files/mirrored.ts';
+import { away } from '../../model/files/mirrored.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 
 /** Redirects that are followed: registries send blobs to a store of theirs by one. */
@@ -31,8 +31,6 @@ export interface Answer {
   /** @param why the body's error, where it is being read */
   cancel(why?: string): void;
 }
-
-const away = (why: string): NotMirrored => ({ ok: false, reason: 'away', why });
 
 /** A failed request in words; the reasons of fetch() stand in its cause. */
 function reasonOf(error: unknown, aborted: AbortSignal): string {

@@ -6,7 +6,7 @@ import { type Blobs, openBlobs } from '../../artifacts/store/blobs.ts';
 import { DigestFolder } from '../../artifacts/store/digest-folder.ts';
 import { createHasher } from '../../artifacts/store/hash.ts';
 import type { StoreServices } from '../../artifacts/store/services.ts';
-import type { NotMirrored } from '../../model/files/mirrored.ts';
+import { away, type NotMirrored } from '../../model/files/mirrored.ts';
 
 /** Bytes of the file system that are never used: a full disk stops more than this server. */
 const SPARE = 256 * 1024 * 1024;
@@ -68,7 +68,7 @@ export class KeptFiles {
     if (allowed >= 0 && this.blobs.bytes() <= allowed) return () => this.coming.delete(coming);
     this.coming.delete(coming);
     const why = `there is no room for its ${coming.size} bytes: raise server.registry.limit, or free disk space`;
-    return { ok: false, reason: 'away', why };
+    return away(why);
   }
 
   /** The path of a new file that arrives for a digest. A killed server's are removed at the next start. */

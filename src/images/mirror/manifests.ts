@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { removeUnneeded } from '../../artifacts/folders.ts';
 import { singleFlight } from '../../artifacts/single-flight.ts';
 import type { RecordEvent } from '../../model/event.ts';
-import type { MirroredManifest, NotMirrored } from '../../model/files/mirrored.ts';
+import { away, type MirroredManifest, type NotMirrored } from '../../model/files/mirrored.ts';
 import { readWhole } from '../../model/files/open-file.ts';
 import { dropOldest } from '../../model/limits/drop-oldest.ts';
 import { createTurns } from '../../model/limits/turns.ts';
@@ -125,17 +125,17 @@ export class Manifests {
     if (!answer.ok) return answer;
     try {
       const bytes = await readBody(answer, LARGEST_MANIFEST, this.services.patienceMs);
-      return bytes ?? { ok: false, reason: 'away', why: `it has more than ${LARGEST_MANIFEST} bytes` };
+      return bytes ?? away(`it has more than ${LARGEST_MANIFEST} bytes`);
     } catch (error) {
-      return { ok: false, reason: 'away', why: `${place.repository.host}: ${plainMessage(error)}` };
+      return away(`${place.repository.host}: ${plainMessage(error)}`);
     }
   }
 
   private check(bytes: Buffer, digest: string | undefined): ReadManifest | NotMirrored {
     const read = readManifest(bytes);
-    if (!read) return { ok: false, reason: 'away', why: 'it is no manifest of an image, or of an old format' };
+    if (!read) return away('it is no manifest of an image, or of an old format');
     if (digest === undefined || read.manifest.digest === digest) return read;
-    return { ok: false, reason: 'away', why: 'its digest is wrong' };
+    return away('its digest is wrong');
   }
 
   /** One that cannot be kept is served all the same. */

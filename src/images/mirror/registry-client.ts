@@ -1,5 +1,5 @@
 import { singleFlight } from '../../artifacts/single-flight.ts';
-import type { NotMirrored } from '../../model/files/mirrored.ts';
+import { away, type NotMirrored } from '../../model/files/mirrored.ts';
 import { dropOldest } from '../../model/limits/drop-oldest.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { MirrorSettings } from '../../model/settings/registry.ts';
@@ -34,8 +34,6 @@ export interface Wanted {
   readonly path: string;
   readonly accept: readonly string[];
 }
-
-const away = (why: string): NotMirrored => ({ ok: false, reason: 'away', why });
 
 /** Asks registries, with the log-in that they want (OCI distribution specification 1.1, "Pull"). */
 export class RegistryClient {

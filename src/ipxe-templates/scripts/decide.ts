@@ -1,17 +1,17 @@
 import type { ScriptResult } from '../../model/boot/script.ts';
+import type { ContainersSection } from '../../model/containers/section.ts';
 import { LOCAL } from '../../model/fleet/next/next-boot.ts';
 import type { Config, Match } from '../../model/settings/config.ts';
 import type { BootSettings } from '../../model/settings/node.ts';
-import type { Choice, Wanted } from './wanted.ts';
+import type { Wanted } from './wanted.ts';
 
 type Decided =
   | { readonly match: Match; readonly image: string | undefined }
   | Extract<ScriptResult, { readonly why: string }>;
 
-/** The settings with what is to run in place of theirs. */
-function withContainers(settings: BootSettings, chosen: Choice | undefined): BootSettings {
-  if (!chosen?.containers) return settings;
-  return { ...settings, containers: [...(settings.containers ?? []), { value: chosen.containers, from: 'ordered' }] };
+/** The settings with what is ordered to run in place of theirs. */
+export function withContainers(settings: BootSettings, value: ContainersSection): BootSettings {
+  return { ...settings, containers: [...(settings.containers ?? []), { value, from: 'ordered' }] };
 }
 
 /** What a machine boots: by an order, by the choice from its menu, or by its settings. */
@@ -33,7 +33,7 @@ export async function decide(
   if (!settings) return unavailable(`there is no image ${JSON.stringify(image)} any more: ${chosen?.why ?? own.why}`);
   const match = {
     ...own,
-    settings: withContainers(settings, chosen),
+    settings: chosen?.containers ? withContainers(settings, chosen.containers) : settings,
     why: chosen ? `${own.why}; ${chosen.why}` : own.why,
   };
   if (settings.action.value === 'ignore') {

@@ -10,7 +10,7 @@ import {
 } from '../../model/boot/boot-plan.ts';
 import { type Build, fileOfBuild, rootOf, withRoot } from '../../model/boot/build.ts';
 import type { BuildUse, Image } from '../../model/boot/image.ts';
-import { hasSecrets, rootMethodOf } from '../../model/boot/root-methods/methods.ts';
+import { hasDocument, hasSecrets } from '../../model/boot/root-methods/methods.ts';
 import type { ImageVersion } from '../../model/fleet/next/rollout.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { Match } from '../../model/settings/config.ts';
@@ -88,13 +88,13 @@ async function withVersion(settled: Settled, pins: Pins, version: VersionOf | un
 
 /** The document of a machine, where its root method has one. */
 async function documentFor(match: Match, sources: Sources): Promise<MachineDocument | Unavailable | undefined> {
-  if (!hasDocument(match)) return undefined;
+  if (!getsDocument(match)) return undefined;
   return await sources.document(match, sources.server).catch((error) => ({ why: plainMessage(error) }));
 }
 
-/** Whether the root method of a machine's image has a document for each machine. */
-export const hasDocument = ({ settings }: Match): boolean =>
-  rootMethodOf(settings.image?.value.root.method ?? 'none').form === 'document';
+/** Whether the machine gets a document of its own. */
+export const getsDocument = ({ settings }: Match): boolean =>
+  settings.image !== undefined && hasDocument(settings.image.value.root.method);
 
 /**
  * What a machine boots, with the versions of all files; the reason where it cannot.

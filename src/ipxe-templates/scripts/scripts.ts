@@ -11,7 +11,7 @@ import { type Arrival, servedBy } from '../../model/settings/served-by.ts';
 import { baseUrl, type ServerIdentity } from '../../model/settings/server.ts';
 import { decide } from './decide.ts';
 import { explained } from './explain.ts';
-import { hasDocument, pinOf, plan, settle } from './plan.ts';
+import { getsDocument, pinOf, plan, settle } from './plan.ts';
 import type { ScriptSources, Scripts, Sources } from './wanted.ts';
 
 /** The setting in which iPXE has the address of the network card that it boots by. */
@@ -48,7 +48,7 @@ function rolesOf({ kernel, initrds, root }: BootPlan): ReadonlyMap<string, FileR
 async function isCurrent({ match, pins }: Rendered, sources: Sources): Promise<boolean> {
   const settled = await settle(match, sources);
   // What is to run may have been ordered, and secrets may have changed.
-  if ('why' in settled || hasDocument(settled.match)) return false;
+  if ('why' in settled || getsDocument(settled.match)) return false;
   try {
     for (const [index, needed] of requiredFiles(settled.match).entries()) {
       if ((await pinOf(needed, settled, sources)).digest !== pins[index]?.digest) return false;

@@ -8,7 +8,7 @@ import { baseUrl, type ServerIdentity } from '../settings/server.ts';
 import { type PlannedMemory, plannedMemory } from './fit/planned-memory.ts';
 import type { Image, Root, Source } from './image.ts';
 import { ROOT_FILES } from './root-kind.ts';
-import { rootArgs, rootMethodOf } from './root-methods/methods.ts';
+import { hasDocument, rootArgs, rootMethodOf } from './root-methods/methods.ts';
 
 /** One version of a file, named by its content. */
 export interface Pin {
@@ -139,7 +139,7 @@ function onDemand(source: Source, pins: Pins, { address, nbdPort = 10809 }: Serv
 
 function plannedRoot(image: Image | undefined, pins: Pins, server: ServerIdentity, mac: Mac): PlannedRoot {
   const { source, ...rest } = image?.root ?? { method: 'none' };
-  if (rootMethodOf(rest.method).form === 'document') {
+  if (hasDocument(rest.method)) {
     const url = `${baseUrl(server)}/containers/${hyphenated(mac)}/${NO_TOKEN}`;
     return { ...rest, url, sha256: pins.get(DOCUMENT)?.digest ?? null };
   }

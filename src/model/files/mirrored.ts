@@ -12,6 +12,9 @@ export interface NotMirrored {
   readonly why: string;
 }
 
+/** @param why half a sentence */
+export const away = (why: string): NotMirrored => ({ ok: false, reason: 'away', why });
+
 /** A manifest or index of another registry. */
 export type MirroredManifest = { readonly ok: true; readonly manifest: ImageManifest } | NotMirrored;
 

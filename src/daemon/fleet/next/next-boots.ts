@@ -1,4 +1,4 @@
-import type { ContainersSection } from '../../../model/containers/section.ts';
+import type { Choice } from '../../../ipxe-templates/scripts/wanted.ts';
 import type { BootWithSteps } from '../../../model/fleet/boot.ts';
 import {
   type Decision,
@@ -16,15 +16,6 @@ export interface NextBootsOptions {
   readonly installations: Notes<Installation>;
   /** A boot by its id, with its steps. */
   readonly boot: (id: string) => Promise<BootWithSteps | undefined>;
-}
-
-/** What a machine boots in place of its settings, and the reason in words. */
-export interface Chosen {
-  /** An image's name, or `local`. */
-  readonly image: string;
-  readonly why: string;
-  /** What is to run there. */
-  readonly containers?: ContainersSection | undefined;
 }
 
 /** Stands for the id of a boot that has not begun. */
@@ -45,7 +36,7 @@ export class NextBoots {
    * What a machine boots now.
    * @param current the id of its boot
    */
-  async chosen(match: Match, current: string): Promise<Chosen | undefined> {
+  async chosen(match: Match, current: string): Promise<Choice | undefined> {
     const { orders, installations } = this.options;
     const machine = machineOf(match);
     const order = await orders.get(machine);
@@ -67,7 +58,7 @@ export class NextBoots {
   }
 
   /** What a machine would boot at its next boot, without a trace. */
-  async preview(match: Match, current: BootWithSteps): Promise<Chosen | undefined> {
+  async preview(match: Match, current: BootWithSteps): Promise<Choice | undefined> {
     const { orders, installations } = this.options;
     const machine = machineOf(match);
     const order = await orders.get(machine);

@@ -1,3 +1,4 @@
+import type { Choice } from '../../../ipxe-templates/scripts/wanted.ts';
 import type { Image } from '../../../model/boot/image.ts';
 import type { Boot, BootWithSteps } from '../../../model/fleet/boot.ts';
 import { LOCAL, type Order } from '../../../model/fleet/next/next-boot.ts';
@@ -6,7 +7,7 @@ import type { Fleet } from '../../../model/fleet/status.ts';
 import { type Mac, parseMac } from '../../../model/machine/mac.ts';
 import type { Config, Match } from '../../../model/settings/config.ts';
 import type { FleetOptions } from '../fleet-options.ts';
-import { type Chosen, machineOf, NextBoots } from './next-boots.ts';
+import { machineOf, NextBoots } from './next-boots.ts';
 import { Notes } from './notes.ts';
 import { type Pipelines, pipelinesOf } from './pipelines.ts';
 import { readOrder } from './read-order.ts';
@@ -29,7 +30,7 @@ export interface NextOfMachines
   extends Pick<Fleet, 'orders' | 'order' | 'cancel' | 'rollouts' | 'next' | 'output' | 'cancelPipeline'> {
   readonly pipelines: Pipelines;
   /** What a machine boots in place of its settings; undefined for these. */
-  chosen(match: Match): Promise<Chosen | undefined>;
+  chosen(match: Match): Promise<Choice | undefined>;
   /** The version of its image that a machine gets. */
   version(match: Match, image: Image, newest: ImageVersion): Promise<ImageVersion>;
   /** The digests of files that machines may get though newer ones are there, 64 hex digits each. */

@@ -1,5 +1,6 @@
 import { containers as schema } from '../../../config/machines/containers/schema.ts';
-import { rootMethodOf } from '../../../model/boot/root-methods/methods.ts';
+import type { Image } from '../../../model/boot/image.ts';
+import { hasDocument } from '../../../model/boot/root-methods/methods.ts';
 import { secretsIn } from '../../../model/configuration/merge.ts';
 import type { ContainersSection } from '../../../model/containers/section.ts';
 import type { WantedOrder } from '../../../model/fleet/status.ts';
@@ -9,15 +10,14 @@ type Read =
   | { readonly image: string; readonly containers?: ContainersSection | undefined }
   | { readonly problem: string };
 
-const hasMethod = (method: string | undefined): boolean =>
-  method !== undefined && rootMethodOf(method).form === 'document';
+const runsContainers = (image: Image | undefined): boolean => image !== undefined && hasDocument(image.root.method);
 
 /** The image in which a machine runs containers: its own, or the first that can. */
 function imageFor(machine: string, config: Config): string | undefined {
   const node = config.nodes.find(({ name }) => name === machine);
   const own = node?.settings.image?.value;
-  if (own && hasMethod(own.root.method)) return own.name;
-  return config.images.find((image) => hasMethod(config.choose({ node }, image)?.image?.value.root.method));
+  if (own && runsContainers(own)) return own.name;
+  return config.images.find((image) => runsContainers(config.choose({ node }, image)?.image?.value));
 }
 
 /** Reads an order that came from outside. @param machine the node's name, or the MAC address */

@@ -85,18 +85,24 @@ export class BootAccess {
     return this.tokens.of(boot.id);
   }
 
-  /** The token by which a boot runs containers, always the same. @param boot its id */
-  runTokenOf(boot: string): string {
-    return this.runs.of(boot);
+  /** The token by which a machine runs containers in its boot; undefined where no boot is known. */
+  runTokenFor(mac: Mac): string | undefined {
+    const boot = this.options.boot(mac);
+    return boot && this.runs.of(boot.id);
+  }
+
+  /** The boot that a token is of, if it is the last of its machine; the token is used once by this. */
+  private bootOf(tokens: BootTokens, token: string): BootWithSteps | 'unknown' | 'too-many' {
+    const used = tokens.use(token);
+    if (typeof used === 'string') return used;
+    const boot = this.options.byId(used.boot);
+    return boot && this.options.boot(boot.mac)?.id === boot.id ? boot : 'unknown';
   }
 
   /** The boot that runs containers by a token: the last of its machine, for as long as it is that. */
   runnerOf(token: string): TokenOwner | 'unknown' | 'too-many' {
-    const used = this.runs.use(token);
-    if (typeof used === 'string') return used;
-    const boot = this.options.byId(used.boot);
-    if (!boot || this.options.boot(boot.mac)?.id !== boot.id) return 'unknown';
-    return { mac: boot.mac, boot: boot.id };
+    const boot = this.bootOf(this.runs, token);
+    return typeof boot === 'string' ? boot : { mac: boot.mac, boot: boot.id };
   }
 
   /**
@@ -104,10 +110,8 @@ export class BootAccess {
    * @param until the stage after which what is asked for is soon needed no more
    */
   ownerOf(token: string, until: Stage = 'root'): TokenOwner | 'unknown' | 'too-many' {
-    const used = this.tokens.use(token);
-    if (typeof used === 'string') return used;
-    const boot = this.options.byId(used.boot);
-    if (!boot || this.options.boot(boot.mac)?.id !== boot.id) return 'unknown';
+    const boot = this.bootOf(this.tokens, token);
+    if (typeof boot === 'string') return boot;
     const last = boot.steps.findLast(({ stage, happening }) => stage === until && happening === 'done');
     const now = this.options.now();
     const isOver = now - boot.began > LIFE || (last && now - last.at > AFTER);

@@ -24,6 +24,9 @@ export function defaultRoot(method: string): Root {
   return { method, ...Object.fromEntries(keys.map(([key, { default: byDefault }]) => [key, byDefault])) };
 }
 
+/** Whether each machine gets a document of its own by a method. */
+export const hasDocument = (method: string): boolean => rootMethodOf(method).form === 'document';
+
 type AnyRoot = { readonly [key: string]: unknown; readonly method: string };
 
 /**
