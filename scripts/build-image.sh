@@ -38,33 +38,42 @@ copy_kernel_modules() {
     cp -a "$stage/usr" "$2"
 }
 
+# Installs packages. $1: the root; $2: where the log goes; then their names
+install_packages() {
+    local root=$1 work=$2
+    shift 2
+    DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get --yes --no-install-recommends --quiet install "$@" \
+        > "$work/apt.log" 2>&1 || { tail -n 40 "$work/apt.log"; return 1; }
+}
+
+# Makes an initrd. $1: the root; $2: where it and the log go; $3: the kernel's version; $4: the dracut module; $5: the name
+# of its file; $6: drivers
+make_initrd() {
+    chroot "$1" dracut --force --no-hostonly --no-hostonly-cmdline --no-early-microcode --reproducible --zstd \
+        --add "$4" --omit 'kernel-modules kernel-modules-extra qemu qemu-net nvdimm i18n' --add-drivers "$6" \
+        --kver "$3" "/boot/$5" > "$2/dracut.log" 2>&1 || { cat "$2/dracut.log"; return 1; }
+    grep -iE 'cannot|not found|error' "$2/dracut.log" || true
+    cp "$1/boot/$5" "$2/out/$5"
+}
+
 hook() {
     local root=$1 work=$2 kernel
     say 'root file system is installed; adding kernel and dracut beside it'
     cp --archive --one-file-system "$root" "$work/base"
-    # INITRD=No: the kernel's package need not make an initrd of its own.
-    INITRD=No DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get --yes --no-install-recommends --quiet install \
-        linux-image-cloud-amd64 dracut-core dracut-network dracut-live curl ca-certificates jq zstd xz-utils \
-        e2fsprogs erofs-utils kexec-tools nbd-client dmsetup > "$work/apt.log" 2>&1 || { tail -n 40 "$work/apt.log"; return 1; }
+    # The kernel's package need not make an initrd of its own.
+    export INITRD=No
+    install_packages "$root" "$work" linux-image-cloud-amd64 dracut-core dracut-network dracut-live curl ca-certificates \
+        jq zstd xz-utils e2fsprogs erofs-utils kexec-tools nbd-client dmsetup || return 1
     kernel=$(basename "$root"/usr/lib/modules/*)
     cp -R "$here"/dracut-modules/[0-9]* "$root/usr/lib/dracut/modules.d/"
     say "making the initrd for kernel $kernel"
-    chroot "$root" dracut --force --no-hostonly --no-hostonly-cmdline --no-early-microcode --reproducible --zstd \
-        --add slipway --omit 'kernel-modules kernel-modules-extra qemu qemu-net nvdimm i18n' \
-        --add-drivers 'virtio_pci virtio_net virtio_blk virtio_scsi virtio_console virtio_rng overlay squashfs' \
-        --kver "$kernel" /boot/slipway.img > "$work/dracut.log" 2>&1 || { cat "$work/dracut.log"; return 1; }
-    grep -iE 'cannot|not found|error' "$work/dracut.log" || true
-    cp "$root/boot/slipway.img" "$work/out/initrd.img"
+    make_initrd "$root" "$work" "$kernel" slipway initrd.img \
+        'virtio_pci virtio_net virtio_blk virtio_scsi virtio_console virtio_rng overlay squashfs' || return 1
     cp "$root/boot/vmlinuz-$kernel" "$work/out/vmlinuz"
     say 'making the initrd that runs containers'
-    DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get --yes --no-install-recommends --quiet install \
-        crun attr nftables busybox fdisk cryptsetup-bin inotify-tools > "$work/apt.log" 2>&1 || { tail -n 40 "$work/apt.log"; return 1; }
-    chroot "$root" dracut --force --no-hostonly --no-hostonly-cmdline --no-early-microcode --reproducible --zstd \
-        --add slipway-containers --omit 'kernel-modules kernel-modules-extra qemu qemu-net nvdimm i18n' \
-        --add-drivers 'virtio_pci virtio_net virtio_blk virtio_scsi' \
-        --kver "$kernel" /boot/containers.img > "$work/dracut.log" 2>&1 || { cat "$work/dracut.log"; return 1; }
-    grep -iE 'cannot|not found|error' "$work/dracut.log" || true
-    cp "$root/boot/containers.img" "$work/out/containers.img"
+    install_packages "$root" "$work" crun attr nftables busybox fdisk cryptsetup-bin inotify-tools || return 1
+    make_initrd "$root" "$work" "$kernel" slipway-containers containers.img \
+        'virtio_pci virtio_net virtio_blk virtio_scsi' || return 1
     copy_kernel_modules "$root" "$work/layer" "$kernel"
     mkdir -p "$work/kernel/usr/lib/modules/$kernel"
     cp "$work/out/vmlinuz" "$work/kernel/usr/lib/modules/$kernel/vmlinuz"

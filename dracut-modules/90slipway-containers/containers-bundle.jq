@@ -1,5 +1,5 @@
 # The bundle of one container (OCI runtime specification 1.0.2, config.md). Input: the step of the document.
-# $image: the image's configuration; $about: what is known of this machine, as an object: name, uid, gid, groups, home,
+# $image: the image's configuration; $about: what is known of this machine, as an object: uid, gid, groups, home,
 # hostname, rootfs, netns (a path, or empty), cgroup, files (of this container), environment, volumes (paths by name).
 
 # What a step may do that the document does not say more of: as podman has it.
@@ -55,8 +55,7 @@ def mounts: [
             options: ["rbind", "rprivate", if .read_only then "ro" else "rw" end]}
         else tmpfs(.target; ["nosuid", "nodev", "mode=1777"] + if .tmpfs then ["size=\(.tmpfs)"] else [] end) end));
 
-. as $step
-| (if .privileged then all else few + .capabilities | unique end) as $capabilities
+(if .privileged then all else few + .capabilities | unique end) as $capabilities
 | {
     ociVersion: "1.0.2",
     process: {

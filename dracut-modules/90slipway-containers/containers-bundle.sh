@@ -71,13 +71,13 @@ bundle_make() {
         volumes=$(printf '%s' "$volumes" | jq -c --arg name "$name" --arg at "$volume_dir" '. + {($name): $at}')
     done
     devices=$(bundle_devices "$1") || return 1
-    bundle_files "$2" "$3"
+    bundle_files "$2"
     jq -n -c \
         --arg name "$3" --argjson uid "$bundle_uid" --argjson gid "$bundle_gid" --argjson groups "$bundle_groups" \
         --arg home "$bundle_home" --arg hostname "$containers_node" --arg rootfs "$2/rootfs" --arg netns "$network_path" \
         --arg cgroup "/slipway-$3/container" --arg files "$2" --argjson devices "$devices" --argjson volumes "$volumes" \
         --arg status "$containers_status" --arg failed "$containers_failed_by" --arg previous "$containers_previous" \
-        --arg previous_status "$containers_previous_status" '{name: $name, uid: $uid, gid: $gid, groups: $groups,
+        --arg previous_status "$containers_previous_status" '{uid: $uid, gid: $gid, groups: $groups,
             home: $home, hostname: ($hostname | gsub("[^A-Za-z0-9.-]"; "-")), rootfs: $rootfs, netns: $netns, cgroup: $cgroup,
             files: $files, devices: $devices, volumes: $volumes,
             environment: {SLIPWAY_NODE: $hostname, SLIPWAY_STEP: $name, SLIPWAY_PIPELINE_STATUS: $status,
@@ -92,7 +92,7 @@ bundle_make() {
         slipway_failed "the image of step $3 has no command" 'Name one with command: in the step.'
 }
 
-# The files that a container has in its /etc. $1: the directory for them; $2: the step's name
+# The files that a container has in its /etc. $1: the directory for them
 bundle_files() {
     printf '%s\n' "$containers_node" > "$1/hostname"
     cat /etc/resolv.conf > "$1/resolv.conf" 2> /dev/null || : > "$1/resolv.conf"

@@ -62,7 +62,7 @@ containers_take_kept() {
             esac
             ;;
     esac
-    slipway_repeat : containers_pull_layers
+    slipway_repeat : oci_pull_layers containers_pull_layer
 }
 
 # One try. $1: the image's reference; $2: where it is kept. Fails as slipway_repeat wants it.
@@ -79,17 +79,8 @@ containers_pull_once() {
         "the configuration of $slipway_source" || return
     cp "$slipway_work/layers" "$at/layers"
     printf '%s\n' "$oci_digest" "$config" > "$at/documents"
-    containers_pull_layers || return
+    oci_pull_layers containers_pull_layer || return
     cache_keep_image "$1" "$at"
-}
-
-# Pulls the layers of the image in $slipway_work. Fails as slipway_repeat wants it.
-containers_pull_layers() {
-    oci_number=0
-    while [ "$oci_number" -lt "$oci_count" ]; do
-        oci_begin_layer pulling
-        containers_pull_layer "$(oci_layer "$oci_number")" || return
-    done
 }
 
 # Pulls a layer unless it is there. $1: its digest

@@ -26,16 +26,12 @@ slipway_make_root() {
     # The initrd has a limit of its own on what is fetched; there is no archive here.
     mkdir -p "$containers_run"
     slipway_receive : "$containers_base" "$slipway_sha256" containers_keep_document || return 1
-    slipway_forget_digest
+    # It was that of the document, and is not that of images.
+    slipway_sha256=''
     while :; do
         containers_read_document && containers_run_document || return 1
         containers_next_document
     done
-}
-
-# The digest on the kernel line was that of the document.
-slipway_forget_digest() {
-    slipway_sha256=''
 }
 
 # Keeps the document. Standard input: its bytes

@@ -52,11 +52,15 @@ oci_parse_reference() {
 
 # One try, from the first document to the last layer. Fails as slipway_repeat wants it.
 oci_pull_once() {
-    oci_pull_documents || return
+    oci_pull_documents && oci_pull_layers oci_pull_layer
+}
+
+# Pulls the layers of the image in $slipway_work, the lowest first. $1: what pulls one by its digest. Fails as that does.
+oci_pull_layers() {
     oci_number=0
     while [ "$oci_number" -lt "$oci_count" ]; do
         oci_begin_layer pulling
-        oci_pull_layer "$(oci_layer "$oci_number")" || return
+        "$1" "$(oci_layer "$oci_number")" || return
     done
 }
 

@@ -76,7 +76,7 @@ real_names() {
     done
 }
 
-# Acts on all markers. $1: what acts on one
+# Acts on all markers. $1: what hides a name; $2: what hides all in the current directory
 apply_whiteouts() {
     plain_names | real_names
     grep -e "$tab\.wh\." -e '/\.wh\.' "$here/names" | while IFS= read -r marker; do
@@ -86,12 +86,12 @@ apply_whiteouts() {
         above=${marker%"$last"}
         # A name that only contains the mark, below a directory that does: neither is a marker.
         case $last in
-            .wh.*) "$1" "${above%/}" "${last#.wh.}" ;;
+            .wh.*) whiteout "${above%/}" "${last#.wh.}" "$@" ;;
         esac
     done
 }
 
-# Acts on one marker. $1: the directory, quoted; $2: what follows .wh. in its name, quoted.
+# Acts on one marker. $1: the directory, quoted; $2: what follows .wh. in its name, quoted; then as apply_whiteouts.
 whiteout() (
     unquote "/$1"
     cd -P "$name" || exit 0
@@ -100,36 +100,28 @@ whiteout() (
     unquote "./.wh.$2"
     rm -rf -- "$name"
     case $2 in
-        .wh..opq) prune_children "$1" ;;
+        .wh..opq) "$4" "$1" ;;
         .wh.*) ;;
         '' | . | ..) ;;
-        *) prune "${1:+$1/}$2" "$2" ;;
+        *) "$3" "${1:+$1/}$2" "$2" ;;
     esac
     touch -d "$time" .
 )
 
-# Acts on one marker, for overlayfs. $1: the directory, quoted; $2: what follows .wh. in its name, quoted.
-overlay_whiteout() (
-    unquote "/$1"
-    cd -P "$name" || exit 0
-    time=$(stat -c %y .)
-    unquote "./.wh.$2"
-    rm -rf -- "$name"
-    case $2 in
-        .wh..opq) setfattr -n trusted.overlay.opaque -v y . ;;
-        .wh.*) ;;
-        '' | . | ..) ;;
-        *)
-            unquote "./$2"
-            if [ -d "$name" ] && [ ! -L "$name" ]; then
-                setfattr -n trusted.overlay.opaque -v y -- "$name"
-            elif [ ! -e "$name" ] && [ ! -L "$name" ]; then
-                mknod -m 000 -- "$name" c 0 0
-            fi
-            ;;
-    esac
-    touch -d "$time" .
-)
+# Hides a name below the layer, by overlayfs. $2: its last part, quoted, in the current directory.
+overlay_hide() {
+    unquote "./$2"
+    if [ -d "$name" ] && [ ! -L "$name" ]; then
+        setfattr -n trusted.overlay.opaque -v y -- "$name"
+    elif [ ! -e "$name" ] && [ ! -L "$name" ]; then
+        mknod -m 000 -- "$name" c 0 0
+    fi
+}
+
+# Hides all in the current directory that is below the layer.
+overlay_hide_all() {
+    setfattr -n trusted.overlay.opaque -v y .
+}
 
 # Whether the layer itself has a name, or something below it. $1: the name, quoted.
 in_layer() {
@@ -162,11 +154,11 @@ prune_children() {
 case $1 in
     make-way) make_way ;;
     whiteouts)
-        apply_whiteouts whiteout
+        apply_whiteouts prune prune_children
         exit 0
         ;;
     overlay-whiteouts)
-        apply_whiteouts overlay_whiteout
+        apply_whiteouts overlay_hide overlay_hide_all
         exit 0
         ;;
 esac
