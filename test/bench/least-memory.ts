@@ -71,7 +71,7 @@ ${WAYS.map(({ root }, i) => (typeof root === 'string' ? `  n${i}: { mac: "${mac(
 `;
 
 /** The kernel line that the daemon's script has for a machine. */
-async function servedLine(lab: Lab, address: string): Promise<string> {
+export async function servedLine(lab: Lab, address: string): Promise<string> {
   const script = await lab.network.must('client', 'curl', [
     '-sS',
     '--fail',
@@ -80,6 +80,27 @@ async function servedLine(lab: Lab, address: string): Promise<string> {
   const line = /^kernel --name vmlinuz \S+ (.*) \|\| goto failed$/m.exec(script)?.[1];
   if (line === undefined) throw new Error(`the script of ${address} has no kernel line`);
   return line;
+}
+
+/**
+ * The smallest memory with which something works, MiB.
+ * @param first where the search begins, MiB: what it took once
+ * @throws if it works with none that is tried
+ */
+export async function leastMemory(first: number, works: (memory: number) => Promise<boolean>): Promise<number> {
+  let [failed, enough] = [0, first];
+  while (!(await works(enough))) {
+    if (enough >= ENOUGH) throw new Error(`it does not work with ${enough} MB either`);
+    failed = enough;
+    enough += STRIDE;
+  }
+  while (enough - failed > STEP) {
+    // It begins at what it took once: a step below that is nearly always too little.
+    const memory = failed === 0 ? enough - STEP : STEP * Math.floor((failed + enough) / 2 / STEP);
+    if (await works(memory)) enough = memory;
+    else failed = memory;
+  }
+  return enough;
 }
 
 /**
@@ -108,19 +129,7 @@ async function leastOf(lab: Lab, i: number, { root, seed, first }: Way): Promise
     await machine.off();
     return booted;
   };
-  let [failed, enough] = [0, first];
-  while (!(await boots(enough))) {
-    if (enough >= ENOUGH) throw new Error(`it does not boot with ${enough} MB either`);
-    failed = enough;
-    enough += STRIDE;
-  }
-  while (enough - failed > STEP) {
-    // It begins at what it took once: a step below that is nearly always too little.
-    const memory = failed === 0 ? enough - STEP : STEP * Math.floor((failed + enough) / 2 / STEP);
-    if (await boots(memory)) enough = memory;
-    else failed = memory;
-  }
-  return enough;
+  return leastMemory(first, boots);
 }
 
 /** The least memory with which the lab's image boots, by root method, beside an ancestor's own module. */

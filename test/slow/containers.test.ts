@@ -10,6 +10,10 @@ import { startRegistry } from '../support/registry.ts';
 
 /** Seconds after which a boot counts as hung. */
 const HUNG = 300;
+/** What it says of the system that runs it. */
+const SERVICE = 'systemctl is-active systemd-journald dbus.socket > /v/said; exit 3';
+/** The suite's Debian, with systemd. */
+const SYSTEM = `docker://${SERVER_ADDRESS}:5000/debian:1`;
 const IMAGE = `docker://${SERVER_ADDRESS}:5000/busybox:1`;
 
 /** A step that runs a shell's script. */
@@ -43,6 +47,27 @@ const MACHINES: Readonly<Record<string, object>> = {
         on_failure: { action: 'retry', retries: 4 },
       }),
       step('three', 'echo "then $SLIPWAY_PIPELINE_STATUS"'),
+    ],
+  },
+  reboot: { steps: [step('two', 'exit 7', { on_failure: 'reboot' }), step('three', 'echo never')] },
+  systemd: {
+    volumes: { v: {} },
+    steps: [
+      // systemd runs it as a service, and ends with its status.
+      step('prepare', `printf '%s\\n' '#!/bin/sh' '${SERVICE}' > /v/service; chmod +x /v/service`, {
+        mounts: [{ volume: 'v', target: '/v' }],
+      }),
+      step('init', '', {
+        image: SYSTEM,
+        systemd: true,
+        entrypoint: ['/usr/lib/systemd/systemd'],
+        command: ['systemd.run=/v/service', 'systemd.run_success_action=exit', 'systemd.run_failure_action=exit'],
+        mounts: [{ volume: 'v', target: '/v' }],
+        on_failure: 'continue',
+      }),
+      step('after', 'cat /v/said; echo "after $SLIPWAY_PREVIOUS_STATUS"', {
+        mounts: [{ volume: 'v', target: '/v' }],
+      }),
     ],
   },
   service: {
@@ -101,6 +126,7 @@ describe.each(['bookworm', 'trixie'] satisfies Suite[])('%s', (suite) => {
     const layout = join(lab.folder, 'busybox');
     await makeBusyboxImage(layout, { Cmd: ['sh'], Env: ['A=b'] }, { 'old/.wh.file': '', 'new/file': 'above\n' });
     await registry.push(`oci:${layout}`, IMAGE);
+    await registry.push(`oci-archive:${join(IMAGES, suite, 'root.oci')}:latest`, SYSTEM);
     await lab.serve();
   });
   afterAll(async () => {
@@ -125,11 +151,11 @@ describe.each(['bookworm', 'trixie'] satisfies Suite[])('%s', (suite) => {
   async function run(name: string) {
     onTestFailed(() => console.log(machine?.console.output.slice(-6000)));
     machine = await powerOn(lab.network, {
-      ...{ firmware: 'bios', mac: macOf(name), memory: 1024 },
+      ...{ firmware: 'bios', mac: macOf(name), memory: 2048 },
       log: join(TOP, `build/logs/containers-${suite}-${name}.log`),
     });
     const [, status] = await machine.console.until(/the pipeline ended with status (\d+)/, HUNG);
-    await machine.console.until(/Power down|reboot: /, HUNG);
+    await machine.console.until(/Power down|sysrq: Resetting/, HUNG);
     return { console: machine.console.output, output: await slipway('output', name), status: Number(status) };
   }
 
@@ -151,6 +177,17 @@ describe.each(['bookworm', 'trixie'] satisfies Suite[])('%s', (suite) => {
     const { output, status } = await run('retry');
     expect(output).toBe('1\n2\n3\nthen 0\n');
     expect(status).toBe(0);
+  });
+
+  test('a step that fails may restart the machine', async () => {
+    const { output, console } = await run('reboot');
+    expect(output).toBe('');
+    expect(console).toContain('slipway: restarting');
+  });
+
+  test('an image with systemd runs as it would on a machine', async () => {
+    const { output } = await run('systemd');
+    expect(output).toContain('active\nactive\nafter 3\n');
   });
 
   test('a step talks to a service by its name', async () => {

@@ -25,6 +25,8 @@ export interface MachineSpec {
   readonly smbios?: string;
   /** A disk image that it has as /dev/vda, read-only. */
   readonly disk?: string;
+  /** Disk images that it may write to, from /dev/vda on. */
+  readonly disks?: readonly string[];
   /** A copy of the console goes to this file. */
   readonly log?: string;
 }
@@ -89,6 +91,7 @@ export async function powerOn(network: Network, spec: MachineSpec): Promise<Netw
       ...['-device', nic],
       ...(spec.smbios === undefined ? [] : ['-smbios', spec.smbios]),
       ...(spec.disk === undefined ? [] : ['-drive', `file=${spec.disk},format=raw,if=virtio,readonly=on`]),
+      ...(spec.disks ?? []).flatMap((file) => ['-drive', `file=${file},format=raw,if=virtio`]),
     ],
     { keyboard: true, ...(spec.log !== undefined && { log: spec.log }) },
   );

@@ -1,4 +1,5 @@
-// An S3-compatible server in a process of its own. Arguments: the folder of its objects, and the port.
+// An S3-compatible server in a process of its own. Arguments: the folder of its objects, the port, and then the address,
+// and a key pair.
 import { createRequire } from 'node:module';
 
 interface Context {
@@ -9,11 +10,17 @@ interface Server {
   run(): Promise<{ readonly port: number }>;
 }
 // It has no types.
-const S3rver: new (options: object) => Server = createRequire(import.meta.url)('@20minutes/s3rver');
+const require = createRequire(import.meta.url);
+const S3rver: new (options: object) => Server = require('@20minutes/s3rver');
+interface Account {
+  createKeyPair(access: string, secret: string): void;
+}
+const { DUMMY_ACCOUNT }: { DUMMY_ACCOUNT: Account } = require('@20minutes/s3rver/lib/models/account.js');
 
-const [directory, port] = process.argv.slice(2);
+const [directory, port, address = '127.0.0.1', access, secret] = process.argv.slice(2);
+if (access !== undefined && secret !== undefined) DUMMY_ACCOUNT.createKeyPair(access, secret);
 const configureBuckets = [{ name: 'lab', configs: [] }];
-const where = { address: '127.0.0.1', port: Number(port), directory, vhostBuckets: false };
+const where = { address, port: Number(port), directory, vhostBuckets: false };
 const server = new S3rver({ ...where, silent: true, configureBuckets });
 // It escapes names in XML twice.
 server.middleware.unshift(async (context, next) => {
