@@ -1,6 +1,7 @@
 #!/bin/sh
 # Volumes: directories that steps share, in memory or on the cache device. There, volumes/always/NAME is one that stays,
-# and volumes/pipeline/NAME one that goes with its pipeline; NAME.luks is an encrypted one, a file with LUKS2 and ext4.
+# and volumes/pipeline/NAME one that goes with its pipeline; .NAME.luks is an encrypted one, a file with LUKS2 and ext4.
+# No volume's name begins with ".", so what does can be no other volume.
 
 volumes_run=$slipway_run/volumes
 
@@ -35,7 +36,7 @@ volume_open() {
     fi
     at=$containers_kept/volumes/$(volume_value "$1" .keep)
     if [ "$(volume_value "$1" '.luks != null')" = true ]; then
-        volume_open_luks "$1" "$at/$1.luks"
+        volume_open_luks "$1" "$at/.$1.luks"
     else
         volume_dir=$at/$1
         { [ ! -L "$volume_dir" ] && mkdir -p "$volume_dir"; } ||
@@ -80,23 +81,40 @@ volume_unlock() {
 
 # Makes an encrypted volume; it has its name when it is whole. $1: its name; $2: its file. Fails with the reason recorded.
 volume_make_luks() {
-    local fresh="$2.new" name="slipway-new-$1" status=''
+    local fresh="$2.new"
     rm -f "$fresh"
-    {
-        truncate -s "$(volume_value "$1" .luks.size)" "$fresh" &&
-            volume_value "$1" .luks.key | head -c -1 |
-            # The memory that most machines have at this point.
-            cryptsetup luksFormat --batch-mode --type luks2 --pbkdf argon2id --pbkdf-memory 65536 --key-file - "$fresh"
-    } > "$slipway_work/luks.err" 2>&1 ||
-        slipway_failed "the encrypted volume $1 cannot be made: $(head -n 1 "$slipway_work/luks.err")" \
-            'See whether the cache device is full, and give the volume at least 32 MiB.' || return 1
-    volume_unlock "$1" "$fresh" "$name" || return 1
-    mkfs.ext4 -q -m 0 "/dev/mapper/$name" > "$slipway_work/luks.err" 2>&1
+    volume_allocate "$1" "$fresh" && volume_format_luks "$1" "$fresh" "$2" && return 0
+    # It would keep its room.
+    rm -f "$fresh"
+    return 1
+}
+
+# Makes the file of an encrypted volume with all of its room: a device that fills later is none of its errors then. $1:
+# the volume's name; $2: the file. Fails with the reason recorded.
+volume_allocate() {
+    local size='' error="$slipway_work/luks.err"
+    size=$(volume_value "$1" .luks.size)
+    fallocate -l "$size" "$2" 2> "$error" ||
+        slipway_failed "the cache device has no room for the $size bytes of the encrypted volume $1: $(head -n 1 "$error")" \
+            'Give the volume a smaller size, or the machine a larger device. Its file system must know extents, as ext4 does.'
+}
+
+# Makes encryption and a file system in the file of a volume. $1: its name; $2: the file; $3: its name when that is done.
+# Fails with the reason recorded.
+volume_format_luks() {
+    local name="slipway-new-$1" status='' error="$slipway_work/luks.err"
+    volume_value "$1" .luks.key | head -c -1 |
+        # The memory that most machines have at this point.
+        cryptsetup luksFormat --batch-mode --type luks2 --pbkdf argon2id --pbkdf-memory 65536 --key-file - "$2" \
+            > "$error" 2>&1 ||
+        slipway_failed "the encrypted volume $1 cannot be made: $(head -n 1 "$error")" \
+            'Give the volume at least 32 MiB.' || return 1
+    volume_unlock "$1" "$2" "$name" || return 1
+    mkfs.ext4 -q -m 0 "/dev/mapper/$name" > "$error" 2>&1
     status=$?
     cryptsetup close "$name"
-    { [ "$status" -eq 0 ] && sync && mv "$fresh" "$2"; } ||
-        slipway_failed "the encrypted volume $1 cannot be made: $(head -n 1 "$slipway_work/luks.err")" \
-            'See whether the cache device is full, and give the volume at least 32 MiB.'
+    { [ "$status" -eq 0 ] && sync && mv "$2" "$3"; } ||
+        slipway_failed "the encrypted volume $1 cannot be made: $(head -n 1 "$error")" 'Give the volume at least 32 MiB.'
 }
 
 # Removes the volumes that were for one pipeline, also those of an earlier boot that ended too early.

@@ -200,6 +200,53 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(other.stdout).toMatch(/always:\nstay\n\n.*pipeline:\n0\n$/);
   });
 
+  /** In the place of encryption, which a kernel may lack: what is opened is the file itself. It lets no discards through. */
+  const NO_LUKS = `
+    cryptsetup() { [ $1 = close ] || cat > /dev/null; [ $1 != open ] || echo "$6" > $slipway_run/opened; }
+    mkdir $slipway_run/bin
+    printf '#!/bin/sh\\nexec /usr/sbin/mkfs.ext4 -q -F -E nodiscard "$(cat %s)"' $slipway_run/opened > $slipway_run/bin/mkfs.ext4
+    chmod 755 $slipway_run/bin/mkfs.ext4
+    PATH=$slipway_run/bin:$PATH
+    e2fsck() { :; }
+    mount() {
+      for last; do :; done
+      case " $* " in
+        *' /dev/mapper/'*) command mount -o loop "$(cat $slipway_run/opened)" "$last" ;;
+        *) command mount "$@" ;;
+      esac
+    }
+  `;
+
+  test('the file of an encrypted volume has its room from the beginning, and is no plain volume', async () => {
+    const device = await makeDevice(64 * MIB);
+    const luks = { key: 'key', size: 20 * MIB };
+    const document = { cache: cache(device), volumes: [volume('x', { luks }), volume('x.luks', {})] };
+    const { stdout } = await boot(
+      document,
+      `${NO_LUKS}
+      cache_open; volume_open x.luks || why; echo plain > $volume_dir/f
+      volume_open x || why; echo secret > $volume_dir/f
+      at=$containers_kept/volumes/always
+      [ $(($(stat -c %b $at/.x.luks) * 512)) -ge ${20 * MIB} ] && echo whole
+      umount $volume_dir
+      cat $at/x.luks/f; ls -A $at; cache_close`,
+    );
+    expect(stdout).toBe('whole\nplain\n.x.luks\nx.luks\n');
+  });
+
+  test('an encrypted volume that does not fit on the device is not made, and keeps no room there', async () => {
+    const device = await makeDevice();
+    const luks = { key: 'key', size: 64 * MIB };
+    const { stdout } = await boot(
+      { cache: cache(device), volumes: [volume('x', { luks })] },
+      `${NO_LUKS}
+      cache_open; volume_open x || why; ls -A $containers_kept/volumes/always | wc -l; cache_close`,
+    );
+    expect(stdout).toMatch(
+      /^the cache device has no room for the 67108864 bytes of the encrypted volume x: .*No space left.*\nGive the volume .*\n0\n$/,
+    );
+  });
+
   test('a volume that cannot be is an error with a remedy', async () => {
     const volumes = [volume('kept', {}), volume('ram', { place: 'memory', size: 8192 })];
     const { stdout } = await boot(
