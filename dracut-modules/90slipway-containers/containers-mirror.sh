@@ -119,8 +119,8 @@ mirror_begin() {
     mirror_kept='' mirror_list=$mirror_work/list beside=${mirror_dir%/*}
     mirror_aside=$mirror_work/aside
     if [ "$(jq -r .place "$mirror_work/volume")" = cache ]; then
-        mirror_kept=1 mirror_list=$beside/$1.mirror
-        [ "$(stat -c %d "$beside")" != "$(stat -c %d "$mirror_dir")" ] || mirror_aside=$beside/$1.mirror.aside
+        mirror_kept=1 mirror_list=$beside/.$1.mirror
+        [ "$(stat -c %d "$beside")" != "$(stat -c %d "$mirror_dir")" ] || mirror_aside=$beside/.$1.mirror.aside
     fi
     mirror_pending=$mirror_list.pending
     mirror_proxy=$(getarg proxy=)

@@ -61,10 +61,10 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect((await sh(PULL)).code).toBe(0);
     expect(await readdir(directory)).toEqual(['good']);
     expect((await readdir(join(top, 'volumes'))).sort()).toEqual([
+      '.v.mirror',
+      '.v.mirror.aside',
+      '.v.mirror.pending',
       'v',
-      'v.mirror',
-      'v.mirror.aside',
-      'v.mirror.pending',
     ]);
   });
 
@@ -136,6 +136,6 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const { top, sh } = await volume({ files: [file('f')] });
     const mounted = `mount -t tmpfs none $V && ${PULL} && [ -f $V/f ]`;
     expect((await sh(mounted)).code).toBe(0);
-    expect((await readdir(join(top, 'volumes'))).sort()).toEqual(['v', 'v.mirror', 'v.mirror.pending']);
+    expect((await readdir(join(top, 'volumes'))).sort()).toEqual(['.v.mirror', '.v.mirror.pending', 'v']);
   });
 });

@@ -60,7 +60,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(await files(two.directory)).toEqual(await files(one.directory));
     const { uid, gid, mode, mtimeMs } = await lstat(join(two.directory, 'plain'));
     expect([uid, gid, mode & 0o7777, mtimeMs]).toEqual([7, 8, 0o751, 1_600_000_000_000]);
-    expect(await readdir(join(two.top, 'volumes/v.mirror.aside'))).toEqual([]);
+    expect(await readdir(join(two.top, 'volumes/.v.mirror.aside'))).toEqual([]);
   });
 
   test('only what differs is moved', async () => {
@@ -186,7 +186,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     const { machine } = await lab({ push: ['changes'], pull: ['start'] });
     const [one, two] = [await machine(), await machine()];
     const { code } = await one.sh(`mirror_interval=1; mirror_watch v $V; echo a > $V/a
-      until grep -q '"a"' $V.mirror 2> /dev/null; do sleep 0.1; done
+      until grep -q '"a"' "\${V%/*}/.\${V##*/}.mirror" 2> /dev/null; do sleep 0.1; done
       echo b > $V/b; mirror_stop; ${PUSH}; [ ! -e $containers_run/mirror/v/lock ]`);
     expect(code).toBe(0);
     await two.sh(PULL);
@@ -226,7 +226,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     await write(one.directory, { f: 'whole' });
     await one.sh(PUSH);
     await write(two.directory, { f: 'wh' });
-    await write(two.top, { 'volumes/v.mirror.pending': 'f\n' });
+    await write(two.top, { 'volumes/.v.mirror.pending': 'f\n' });
     expect((await two.sh(PUSH)).stderr).toBe('');
     await two.sh(PULL);
     expect(await files(two.directory)).toEqual({ f: 'whole' });
