@@ -25,6 +25,7 @@ function aFleet(broken: Partial<BootStore> = {}, config: Config = aConfig()) {
     byIds: empty,
     bootsOf: empty,
     notes: async () => [],
+    note: async () => undefined,
     putNote: async () => {},
     addNote: async (_kind, _key, value) => value,
     addOutput: async () => {},

@@ -136,6 +136,9 @@ test('a job that takes too long is cancelled at the machine, and one that is int
   expect(document.steps).toMatchObject([{ timeout: 2 }]);
   expect((await command.exit).code).toBe(124);
   expect(await status('--data-binary', 'x', `${base}/log?step=${name}&offset=0`)).toBe('410');
+  // When it is over, the machine may run another one in the same boot.
+  expect(await tell(base, '', 'failed', 'status=130')).toBe('410');
+  expect(await status('--data-binary', 'x', `${base}/log?step=${name}&offset=0`)).toBe('204');
 });
 
 test('a machine that waits gets the next job without a restart, once', async () => {

@@ -126,7 +126,10 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
           if (ordered) {
             const found = { ...match, settings: withContainers(match.settings, ordered.containers) };
             const { text, digest } = await machineDocument(found, server(), options.config());
-            if (digest !== after) return { status: 200, text, json: true };
+            if (digest !== after) {
+              await fleet.pipelines.forgetCancel(boot);
+              return { status: 200, text, json: true };
+            }
             await ordered.done();
           }
           await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY).unref());
@@ -161,7 +164,9 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
       forRunner(mac, token, async ({ mac: machine, boot }) => {
         const level = report.happening === 'failed' ? 'warn' : 'info';
         fleet.observe({ event: 'containers.step', level, mac: machine, ...report, step: report.step || undefined });
-        return (await fleet.pipelines.isCancelled(boot)) ? GONE : { status: 204 };
+        const isCancelled = await fleet.pipelines.isCancelled(boot);
+        if (report.step === '' && report.happening !== 'begun') await fleet.pipelines.forgetCancel(boot);
+        return isCancelled ? GONE : { status: 204 };
       }),
   };
 }

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
-import type { BootChange, BootStore, NumberedOutput } from '../../model/fleet/boot-store.ts';
+import type { BootChange, BootStore, NoteKind, NumberedOutput } from '../../model/fleet/boot-store.ts';
 import type { EventFeed, SharedEvent } from '../../model/fleet/shared-events.ts';
 import * as sql from './postgres-tables.ts';
 
@@ -157,6 +157,11 @@ export async function openPostgresStore(url: string, { after, lost }: PostgresOp
   listener.on('notification', look);
   const looking = setInterval(look, LOOK_EVERY);
 
+  const note = async (kind: NoteKind, key: string): Promise<unknown> => {
+    const [row] = await query(sql.GET_NOTE, [kind, key]);
+    return row && JSON.parse(String(row.value));
+  };
+
   return {
     add,
     latest: async () =>
@@ -171,13 +176,14 @@ export async function openPostgresStore(url: string, { after, lost }: PostgresOp
       const rows = await query(sql.NOTES_OF, [kind]);
       return rows.map(({ key, value }) => [String(key), JSON.parse(String(value)) as unknown] as const);
     },
+    note,
     putNote: async (kind, key, value) => {
       if (value) await query(sql.PUT_NOTE, [kind, key, JSON.stringify(value)]);
       else await query(sql.REMOVE_NOTE, [kind, key]);
     },
     addNote: async (kind, key, value) => {
       await query(sql.ADD_NOTE, [kind, key, JSON.stringify(value)]);
-      return JSON.parse(String((await query(sql.GET_NOTE, [kind, key]))[0]?.value)) as object;
+      return (await note(kind, key)) as object;
     },
     addOutput: async ({ boot, step, start, data }, at) => {
       await query(sql.ADD_OUTPUT, [boot, step, start, Buffer.byteLength(data, 'base64'), at, data]);
@@ -193,6 +199,7 @@ export async function openPostgresStore(url: string, { after, lost }: PostgresOp
     prune: async (before, keep) => {
       await query(sql.PRUNE_AGE, [before]);
       await query(sql.PRUNE_COUNT, [keep]);
+      await query(sql.PRUNE_CANCELLED, []);
       await query(sql.PRUNE_EVENTS, [Date.now() - EVENTS_KEPT]);
     },
     feed: {

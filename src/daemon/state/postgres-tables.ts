@@ -82,6 +82,7 @@ export const PUT_NOTE =
 export const ADD_NOTE = 'INSERT INTO note (kind, key, value) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING';
 export const GET_NOTE = 'SELECT value FROM note WHERE kind = $1 AND key = $2';
 export const REMOVE_NOTE = 'DELETE FROM note WHERE kind = $1 AND key = $2';
+export const PRUNE_CANCELLED = `DELETE FROM note WHERE kind = 'cancelled' AND key NOT IN (SELECT id FROM boot)`;
 export const ADD_EVENTS = `
   INSERT INTO event (origin, number, at, event)
   SELECT origin, number, at, event

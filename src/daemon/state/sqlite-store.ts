@@ -69,6 +69,7 @@ export async function openSqliteStore(file: string, damaged: (path: string) => v
     byIds: async (ids) => JSON.parse(await call('byIds', ids)) as BootWithSteps[],
     bootsOf: (image, limit) => call('bootsOf', image, limit),
     notes: (kind) => call('notes', kind),
+    note: (kind, key) => call('note', kind, key),
     putNote: (kind, key, value) => call('putNote', kind, key, value),
     addNote: (kind, key, value) => call('addNote', kind, key, value),
     addOutput: (output, at) => call('addOutput', output, at),

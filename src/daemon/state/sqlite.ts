@@ -16,6 +16,7 @@ export interface Tables {
   byIds(ids: readonly string[]): string;
   bootsOf(image: string, limit: number): readonly BootWithSteps[];
   notes(kind: NoteKind): readonly (readonly [key: string, value: unknown])[];
+  note(kind: NoteKind, key: string): unknown;
   putNote(kind: NoteKind, key: string, value: object | undefined): void;
   addNote(kind: NoteKind, key: string, value: object): object;
   addOutput(output: Output, at: number): void;
@@ -124,6 +125,10 @@ function tablesOf(database: Sqlite.Database): Tables {
     }
     for (const { boot, step } of changes) addStep.run(boot.id, step.at, JSON.stringify(step));
   });
+  const note = (kind: NoteKind, key: string): unknown => {
+    const text = database.prepare(sql.GET_NOTE).pluck().get(kind, key);
+    return text === undefined ? undefined : JSON.parse(String(text));
+  };
   return {
     add: (changes) => add.immediate(changes),
     latest: (after, limit) =>
@@ -151,14 +156,14 @@ function tablesOf(database: Sqlite.Database): Tables {
       const rows = database.prepare(sql.NOTES_OF).all(kind) as readonly { key: string; value: string }[];
       return rows.map(({ key, value }) => [key, JSON.parse(value) as unknown] as const);
     },
+    note,
     putNote: (kind, key, value) => {
       if (value) database.prepare(sql.PUT_NOTE).run(kind, key, JSON.stringify(value));
       else database.prepare(sql.REMOVE_NOTE).run(kind, key);
     },
     addNote: (kind, key, value) => {
       database.prepare(sql.ADD_NOTE).run(kind, key, JSON.stringify(value));
-      const text = database.prepare(sql.GET_NOTE).pluck().get(kind, key);
-      return JSON.parse(String(text)) as object;
+      return note(kind, key) as object;
     },
     addOutput: ({ boot, step, start, data }, at) => {
       database.prepare(sql.ADD_OUTPUT).run(boot, step, start, Buffer.byteLength(data, 'base64'), at, data);
@@ -170,6 +175,7 @@ function tablesOf(database: Sqlite.Database): Tables {
     prune: (before, keep) => {
       database.prepare(sql.PRUNE_AGE).run(before);
       database.prepare(sql.PRUNE_COUNT).run(keep);
+      database.prepare(sql.PRUNE_CANCELLED).run();
     },
     close: () => void database.close(),
   };

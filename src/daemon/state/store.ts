@@ -116,6 +116,7 @@ export function keepStore({ place, record, now }: StoreOptions): BootStore {
     byIds: (ids) => use((each) => each.byIds(ids)),
     bootsOf: (image, limit) => use((each) => each.bootsOf(image, limit)),
     notes: (kind) => use((each) => each.notes(kind)),
+    note: (kind, key) => use((each) => each.note(kind, key)),
     putNote: (kind, key, value) => use((each) => each.putNote(kind, key, value)),
     addNote: (kind, key, value) => use((each) => each.addNote(kind, key, value)),
     addOutput: (output, at) => use((each) => each.addOutput(output, at)),

@@ -67,6 +67,7 @@ export const PUT_NOTE =
 export const REMOVE_NOTE = 'DELETE FROM note WHERE kind = ? AND key = ?';
 export const ADD_NOTE = 'INSERT INTO note (kind, key, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING';
 export const GET_NOTE = 'SELECT value FROM note WHERE kind = ? AND key = ?';
+export const PRUNE_CANCELLED = `DELETE FROM note WHERE kind = 'cancelled' AND key NOT IN (SELECT id FROM boot)`;
 export const ADD_OUTPUT = 'INSERT INTO output (boot, step, start, size, at, data) VALUES (?, ?, ?, ?, ?, ?)';
 export const OUTPUT_AFTER = `
   SELECT number, boot, step, start, data FROM output WHERE boot = ? AND number > ? ORDER BY number LIMIT ?`;

@@ -47,6 +47,8 @@ export interface BootStore {
   bootsOf(image: string, limit: number): Promise<readonly BootWithSteps[]>;
   /** What is remembered of one kind, by key. */
   notes(kind: NoteKind): Promise<readonly (readonly [key: string, value: unknown])[]>;
+  /** What is remembered by one key; undefined where nothing is. */
+  note(kind: NoteKind, key: string): Promise<unknown>;
   /** Remembers something in place of what the key had; forgets it where there is no value. */
   putNote(kind: NoteKind, key: string, value: object | undefined): Promise<void>;
   /** Remembers something unless the key has a value. @returns the value that it has */
@@ -59,7 +61,10 @@ export interface BootStore {
   outputEnds(boot: string): Promise<readonly (readonly [step: string, end: number])[]>;
   /** Removes output that came before a time (milliseconds since 1970). */
   pruneOutput(before: number): Promise<void>;
-  /** Removes boots that ended before a time (milliseconds since 1970), and all but the newest of each machine. */
+  /**
+   * Removes boots that ended before a time (milliseconds since 1970), and all but the newest of each machine; with them
+   * what is remembered of their cancelled pipelines.
+   */
   prune(before: number, keep: number): Promise<void>;
   /** Of a store that several daemons share: the events of all. */
   readonly feed?: EventFeed | undefined;

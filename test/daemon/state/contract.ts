@@ -45,7 +45,11 @@ export function itIsAStore(open: () => Promise<BootStore>): void {
     const mac = boot(1).mac;
     for (let n = 1; n <= 9; n++) await store.add([change(boot(n, { mac }), n)]);
     await store.add([change(boot(50), 50)]);
+    for (const n of [1, 9]) await store.putNote('cancelled', boot(n).id, { at: n });
+    await store.putNote('order', boot(1).id, { image: 'a' });
     await store.prune(3, 4);
+    expect(await store.notes('cancelled')).toEqual([[boot(9).id, { at: 9 }]]);
+    expect(await store.notes('order')).toHaveLength(1);
     expect((await store.boots(mac, 100)).map(({ began }) => began)).toEqual([9, 8, 7, 6]);
     expect(await store.boot(boot(1).id)).toBeUndefined();
     expect(await store.latest()).toHaveLength(2);
@@ -67,6 +71,8 @@ export function itIsAStore(open: () => Promise<BootStore>): void {
     await store.putNote('order', 'n001', { image: 'b', odd: '\u0000"' });
     await store.putNote('installation', 'n001', { image: 'c' });
     expect(await store.notes('order')).toEqual([['n001', { image: 'b', odd: '\u0000"' }]]);
+    expect(await store.note('order', 'n001')).toEqual({ image: 'b', odd: '\u0000"' });
+    expect(await store.note('order', 'n002')).toBeUndefined();
     await store.putNote('order', 'n001', undefined);
     expect(await store.notes('order')).toEqual([]);
     expect(await store.addNote('secret', 'x', { secret: 1 })).toEqual({ secret: 1 });

@@ -12,6 +12,7 @@ export async function openMemoryStore(): Promise<BootStore & { end(): void }> {
     byIds: async (ids) => JSON.parse(tables.byIds(ids)),
     bootsOf: async (image, limit) => tables.bootsOf(image, limit),
     notes: async (kind) => tables.notes(kind),
+    note: async (kind, key) => tables.note(kind, key),
     putNote: async (kind, key, value) => tables.putNote(kind, key, value),
     addNote: async (kind, key, value) => tables.addNote(kind, key, value),
     addOutput: async (output, at) => tables.addOutput(output, at),

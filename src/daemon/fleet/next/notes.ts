@@ -27,8 +27,15 @@ export class Notes<T extends object> {
     return this.known;
   }
 
+  /** One of them. Where the store is away, what is known. */
   async get(key: string): Promise<T | undefined> {
-    return (await this.all()).get(key);
+    if (!this.store?.feed) return (await this.all()).get(key);
+    try {
+      this.set(key, (await this.store.note(this.kind, key)) as T | undefined);
+    } catch {
+      // As above.
+    }
+    return this.known.get(key);
   }
 
   /** Remembers, or forgets where there is no value. Rejects where the store is away: then nothing has changed. */

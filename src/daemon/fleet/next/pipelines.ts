@@ -20,6 +20,8 @@ export interface Pipelines {
   /** Whether the pipeline of a boot was cancelled. */
   isCancelled(boot: string): Promise<boolean>;
   cancel(boot: string): Promise<void>;
+  /** Has it count as cancelled no more: that pipeline is over, and the machine may run another in the same boot. */
+  forgetCancel(boot: string): Promise<void>;
   /** What a machine that waits is to run. */
   orderedFor(match: Match, boot: string): Promise<OrderedPipeline | undefined>;
 }
@@ -35,6 +37,9 @@ export function pipelinesOf(
     outputs: store && new Outputs(store, now),
     isCancelled: async (boot) => (await cancelled.get(boot)) !== undefined,
     cancel: (boot) => cancelled.put(boot, { at: now() }),
+    forgetCancel: async (boot) => {
+      if (await cancelled.get(boot)) await cancelled.note(boot, undefined);
+    },
     orderedFor: async (match, boot) => {
       const machine = machineOf(match);
       const order = await orders.get(machine);
