@@ -132,8 +132,10 @@ device_zero() {
     [ "$(dd if="$1" bs=512 skip=$(($2 / 512)) count=2048 2> /dev/null | sha256sum | cut -d ' ' -f 1)" = "$device_zeros" ]
 }
 
-# Whether a device holds nothing at all: no signature that blkid or wipefs knows, zeros at both ends and at 30 places
-# between, and nothing uses it. $1: the device. Whatever cannot be found out counts as something.
+# Whether a device holds nothing as far as can be told without reading all of it: no signature that blkid or wipefs
+# knows, zeros in the first 16 MiB, at 30 places between and in the last MiB, and nothing uses it. A partition that begins
+# in the first 16 MiB, as the first one of a disk does, shows there also where the table was overwritten. $1: the device.
+# Whatever cannot be found out counts as something.
 device_is_empty() {
     local size='' found=''
     size=$(device_size "$1") && [ "$size" -ge 16777216 ] || return 1
@@ -143,7 +145,16 @@ device_is_empty() {
     # What it says of a partition is not in there.
     ! grep -qv -e '^DEVNAME=' -e '^PART_ENTRY_' "$slipway_work/probe" || return 1
     found=$(wipefs --noheadings "$1" 2> /dev/null) && [ -z "$found" ] || return 1
-    device_zero "$1" 0 && device_zero_between "$1" "$size" && device_zero "$1" $(((size / 512 - 2048) * 512))
+    device_zero_start "$1" && device_zero_between "$1" "$size" && device_zero "$1" $(((size / 512 - 2048) * 512))
+}
+
+# Whether the first 16 MiB of a device are zeros. $1: the device
+device_zero_start() {
+    local number=0
+    while [ "$number" -lt 16 ]; do
+        device_zero "$1" $((number * 1048576)) || return 1
+        number=$((number + 1))
+    done
 }
 
 # Whether a device is zeros at 30 places between its ends. $1: the device; $2: its size, bytes

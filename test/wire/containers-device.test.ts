@@ -69,6 +69,12 @@ const FOREIGN: readonly (readonly [string, string, (file: string) => Promise<unk
   ['one byte at the end', 'data of a kind that is not known', (file) => writeAt(file, 64 * MIB - 1, Uint8Array.of(1))],
   ['one byte in the first MiB', 'data of a kind that is not known', (file) => writeAt(file, 700_000, Uint8Array.of(1))],
   [
+    'one byte behind the first MiB',
+    'data of a kind that is not known',
+    (file) => writeAt(file, 2 * MIB + 5, Uint8Array.of(1)),
+  ],
+  ['a file system whose partition table is gone', 'data of a kind that is not known', lostTable],
+  [
     'random bytes in the middle',
     'data of a kind that is not known',
     (file) => writeAt(file, 30 * MIB, randomBytes(4 * MIB)),
@@ -96,6 +102,15 @@ const FOREIGN: readonly (readonly [string, string, (file: string) => Promise<unk
 ];
 
 const MARK = Buffer.from('slipway-cache: formatting was begun and has not ended');
+
+/** A disk with one partition that holds a file system, of which the first MiB and the last were overwritten. */
+async function lostTable(file: string): Promise<void> {
+  const part = `${file}.part`;
+  await writeFile(part, '');
+  await truncate(part, 40 * MIB);
+  await must('mkfs.ext4', ['-q', part]);
+  await must('dd', [`if=${part}`, `of=${file}`, 'bs=1M', 'seek=1', 'conv=notrunc,sparse', 'status=none']);
+}
 
 const table = (file: string, script: string) => must('sh', ['-c', 'printf "$1" | sfdisk --quiet "$0"', file, script]);
 
