@@ -188,11 +188,27 @@ run_watch() {
     run_stop "$1"
 } > /dev/null 2>&1
 
+# Prints the signal that asks a container to end: the one that its image names (StopSignal: a name with SIG or without,
+# or a number), else the usual one. crun takes any name, and sends nothing where it does not know it. $1: its step, a file
+run_stop_signal() {
+    local signal='' image=''
+    image=$containers_images/$(containers_image_key "$(jq -r .image.reference "$1")")/config.json
+    signal=$(jq -r '.config.StopSignal // empty' "$image" | tr '[:lower:]' '[:upper:]')
+    signal=${signal#SIG}
+    case $signal in
+        HUP | INT | QUIT | ILL | TRAP | ABRT | BUS | FPE | KILL | USR1 | SEGV | USR2 | PIPE | ALRM | TERM | CHLD | CONT) ;;
+        TSTP | TTIN | TTOU | URG | XCPU | XFSZ | VTALRM | PROF | WINCH | IO | PWR | SYS) ;;
+        RTMIN | RTMIN+[1-9] | RTMIN+1[0-5] | RTMAX | RTMAX-[1-9] | RTMAX-1[0-4]) ;;
+        [1-9] | [1-5][0-9] | 6[0-4]) ;;
+        *) if jq -e .systemd "$1" > /dev/null; then signal=RTMIN+3; else signal=TERM; fi ;;
+    esac
+    printf '%s\n' "$signal"
+}
+
 # Ends a container, by force if need be. $1: its name
 run_stop() {
-    local signal=TERM seconds=0
-    ! jq -e .systemd "$containers_run/step-$1.json" > /dev/null 2>&1 || signal=RTMIN+3
-    run_crun kill "$1" "$signal"
+    local seconds=0
+    run_crun kill "$1" "$(run_stop_signal "$containers_run/step-$1.json")"
     while [ "$seconds" -lt "$run_grace" ] && run_crun state "$1" | grep -q '"status": "running"'; do
         seconds=$((seconds + 1))
         sleep 1
