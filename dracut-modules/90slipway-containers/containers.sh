@@ -15,6 +15,7 @@ slipway_claim() {
     # Without the token, for messages.
     slipway_source=${containers_base%/*}
     slipway_method=slipway-containers
+    slipway_wants='the list of containers' slipway_lacks='This machine cannot run its containers.'
     slipway_mounts=''
 }
 

@@ -16,5 +16,5 @@ if slipway_find_method; then
     # The initqueue goes on until the root is there.
     # shellcheck disable=SC2154
     echo '[ -e /run/slipway/done ]' > "$hookdir/initqueue/finished/slipway.sh"
-    slipway_say "$slipway_method: the root will come from $slipway_source"
+    slipway_say "$slipway_method: $slipway_wants will come from $slipway_source"
 fi

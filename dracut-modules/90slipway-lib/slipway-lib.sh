@@ -116,11 +116,13 @@ slipway_load() {
 #   slipway_flags        further mount options
 #   slipway_zram         the size of a root on zram
 #   slipway_quiet        to say less
+#   slipway_wants        what comes from there, for people
+#   slipway_lacks        the sentence for people where that cannot be
 # The method then also has slipway_make_root, which makes the root in $slipway_root, and may have slipway_pivot.
 slipway_find_method() {
     local file=''
     slipway_method='' slipway_source='' slipway_writable='' slipway_directories='' slipway_flags='' slipway_zram=''
-    slipway_quiet='' slipway_mounts=1
+    slipway_quiet='' slipway_mounts=1 slipway_wants='the root' slipway_lacks='This machine has no root file system.'
     for file in "$slipway_methods"/*.sh; do
         # A method without one must not have the one of the method before it.
         slipway_pivot() { :; }
@@ -191,7 +193,7 @@ slipway_give_up() {
     esac
     slipway_report_failure
     slipway_tell '----------------------------------------------------------------'
-    slipway_tell 'This machine has no root file system.'
+    slipway_tell "$slipway_lacks"
     slipway_tell "What failed:  $(cat "$slipway_run/failure" 2> /dev/null)"
     slipway_tell "What to do:   $(cat "$slipway_run/remedy" 2> /dev/null)"
     slipway_tell "Kernel line:  $(cat /proc/cmdline)"
@@ -205,7 +207,7 @@ slipway_give_up() {
     esac
     slipway_tell '----------------------------------------------------------------'
     case $action in
-        shell) emergency_shell -n slipway 'The root file system could not be made.' ;;
+        shell) emergency_shell -n slipway "$slipway_lacks" ;;
         retry) sleep 60 ;;
         reboot)
             sleep 60

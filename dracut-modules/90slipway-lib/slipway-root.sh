@@ -43,7 +43,7 @@ make_root() {
     slipway_report root begun "fetching $slipway_source"
     slipway_read_digest && slipway_read_tmpfs_size && slipway_make_root && return 0
     [ -s "$slipway_run/failure" ] ||
-        slipway_failed 'the root could not be made; nothing gave a reason' 'See what the initrd logged: journalctl -b'
+        slipway_failed 'nothing gave a reason' 'See what the initrd logged: journalctl -b'
     slipway_drop_memory
     return 1
 }

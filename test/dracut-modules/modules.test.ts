@@ -95,6 +95,21 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
     expect(await value(script)).toBe(`0:this initrd has no dracut module ${name}, which root=${root} needs`);
   });
 
+  test.each([
+    ['slipway.containers=', 'http://192.0.2.1/containers/52:54:00:00:00:01/abc', 'cannot run its containers.'],
+    ['root=', 'slipway:http://192.0.2.1/x', 'has no root file system.'],
+  ])('a boot of %s%s that fails says what it lacks', async (argument, given, lacks) => {
+    const script = `
+      slipway_methods=$slipway_run/methods; mkdir $slipway_methods
+      cp ${MODULES}/90slipway-containers/containers.sh ${MODULES}/90slipway-image/image.sh $slipway_methods
+      getarg() { case $1 in ${argument}) echo '${given}' ;; slipway.on_failure=) echo shell ;; *) return 1 ;; esac; }
+      slipway_report_failure() { :; }
+      slipway_tell() { case $1 in 'This machine'*) echo "$1" ;; esac; }
+      emergency_shell() { echo "$3"; }
+      slipway_find_method; slipway_give_up`;
+    expect(await value(script)).toBe(`0:This machine ${lacks}\nThis machine ${lacks}`);
+  });
+
   test.each(['/dev/sda1', 'live:http://192.0.2.1/x', 'slipway', ''])('root=%s is left to others', async (root) => {
     const script = `
       slipway_methods=$slipway_run/methods; mkdir $slipway_methods
