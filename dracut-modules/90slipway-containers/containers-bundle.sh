@@ -58,37 +58,39 @@ bundle_devices() {
     done < "$slipway_work/devices" | jq -s -c .
 }
 
-# Makes a container's bundle. $1: the step, a file; $2: a directory of its own with the root in it; $3: the step's name.
-# Fails with the reason recorded.
+# Makes a container's bundle. It has what the step's environment has, secrets too: it is in memory. $1: the step, a file;
+# $2: the container's root; $3: the step's name; $4: a directory for the bundle. Fails with the reason recorded.
 bundle_make() {
     local image='' user='' name='' devices='' volumes='{}'
     image=$containers_images/$(containers_image_key "$(jq -r .image.reference "$1")")/config.json
     user=$(jq -r '.user // empty' "$1")
     [ -n "$user" ] || user=$(jq -r '.config.User // empty' "$image")
-    bundle_user "$2/rootfs" "$user" || return 1
+    bundle_user "$2" "$user" || return 1
     for name in $(jq -r '.mounts[].volume // empty' "$1" | sort -u); do
         volume_open "$name" || return 1
         volumes=$(printf '%s' "$volumes" | jq -c --arg name "$name" --arg at "$volume_dir" '. + {($name): $at}')
     done
     devices=$(bundle_devices "$1") || return 1
-    bundle_files "$2"
+    mkdir -p "$4" ||
+        slipway_failed "the step $3 cannot be prepared" 'Give the machine more memory.' || return 1
+    bundle_files "$4"
     jq -n -c \
         --arg name "$3" --argjson uid "$bundle_uid" --argjson gid "$bundle_gid" --argjson groups "$bundle_groups" \
-        --arg home "$bundle_home" --arg hostname "$containers_node" --arg rootfs "$2/rootfs" --arg netns "$network_path" \
-        --arg cgroup "/slipway-$3/container" --arg files "$2" --argjson devices "$devices" --argjson volumes "$volumes" \
+        --arg home "$bundle_home" --arg hostname "$containers_node" --arg rootfs "$2" --arg netns "$network_path" \
+        --arg cgroup "/slipway-$3/container" --arg files "$4" --argjson devices "$devices" --argjson volumes "$volumes" \
         --arg status "$containers_status" --arg failed "$containers_failed_by" --arg previous "$containers_previous" \
         --arg previous_status "$containers_previous_status" '{uid: $uid, gid: $gid, groups: $groups,
             home: $home, hostname: ($hostname | gsub("[^A-Za-z0-9.-]"; "-")), rootfs: $rootfs, netns: $netns, cgroup: $cgroup,
             files: $files, devices: $devices, volumes: $volumes,
             environment: {SLIPWAY_NODE: $hostname, SLIPWAY_STEP: $name, SLIPWAY_PIPELINE_STATUS: $status,
                 SLIPWAY_PIPELINE_FAILED_BY: $failed, SLIPWAY_PREVIOUS_STEP: $previous,
-                SLIPWAY_PREVIOUS_STATUS: $previous_status}}' > "$2/about.json"
-    jq -c --slurpfile image "$image" --slurpfile about "$2/about.json" \
+                SLIPWAY_PREVIOUS_STATUS: $previous_status}}' > "$4/about.json"
+    jq -c --slurpfile image "$image" --slurpfile about "$4/about.json" \
         '$image[0] as $image | $about[0] as $about | '"$(cat "$slipway_parts/containers-bundle.jq")" "$1" \
-        > "$2/config.json" 2> "$slipway_work/jq.err" ||
+        > "$4/config.json" 2> "$slipway_work/jq.err" ||
         slipway_failed "the step $3 cannot be prepared: $(head -n 1 "$slipway_work/jq.err")" \
             'The configuration of its image is wrong: make the image anew.' || return 1
-    [ "$(jq '.process.args | length' "$2/config.json")" -gt 0 ] ||
+    [ "$(jq '.process.args | length' "$4/config.json")" -gt 0 ] ||
         slipway_failed "the image of step $3 has no command" 'Name one with command: in the step.'
 }
 

@@ -122,7 +122,7 @@ run_prepare() {
     slipway_unmount "$at/rootfs"
     slipway_remove "$at"
     containers_mount_image "$(jq -r .image.reference "$1")" "$at" &&
-        network_open "$2" "$(jq -r .network "$1")" && bundle_make "$1" "$at" "$3" || return 1
+        network_open "$2" "$(jq -r .network "$1")" && bundle_make "$1" "$at/rootfs" "$3" "$containers_run/bundles/$3" || return 1
     run_crun delete --force "$3" > /dev/null 2>&1
     # Controllers that a limit needs: crun does not pass them down from the top.
     mkdir -p "/sys/fs/cgroup/slipway-$3"
@@ -134,7 +134,7 @@ run_prepare() {
 # Runs a prepared container, its output taken. $1: its name. Returns its status.
 run_prepared() {
     {
-        run_crun run --no-pivot --bundle "$containers_scratch/steps/$1" "$1" < /dev/null 2>&1
+        run_crun run --no-pivot --bundle "$containers_run/bundles/$1" "$1" < /dev/null 2>&1
         echo $? > "$containers_run/status-$1"
     } | log_take "$1"
     return "$(cat "$containers_run/status-$1")"
@@ -169,6 +169,7 @@ run_remove() {
     network_close "$1"
     slipway_unmount "$containers_scratch/steps/$2/rootfs"
     slipway_remove "$containers_scratch/steps/$2"
+    rm -rf "$containers_run/bundles/$2"
     rmdir "/sys/fs/cgroup/slipway-$2" 2> /dev/null
     :
 }
