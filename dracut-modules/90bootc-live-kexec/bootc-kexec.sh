@@ -11,6 +11,7 @@ bootc_kexec() {
     local line=''
     bootc_next=$slipway_memory/next.img
     bootc_reuse=''
+    slipway_load kexec-lib
     slipway_exclude=$slipway_work/exclude
     bootc_not_needed > "$slipway_exclude"
     case $slipway_source in
@@ -36,35 +37,15 @@ bootc_kexec() {
     else
         bootc_next=$bootc_initramfs
     fi
-    # -s has the kernel check the file's signature where it insists on that; -l works for the rest.
-    set -- -l "$bootc_kernel" --initrd="$bootc_next" --command-line="$line"
-    kexec -s "$@" > "$slipway_work/kexec.err" 2>&1 || kexec "$@" >> "$slipway_work/kexec.err" 2>&1 ||
-        slipway_failed "the image's kernel cannot be loaded: $(tail -n 1 "$slipway_work/kexec.err")" \
-            'Give the machine more memory, boot the image with its own kernel, or leave bootc.kexec out.' || return 1
+    slipway_kexec_load "$bootc_kernel" "$bootc_next" "$line" "the image's kernel" \
+        'Give the machine more memory, boot the image with its own kernel, or leave bootc.kexec out.' || return 1
     slipway_report switch-root begun "starting the image's kernel"
-    slipway_await_reports
-    kexec -e
-    slipway_failed "the image's kernel was loaded and did not start" \
-        'Boot the image with its own kernel, without bootc.kexec.'
-}
-
-# A cpio archive's entry (the "newc" format of initramfs, Linux's
-# Documentation/driver-api/early-userspace/buffer-format.rst).
-# $1: its name; $2: mode, decimal; $3: size in bytes. Prints header and name, padded.
-bootc_cpio() {
-    printf '070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%s\000' \
-        0 "$2" 0 0 1 0 "$3" 0 0 0 0 $((${#1} + 1)) 0 "$1"
-    bootc_pad $((110 + ${#1} + 1))
-}
-
-# Bytes up to a multiple of four. $1: how many there are
-bootc_pad() {
-    head -c $(((4 - $1 % 4) % 4)) /dev/zero
+    slipway_kexec_start "the image's kernel" 'Boot the image with its own kernel, without bootc.kexec.'
 }
 
 # A fresh memory with the beginning of the next initramfs, but for the archive's size.
 bootc_new_next() {
-    slipway_new_memory && bootc_cpio "${bootc_archive#/}" 33188 0 > "$bootc_next"
+    slipway_new_memory && slipway_cpio "${bootc_archive#/}" 33188 0 > "$bootc_next"
 }
 
 # Keeps the archive at standard input, then reads the kernel out of it.
@@ -75,8 +56,8 @@ bootc_keep() {
     size=$(($(stat -c %s "$bootc_next") - before))
     [ "$size" -lt 4294967296 ] ||
         slipway_failed 'the archive is too big for a cpio archive (4 GiB)' 'Set bootc.kexec.reuse-image=0.' || return 1
-    bootc_pad "$size" >> "$bootc_next"
-    bootc_cpio TRAILER!!! 0 0 >> "$bootc_next"
+    slipway_cpio_pad "$size" >> "$bootc_next"
+    slipway_cpio TRAILER!!! 0 0 >> "$bootc_next"
     # The size is known only now; it stands in the header from the 54th byte on.
     printf '%08X' "$size" | dd of="$bootc_next" bs=1 seek=54 conv=notrunc 2> /dev/null
     # What follows the archive is left unread, which tail would complain of.

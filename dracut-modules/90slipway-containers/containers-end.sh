@@ -20,6 +20,7 @@ containers_end() {
     case $action in
         wait) ;;
         reboot) slipway_reboot ;;
+        kexec) containers_kexec ;;
         shell)
             emergency_shell -n slipway 'The pipeline is over; leave this shell with "exit" to switch off.'
             containers_power_off

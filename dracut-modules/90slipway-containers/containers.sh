@@ -23,7 +23,8 @@ slipway_claim() {
 # the reason recorded, so that all is tried again.
 slipway_make_root() {
     slipway_load oci-lib oci-layers oci-registry containers-images containers-bundle containers-network containers-run \
-        containers-log containers-clock containers-device containers-cache containers-volumes containers-mirror containers-end
+        containers-log containers-clock containers-device containers-cache containers-volumes containers-mirror containers-end \
+        containers-kexec kexec-lib
     # The initrd has a limit of its own on what is fetched; there is no archive here.
     mkdir -p "$containers_run"
     slipway_receive : "$containers_base" "$slipway_sha256" containers_keep_document || return 1

@@ -14,8 +14,9 @@ installkernel() {
 install() {
     local part
     inst_multiple crun jq setfattr mknod fallocate date env kill mktemp sort timeout chown md5sum find sync
-    # For private networks with a way out; for the clock; for cache devices, their volumes and watches over those.
-    inst_multiple -o nft bridge busybox chronyd mkfs.ext4 e2fsck blkid wipefs sfdisk lsblk blockdev udevadm cryptsetup \
+    # For private networks with a way out; for the clock; for another kernel at the end; for cache devices, their
+    # volumes and watches over those.
+    inst_multiple -o nft bridge busybox chronyd kexec mkfs.ext4 e2fsck blkid wipefs sfdisk lsblk blockdev udevadm cryptsetup \
         losetup inotifywait findmnt du /etc/mke2fs.conf
     inst_simple "$moddir/containers.sh" /lib/slipway/methods/containers.sh
     for part in "$moddir"/containers-*; do

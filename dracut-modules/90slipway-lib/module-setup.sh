@@ -18,7 +18,7 @@ install() {
         rm rmdir sed sha256sum sleep stat tail tar tee touch tr umount uname wc xz zstd
     inst_multiple -o dmesg reboot
 
-    for lib in slipway-lib memory-lib confine-lib selinux-lib network-lib report-lib fetch-lib seed-lib unpack-lib \
+    for lib in slipway-lib memory-lib confine-lib selinux-lib network-lib report-lib fetch-lib seed-lib unpack-lib kexec-lib \
         slipway-up; do
         inst_simple "$moddir/$lib.sh" "/lib/slipway/$lib.sh"
     done

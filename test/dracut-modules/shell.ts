@@ -54,9 +54,11 @@ export async function runLibrary(
     getarg() { return 1; }
     getargbool() { return 1; }
     slipway_quiet= slipway_record= slipway_exclude= slipway_zram= slipway_tmpfs_size=
-    for library in slipway-lib/slipway-lib slipway-lib/memory-lib slipway-lib/confine-lib slipway-lib/network-lib slipway-lib/report-lib slipway-lib/fetch-lib slipway-lib/seed-lib \\
-        slipway-lib/unpack-lib slipway-oci/oci-lib slipway-oci/oci-layers slipway-oci/oci-archive \\
-        slipway-oci/oci-registry; do . ${MODULES}/90$library.sh; done
+    for library in slipway-lib/slipway-lib slipway-lib/memory-lib slipway-lib/confine-lib slipway-lib/network-lib \\
+        slipway-lib/report-lib slipway-lib/fetch-lib slipway-lib/seed-lib slipway-lib/kexec-lib slipway-lib/unpack-lib \\
+        slipway-oci/oci-lib slipway-oci/oci-layers slipway-oci/oci-archive slipway-oci/oci-registry; do
+        . ${MODULES}/90$library.sh
+    done
     slipway_say() { printf '%s\\n' "$*" >&2; }
     slipway_load() { :; }
     # Plain folders: mounting needs root.
