@@ -9,7 +9,10 @@ containers_kexec() {
     local failure='' remedy='' stage=pipeline
     slipway_await_reports
     kexec_report=$(slipway_report_url)
+    rm -f "$slipway_run/failure"
     kexec_start
+    [ -s "$slipway_run/failure" ] ||
+        slipway_failed 'the next image could not be started; nothing gave a reason' 'See what the initrd logged.'
     read -r failure < "$slipway_run/failure"
     read -r remedy < "$slipway_run/remedy"
     [ ! -s "$kexec_document" ] || stage=kernel
@@ -59,10 +62,12 @@ kexec_ask() {
     echo 1 > "$slipway_work/try"
     while :; do
         : > "$answer"
-        status=$(containers_answer=$answer && containers_curl --max-filesize 1048576 "$containers_base/kexec")
+        status=$(containers_answer=$answer && containers_curl --data '' --max-filesize 1048576 "$containers_base/kexec")
         why="$(head -n 1 "$answer" | head -c 300 | LC_ALL=C tr -c ' -~\n' '?') (HTTP status $status)"
         case $status in
             200) mv "$answer" "$kexec_document" && return 0 ;;
+            # Too many machines at a time.
+            429) ;;
             4*)
                 slipway_failed "the server does not say what comes next: $why" \
                     'Correct "end:" of the containers, or the image that it names; the log of the server says more.'

@@ -42,6 +42,7 @@ export const NO_CONTAINERS: ContainersSource = {
   shown: unknown,
   document: unknown,
   next: unknown,
+  kexec: unknown,
   output: unknown,
   step: unknown,
   stored: unknown,

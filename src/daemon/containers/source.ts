@@ -1,32 +1,26 @@
 import { withContainers } from '../../ipxe-templates/scripts/decide.ts';
-import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import type { ContainersAnswer, ContainersSource } from '../../model/containers/answer.ts';
 import { prefixOf } from '../../model/containers/plan.ts';
 import type { StoreSettings } from '../../model/containers/stored-files.ts';
-import type { RecordEvent } from '../../model/event.ts';
-import { type Mac, parseMac } from '../../model/machine/mac.ts';
+import { parseMac } from '../../model/machine/mac.ts';
 import { plainMessage } from '../../model/plain-error.ts';
 import type { Config, Match } from '../../model/settings/config.ts';
-import { type ServerIdentities, servedBy } from '../../model/settings/served-by.ts';
+import { servedBy } from '../../model/settings/served-by.ts';
 import type { FleetMemory } from '../fleet/fleet.ts';
 import { machineOf } from '../fleet/next/next-boots.ts';
 import type { TokenOwner } from '../fleet/tokens/boot-access.ts';
 import { createVolumeStores } from '../stores/volume-stores.ts';
 import { machineDocument, sectionOf, shownDocument, storeSettings } from './documents.ts';
+import { type KexecOptions, Kexecs } from './kexec.ts';
 
 /** How long a machine that waits for its next document waits for the answer, milliseconds, and how often it is looked. */
 const PATIENCE = 50_000;
 const LOOK_EVERY = 1000;
 
 /** Options of {@link createContainersSource}. */
-export interface ContainersSourceOptions {
+export interface ContainersSourceOptions extends KexecOptions {
   readonly config: () => Config;
-  readonly servers: () => ServerIdentities;
-  /** The settings of a machine. */
-  readonly match: (mac: Mac) => Match;
-  readonly documentOf: Scripts['documentOf'];
-  readonly fleet: Pick<FleetMemory, 'access' | 'pipelines' | 'observe' | 'boot'>;
-  readonly record: RecordEvent;
+  readonly fleet: KexecOptions['fleet'] & Pick<FleetMemory, 'pipelines'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Milliseconds of a clock that never goes back. */
@@ -43,6 +37,17 @@ const AWAY = { status: 503, text: 'the store of boots is away' };
 export function createContainersSource(options: ContainersSourceOptions): ContainersSource {
   const { fleet, record } = options;
   const stores = createVolumeStores(options.now);
+  const kexecs = new Kexecs(options);
+
+  const forOwner = async (
+    owner: ReturnType<typeof fleet.access.runnerOf>,
+    mac: string,
+    answer: (owner: TokenOwner) => Promise<ContainersAnswer>,
+  ): Promise<ContainersAnswer> => {
+    if (owner === 'too-many') return { status: 429, text: 'this token was used too often' };
+    if (owner === 'unknown' || owner.mac !== parseMac(mac)) return UNKNOWN;
+    return await answer(owner);
+  };
 
   /** Answers the boot that a token is of. */
   const forRunner = async (
@@ -50,10 +55,7 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
     token: string,
     answer: (owner: TokenOwner) => Promise<ContainersAnswer>,
   ): Promise<ContainersAnswer> => {
-    const owner = fleet.access.runnerOf(token);
-    if (owner === 'too-many') return { status: 429, text: 'this token was used too often' };
-    if (owner === 'unknown' || owner.mac !== parseMac(mac)) return UNKNOWN;
-    return await answer(owner);
+    return await forOwner(fleet.access.runnerOf(token), mac, answer);
   };
 
   const server = () => servedBy(options.servers(), undefined);
@@ -128,6 +130,7 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
             const { text, digest } = await machineDocument(found, server(), options.config());
             if (digest !== after) {
               await fleet.pipelines.forgetCancel(boot);
+              kexecs.note(boot, text);
               return { status: 200, text, json: true };
             }
             await ordered.done();
@@ -136,6 +139,9 @@ export function createContainersSource(options: ContainersSourceOptions): Contai
         } while (options.monotonic() - begun < PATIENCE);
         return { status: 204 };
       }),
+
+    kexec: (mac, token, client, arrival) =>
+      forOwner(fleet.access.leaverOf(token), mac, (owner) => kexecs.answer(owner, client, arrival)),
 
     output: (mac, token, step, start, data) =>
       forRunner(mac, token, async ({ boot }) => {

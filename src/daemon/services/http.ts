@@ -12,7 +12,7 @@ import type { HttpSettings } from '../../model/settings/config.ts';
 import { findMatch } from '../../model/settings/recognise.ts';
 import { createConfigurationSource } from '../configuration/source.ts';
 import { createContainersSource } from '../containers/source.ts';
-import { scriptForBoot } from '../fleet/script-for-boot.ts';
+import { scriptForBoot, scriptForKexec } from '../fleet/script-for-boot.ts';
 import { mirrorOf, registryOf } from '../serving/serving-state.ts';
 import { listenAddresses, type NetworkService, type ServiceContext } from './service.ts';
 
@@ -65,6 +65,11 @@ export function httpService({
       servers: () => state().servers,
       match: (mac) => findMatch(state().config, facts.of(mac)),
       documentOf: scripts.documentOf,
+      kexec: (mac, request) => {
+        const told = facts.hasTold(mac) ? facts.of(mac) : undefined;
+        return scriptForKexec(mac, { ...request, told }, scripts, fleet, record);
+      },
+      facts,
       fleet,
       record,
       now,

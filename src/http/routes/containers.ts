@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ContainersAnswer } from '../../model/containers/answer.ts';
 import { wantedChanges } from '../../model/containers/stored-files.ts';
 import type { AppOptions } from '../app-options.ts';
-import { isPost, isRead, limited, machineLine, recordOf, sendText } from './respond.ts';
+import { arrivalOf, isPost, isRead, limited, machineLine, recordOf, sendText } from './respond.ts';
 
 /** Requests of one address: a router may have many machines behind it, and output comes in pieces. */
 const PER_ADDRESS = { burst: 2000, perSecond: 200 };
@@ -42,7 +42,7 @@ function reply(options: AppOptions, request: Request, response: Response, answer
 
 /**
  * `/containers/MAC`: what a machine runs, for people. Below it, by the token of its kernel line: the document itself,
- * `next` for the one after it, `log` for output, `step` for reports, and `volumes/NAME` for URLs of its store.
+ * `next` for the one after it, `kexec` for what starts at the end, `log` for output, `step` for reports, and `volumes/NAME` for URLs of its store.
  */
 export function containersRoute(options: AppOptions): RequestHandler {
   const { containers } = options;
@@ -75,6 +75,13 @@ export function containersRoute(options: AppOptions): RequestHandler {
     read((request) => {
       const { after = '' } = query(request);
       return containers.next(...names(request), /^[0-9a-f]{64}$/.test(after) ? after : '');
+    }),
+  );
+  router.all(
+    '/:mac/:token/kexec',
+    // It begins a boot.
+    write((request) => {
+      return containers.kexec(...names(request), request.socket.remoteAddress ?? '', arrivalOf(request));
     }),
   );
   router.all(

@@ -110,6 +110,7 @@ const options: AppOptions = {
     shown: (...args) => ask('containers', 'shown', args),
     document: (...args) => ask('containers', 'document', args),
     next: (...args) => ask('containers', 'next', args),
+    kexec: (...args) => ask('containers', 'kexec', args),
     output: (...args) => ask('containers', 'output', args),
     step: (...args) => ask('containers', 'step', args),
     stored: (...args) => ask('containers', 'stored', args),

@@ -1,8 +1,8 @@
+import { expand, type ImageCommand, imageCommands } from './expand.ts';
+
 /** The longest kernel line of x86 and arm64, octets (COMMAND_LINE_SIZE, 2,048, less the final NUL). */
 export const MAX_LINE = 2047;
 
-/** iPXE's options of `kernel` that take a value (its `usr/imgmgmt.c`, `hci/commands/image_cmd.c`). */
-const WITH_VALUE = /^(?:-n|--name|-t|--timeout)$/;
 /** Octets of iPXE's settings whose length is known (ipxe.org/cfg); of addresses, the longest. */
 const WIDTHS: Readonly<Record<string, number>> = {
   mac: 17,
@@ -16,36 +16,15 @@ const WIDTHS: Readonly<Record<string, number>> = {
 };
 const HEX_WIDTHS: Readonly<Record<string, number>> = { mac: 12, uuid: 32 };
 
-/** A script with its settings expanded as far as they are known; the others stay as they are written. */
-function expanded(script: string): string {
-  const own = new Map<string, string>();
-  for (const [, name = '', value = ''] of script.matchAll(/^[ \t]*set[ \t]+([\w.-]+)(?::\w+)?[ \t]+(.*)$/gm))
-    own.set(name, value.trim());
-  return script.replace(/\$\{([^${}]+)\}/g, (all, setting: string) => {
-    const [path = '', type] = setting.split(':');
-    const name = path.replace(/.*\//, '');
-    const set = own.get(path);
-    if (set !== undefined) return set;
-    const width = type === 'hexraw' ? HEX_WIDTHS[name] : WIDTHS[name];
-    return width === undefined ? all : 'x'.repeat(width);
-  });
+/** Something of the length of a setting. */
+function placeholder(path: string, type: string | undefined): string | undefined {
+  const name = path.replace(/.*\//, '');
+  const width = type === 'hexraw' ? HEX_WIDTHS[name] : WIDTHS[name];
+  return width === undefined ? undefined : 'x'.repeat(width);
 }
 
-/** The kernel's line of one command `kernel`, from its words. */
-function lineOf(words: readonly string[]): string {
-  let name: string | undefined;
-  let at = 0;
-  for (; words[at]?.startsWith('-'); at++) {
-    const option = words[at] ?? '';
-    if (option.startsWith('--name=')) name = option.slice('--name='.length);
-    if (!WITH_VALUE.test(option)) continue;
-    at++;
-    if (/^-n|^--name$/.test(option)) name = words[at];
-  }
-  const end = words.findIndex((word, i) => i >= at && (word.startsWith('#') || /^(?:\|\||&&|;)$/.test(word)));
-  const [url = '', ...args] = words.slice(at, end === -1 ? undefined : end);
-  return [name ?? url.replace(/[?#].*$/, '').replace(/.*\//, ''), ...args].join(' ');
-}
+const lineOf = ({ name, url, args }: ImageCommand): string =>
+  [name ?? url.replace(/[?#].*$/, '').replace(/.*\//, ''), ...args].join(' ');
 
 /**
  * The longest line that a script gives the kernel: the arguments of iPXE's command `kernel`, and before them the image's
@@ -53,8 +32,8 @@ function lineOf(words: readonly string[]): string {
  * @returns octets; 0 for a script without a kernel
  */
 export function kernelLineLength(script: string): number {
-  const lines = [...expanded(script).matchAll(/^[ \t]*kernel[ \t]+(.*)$/gm)];
-  return Math.max(0, ...lines.map(([, rest = '']) => Buffer.byteLength(lineOf(rest.trim().split(/[ \t]+/)))));
+  const lines = imageCommands(expand(script, placeholder), 'kernel').map(lineOf);
+  return Math.max(0, ...lines.map((line) => Buffer.byteLength(line)));
 }
 
 /** What is wrong with a kernel line of so many octets, for the end of "the kernel line"; undefined for nothing. */

@@ -1,3 +1,4 @@
+import type { Arrival } from '../settings/served-by.ts';
 import type { WantedChanges } from './stored-files.ts';
 
 /** The answer to a machine that runs containers, as HTTP has it. */
@@ -24,6 +25,8 @@ export interface ContainersSource {
   document(mac: string, token: string, client: string): Promise<ContainersAnswer>;
   /** The next document, after a while none. @param after the digest of the last one, 64 hex digits */
   next(mac: string, token: string, after: string): Promise<ContainersAnswer>;
+  /** What starts at the end of its pipeline, by kexec: a {@link KexecDocument}. It begins a boot. */
+  kexec(mac: string, token: string, client: string, arrival: Arrival): Promise<ContainersAnswer>;
   /** @param start the place of the first byte in the output of its step; @param data in base64 */
   output(mac: string, token: string, step: string, start: number, data: string): Promise<ContainersAnswer>;
   step(mac: string, token: string, report: StepReport): Promise<ContainersAnswer>;

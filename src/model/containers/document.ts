@@ -112,10 +112,33 @@ export type Mount =
   | { readonly host: string; readonly target: string; readonly read_only: boolean }
   | { readonly tmpfs: number | null; readonly target: string };
 
-/** What follows the pipeline. */
-export interface End {
+/** What follows the pipeline, after so many seconds. */
+export type End =
   /** `wait`: for the next document, without a restart. */
-  readonly action: 'poweroff' | 'reboot' | 'wait' | 'shell';
-  /** Seconds before it. */
-  readonly after: number;
+  | { readonly action: 'poweroff' | 'reboot' | 'wait' | 'shell'; readonly after: number }
+  /** An image of the configuration starts; what it boots is in a {@link KexecDocument}. */
+  | { readonly action: 'kexec'; readonly image: string; readonly after: number };
+
+/**
+ * What a machine starts by kexec: the document at `/containers/<mac>/<token>/kexec`, as JSON. It is made when the pipeline
+ * is over, as it has the tokens of the boot that begins with it.
+ */
+export interface KexecDocument {
+  readonly kernel: KexecFile;
+  /** In order; the next initramfs is all of them, each on a multiple of four bytes. */
+  readonly initrds: readonly (KexecFile & {
+    /** The absolute path that the file has in the next initramfs; null for an initrd as it is. */
+    readonly path: string | null;
+  })[];
+  /** The kernel line. */
+  readonly line: string;
+  /** Where the machine reports that it could not start this. */
+  readonly report: string;
+}
+
+/** A file to be fetched. */
+export interface KexecFile {
+  readonly url: string;
+  /** 64 hex digits; null where they are not known. */
+  readonly sha256: string | null;
 }

@@ -11,7 +11,14 @@ import type {
   Step,
   Volume,
 } from './document.ts';
-import type { ContainersSection, MountSection, StepSection, TextOrSecret, VolumeSection } from './section.ts';
+import type {
+  ContainersSection,
+  EndSection,
+  MountSection,
+  StepSection,
+  TextOrSecret,
+  VolumeSection,
+} from './section.ts';
 
 /** For whom a document is. */
 export interface Runner {
@@ -113,8 +120,8 @@ function toCache({ device, allow_format = false, limit }: NonNullable<Containers
   return { device, allow_format, limit: amount(limit) };
 }
 
-function toEnd({ action = 'poweroff', after = 0 }: NonNullable<ContainersSection['end']>): End {
-  return { action, after };
+function toEnd({ action = 'poweroff', image, after = 0 }: EndSection): End {
+  return action === 'kexec' ? { action, image: String(image), after } : { action, after };
 }
 
 /**

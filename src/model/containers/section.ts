@@ -60,6 +60,14 @@ export interface StepSection {
   readonly always?: boolean | undefined;
 }
 
+/** What follows a pipeline, as it is written. */
+export interface EndSection {
+  readonly action?: 'poweroff' | 'reboot' | 'kexec' | 'wait' | 'shell' | undefined;
+  /** The image that starts, with `kexec` alone. */
+  readonly image?: string | number | undefined;
+  readonly after?: number | undefined;
+}
+
 /** A `containers:` section, as it is written. */
 export interface ContainersSection {
   readonly clock?: readonly string[] | null | undefined;
@@ -73,10 +81,7 @@ export interface ContainersSection {
     | undefined;
   readonly volumes?: Readonly<Record<string, VolumeSection | null>> | null | undefined;
   readonly steps?: readonly StepSection[] | null | undefined;
-  readonly end?:
-    | { readonly action?: 'poweroff' | 'reboot' | 'wait' | 'shell' | undefined; readonly after?: number | undefined }
-    | null
-    | undefined;
+  readonly end?: EndSection | null | undefined;
 }
 
 /** The sections of one machine with the places that they came from, the most general first. */
@@ -85,6 +90,11 @@ export type ContainersLayers = readonly { readonly value: ContainersSection; rea
 /** One section of all: key by key, the most specific counts. */
 export function mergeContainers(layers: ContainersLayers): ContainersSection {
   return Object.assign({}, ...layers.map(({ value }) => value));
+}
+
+/** The image that starts at the end of the pipeline of a machine, by kexec; undefined for none. */
+export function kexecImage(end: EndSection | null | undefined): string | undefined {
+  return end?.action === 'kexec' && end.image !== undefined ? String(end.image) : undefined;
 }
 
 /** An S3-compatible store, as it is written below `stores:`. */

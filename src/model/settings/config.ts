@@ -1,4 +1,4 @@
-import type { StoreSection } from '../containers/section.ts';
+import { kexecImage, mergeContainers, type StoreSection } from '../containers/section.ts';
 import type { Mac } from '../machine/mac.ts';
 import type { BootSettings, Node, Rule } from './node.ts';
 import type { NodeIndex } from './node-index.ts';
@@ -126,8 +126,12 @@ export interface Match {
 const SAMPLE_MAC = '02:00:00:00:00:00' as Mac;
 
 /** What else a machine may boot than what its settings say first. */
-function choicesOf({ once, menu }: BootSettings): readonly string[] {
-  return [...(once ? [once.value.once, once.value.afterwards] : []), ...(menu ? menu.value.images : [])];
+function choicesOf({ once, menu, containers }: BootSettings): readonly string[] {
+  return [
+    ...(once ? [once.value.once, once.value.afterwards] : []),
+    ...(menu ? menu.value.images : []),
+    ...[kexecImage(mergeContainers(containers ?? []).end)].flatMap((image) => image ?? []),
+  ];
 }
 
 /**

@@ -1,8 +1,15 @@
+import { hasDocument } from '../../../model/boot/root-methods/methods.ts';
 import { isMapping, type Mapping, mappingOf } from '../../../model/mapping.ts';
 import type { Finding } from '../../check/issues.ts';
 import { formatPath, type Path, quote, suggest } from '../../check/wording.ts';
 
 const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** What sections may name. */
+interface Known {
+  readonly stores: Mapping;
+  readonly images: Mapping;
+}
 
 /** The sections `containers:` of a document, with their places. */
 function sectionsOf(document: Mapping): readonly (readonly [Mapping, Path])[] {
@@ -40,8 +47,23 @@ function stepMistakes(step: Mapping, path: Path, volumes: Mapping | undefined): 
   return findings;
 }
 
-function sectionMistakes(section: Mapping, path: Path, stores: Mapping): Finding[] {
-  const findings: Finding[] = [];
+/** Mistakes of what follows the pipeline: the image that is to start then. */
+function endMistakes({ action, image }: Mapping, path: Path, images: Mapping): Finding[] {
+  if (action !== 'kexec' || image === undefined) return [];
+  const name = String(image);
+  const at = [...path, 'image'];
+  const isSystem = (each: unknown) => !hasDocument(String(mappingOf(mappingOf(each).root).method));
+  const systems = Object.keys(images).filter((each) => isSystem(images[each]));
+  const exists = Object.hasOwn(images, name);
+  if (exists && isSystem(images[name])) return [];
+  const message = exists
+    ? `${formatPath(at)}: the image ${quote(name)} runs containers itself: expected one that boots a system, or action reboot or wait`
+    : `${formatPath(at)}: there is no image ${quote(name)} that boots a system: ${suggest(name, systems)}`;
+  return [{ path: at, target: 'value', message }];
+}
+
+function sectionMistakes(section: Mapping, path: Path, { stores, images }: Known): Finding[] {
+  const findings = endMistakes(mappingOf(section.end), [...path, 'end'], images);
   const steps = list(section.steps).map(mappingOf);
   const volumes = isMapping(section.volumes) ? section.volumes : undefined;
   for (const [i, step] of steps.entries()) {
@@ -79,5 +101,6 @@ function sectionMistakes(section: Mapping, path: Path, stores: Mapping): Finding
  */
 export function checkContainers(document: unknown): Finding[] {
   const root = mappingOf(document);
-  return sectionsOf(root).flatMap(([section, path]) => sectionMistakes(section, path, mappingOf(root.stores)));
+  const known = { stores: mappingOf(root.stores), images: mappingOf(root.images) };
+  return sectionsOf(root).flatMap(([section, path]) => sectionMistakes(section, path, known));
 }

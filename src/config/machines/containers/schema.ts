@@ -115,6 +115,16 @@ const step = mapping({
   always: flag().describe('Whether it runs where the pipeline has stopped, too. Default: false.'),
 });
 
+const end = mapping({
+  action: oneOf(['poweroff', 'reboot', 'kexec', 'wait', 'shell']).optional().describe('Default: poweroff.'),
+  image: textual('the name of an image', () => true)
+    .optional()
+    .describe('With action kexec: the image that starts, without firmware and iPXE.'),
+  after: z.int().min(0).max(86_400).optional().describe('Seconds. Default: 0.'),
+}).refine(({ action, image }) => (action === 'kexec') === (image !== undefined), {
+  error: '{ action: kexec, image: NAME }, or another action without an image',
+});
+
 /** `containers:` of an image, a profile or a node. */
 export const containers = section<ContainersSection>(
   mapping({
@@ -129,12 +139,7 @@ export const containers = section<ContainersSection>(
       .nullish()
       .describe('Directories that steps share.'),
     steps: list(step, 'steps').nullish().describe('The containers, in order.'),
-    end: mapping({
-      action: oneOf(['poweroff', 'reboot', 'wait', 'shell']).optional().describe('Default: poweroff.'),
-      after: z.int().min(0).max(86_400).optional().describe('Seconds. Default: 0.'),
-    })
-      .nullish()
-      .describe('What follows the pipeline.'),
+    end: end.nullish().describe('What follows the pipeline.'),
   }),
 )
   .nullish()

@@ -2,7 +2,7 @@ import { containers as schema } from '../../../config/machines/containers/schema
 import type { Image } from '../../../model/boot/image.ts';
 import { hasDocument } from '../../../model/boot/root-methods/methods.ts';
 import { secretsIn } from '../../../model/configuration/merge.ts';
-import type { ContainersSection } from '../../../model/containers/section.ts';
+import { type ContainersSection, kexecImage } from '../../../model/containers/section.ts';
 import type { WantedOrder } from '../../../model/fleet/status.ts';
 import type { Config } from '../../../model/settings/config.ts';
 
@@ -31,6 +31,10 @@ export function readOrder({ image, containers }: WantedOrder, machine: string, c
   // The token allows orders, and not to read the server's files.
   if (secretsIn(read.data).length > 0)
     return { problem: 'containers: an order has no secrets: name them in the configuration' };
+  const next = kexecImage(read.data?.end);
+  const root = next === undefined ? undefined : config.choose({}, next)?.image?.value.root;
+  if (next !== undefined && (!root || hasDocument(root.method)))
+    return { problem: `containers.end.image: there is no image ${JSON.stringify(next)} that boots a system` };
   const chosen = image ?? imageFor(machine, config);
   if (chosen === undefined) return { problem: 'no image of the configuration has root method containers' };
   return { image: chosen, containers: read.data ?? {} };

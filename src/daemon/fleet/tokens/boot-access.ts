@@ -54,6 +54,8 @@ export class BootAccess {
   private readonly runs: BootTokens;
   private readonly askers = new Map<string, Asker>();
   private readonly addresses = new Map<string, TokenOwner[]>();
+  /** The boots that began by kexec, by the ids of those before them. */
+  private readonly successors = new Map<string, string>();
 
   constructor(options: BootAccessOptions) {
     this.options = options;
@@ -103,6 +105,28 @@ export class BootAccess {
   runnerOf(token: string): TokenOwner | 'unknown' | 'too-many' {
     const boot = this.bootOf(this.runs, token);
     return typeof boot === 'string' ? boot : { mac: boot.mac, boot: boot.id };
+  }
+
+  /**
+   * The boot that goes on by kexec, by the token by which it runs containers: the last of its machine. Or the one before
+   * for as long as no file of the next one was fetched: the answer may have been lost.
+   */
+  leaverOf(token: string): TokenOwner | 'unknown' | 'too-many' {
+    const used = this.runs.use(token);
+    if (typeof used === 'string') return used;
+    const boot = this.options.byId(used.boot);
+    const last = boot && this.options.boot(boot.mac);
+    if (!boot || !last) return 'unknown';
+    const isBefore = this.successors.get(boot.id) === last.id && rank(last.stage) <= rank('script');
+    return boot.id === last.id || isBefore ? { mac: boot.mac, boot: boot.id } : 'unknown';
+  }
+
+  /** Notes that the last boot of a machine began by kexec. @param boot the id of the one before */
+  noteSuccessor({ mac, boot }: TokenOwner): void {
+    const next = this.options.boot(mac);
+    if (!next || next.id === boot) return;
+    this.successors.set(boot, next.id);
+    dropOldest(this.successors, MAX);
   }
 
   /**
