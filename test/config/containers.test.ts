@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { usedArtifacts } from '../../src/model/boot/used-files.ts';
 import { configOf, problemsOf } from './read.ts';
 
 /** A file with these lines below `containers:` of a node. */
 const withContainers = (...lines: string[]) =>
   `stores: { lab: { url: "http://192.0.2.9:9000", bucket: ci, access_key: a, secret_key: !secret env:KEY } }
-images: { ci: { kernel: k, root: { method: containers } } }
+images: { ci: { kernel: k, root: { method: containers } }, debian: { kernel: d, initrd: e } }
 nodes:
   n1:
     image: ci
@@ -47,13 +48,29 @@ describe('a mistake', () => {
       'nodes.n1.containers.volumes.v.luks is for volumes on the cache device',
     ],
     [['cache: { device: sda }'], 'expected LABEL=NAME, a path such as /dev/nvme0n1p3, or auto, found "sda"'],
-    [['end: { action: halt }'], 'expected poweroff, reboot, wait or shell, found "halt"'],
+    [['end: { action: halt }'], 'expected poweroff, reboot, kexec, wait or shell, found "halt"'],
+    [
+      ['end: { action: kexec, image: debain }'],
+      '8:36: nodes.n1.containers.end.image: there is no image "debain": did you mean "debian"?',
+    ],
+    [['end: { action: kexec, image: local }'], 'there is no image "local": expected debian'],
+    [
+      ['end: { action: kexec, image: ci }'],
+      '8:36: nodes.n1.containers.end.image: the image "ci" runs containers itself: expected one that boots a system',
+    ],
+    [['end: { action: kexec }'], 'nodes.n1.containers.end: expected { action: kexec, image: NAME }'],
+    [['end: { action: reboot, image: debian }'], 'or another action without an image, found a mapping'],
     [['more: 1'], 'unknown key "more" in nodes.n1.containers'],
   ])('in %j is told with its place', (lines, message) => {
     const problems = problemsOf(withContainers(...lines));
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain(message);
   });
+});
+
+it('may end with another image, whose files are made ready as those of other machines', () => {
+  const config = configOf(withContainers(STEP, 'end: { action: kexec, image: debian }'));
+  expect(usedArtifacts(config).map(({ path }) => path)).toEqual(['k', 'd', 'e']);
 });
 
 it('of a secret elsewhere is told', () => {

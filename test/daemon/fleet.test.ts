@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createFleet } from '../../src/daemon/fleet/fleet.ts';
-import { scriptForBoot } from '../../src/daemon/fleet/script-for-boot.ts';
+import { scriptForBoot, scriptForKexec } from '../../src/daemon/fleet/script-for-boot.ts';
+import type { Wanted } from '../../src/ipxe-templates/scripts/wanted.ts';
 import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
 import type { BootEvent } from '../../src/model/event.ts';
 import type { BootChange, BootStore } from '../../src/model/fleet/boot-store.ts';
@@ -201,6 +202,37 @@ describe('the fleet', () => {
     expect(fleet.access.ownerOf(given.split('/')[2] ?? '')).toMatchObject({ mac: MAC });
     expect(fleet.access.ownerAt(ADDRESS)).toMatchObject({ mac: MAC });
     expect(fleet.access.ownerAt('192.0.2.66')).toBeUndefined();
+  });
+
+  it('gives a boot that began by kexec to who ran the containers before it, and again until it fetches files', async () => {
+    const { fleet, observe } = aFleet();
+    const text = `/containers/52-54-00-00-00-01/${NO_TOKEN} /configuration/${NO_TOKEN}`;
+    const scripts = {
+      forMac: async (_: Mac, wanted?: Wanted) => {
+        const { image } = (await wanted?.choose?.({ mac: MAC, settings: settings(), why: '' })) ?? {};
+        return { kind: 'script', text: `${image} ${text}` } as const;
+      },
+      about: () => ({ node: 'n001', image: 'debian', version: undefined }),
+      rolesOf: () => undefined,
+    };
+    const asked = { boots: true, client: ADDRESS };
+    const script = await scriptForBoot(MAC, asked, scripts, fleet, fleet.observe);
+    const [, token = ''] = /containers\/[^/]+\/(\w+)/.exec('text' in script ? script.text : '') ?? [];
+    const before = fleet.access.leaverOf(token);
+    if (typeof before === 'string') throw new Error(before);
+    observe({ event: 'containers.step', level: 'info', message: 'done', mac: MAC, happening: 'done' });
+    const next = await scriptForKexec(MAC, { image: 'debian' }, scripts, fleet, fleet.observe);
+    fleet.access.noteSuccessor(before, '192.0.2.77');
+    expect(next).toMatchObject({ text: expect.stringMatching(/^debian \/containers/) });
+    expect('text' in next && next.text).not.toContain(token);
+    expect(fleet.access.runnerOf(token)).toBe('unknown');
+    expect(fleet.access.leaverOf(token)).toEqual(before);
+    expect(fleet.access.ownerAt('192.0.2.77')).toMatchObject({ mac: MAC });
+    observe(events.fetched('/k'));
+    expect(fleet.access.leaverOf(token)).toBe('unknown');
+    // Where the kernel does not start, the machine asks by iPXE again, with the address that that had.
+    expect(fleet.access.isClaim(MAC, { client: ADDRESS, uuid: undefined })).toBe(false);
+    expect(fleet.access.isClaim(MAC, { client: '192.0.2.66', uuid: undefined })).toBe(true);
   });
 
   it('tells of a script whose kernel line is too long', async () => {

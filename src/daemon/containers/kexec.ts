@@ -27,7 +27,7 @@ export interface KexecOptions {
   /** Begins a boot, and gives its script. */
   readonly kexec: (mac: Mac, request: Omit<KexecRequest, 'told'>) => Promise<ScriptResult>;
   readonly facts: Pick<KnownFacts, 'of'>;
-  readonly fleet: Pick<FleetMemory, 'access' | 'boot' | 'tokenOf' | 'observe'>;
+  readonly fleet: Pick<FleetMemory, 'access' | 'boot' | 'tokenOf' | 'observe' | 'settled'>;
   readonly record: RecordEvent;
 }
 
@@ -61,7 +61,9 @@ export class Kexecs {
 
   /** Whether a boot's pipeline is over: a step that can read the kernel line is not to have what comes next. */
   private async isOver(boot: string): Promise<boolean> {
-    const { steps = [] } = (await this.options.fleet.boot(boot).catch(() => undefined)) ?? {};
+    const { fleet } = this.options;
+    await fleet.settled();
+    const { steps = [] } = (await fleet.boot(boot).catch(() => undefined)) ?? {};
     const last = steps.findLast(({ stage }) => stage === 'pipeline');
     return last !== undefined && last.step === undefined && last.happening !== 'begun';
   }
@@ -73,8 +75,8 @@ export class Kexecs {
     const image = this.imageOf(owner);
     if (image === undefined) return NO_KEXEC;
     if (!(await this.isOver(owner.boot))) return NOT_OVER;
-    const result = await kexec(mac, { image, client, arrival });
-    fleet.access.noteSuccessor(owner);
+    const result = await kexec(mac, { image, arrival });
+    fleet.access.noteSuccessor(owner, client);
     const failed = (status: number, why: string) => {
       const message = `it cannot go on by kexec into ${image}: ${why}`;
       record({ event: 'containers.failed', level: 'error', message, mac });

@@ -40,22 +40,19 @@ export async function scriptForBoot(
 
 /** A machine that goes on by kexec at the end of its pipeline. */
 export interface KexecRequest extends Pick<Wanted, 'told' | 'arrival'> {
-  /** The IP address that asks. */
-  readonly client: string;
   readonly image: string;
 }
 
 /** The script of the image that a machine goes on with by kexec: it begins a boot as a script of iPXE's does. */
 export async function scriptForKexec(
   mac: Mac,
-  { client, image, told, arrival }: KexecRequest,
+  { image, ...how }: KexecRequest,
   scripts: BootScripts,
   fleet: BootFleet,
   record: RecordEvent,
 ): Promise<ScriptResult> {
   const choose = async () => ({ image, why: 'by kexec after its containers' });
-  const asker = { client, uuid: told?.uuid };
-  return await bootBy(mac, { told, arrival, choose }, asker, KEXEC, scripts, fleet, record);
+  return await bootBy(mac, { ...how, choose }, undefined, KEXEC, scripts, fleet, record);
 }
 
 /** The script by which a boot begins, or goes on. */

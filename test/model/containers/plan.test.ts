@@ -70,6 +70,11 @@ describe('a document', () => {
   });
 });
 
+it('may end with kexec into an image, which has its name there', () => {
+  const end = { action: 'kexec', image: 12, after: 5 } as const;
+  expect(documentFor({ end }, runner).end).toEqual({ action: 'kexec', image: '12', after: 5 });
+});
+
 it('takes each key of the most specific section that has it', () => {
   const general = { value: { clock: ['a'], end: { action: 'wait' as const } }, from: 'profiles.p.containers' };
   const specific = { value: { clock: ['b'] }, from: 'nodes.n.containers' };

@@ -58,7 +58,7 @@ function endMistakes({ action, image }: Mapping, path: Path, images: Mapping): F
   if (exists && isSystem(images[name])) return [];
   const message = exists
     ? `${formatPath(at)}: the image ${quote(name)} runs containers itself: expected one that boots a system, or action reboot or wait`
-    : `${formatPath(at)}: there is no image ${quote(name)} that boots a system: ${suggest(name, systems)}`;
+    : `${formatPath(at)}: there is no image ${quote(name)}: ${suggest(name, systems)}`;
   return [{ path: at, target: 'value', message }];
 }
 

@@ -79,9 +79,7 @@ export class BootAccess {
     if (!boot) return undefined;
     const owner = { mac, boot: boot.id };
     if (asker) {
-      this.askers.delete(boot.id);
-      this.askers.set(boot.id, asker);
-      dropOldest(this.askers, MAX);
+      this.noteAsker(boot.id, asker);
       this.noteAddress(asker.client, owner);
     }
     return this.tokens.of(boot.id);
@@ -121,12 +119,25 @@ export class BootAccess {
     return boot.id === last.id || isBefore ? { mac: boot.mac, boot: boot.id } : 'unknown';
   }
 
-  /** Notes that the last boot of a machine began by kexec. @param boot the id of the one before */
-  noteSuccessor({ mac, boot }: TokenOwner): void {
+  /**
+   * Notes that the last boot of a machine began by kexec. Its iPXE is still that of the boot before.
+   * @param boot the id of the one before
+   * @param client the IP address of the machine
+   */
+  noteSuccessor({ mac, boot }: TokenOwner, client: string): void {
     const next = this.options.boot(mac);
     if (!next || next.id === boot) return;
     this.successors.set(boot, next.id);
     dropOldest(this.successors, MAX);
+    const asker = this.askers.get(boot);
+    if (asker) this.noteAsker(next.id, asker);
+    this.noteAddress(client, { mac, boot: next.id });
+  }
+
+  private noteAsker(boot: string, asker: Asker): void {
+    this.askers.delete(boot);
+    this.askers.set(boot, asker);
+    dropOldest(this.askers, MAX);
   }
 
   /**
