@@ -3,8 +3,8 @@
 # container sees the layers of its image through an overlay.
 #
 # $containers_images/KEY has for each image its configuration (config.json) and its layers, the lowest first (layers).
-# $containers_layers/ID/t is a layer's tree; ID is the beginning of its digest, short, as the kernel takes a page of mount
-# options.
+# $containers_layers/ID/t is a layer's tree, and ID/opaque is there where it hides all layers below it. ID is the
+# beginning of its digest, short, as the kernel takes a page of mount options.
 
 containers_images=$containers_run/images
 
@@ -130,7 +130,7 @@ containers_no_room() {
     fi
 }
 
-# Unpacks a layer for an overlay. Standard input: the layer. $1: an empty directory; $2: its digest. 5: the digest is wrong.
+# Unpacks a layer for an overlay. Standard input: the layer. $1: an empty directory, as above; $2: its digest. 5: the digest is wrong.
 containers_unpack_layer() {
     local status='' found=''
     slipway_digested "$slipway_work/layer.digest" slipway_unpack "$1"
@@ -140,7 +140,9 @@ containers_unpack_layer() {
     [ "$status" -eq 0 ] || return 1
     ! grep -q '\.wh\.' "$slipway_work/members" || oci_in_tree "$1" overlay-whiteouts ||
         slipway_failed "the whiteouts of layer $2 cannot be acted on: $(head -n 1 "$slipway_work/tree.err")" \
-            'Give the machine more memory, or make the image anew.'
+            'Give the machine more memory, or make the image anew.' || return 1
+    # overlayfs does not look whether the top of a layer hides what is below.
+    ! grep -qx '"\(\.\{0,1\}/\)*\.wh\.\.wh\.\.opq"' "$slipway_work/members" || : > "${1%/*}/opaque"
 }
 
 # Mounts a fresh root for a container. $1: the image's reference; $2: a directory for it, with rootfs in it then
@@ -148,7 +150,9 @@ containers_mount_image() {
     local lower='' layer='' at=''
     at=$containers_images/$(containers_image_key "$1")
     while read -r layer; do
-        lower="$(containers_layer_id "$layer")/t${lower:+:$lower}"
+        layer=$(containers_layer_id "$layer")
+        [ ! -e "$containers_layers/$layer/opaque" ] || lower=''
+        lower="$layer/t${lower:+:$lower}"
     done < "$at/layers"
     mkdir -p "$2/upper" "$2/work" "$2/rootfs"
     chmod 755 "$2/upper"
