@@ -45,23 +45,39 @@ async function textOf(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** How an attempt ends on a connection that the store had closed by then, as it was idle. */
+const CLOSED: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+
+const causeOf = (error: unknown): unknown =>
+  error instanceof Error && error.cause instanceof Error ? error.cause : error;
+
+/** One answer; a second attempt is made on a connection of its own where the first one's was closed. */
+async function get(url: string, attempts = 2): Promise<{ readonly status: number; readonly text: string }> {
+  try {
+    const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(PATIENCE) });
+    return { status: response.status, text: await textOf(response) };
+  } catch (error) {
+    if (attempts > 1 && CLOSED.has((causeOf(error) as NodeJS.ErrnoException).code)) return await get(url, attempts - 1);
+    throw error;
+  }
+}
+
 /**
  * Fetches what a store has at a presigned URL.
  * @throws StoreError where it does not answer, refuses or has more to say than it may
  */
 export async function askStore(store: StoreSettings, url: string): Promise<string> {
-  let response: Response;
-  let text: string;
+  let answer: Awaited<ReturnType<typeof get>>;
   try {
-    response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(PATIENCE) });
-    text = await textOf(response);
+    answer = await get(url);
   } catch (error) {
     // fetch says only that it failed; the cause says of what. Neither has the URL.
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const cause = causeOf(error);
     throw new StoreError('unreachable', `${nameOf(store)}, does not answer: ${plainMessage(cause)}`, { cause });
   }
-  if (response.status === 200) return text;
+  const { status, text } = answer;
+  if (status === 200) return text;
   const code = readErrorCode(text);
   const why = code === undefined ? '' : ` ${code}${REMEDIES[code] ? `: ${REMEDIES[code]}` : ''}`;
-  throw new StoreError('refused', `${nameOf(store)}, answered ${response.status}${why}`);
+  throw new StoreError('refused', `${nameOf(store)}, answered ${status}${why}`);
 }

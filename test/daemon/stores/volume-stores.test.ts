@@ -29,11 +29,30 @@ async function answering(status: number, body: string): Promise<StoreSettings> {
   return { url, bucket: 'lab', region: 'us-east-1', accessKey: 'KEY-ID', secretKey: 'hidden' };
 }
 
+/** A server that closes each connection at its second request, as one does that was idle for too long. */
+async function closing(body: string): Promise<StoreSettings> {
+  const used = new WeakSet<object>();
+  const server = createServer(({ socket }, response) => {
+    if (used.has(socket)) return void socket.destroy();
+    used.add(socket);
+    response.end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => new Promise<void>((resolve) => void server.close(() => resolve()).closeAllConnections()));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, bucket: 'lab', region: 'us-east-1', accessKey: 'KEY-ID', secretKey: 'hidden' };
+}
+
 const failureOf = (store: StoreSettings) =>
   stores.list(store, 'x').then(
     () => undefined,
     (error: unknown) => error as StoreError,
   );
+
+test('a store may close connections that are idle', async () => {
+  const store = await closing('<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>');
+  for (let n = 0; n < 4; n++) expect(await stores.list(store, 'x')).toEqual([]);
+});
 
 describe('a store that checks signatures', () => {
   const NAMES = [
