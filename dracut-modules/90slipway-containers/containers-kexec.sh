@@ -32,7 +32,7 @@ kexec_start() {
     local image='' line='' number=0 count='' what='' remedy=''
     image=$(containers_jq -r .end.image)
     what="the kernel of $image"
-    remedy="Give the machine more memory, or use \"end: { action: reboot }\" and let it boot $image by firmware."
+    remedy="See whether $image boots by firmware (end: { action: reboot }). If it does, give the machine more memory."
     rm -f "$kexec_document"
     command -v kexec > /dev/null ||
         slipway_failed 'this initrd has no program kexec' \

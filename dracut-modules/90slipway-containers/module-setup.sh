@@ -16,8 +16,8 @@ install() {
     inst_multiple crun jq setfattr mknod fallocate date env kill mktemp sort timeout chown md5sum find sync
     # For private networks with a way out; for the clock; for another kernel at the end; for cache devices, their
     # volumes and watches over those.
-    inst_multiple -o nft bridge busybox chronyd kexec mkfs.ext4 e2fsck blkid wipefs sfdisk lsblk blockdev udevadm cryptsetup \
-        losetup inotifywait findmnt du /etc/mke2fs.conf
+    inst_multiple -o nft bridge busybox chronyd kexec mkfs.ext4 e2fsck blkid wipefs sfdisk lsblk blockdev udevadm \
+        cryptsetup losetup inotifywait findmnt du /etc/mke2fs.conf
     inst_simple "$moddir/containers.sh" /lib/slipway/methods/containers.sh
     for part in "$moddir"/containers-*; do
         inst_simple "$part" "/lib/slipway/${part##*/}"
