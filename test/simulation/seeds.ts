@@ -5,12 +5,14 @@ import { compileTemplates } from './world/served.ts';
 
 /** The one seed that is to be replayed: `SEED=17 npm run test:simulation`. */
 const ONLY = process.env.SEED === undefined ? undefined : Number(process.env.SEED);
+/** Machines of every seed, in place of the usual sizes: `MACHINES=1000 npm run test:simulation`. */
+const COUNT = process.env.MACHINES === undefined ? undefined : Number(process.env.MACHINES);
 /** Machines of most seeds, and of each fiftieth. */
 const MACHINES = 40;
 const MANY = 1000;
 
 /** Machines that a seed has. */
-const countOf = (seed: number): number => (seed % 50 === 0 ? MANY : MACHINES);
+const countOf = (seed: number): number => COUNT ?? (seed % 50 === 0 ? MANY : MACHINES);
 
 /** What is wrong with what was seen of a machine, in words. */
 function complaint({ machine, rules, status }: Seen): string | undefined {

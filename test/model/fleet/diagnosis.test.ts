@@ -152,6 +152,12 @@ describe('the diagnosis', () => {
     expect(diagnose(boot, boot.last + 2 * MINUTE)).toMatchObject({ rule: 'ipxe-silent' });
   });
 
+  it('does not call a root stalled that has arrived, though the reports after it were lost', () => {
+    const boot = aBoot([{ stage: 'root', happening: 'begun' }, { stage: 'root' }]);
+    expect(diagnose(boot, boot.last + 2 * MINUTE)).toBeUndefined();
+    expect(diagnose(boot, boot.last + 6 * MINUTE)).toMatchObject({ rule: 'unpack-stalled' });
+  });
+
   it.each([
     ['boot-file-timeouts', undefined],
     ['boot-file-same-block', 0],

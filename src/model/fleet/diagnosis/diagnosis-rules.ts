@@ -163,13 +163,16 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'root-stalled',
-    fits: silentAt('root', MINUTE),
+    fits: silentAt('root', MINUTE, (boot) => lastOf(boot, 'root')?.happening !== 'done'),
     says: 'the root was begun and nothing was heard since',
     remedy: 'Look at the console; check the link, and the load of the server.',
   },
   {
     name: 'unpack-stalled',
-    fits: (boot, silence) => isAt(boot, 'verify', 'unpack') && silence > 5 * MINUTE,
+    // Reports may be lost, and then the server's own download is all that is known of the root.
+    fits: (boot, silence) =>
+      (isAt(boot, 'verify', 'unpack') || (isAt(boot, 'root') && lastOf(boot, 'root')?.happening === 'done')) &&
+      silence > 5 * MINUTE,
     says: 'the root arrived, and the initrd does not come to an end with it',
     remedy: 'Look at the console: it may lack memory and work at a crawl.',
   },
