@@ -57,6 +57,7 @@ export async function benchStart(print: (row: Row) => void): Promise<void> {
         store,
         config: () => aConfig([]),
         facts: new KnownFacts(),
+        neighbour: () => undefined,
         secret: '5'.repeat(64),
         origin: 'bench',
       },

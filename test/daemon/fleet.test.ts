@@ -14,7 +14,11 @@ import { aConfig, aNode, settings } from '../support/config.ts';
 const events = eventsOf();
 
 /** A fleet with a store that notes what it gets. */
-function aFleet(broken: Partial<BootStore> = {}, config: Config = aConfig()) {
+function aFleet(
+  broken: Partial<BootStore> = {},
+  config: Config = aConfig(),
+  neighbours: Readonly<Record<string, Mac>> = {},
+) {
   const written: BootChange[] = [];
   let now = 1_000_000;
   const empty = async () => [];
@@ -42,6 +46,7 @@ function aFleet(broken: Partial<BootStore> = {}, config: Config = aConfig()) {
     store,
     config: () => config,
     facts: new KnownFacts(),
+    neighbour: (address) => neighbours[address],
     adopt: async () => ({ problem: 'none' }),
     authorise: async () => undefined,
     record: () => {},
@@ -66,6 +71,17 @@ function aFleet(broken: Partial<BootStore> = {}, config: Config = aConfig()) {
 const step = { stage: 'network', happening: 'done', message: 'eth0 is up' } as const;
 
 describe('the fleet', () => {
+  it("knows a machine whose lease was not heard by the table of neighbours, and takes no router's downloads", async () => {
+    const router = '192.0.2.1';
+    const neighbours = { [ADDRESS]: MAC, [router]: '02:00:00:00:00:99' as Mac };
+    const { fleet, observe } = aFleet({}, aConfig(), neighbours);
+    observe(events.tftpDone(), events.offer(), events.tftpRequest(), events.tftpDone());
+    observe(eventsOf('02:00:00:00:00:99' as Mac, router).tftpDone());
+    const [machine, ...others] = await fleet.status();
+    expect(machine).toMatchObject({ mac: MAC, stage: 'boot-file' });
+    expect(others).toEqual([]);
+  });
+
   it('tells what each machine does, how fast, and what is stuck', async () => {
     const { fleet, observe, pass } = aFleet();
     observe(events.offer(), events.script(), events.fetched('/k'));

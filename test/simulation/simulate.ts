@@ -124,7 +124,8 @@ export async function simulate(seed: number, count: number, templates: Templates
       return boots === undefined ? [] : [{ name, mac, boots }];
     });
   try {
-    const options = { clock, templates, store, sendTftp, config: configOf([]) };
+    const neighbour = (address: string) => byAddress.get(address)?.mac;
+    const options = { clock, templates, store, sendTftp, neighbour, config: configOf([]) };
     const server = new Server(options);
     const around = { clock, random, network, server };
     for (const [index, kind] of kinds.entries()) machines.push(new Machine(index, kind, faults[index], around));

@@ -531,6 +531,22 @@ describe('stop', () => {
     expect(events.all.at(-1)).toMatchObject({ event: 'tftp.failed', reason: 'stopped' });
   });
 
+  it('takes a client that was sent all, and fell silent some time ago, for one that has it', async () => {
+    let shift = 0;
+    const { server, port, events } = await started({ now: () => performance.now() + shift });
+    const client = await peer();
+    client.ask(port, 'file');
+    const first = await client.next();
+    for (let block = 1; block <= Math.floor(CONTENT.length / 512); block++) {
+      client.send(first.port, { kind: 'ack', block });
+      let next = await client.next();
+      while (next.packet.kind === 'data' && next.packet.block <= block) next = await client.next();
+    }
+    shift = 6000;
+    await server.stop();
+    expect(events.all.at(-1)).toMatchObject({ event: 'tftp.done', confirmed: false, bytes: CONTENT.length });
+  });
+
   it('closes a file that was still being opened', async () => {
     let open = (_file: RandomAccessFile): void => {};
     const { server, port, events } = await started({

@@ -5,6 +5,7 @@ import type { Fleet } from '../../model/fleet/status.ts';
 import type { Tracker } from '../../model/fleet/tracker.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import type { Config } from '../../model/settings/config.ts';
+import type { Neighbours } from './neighbours.ts';
 import type { Authorise } from './tokens/api-tokens.ts';
 
 /** Options of `createFleet`. */
@@ -15,6 +16,8 @@ export interface FleetOptions {
   readonly config: () => Config;
   /** What machines have told of themselves. */
   readonly facts: KnownFacts;
+  /** Whose events those are that name an address which no machine was heard to ask for. */
+  readonly neighbour: Neighbours;
   /** Adds a node to the configuration file. */
   readonly adopt: Fleet['adopt'];
   readonly authorise: Authorise;

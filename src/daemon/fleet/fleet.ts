@@ -4,6 +4,7 @@ import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange, LatestBoot } from '../../model/fleet/boot-store.ts';
 import { diagnose } from '../../model/fleet/diagnosis/diagnosis.ts';
 import { EVENT_STEPS } from '../../model/fleet/event-steps.ts';
+import { addressOf } from '../../model/fleet/machine-addresses.ts';
 import type { SharedEvent } from '../../model/fleet/shared-events.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
@@ -51,7 +52,7 @@ export interface FleetMemory extends Fleet, NextOfMachines {
 
 /** Follows the boots of machines by the events of all services, and keeps them. */
 export function createFleet(options: FleetOptions): FleetMemory {
-  const { tracker, store, config, facts, now, monotonic } = options;
+  const { tracker, store, config, facts, neighbour, now, monotonic } = options;
   const log = new ChangeLog(REMEMBERED);
   const { secret } = options;
   const tokens = new BootTokens({ secret, purpose: 'report', uses: REPORTS });
@@ -91,10 +92,21 @@ export function createFleet(options: FleetOptions): FleetMemory {
       () => {},
     );
   });
+  /**
+   * An event with its machine. Which address a machine has was not heard where the packet was lost by which it asked for
+   * its lease, or came while the daemon was down. A router, which is the neighbour of whole networks, does not boot here.
+   */
+  const withMachine = (event: BootEvent): BootEvent => {
+    const address = event.mac === undefined ? addressOf(event) : undefined;
+    if (address === undefined || tracker.machineAt(address) !== undefined) return event;
+    const mac = neighbour(address);
+    return mac !== undefined && tracker.boot(mac) ? { ...event, mac } : event;
+  };
   const observe = (event: BootEvent) => {
     if (!(event.event in EVENT_STEPS)) return;
-    if (sharing) sharing.observe(event, now());
-    else apply(event, now(), true);
+    const whose = withMachine(event);
+    if (sharing) sharing.observe(whose, now());
+    else apply(whose, now(), true);
   };
   /** Resolves when all steps so far are kept, or cannot be. */
   const safe = async () => {

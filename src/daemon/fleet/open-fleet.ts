@@ -12,6 +12,7 @@ import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
 import { keepStore } from '../state/store.ts';
 import { createFleet, type FleetMemory } from './fleet.ts';
 import { SharedRoles } from './keeping/shared-roles.ts';
+import { openNeighbours } from './neighbours.ts';
 import { openTokens } from './tokens/api-tokens.ts';
 
 /** Boots that began so long before the start are still followed, milliseconds. */
@@ -80,6 +81,7 @@ export async function openFleet(
     store,
     config: () => state().config,
     facts,
+    neighbour: openNeighbours(monotonic),
     adopt: (request) => adoptNode(configFile, request),
     record,
     preview: scripts.preview,

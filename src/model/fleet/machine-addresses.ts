@@ -17,7 +17,7 @@ export interface EarlierEvent {
 }
 
 /** The IP address of an event's client: `client` or `peer` with or without a port, or `to` of a DHCP reply. */
-function addressOf({ event, client, peer, to }: BootEvent): string | undefined {
+export function addressOf({ event, client, peer, to }: BootEvent): string | undefined {
   const text = event.startsWith('dhcp.') ? to : (peer ?? client);
   const address = typeof text === 'string' ? text.replace(/:\d+$/, '').replace(/^::ffff:/, '') : undefined;
   return address === '255.255.255.255' || address === '0.0.0.0' ? undefined : address;

@@ -3,7 +3,7 @@ import type { Negotiated } from '../options.ts';
 import { DATA_HEADER, decodePacket, ERROR, encodeBlocks, encodePacket } from '../packet.ts';
 import { AnswerTimer } from './answer-timer.ts';
 import { readBlocks, type SentFile } from './blocks.ts';
-import { endAt, type Input, newTransfer, type Output, step } from './transfer.ts';
+import { endAt, type Input, isAllSent, newTransfer, type Output, step } from './transfer.ts';
 
 /** Why the server itself ends a transfer. */
 export type AbortReason = 'busy' | 'stopped' | 'replaced';
@@ -70,6 +70,11 @@ export interface Session {
 const UNANSWERED_SILENCE = 16_000;
 /** Milliseconds since its last progress for which a transfer moves: less than any client waits before it asks again. */
 const MOVING = 250;
+/**
+ * A client that is still there answers one of the copies of the last blocks within this time, milliseconds: a server
+ * that stops need not wait longer to know that the client has them and has gone.
+ */
+const HAS_GONE = 5000;
 
 /** The most that is sent at a time: octets of an IPv4 datagram, and blocks that Linux cuts (UDP_MAX_SEGMENTS). */
 const MAX_OCTETS = 65_507;
@@ -217,6 +222,9 @@ export function startSession({ file, negotiated, limits, send, now, ended }: Ses
       timer.start();
     },
     answered: () => transfer.answered,
-    abort: (reason) => fail(reason, '', ABORT_MESSAGES[reason]),
+    abort(reason) {
+      if (reason === 'stopped' && isAllSent(transfer) && now() - movedAt > HAS_GONE) advance({ kind: 'gone' });
+      else fail(reason, '', ABORT_MESSAGES[reason]);
+    },
   };
 }

@@ -74,6 +74,11 @@ export function newTransfer(size: number | undefined, blksize: number, windowsiz
   return { phase, blocks, windowsize, acked: 0, sent: 0, repeated: -1, answered: false, copies: 0 };
 }
 
+/** Whether a client that has answered was sent the whole file; the ACK of its end may be missing. */
+export function isAllSent({ answered, sent, blocks }: Transfer): boolean {
+  return answered && sent === blocks;
+}
+
 /** The transfer once the end of the file is found: none of the blocks behind it was sent. */
 export function endAt(transfer: Transfer, blocks: number): Transfer {
   return { ...transfer, blocks, sent: Math.min(transfer.sent, blocks) };
@@ -168,8 +173,9 @@ export function step(transfer: Transfer, input: Input): readonly [Transfer, read
     }
     case 'gone': {
       // Many clients close their port with the last ACK; where that is lost, nobody answers any more.
-      const complete = transfer.answered && transfer.sent === transfer.blocks;
-      const end: Output = complete ? { kind: 'done', confirmed: false } : { kind: 'failed', reason: 'client-gone' };
+      const end: Output = isAllSent(transfer)
+        ? { kind: 'done', confirmed: false }
+        : { kind: 'failed', reason: 'client-gone' };
       return [{ ...transfer, phase: 'over' }, [end]];
     }
   }

@@ -79,6 +79,7 @@ const CASES: readonly Case[] = [
   ['boot-file-refused', [tftp('client-error')], 0],
   ['boot-file-timeouts', [tftp('client-gone')], 0],
   ['ipxe-silent', [{ stage: 'dhcp', reason: 'pxe' }, { stage: 'boot-file' }], 2 * MINUTE],
+  ['boot-file-silent', [{ stage: 'boot-file', happening: 'begun' }], 3 * MINUTE],
   ['unknown-machine', ignored('ignored', 'no answer: ignored (no node has 52:54:00:00:00:01: the rule applies)'), 0],
   ['ignored', ignored('ignored', 'no answer: ignored (nodes.n.mac is 52:54:00:00:00:01)'), 0],
   ['no-boot-program', ignored('no-boot-file', 'snponly-arm64.efi'), 0],
@@ -156,6 +157,35 @@ describe('the diagnosis', () => {
     const boot = aBoot([{ stage: 'root', happening: 'begun' }, { stage: 'root' }]);
     expect(diagnose(boot, boot.last + 2 * MINUTE)).toBeUndefined();
     expect(diagnose(boot, boot.last + 6 * MINUTE)).toMatchObject({ rule: 'unpack-stalled' });
+  });
+
+  it('knows that iPXE was fetched though the server ended another transfer when it stopped', () => {
+    const boot = aBoot([{ stage: 'boot-file' }, tftp('stopped', 2936)]);
+    expect(diagnose(boot, boot.last + 2 * MINUTE)).toMatchObject({ rule: 'ipxe-silent' });
+  });
+
+  it.each([[[tftp('stopped')]], [[tftp('client-gone'), tftp('stopped')]]])(
+    'says that the server was stopped where the machine was not heard of again: %#',
+    (steps) => {
+      const boot = aBoot(steps);
+      expect(diagnose(boot, boot.last)).toBeUndefined();
+      expect(diagnose(boot, boot.last + 3 * MINUTE)).toMatchObject({ rule: 'boot-file-silent' });
+    },
+  );
+
+  it('goes on about a download that stopped twice while the machine tries again, not after one', () => {
+    const again = [{ reason: 'pxe' }, { stage: 'boot-file', happening: 'begun' }] as const;
+    const at = { stage: 'boot-file' } as const;
+    const gone = tftp('client-gone');
+    expect(diagnose(aBoot([gone, ...again], at), 4000)).toBeUndefined();
+    expect(diagnose(aBoot([gone, ...again, gone, ...again], at), 7000)).toMatchObject({ rule: 'boot-file-timeouts' });
+    expect(diagnose(aBoot([gone, gone, ...again, { stage: 'boot-file' }], at), 7000)).toBeUndefined();
+  });
+
+  it('compares where TFTP ended with the time before, not with an end of the server that was stopped', () => {
+    const [cut, gone] = [tftp('stopped', 1468), tftp('client-gone', 1468)];
+    expect(diagnose(aBoot([gone, cut, gone]), 0)).toMatchObject({ rule: 'boot-file-same-block' });
+    expect(diagnose(aBoot([cut, gone]), 0)).toMatchObject({ rule: 'boot-file-timeouts' });
   });
 
   it.each([

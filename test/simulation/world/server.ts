@@ -1,4 +1,5 @@
 import { createFleet, type FleetMemory } from '../../../src/daemon/fleet/fleet.ts';
+import type { Neighbours } from '../../../src/daemon/fleet/neighbours.ts';
 import { followEarlier } from '../../../src/daemon/fleet/open-fleet.ts';
 import { scriptForBoot } from '../../../src/daemon/fleet/script-for-boot.ts';
 import { openTokens } from '../../../src/daemon/fleet/tokens/api-tokens.ts';
@@ -59,6 +60,8 @@ export interface ServerOptions {
   readonly store: BootStore;
   /** Sends a datagram of TFTP from a port. */
   readonly sendTftp: (bytes: Uint8Array, from: number, to: Peer) => void;
+  /** All machines are on the server's own network. */
+  readonly neighbour: Neighbours;
 }
 
 /** One life of the daemon: what it has in memory ends with it. */
@@ -99,7 +102,7 @@ export class Server {
   }
 
   async start(): Promise<void> {
-    const { clock, config, templates, store } = this.options;
+    const { clock, config, templates, store, neighbour } = this.options;
     const now = () => clock.now;
     const facts = new KnownFacts();
     this.lives += 1;
@@ -118,7 +121,7 @@ export class Server {
     });
     await followEarlier(tracker, own, Math.floor(clock.now));
     const fleet = createFleet({
-      ...{ tracker, store: own, config: () => config, facts, secret: SECRET, preview: scripts.preview },
+      ...{ tracker, store: own, config: () => config, facts, neighbour, secret: SECRET, preview: scripts.preview },
       ...{ origin: `life ${this.lives}`, record: () => {}, now: () => Math.floor(clock.now), monotonic: now },
       adopt: async () => ({ problem: 'nobody adopts here' }),
       authorise: openTokens(

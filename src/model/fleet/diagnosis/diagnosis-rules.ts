@@ -30,6 +30,14 @@ const failures = ({ steps }: BootWithSteps, ...stages: readonly Stage[]): readon
 
 const lastMessage = ({ steps }: BootWithSteps): string => steps.at(-1)?.message ?? '';
 
+/** How transfers of the boot file ended, the oldest first; those that the server itself ended say nothing. */
+const transferEnds = ({ steps }: BootWithSteps): readonly BootStep[] =>
+  steps.filter(({ stage, happening, reason = '' }) => {
+    return stage === 'boot-file' && happening !== 'begun' && !['stopped', 'replaced', 'busy'].includes(reason);
+  });
+const isTimeout = (step: BootStep | undefined): boolean =>
+  step?.happening === 'failed' && (step.reason === 'client-gone' || step.reason === 'too-slow');
+
 /** The last request was ignored, or failed, for a reason. */
 const lastReason = (boot: BootWithSteps, reason: string): boolean => boot.steps.at(-1)?.reason === reason;
 
@@ -252,9 +260,9 @@ export const RULES: readonly Rule[] = [
   {
     name: 'boot-file-same-block',
     fits: (boot) => {
-      const [last, before] = failures(boot, 'boot-file').toReversed();
+      const [last, before] = transferEnds(boot).toReversed();
       const stopped = isAt(boot, 'boot-file') && last?.reason === 'client-gone' && last.bytes !== undefined;
-      return stopped && last.bytes === before?.bytes && `after ${last.bytes} bytes`;
+      return stopped && isTimeout(before) && last.bytes === before?.bytes && `after ${last.bytes} bytes`;
     },
     says: 'TFTP ends at the same place each time',
     remedy: 'Packets of that size do not get through: make the MTU of switches, VLANs and tunnels the same.',
@@ -276,18 +284,31 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'boot-file-timeouts',
-    fits: (boot) => isAt(boot, 'boot-file') && ['client-gone', 'too-slow'].some((reason) => lastReason(boot, reason)),
+    fits: (boot) => {
+      const [last, before] = transferEnds(boot).toReversed();
+      // After the second one it counts while the machine tries again, too.
+      return isAt(boot, 'boot-file') && isTimeout(last) && (last === boot.steps.at(-1) || isTimeout(before));
+    },
     says: 'the download of the boot file stopped: no answers came any more',
     remedy: 'A firewall drops the high UDP ports of TFTP, or packets are lost: check both ways.',
   },
   {
     name: 'ipxe-silent',
     // A request that came twice begins a transfer that is of no account.
-    fits: silentAt('boot-file', MINUTE, ({ steps }) => {
-      return steps.findLast((step) => step.stage === 'boot-file' && step.happening !== 'begun')?.happening === 'done';
-    }),
+    fits: silentAt('boot-file', MINUTE, (boot) => transferEnds(boot).at(-1)?.happening === 'done'),
     says: 'the firmware fetched iPXE, and nothing was heard since',
     remedy: 'Switch Secure Boot off, or try ipxe: ipxe.efi in place of snponly.efi: its network driver may not work.',
+  },
+  {
+    name: 'boot-file-silent',
+    // Each transfer has its end, unless the server had its own before.
+    fits: silentAt('boot-file', 2 * MINUTE, (boot) => {
+      const last = lastOf(boot, 'boot-file');
+      return last?.happening === 'begun' || last?.reason === 'stopped';
+    }),
+    says: 'the server was stopped while the firmware fetched iPXE, and nothing was heard since',
+    remedy:
+      'Restart the machine: its download may have been cut short. If it falls silent again, switch Secure Boot off, or try ipxe: ipxe.efi in place of snponly.efi.',
   },
   // DHCP.
   {
