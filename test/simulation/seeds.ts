@@ -25,7 +25,7 @@ function complaint({ machine, rules, status }: Seen): string | undefined {
   }
   const strange = [...rules].filter((rule) => !machine.allows(rule));
   if (machine.isUp !== fault.comesUp) return fault.comesUp ? 'did not come up' : 'came up';
-  if (!fault.rules.some((rule) => rules.has(rule))) {
+  if (![...rules].some((rule) => machine.isNamedBy(rule))) {
     return `has no diagnosis ${fault.rules.join(' or ')}, but ${[...rules].join(', ') || 'none'}`;
   }
   return strange.length === 0 ? undefined : `has the diagnoses ${strange.join(', ')}`;

@@ -42,6 +42,8 @@ export class Machine {
   tftpPort = 0;
   /** Whether its system is up, by itself. */
   isUp = false;
+  /** When it fell silent for good, by the clock. */
+  silentAt: number | undefined;
   private readonly began: number;
 
   constructor(number: number, kind: Kind, fault: Fault | undefined, around: Surroundings) {
@@ -64,9 +66,18 @@ export class Machine {
     return this.fault !== undefined && names.includes(this.fault.name);
   }
 
+  /** Whether this rule names its fault. */
+  isNamedBy(rule: string): boolean {
+    const { fault, silentAt, around } = this;
+    if (!fault || fault.rules.includes(rule)) return fault !== undefined;
+    const seconds = fault.cut[rule];
+    if (seconds === undefined || silentAt === undefined) return false;
+    return around.server.wasAway(silentAt, silentAt + seconds * 1000);
+  }
+
   /** Whether the fleet may show this rule while the machine has its fault. */
   allows(rule: string): boolean {
-    if (this.fault?.rules.includes(rule) || this.fault?.also.includes(rule)) return true;
+    if (this.isNamedBy(rule) || this.fault?.also.includes(rule)) return true;
     // What its firmware does besides.
     return this.kind === 'uefi-bypass' && rule === 'no-boot-server-request';
   }

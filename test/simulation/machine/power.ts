@@ -12,6 +12,7 @@ export async function powerOn(machine: Machine): Promise<void> {
     const ran = typeof started === 'string' ? started : await runSystem(machine, started);
     machine.note(ran);
     machine.isUp = ran === 'up';
+    if (ran === 'silent') machine.silentAt = machine.around.clock.now;
     if (ran !== 'again') return;
     // Its self-test.
     await machine.sleep(5, 20);

@@ -84,6 +84,8 @@ export class Server {
   private lastPort = 40_000;
   private lives = 0;
   private life: Life | undefined;
+  /** When lives ended and the next ones began. */
+  private readonly aways: { readonly from: number; to: number }[] = [];
   /** Errors that were thrown where none may be. */
   readonly thrown: unknown[] = [];
 
@@ -93,6 +95,11 @@ export class Server {
 
   get isUp(): boolean {
     return this.life !== undefined;
+  }
+
+  /** Whether it was down at some moment between two times of the clock. */
+  wasAway(from: number, to: number): boolean {
+    return this.aways.some((away) => away.from <= to && away.to >= from);
   }
 
   /** What it knows of the machines. @throws Error while it is down */
@@ -146,12 +153,15 @@ export class Server {
         isAlive = false;
       },
     };
+    const away = this.aways.at(-1);
+    if (away) away.to = clock.now;
   }
 
   /** Ends it: with its last steps written, or as a crash does. */
   async stop(how: 'stopped' | 'crashed'): Promise<void> {
     const { life } = this;
     this.life = undefined;
+    this.aways.push({ from: this.options.clock.now, to: Number.POSITIVE_INFINITY });
     this.ports.clear();
     if (how === 'crashed') life?.crash();
     await life?.requests.drain(0);
