@@ -53,7 +53,8 @@ function check(seed: number, { seen, thrown, sizes, timers }: Outcome): void {
       return `${machine.mac} (${machine.kind}, ${machine.fault?.name ?? 'healthy'}) ${found}`;
     });
     const size = COUNT === undefined ? '' : `MACHINES=${COUNT} `;
-    throw new Error(`${size}SEED=${seed} npm run test:simulation replays it\n${lines.join('\n')}\n\n${story(first.each)}`);
+    const replay = `${size}SEED=${seed} npm run test:simulation replays it`;
+    throw new Error(`${replay}\n${lines.join('\n')}\n\n${story(first.each)}`);
   }
   expect(sizes.attempts).toBeLessThanOrEqual(Math.min(seen.length, 4096));
   expect(sizes.ports).toBeLessThanOrEqual(seen.length);
