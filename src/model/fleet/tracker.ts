@@ -159,15 +159,19 @@ function reasonOf(stuck: Diagnosis | undefined): string | undefined {
 }
 
 /**
- * Whether a transfer of the boot file that was never answered is of no account, as another one has brought it: firmware
- * asks for the size first, and ends that transfer by a packet that may be lost; or its request came twice. Also one that
- * the machine asked for in the boot before.
+ * Whether a transfer of the boot file that nobody answers any more is of no account, as another one has brought it. iPXE,
+ * which asks DHCP after it, shows that. So does another transfer's end where this one was never answered: firmware asks
+ * for the size first, and ends that transfer by a packet that may be lost; or its request came twice. Also one that the
+ * machine asked for in the boot before.
  */
 function wasOvertaken({ began, stage: reached, steps }: BootWithSteps, draft: StepDraft, at: number): boolean {
   const { stage, reason, bytes, seconds = 0 } = draft;
-  if (stage !== 'boot-file' || reason !== 'client-gone' || bytes !== undefined) return false;
-  if (rank(reached) > rank('boot-file')) return true;
+  if (stage !== 'boot-file' || reason !== 'client-gone') return false;
   const asked = at - seconds * 1000;
+  // The last ACK of the one that brought it may be lost: then its own end is later still.
+  if (steps.some((step) => step.stage === 'dhcp' && step.reason === 'ipxe' && step.at >= asked)) return true;
+  if (bytes !== undefined) return false;
+  if (rank(reached) > rank('boot-file')) return true;
   const done = steps.findLast((step) => step.stage === 'boot-file' && step.happening === 'done');
   return asked < began || (done !== undefined && done.at >= asked - LATE);
 }

@@ -119,6 +119,17 @@ describe('a boot', () => {
     expect(before.boot?.steps.at(-1)).toMatchObject({ reason: 'client-gone' });
   });
 
+  it.each([undefined, 0, 1468])(
+    'has no transfer of %s bytes that ended when iPXE had begun, nor loses one of iPXE',
+    (bytes) => {
+      const gone = { ...events.tftpFailed('client-gone'), bytes };
+      const before = [events.offer(), events.ack(), events.tftpRequest(), events.offer('ipxe')];
+      const ended = (seconds: number) => observe([...before, { ...gone, seconds }]).boot?.steps.at(-1);
+      expect(ended(2)).toMatchObject({ stage: 'dhcp', reason: 'ipxe' });
+      expect(ended(0.5)).toMatchObject({ stage: 'boot-file', reason: 'client-gone' });
+    },
+  );
+
   it('has its TFTP transfers by the address that it asked another server for', () => {
     const lease: BootEvent = { event: 'dhcp.lease', level: 'debug', message: 'lease', mac: MAC, to: ADDRESS };
     const { boot } = observe([events.offer(), lease, events.tftpMissing()]);
