@@ -11,7 +11,7 @@ import { type Registry, startRegistry } from '../support/registry.ts';
 import { startLabS3Server } from '../support/s3-server.ts';
 
 /** Seconds after which a boot counts as hung. */
-const HUNG = 400;
+const HUNG = 600;
 const IMAGE = `docker://${SERVER_ADDRESS}:5000/busybox:1`;
 const MAC = '52:54:00:00:00:20';
 const [ACCESS, SECRET] = ['lab-access-id', 'Q7-secret-of-the-store'];
@@ -24,8 +24,9 @@ const write = `
   echo x >> /state/boots
   for n in $(seq ${FILES}); do [ -e /results/$n ] || head -c 100000 /dev/urandom > /results/$n; done
   sync`;
-/** Whether a word is anywhere on the machine. It is no part of its own command line. */
+/** Whether a word is anywhere on the machine, at its second boot. It is no part of its own command line. */
 const search = `
+  [ "$(wc -l < /state/boots)" = 2 ] || exit 0
   for word in '${SECRET.replace('secret', '[s]ecret')}' '${ACCESS.replace('access', '[a]ccess')}'; do
     echo "searching for $word"
     find /machine '(' -name proc -o -name sys -o -name dev -o -name rootfs ')' -prune -o -type f -exec grep -l -e "$word" {} +
@@ -66,7 +67,15 @@ const config = stringify({
             { volume: 'results', target: '/results' },
             { volume: 'state', target: '/state' },
           ]),
-          step('search', search, [{ host: '/', target: '/machine' }], { privileged: true }),
+          step(
+            'search',
+            search,
+            [
+              { host: '/', target: '/machine' },
+              { volume: 'state', target: '/state' },
+            ],
+            { privileged: true },
+          ),
         ],
         end: { action: 'wait' },
       },
