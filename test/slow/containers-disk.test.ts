@@ -1,4 +1,4 @@
-import { copyFile, mkdir, open, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
 import { stringify } from 'yaml';
@@ -156,12 +156,14 @@ describe.each(['bookworm', 'trixie'] satisfies Suite[])('%s', (suite) => {
       .log()
       .slice(from)
       .match(/GET \/v2\/busybox\/blobs\/sha256:\w+/g) ?? [];
-  /** The files of the volume that the store has whole, by the ETag that it has for each. */
+  /** How many files of the volume the store has; it writes an object's metadata last. */
   async function stored(): Promise<number> {
-    const names = (await readdir(at('store'), { recursive: true })).filter((name) =>
-      /results\/\d+\._S3rver_object$/.test(name),
-    );
-    for (const name of names) expect((await readFile(at('store', name))).length).toBe(100_000);
+    const found = await readdir(at('store'), { recursive: true });
+    const names = found.filter((name) => /results\/\d+\._S3rver_metadata\.json$/.test(name));
+    for (const name of names) {
+      const { size } = await stat(at('store', name.replace('metadata.json', 'object')));
+      expect(size).toBe(100_000);
+    }
     return names.length;
   }
 
