@@ -4,9 +4,11 @@
 # Seconds that a container gets to end before it is killed.
 run_grace=10
 
-run_crun() {
-    crun --root "$containers_run/crun" --cgroup-manager=cgroupfs "$@"
-}
+# Runs crun. The kernel never ends this initrd's program where memory runs out, but it must end a container over its limit.
+run_crun() (
+    echo 0 > /proc/self/oom_score_adj
+    exec crun --root "$containers_run/crun" --cgroup-manager=cgroupfs "$@"
+)
 
 # Runs all steps. Sets $containers_status, 0 or that of the step by which the pipeline failed, and $containers_ending,
 # "reboot" where a step wants that.
@@ -101,8 +103,8 @@ run_step() {
     else
         reason=$(cat "$containers_run/reason" 2> /dev/null || echo exit)
         case $reason in
-            timeout) message="step $3 was not done after $(jq -r .timeout "$1") s: raise its timeout: if it needs longer" ;;
-            memory) message="step $3 needs more memory than its limit: raise its memory:" ;;
+            timeout) message="step $3 was not done after $(jq -r .timeout "$1") s: if it needs longer, give it a larger timeout" ;;
+            memory) message="step $3 needs more memory than its limit: give it a larger one" ;;
             start | image) message="step $3: $(cat "$slipway_run/failure") $(cat "$slipway_run/remedy")" ;;
             *) message="step $3 ended with status $run_status" ;;
         esac
