@@ -1,6 +1,10 @@
 #!/bin/sh
 # Output of steps: to the console, and in pieces to the server. A step never waits for the server; of what that does not
 # take, the last 16 MiB are kept.
+#
+# $containers_run/log/NAME has what a step's try has printed (output), its piece on the way (piece), whether the try is
+# over (ended) and all of it sent (sent), who sends it (sender), and how many bytes the tries before it had (before): for the
+# server, the output of all is one.
 
 # Bytes that are sent at a time, and those that wait at most. The server takes 64 KiB.
 log_piece=65536
@@ -21,10 +25,8 @@ containers_curl() {
 
 # Takes the output of a step at standard input: a copy in a file, and lines on the console. $1: the step's name
 log_take() {
-    mkdir -p "$containers_run/log"
-    : > "$containers_run/log/$1"
     # tee writes at once what it reads.
-    tee "$containers_run/log/$1" | LC_ALL=C sed -u -e 's/[[:cntrl:]]//g' -e "s/^/$1: /" | log_console
+    tee "$containers_run/log/$1/output" | LC_ALL=C sed -u -e 's/[[:cntrl:]]//g' -e "s/^/$1: /" | log_console
 }
 
 # Prints lines on all consoles.
@@ -35,12 +37,14 @@ log_console() {
     done
 }
 
-# Sends a step's output while it comes. Ends when $containers_run/log/NAME.ended is there and all is sent, or the server
-# takes no more. $1: the step's name
+# Sends a step's output while it comes. Ends when the try is over and all is sent, or the server takes no more. $1: the
+# step's name
 log_send() {
-    local file="$containers_run/log/$1" sent=0 size='' count='' ended='' silent=0 failures=0
+    local at="$containers_run/log/$1" sent=0 size='' count='' ended='' silent=0 failures=0 before='' file=''
+    file=$at/output
+    before=$(cat "$at/before" 2> /dev/null || echo 0)
     while :; do
-        [ ! -e "$file.ended" ] || ended=1
+        [ ! -e "$at/ended" ] || ended=1
         size=$(stat -c %s "$file" 2> /dev/null || echo 0)
         count=$((size - sent))
         if [ "$count" -gt "$log_waiting" ]; then
@@ -57,9 +61,9 @@ log_send() {
         fi
         silent=0
         dd if="$file" bs="$log_piece" iflag=skip_bytes,count_bytes skip="$sent" count="$count" status=none \
-            > "$file.piece"
-        case $(containers_curl --data-binary "@$file.piece" --header 'Content-Type: application/octet-stream' \
-            "$containers_base/log?step=$1&offset=$sent") in
+            > "$at/piece"
+        case $(containers_curl --data-binary "@$at/piece" --header 'Content-Type: application/octet-stream' \
+            "$containers_base/log?step=$1&offset=$((before + sent))") in
             204)
                 sent=$((sent + count))
                 failures=0
@@ -78,8 +82,8 @@ log_send() {
                 ;;
         esac
     done
-    rm -f "$file.piece"
-    : > "$file.sent"
+    rm -f "$at/piece"
+    : > "$at/sent"
 }
 
 # Gives back the memory of what was sent; the file keeps its length. $1: the file; $2: the bytes
@@ -90,19 +94,23 @@ log_forget() {
 
 # Starts to send. $1: the step's name
 log_begin() {
-    rm -f "$containers_run/log/$1".*
+    mkdir -p "$containers_run/log/$1"
+    : > "$containers_run/log/$1/output"
     log_send "$1" > /dev/null 2>&1 &
+    echo $! > "$containers_run/log/$1/sender"
 }
 
 # Waits until the output of a step is sent, for 20 s at most. $1: its name
 log_end() {
-    local looks=0
-    : > "$containers_run/log/$1.ended"
-    while [ "$looks" -lt 200 ] && [ ! -e "$containers_run/log/$1.sent" ]; do
+    local looks=0 at="$containers_run/log/$1" before=''
+    : > "$at/ended"
+    while [ "$looks" -lt 200 ] && [ ! -e "$at/sent" ]; do
         looks=$((looks + 1))
         sleep 0.1 || break
     done
-    rm -f "$containers_run/log/$1" "$containers_run/log/$1".*
+    [ -e "$at/sent" ] || kill "$(cat "$at/sender")" 2> /dev/null
+    before=$(($(cat "$at/before" 2> /dev/null || echo 0) + $(stat -c %s "$at/output")))
+    rm -rf "$at" && mkdir "$at" && echo "$before" > "$at/before"
 }
 
 # Reports what a step does. $1: its name, empty for the pipeline; $2: begun, done or failed; $3: one sentence; then
