@@ -4,8 +4,8 @@ import type { BootEvent, Level, RecordEvent } from '../event.ts';
 const PER_SECOND: Readonly<Record<Level, number>> = { debug: 50, info: 500, warn: 50, error: 50 };
 
 /**
- * Keeps a flood of packets from becoming a flood of events. Events beyond the limit are dropped, and the next recorded
- * event has their number (`suppressed`).
+ * Keeps a flood of packets from becoming a flood of events. Events beyond the limit are counted and no more, and the
+ * next recorded event has their number (`suppressed`).
  * @param now milliseconds of a clock that never goes back
  */
 export function rateLimitedLog(record: RecordEvent, now: () => number): RecordEvent {
@@ -17,6 +17,7 @@ export function rateLimitedLog(record: RecordEvent, now: () => number): RecordEv
     if (at - level.start >= 1000) Object.assign(level, { start: at, used: 0 });
     if (level.used >= PER_SECOND[event.level]) {
       level.suppressed++;
+      record.count?.(event);
       return;
     }
     level.used++;
