@@ -78,6 +78,7 @@ withConfig('serve', 'run the server until SIGTERM or SIGINT')
     const { serve } = await import('./daemon/daemon.ts');
     const daemon = await serve(options.config, {
       record: recorder(options.log, options.verbose ?? false),
+      version,
       now: Date.now,
       monotonic: () => performance.now(),
     });

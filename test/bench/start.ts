@@ -60,7 +60,7 @@ export async function benchStart(print: (row: Row) => void): Promise<void> {
         secret: '5'.repeat(64),
         origin: 'bench',
       },
-      ...{ record: () => {}, now: Date.now, monotonic: () => performance.now() },
+      ...{ record: () => {}, onNews: () => {}, now: Date.now, monotonic: () => performance.now() },
       adopt: async () => ({ problem: 'nobody adopts here' }),
       authorise: async () => ({ problem: 'closed' }) as never,
       preview: async () => undefined,

@@ -43,6 +43,7 @@ function aFleet(broken: Partial<BootStore> = {}, config: Config = aConfig()) {
     adopt: async () => ({ problem: 'none' }),
     authorise: async () => undefined,
     record: () => {},
+    onNews: () => {},
     preview: async () => ({ image: 'debian', version: 'cd'.repeat(32) }),
     secret: 'ab'.repeat(32),
     origin: 'here',

@@ -5,6 +5,7 @@ import type { Fleet } from '../../model/fleet/status.ts';
 import type { Tracker } from '../../model/fleet/tracker.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import type { Config } from '../../model/settings/config.ts';
+import type { BootNews } from '../observe/boot-news.ts';
 import type { Authorise } from './tokens/api-tokens.ts';
 
 /** Options of `createFleet`. */
@@ -19,6 +20,8 @@ export interface FleetOptions {
   readonly adopt: Fleet['adopt'];
   readonly authorise: Authorise;
   readonly record: RecordEvent;
+  /** Gets what becomes of boots, where it is for this daemon to tell of. */
+  readonly onNews: (news: BootNews) => void;
   readonly preview: Scripts['preview'];
   /** At least 32 hex digits that nobody can guess, for tokens. */
   readonly secret: string;

@@ -8,6 +8,7 @@ import type { SharedEvent } from '../../model/fleet/shared-events.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
+import { BootFollower } from '../observe/boot-news.ts';
 import { ChangeLog } from './change-log.ts';
 import type { FleetOptions } from './fleet-options.ts';
 import { Sharing } from './keeping/sharing.ts';
@@ -58,13 +59,18 @@ export function createFleet(options: FleetOptions): FleetMemory {
   const access = new BootAccess({ boot: (mac) => tracker.boot(mac), byId: (id) => tracker.byId(id), secret, now });
   const strangers = new SourceBudget(STRANGERS, () => {});
   const writer = store && new StepWriter(store);
+  const follower = new BootFollower((id) => tracker.byId(id));
+  follower.know(tracker.boots());
   const isKept = ({ boot }: BootChange) => boot.node !== undefined || strangers.take('all', monotonic());
   /** @param own whether it is for this daemon to keep */
   const apply = (event: BootEvent, at: number, own: boolean, newId?: () => string) => {
     const changes = tracker.observe(event, at, newId);
     if (changes.length === 0) return;
     log.add(changes);
-    if (own) writer?.add(changes.filter(isKept));
+    const news = follower.news(changes);
+    if (!own) return;
+    writer?.add(changes.filter(isKept));
+    for (const each of news) options.onNews(each);
   };
   const sharing =
     store?.feed &&
@@ -81,7 +87,9 @@ export function createFleet(options: FleetOptions): FleetMemory {
       const known = tracker.boot(mac);
       if (known && (known.id === id || known.last > last)) continue;
       const boot = await store?.boot(id);
-      if (boot) tracker.restore(boot);
+      if (!boot) continue;
+      tracker.restore(boot);
+      follower.know([boot]);
     }
   };
   store?.feed?.onBack(() => {

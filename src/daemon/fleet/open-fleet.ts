@@ -8,6 +8,7 @@ import { Tracker } from '../../model/fleet/tracker.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import { recognise } from '../../model/settings/recognise.ts';
+import type { BootNews } from '../observe/boot-news.ts';
 import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
 import { keepStore } from '../state/store.ts';
 import { createFleet, type FleetMemory } from './fleet.ts';
@@ -60,7 +61,7 @@ export async function openFleet(
   scripts: Scripts,
   facts: KnownFacts,
   configFile: string,
-  { record, now, monotonic }: DaemonOptions,
+  { record, now, monotonic, onNews }: DaemonOptions & { readonly onNews: (news: BootNews) => void },
 ): Promise<FleetMemory> {
   const place = state().config.state;
   const store = place === false ? undefined : keepStore({ place, record, now });
@@ -82,6 +83,7 @@ export async function openFleet(
     facts,
     adopt: (request) => adoptNode(configFile, request),
     record,
+    onNews,
     preview: scripts.preview,
     authorise: openTokens(() => state().config.api.tokens || undefined, record),
     secret,

@@ -18,7 +18,17 @@ export interface MetricDefinition {
 /** The reasons for which the DHCP service gives no answer. */
 export const DHCP_REASONS = [
   ...['too-short', 'no-cookie', 'malformed', 'not-a-request', 'hardware', 'address', 'message-type', 'vendor-class'],
-  ...['architecture', 'other-server', 'bis', 'too-often', 'ignored', 'tftp-off', 'http-off', 'no-boot-file', 'too-long'],
+  ...[
+    'architecture',
+    'other-server',
+    'bis',
+    'too-often',
+    'ignored',
+    'tftp-off',
+    'http-off',
+    'no-boot-file',
+    'too-long',
+  ],
 ] as const;
 const STATUSES = ['400', '401', '403', '404', '405', '408', '410', '412', '413', '414', '416', '429', '431'] as const;
 const RULE_NAMES = RULES.map(({ name }) => name);
@@ -125,7 +135,12 @@ export const METRICS = {
     help: 'Fetches from other registries that failed.',
     labels: {},
   },
-  slipway_http_workers: { type: 'gauge', help: 'HTTP worker processes; 0: the daemon answers.', labels: {}, taken: true },
+  slipway_http_workers: {
+    type: 'gauge',
+    help: 'HTTP worker processes; 0: the daemon answers.',
+    labels: {},
+    taken: true,
+  },
   slipway_http_worker_deaths_total: {
     type: 'counter',
     help: 'HTTP workers that ended, and were replaced.',

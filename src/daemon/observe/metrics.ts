@@ -69,10 +69,9 @@ export function createMetrics(names: LabelNames): Metrics {
     for (const { metric, labels, value } of samples) {
       const definition: MetricDefinition = METRICS[metric];
       const own = Object.entries(definition.labels);
-      metrics.get(metric)?.add(
-        Object.fromEntries(own.map(([label, values]) => [label, bounded(values, labels[label], names)])),
-        value,
-      );
+      metrics
+        .get(metric)
+        ?.add(Object.fromEntries(own.map(([label, values]) => [label, bounded(values, labels[label], names)])), value);
     }
   };
   return {

@@ -1,19 +1,15 @@
 import type { BootEvent, RecordEvent } from '../../model/event.ts';
-import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
-import type { BootChange } from '../../model/fleet/boot-store.ts';
 import type { Config } from '../../model/settings/config.ts';
-import { BootFollower } from './boot-news.ts';
+import type { BootNews } from './boot-news.ts';
 import { createMetrics } from './metrics.ts';
 import type { ReadSecret } from './post.ts';
-import { sample, type Sample, samplesOf, samplesOfNews } from './samples.ts';
+import { type Sample, sample, samplesOf, samplesOfNews } from './samples.ts';
 import { Traces } from './traces.ts';
 import { eventOfNews, Webhooks } from './webhooks.ts';
 
 /** Options of {@link openObserver}. */
 export interface ObserverOptions {
   readonly config: () => Pick<Config, 'images' | 'webhooks' | 'traces'> & { readonly nodeNames: ReadonlySet<string> };
-  /** The last boot of a machine, or the one before. */
-  readonly bootById: (id: string) => BootWithSteps | undefined;
   readonly secret: ReadSecret;
   readonly record: RecordEvent;
   /** Of Slipway. */
@@ -30,10 +26,8 @@ export interface Observer {
   observe(event: BootEvent): void;
   /** Counts an event that is not in the log, because too many come at once. */
   count(event: BootEvent): void;
-  /** Takes over boots of an earlier daemon, or of another. */
-  know(boots: Iterable<Boot>): void;
-  /** Takes steps of boots. @param own whether they are for this daemon to tell of */
-  changed(changes: readonly BootChange[], own: boolean): void;
+  /** Takes what became of a boot. */
+  takeNews(news: BootNews): void;
   /** All metrics, in the format of Prometheus. @param taken those that the daemon knows when they are read */
   metrics(taken: readonly Sample[]): Promise<string>;
   /** Gives receivers a moment to take what is left. */
@@ -52,7 +46,6 @@ export function openObserver(options: ObserverOptions): Observer {
   metrics.add([sample('slipway_build_info', { version })]);
   const webhooks = new Webhooks({ ...options, settings: () => config().webhooks, count: metrics.add });
   const traces = new Traces({ ...options, settings: () => config().traces, count: metrics.add });
-  const follower = new BootFollower(options.bootById);
   const count = (event: BootEvent) => metrics.add(samplesOf(event, now()));
   return {
     count,
@@ -60,15 +53,10 @@ export function openObserver(options: ObserverOptions): Observer {
       count(event);
       webhooks.take(event);
     },
-    know: (boots) => follower.know(boots),
-    changed: (changes, own) => {
-      const news = follower.news(changes);
-      if (!own) return;
-      for (const each of news) {
-        metrics.add(samplesOfNews(each));
-        webhooks.take(eventOfNews(each, now()));
-        if (each.kind !== 'began') traces.take(each.boot);
-      }
+    takeNews: (news) => {
+      metrics.add(samplesOfNews(news));
+      webhooks.take(eventOfNews(news, now()));
+      if (news.kind !== 'began') traces.take(news.boot);
     },
     metrics: (taken) => metrics.text([...taken, ...webhooks.samples()]),
     stop: async () => {

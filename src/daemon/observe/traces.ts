@@ -3,7 +3,7 @@ import type { BootWithSteps } from '../../model/fleet/boot.ts';
 import type { TraceSettings } from '../../model/settings/observe.ts';
 import { spansOf, traceRequest } from './otlp.ts';
 import { post, type ReadSecret, readText } from './post.ts';
-import { sample, type Sample } from './samples.ts';
+import { type Sample, sample } from './samples.ts';
 
 /** Boots that wait; more are given up. */
 const MOST = 2000;
@@ -42,9 +42,9 @@ export class Traces {
   /** Takes a boot that came to its end. */
   take(boot: BootWithSteps): void {
     if (!this.options.settings()) return;
-    if (this.waiting.length >= MOST) return this.count('dropped', 1);
     // Its steps go on to grow.
-    this.waiting.push({ ...boot, steps: [...boot.steps] });
+    if (this.waiting.length < MOST) this.waiting.push({ ...boot, steps: [...boot.steps] });
+    else this.count('dropped', 1);
     this.sending ??= this.sendAll().finally(() => {
       this.sending = undefined;
     });

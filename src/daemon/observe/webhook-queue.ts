@@ -143,8 +143,10 @@ export class WebhookQueue {
     each.tries += 1;
     // Not all at the same moment.
     each.due = now + pause * (0.8 + 0.4 * Math.random());
-    if (each.due - each.since > KEPT) return this.drop();
-    this.options.tried('retried');
-    this.put(each);
+    if (each.due - each.since > KEPT) this.drop();
+    else {
+      this.options.tried('retried');
+      this.put(each);
+    }
   }
 }

@@ -4,7 +4,7 @@ import { diagnose } from '../../model/fleet/diagnosis/diagnosis.ts';
 import { WEBHOOK_EVENTS, type WebhookEvent, type WebhookSettings } from '../../model/settings/observe.ts';
 import type { BootNews } from './boot-news.ts';
 import { post, type ReadSecret, readText } from './post.ts';
-import { sample, type Sample } from './samples.ts';
+import { type Sample, sample } from './samples.ts';
 import { signedHeaders } from './signature.ts';
 import { type Message, WebhookQueue } from './webhook-queue.ts';
 
@@ -26,7 +26,12 @@ export interface WebhooksOptions {
 
 const isForWebhooks = (name: string): name is WebhookEvent => (WEBHOOK_EVENTS as readonly string[]).includes(name);
 
-const SAYS = { began: 'began to boot', up: 'is up', failed: 'failed to boot', unfinished: 'began anew before it was up' };
+const SAYS = {
+  began: 'began to boot',
+  up: 'is up',
+  failed: 'failed to boot',
+  unfinished: 'began anew before it was up',
+};
 
 /** News of a boot as an event. @param now milliseconds since 1970 */
 export function eventOfNews({ kind, boot }: BootNews, now: number): BootEvent & { readonly event: WebhookEvent } {

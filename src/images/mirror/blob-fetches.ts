@@ -85,6 +85,7 @@ export class BlobFetches {
     const { repository, digest } = wanted;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const kept = await this.services.kept.openKept(digest);
+      if (attempt === 0) this.tellAsked(wanted, kept ? 'hit' : this.running.has(atHost(wanted)) ? 'arriving' : 'miss');
       if (kept) return { ok: true, file: kept };
       const key = `${repository.host}/${repository.name}@${digest}`;
       const running =
@@ -100,6 +101,20 @@ export class BlobFetches {
       }
     }
     throw Object.assign(new Error('the file changes all the time'), { code: 'EAGAIN' });
+  }
+
+  private tellAsked({ repository: { host, name }, digest }: WantedBlob, result: 'hit' | 'arriving' | 'miss'): void {
+    const message = `sha256:${digest} of ${host}/${name} is asked for: ${result}`;
+    this.services.record({
+      event: 'registry.asked',
+      level: 'debug',
+      message,
+      host,
+      name,
+      digest,
+      kind: 'blob',
+      result,
+    });
   }
 
   private counted(file: OpenFile, running: Running): OpenFile {

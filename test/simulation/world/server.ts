@@ -119,7 +119,13 @@ export class Server {
     await followEarlier(tracker, own, Math.floor(clock.now));
     const fleet = createFleet({
       ...{ tracker, store: own, config: () => config, facts, secret: SECRET, preview: scripts.preview },
-      ...{ origin: `life ${this.lives}`, record: () => {}, now: () => Math.floor(clock.now), monotonic: now },
+      ...{
+        origin: `life ${this.lives}`,
+        record: () => {},
+        onNews: () => {},
+        now: () => Math.floor(clock.now),
+        monotonic: now,
+      },
       adopt: async () => ({ problem: 'nobody adopts here' }),
       authorise: openTokens(
         () => undefined,
