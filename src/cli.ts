@@ -138,6 +138,18 @@ withConfig('adopt', 'add a machine to the configuration file, as a node')
     if (!(await adoptMachine(config, mac, options, print, terminal))) process.exitCode = 1;
   });
 
+program
+  .command('webhook')
+  .description('receivers of events')
+  .command('test')
+  .description('send a test event to a webhook of the configuration, and say whether it was taken')
+  .option('--config <file>', CONFIG_OPTION)
+  .argument('<name>', "the webhook's name")
+  .action(async (name: string, { config }: { config: string }) => {
+    const { testWebhook } = await import('./commands/check/test-webhook.ts');
+    print(await testWebhook(config, name));
+  });
+
 addFleetCommands(program, { print, now: Date.now });
 addImageCommands(program, {
   print,
