@@ -169,7 +169,7 @@ export const METRICS = {
   },
   slipway_state_available: {
     type: 'gauge',
-    help: 'Whether the steps of boots can be kept.',
+    help: 'Whether the steps of boots can be kept; 1 too where none are to be.',
     labels: {},
   },
   slipway_log_events_total: {

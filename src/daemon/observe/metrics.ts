@@ -54,8 +54,6 @@ function register(registry: Registry, name: MetricName): { readonly add: Add; re
     return { add: (each, value) => counter.inc(each, value), clear: () => {} };
   }
   const gauge = new Gauge(options);
-  // One without labels is 0 from the start, which it may not be.
-  gauge.remove();
   return { add: (each, value) => gauge.set(each, value), clear: taken ? () => gauge.reset() : () => {} };
 }
 
