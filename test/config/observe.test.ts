@@ -20,7 +20,10 @@ describe('server.metrics', () => {
 describe('traces', () => {
   it('have a URL, and headers that may be secrets', () => {
     expect(configOf('{}\n').traces).toBeUndefined();
-    const text = 'traces: { url: http://collector:4318, headers: { authorization: !secret env:KEY, x-team: boot } }\n';
+    const text = `traces:
+  url: http://collector:4318
+  headers: [{ name: authorization, value: !secret env:KEY }, { name: x-team, value: boot }]
+`;
     expect(configOf(text).traces).toEqual({
       url: 'http://collector:4318/v1/traces',
       headers: new Map<string, unknown>([

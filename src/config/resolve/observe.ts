@@ -33,14 +33,19 @@ const HEADER_EXPECTED = 'a text without control characters';
 /** `traces`. */
 export const tracesSection = mapping({
   url: url().describe('Where traces are sent: OTLP/HTTP with JSON. Without a path it is /v1/traces.'),
+  // Not a mapping: keys that begin with "x-" are the user's own.
   headers: z
-    .record(
-      text(/^[A-Za-z0-9-]{1,100}$/, 'the name of a header'),
-      orSecret(text(/^[\x20-\x7e]*$/, HEADER_EXPECTED), HEADER_EXPECTED),
-      { error: 'a mapping of headers' },
+    .array(
+      mapping({
+        name: text(/^[A-Za-z0-9-]{1,100}$/, 'the name of a header').describe('Its name.'),
+        value: orSecret(text(/^[\x20-\x7e]*$/, HEADER_EXPECTED), HEADER_EXPECTED).describe(
+          'Its value; may be a secret.',
+        ),
+      }),
+      { error: 'a list such as [{ name: x-team, value: boot }]' },
     )
     .optional()
-    .describe('Headers of each request, such as Authorization; a value may be a secret.'),
+    .describe('Headers of each request, such as Authorization.'),
 });
 
 const webhookSection = mapping({
@@ -76,7 +81,7 @@ export function toTraces(section: z.infer<typeof tracesSection> | null | undefin
   if (!section) return undefined;
   const to = new URL(section.url);
   if (to.pathname === '/') to.pathname = '/v1/traces';
-  const headers = Object.entries(section.headers ?? {}).map(([name, value]) => [name, toText(value)] as const);
+  const headers = (section.headers ?? []).map(({ name, value }) => [name, toText(value)] as const);
   return { url: to.href, headers: new Map(headers) };
 }
 

@@ -83,11 +83,12 @@ export class BlobFetches {
    */
   async open(wanted: WantedBlob): Promise<MirroredBlob> {
     const { repository, digest } = wanted;
+    const key = `${repository.host}/${repository.name}@${digest}`;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const kept = await this.services.kept.openKept(digest);
-      if (attempt === 0) this.tellAsked(wanted, kept ? 'hit' : this.running.has(atHost(wanted)) ? 'arriving' : 'miss');
+      const isComing = () => this.running.has(atHost(wanted)) || this.beginning.has(key);
+      if (attempt === 0) this.tellAsked(wanted, kept ? 'hit' : isComing() ? 'arriving' : 'miss');
       if (kept) return { ok: true, file: kept };
-      const key = `${repository.host}/${repository.name}@${digest}`;
       const running =
         this.running.get(atHost(wanted)) ?? (await singleFlight(this.beginning, key, () => this.begin(wanted)));
       if ('ok' in running) return running;
