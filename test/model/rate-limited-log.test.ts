@@ -6,7 +6,9 @@ it('a flood of packets is no flood of events, and nothing is left out in silence
   const recorded: BootEvent[] = [];
   let counted = 0;
   let now = 0;
-  const count = () => void (counted += 1);
+  const count = () => {
+    counted += 1;
+  };
   const record = rateLimitedLog(
     Object.assign((event: BootEvent) => void recorded.push(event), { count }),
     () => now,
