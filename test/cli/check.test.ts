@@ -178,8 +178,8 @@ it('webhooks and traces whose secrets cannot be read are told', async () => {
 traces: { url: "http://127.0.0.1:1", headers: [{ name: a, value: !secret file:token }] }
 `;
   expect(await warningsOf(yaml)).toEqual([
-    'config.yaml:1:13: webhooks.ops: the secret file:key cannot be read: key: file not found: it would get no events',
-    'config.yaml:2:1: traces: the secret file:token cannot be read: token: file not found: no traces would be sent',
+    'config.yaml:1:18: webhooks.ops: the secret file:key cannot be read: key: file not found: it would get no events',
+    'config.yaml:2:9: traces: the secret file:token cannot be read: token: file not found: no traces would be sent',
   ]);
 });
 
