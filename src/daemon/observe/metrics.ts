@@ -18,6 +18,9 @@ export interface Metrics {
   text(taken: readonly Sample[]): Promise<string>;
 }
 
+/** Gauges of the library's that are called as counters are. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
 /** A version is a digest or a number of a release: it comes from this server, never from the network. */
 const VERSION = /^[\w.+-]{1,64}$/;
 
@@ -61,6 +64,7 @@ function register(registry: Registry, name: MetricName): { readonly add: Add; re
 export function createMetrics(names: LabelNames): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   const all = Object.keys(METRICS) as MetricName[];
   const metrics = new Map(all.map((name) => [name, register(registry, name)] as const));
   const add = (samples: readonly Sample[]) => {
