@@ -1,5 +1,6 @@
 import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import type { RecordEvent } from '../../model/event.ts';
+import type { Boot } from '../../model/fleet/boot.ts';
 import type { BootStore } from '../../model/fleet/boot-store.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
 import type { Tracker } from '../../model/fleet/tracker.ts';
@@ -11,6 +12,8 @@ import type { Authorise } from './tokens/api-tokens.ts';
 /** Options of `createFleet`. */
 export interface FleetOptions {
   readonly tracker: Tracker;
+  /** The last boots of machines before this daemon began, as they ended. */
+  readonly earlier: readonly Boot[];
   /** Undefined where nothing is kept. */
   readonly store: BootStore | undefined;
   readonly config: () => Config;

@@ -44,6 +44,10 @@ export interface FleetMemory extends Fleet, NextOfMachines {
   tokenOf(mac: Mac): string | undefined;
   /** Which machines may have their configuration. */
   readonly access: BootAccess;
+  /** The last boot of each machine, as far as this daemon has followed it. */
+  lastBoots(): Iterable<Boot>;
+  /** What is stuck in a boot, by the rule of the diagnosis; undefined where nothing is known of it. */
+  ruleOf(boot: Boot): string | undefined;
   /** Ends the answers to clients that follow changes. */
   endStreams(): void;
   /** Writes what is left. */
@@ -60,7 +64,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
   const strangers = new SourceBudget(STRANGERS, () => {});
   const writer = store && new StepWriter(store);
   const follower = new BootFollower((id) => tracker.byId(id));
-  follower.know(tracker.boots());
+  follower.know([...options.earlier, ...tracker.boots()]);
   const isKept = ({ boot }: BootChange) => boot.node !== undefined || strangers.take('all', monotonic());
   /** @param own whether it is for this daemon to keep */
   const apply = (event: BootEvent, at: number, own: boolean, newId?: () => string) => {
@@ -184,6 +188,11 @@ export function createFleet(options: FleetOptions): FleetMemory {
     adopt: options.adopt,
     authorise: options.authorise,
     readsAreOpen: async () => config().api.read === 'any',
+    lastBoots: () => follower.boots(),
+    ruleOf: ({ id }) => {
+      const boot = tracker.byId(id);
+      return boot && diagnose(boot, now())?.rule;
+    },
     endStreams: () => log.stop(),
     stop: async () => {
       await sharing?.stop();

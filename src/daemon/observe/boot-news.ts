@@ -1,4 +1,4 @@
-import type { Boot, BootWithSteps, Outcome } from '../../model/fleet/boot.ts';
+import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange } from '../../model/fleet/boot-store.ts';
 import { dropOldest } from '../../model/limits/drop-oldest.ts';
 import type { Mac } from '../../model/machine/mac.ts';
@@ -15,7 +15,7 @@ export interface BootNews {
 
 /** Tells from the steps of boots which began and which came to an end. */
 export class BootFollower {
-  private readonly last = new Map<Mac, { readonly id: string; readonly outcome: Outcome }>();
+  private readonly last = new Map<Mac, Boot>();
   private readonly byId: (id: string) => BootWithSteps | undefined;
 
   /** @param byId the last boot of a machine, or the one before */
@@ -25,14 +25,19 @@ export class BootFollower {
 
   /** Takes over boots of which there is no news. */
   know(boots: Iterable<Boot>): void {
-    for (const { mac, id, outcome } of boots) this.note(mac, { id, outcome });
+    for (const boot of boots) this.note(boot);
+  }
+
+  /** The last boot of each machine. */
+  boots(): Iterable<Boot> {
+    return this.last.values();
   }
 
   /** The news in steps, in their order. */
   news(changes: readonly BootChange[]): readonly BootNews[] {
     return changes.flatMap(({ boot, step }) => {
       const before = this.last.get(boot.mac);
-      this.note(boot.mac, boot);
+      this.note(boot);
       const whole = { ...boot, steps: this.byId(boot.id)?.steps ?? [step] };
       const news: BootNews[] = [];
       if (before?.id !== boot.id) {
@@ -46,9 +51,9 @@ export class BootFollower {
     });
   }
 
-  private note(mac: Mac, { id, outcome }: Pick<Boot, 'id' | 'outcome'>): void {
-    this.last.delete(mac);
-    this.last.set(mac, { id, outcome });
+  private note(boot: Boot): void {
+    this.last.delete(boot.mac);
+    this.last.set(boot.mac, boot);
     dropOldest(this.last, MACHINES);
   }
 }

@@ -1,6 +1,7 @@
 import { workerCount } from '../../http/workers/workers.ts';
 import { requiredFiles } from '../../model/boot/boot-plan.ts';
 import { fileOfBuild, rootOf, withRoot } from '../../model/boot/build.ts';
+import type { Boot } from '../../model/fleet/boot.ts';
 import { type Config, type Match, sampleMatches } from '../../model/settings/config.ts';
 import { readSecret } from '../configuration/secrets.ts';
 import type { FleetMemory } from '../fleet/fleet.ts';
@@ -10,6 +11,8 @@ import type { DaemonOptions, ServingState } from './serving-state.ts';
 
 /** How long a version may take to be found, milliseconds: one that is being computed is left out. */
 const PATIENCE = 200;
+/** Machines that are looked at in one go. */
+const LOT = 500;
 
 interface Known {
   readonly nodeNames: ReadonlySet<string>;
@@ -62,33 +65,40 @@ async function versionSamples(state: ServingState): Promise<readonly Sample[]> {
   return (await Promise.all(found)).flat();
 }
 
-/** A gauge with as many as there are of each kind, and 0 where there are none. */
-function counted(metric: Sample['metric'], label: string, kinds: readonly (string | undefined)[]): readonly Sample[] {
-  const counts = new Map<string, number>();
-  for (const kind of kinds) if (kind !== undefined) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  return [...counts].map(([kind, count]) => sample(metric, { [label]: kind }, count));
+/** The last boot of each node, or of each machine without one: a node may have booted by another card before. */
+function lastOfEach(boots: Iterable<Boot>): readonly Boot[] {
+  const last = new Map<string, Boot>();
+  for (const boot of boots) {
+    const key = boot.node ?? boot.mac;
+    if ((last.get(key)?.began ?? 0) <= boot.began) last.set(key, boot);
+  }
+  return [...last.values()];
 }
 
+/** Adds one to the count of a kind. */
+const countOne = (counts: Map<string, number>, kind: string) => counts.set(kind, (counts.get(kind) ?? 0) + 1);
+
 async function machineSamples({ config }: ServingState, fleet: FleetMemory): Promise<readonly Sample[]> {
-  const machines = await fleet.status();
   const { metrics } = config.server;
-  const named = metrics !== false && metrics.nodes ? machines.filter(({ node }) => node !== undefined) : [];
+  const perNode = metrics !== false && metrics.nodes;
+  const [outcomes, rules] = [new Map<string, number>(), new Map<string, number>()];
+  const ofNodes: Sample[] = [];
+  for (const [index, boot] of lastOfEach(fleet.lastBoots()).entries()) {
+    // Requests are answered meanwhile.
+    if (index % LOT === LOT - 1) await new Promise(setImmediate);
+    const { node, image, outcome, began } = boot;
+    countOne(outcomes, outcome);
+    const rule = fleet.ruleOf(boot);
+    if (rule !== undefined) countOne(rules, rule);
+    if (!perNode || node === undefined) continue;
+    ofNodes.push(sample('slipway_node_up', { node, image }, outcome === 'up' ? 1 : 0));
+    ofNodes.push(sample('slipway_node_boot_timestamp_seconds', { node }, began / 1000));
+  }
   return [
     sample('slipway_nodes', {}, config.nodes.length),
-    ...counted(
-      'slipway_machines',
-      'outcome',
-      machines.map(({ outcome }) => outcome),
-    ),
-    ...counted(
-      'slipway_machines_stuck',
-      'rule',
-      machines.map(({ diagnosis }) => diagnosis?.rule),
-    ),
-    ...named.flatMap(({ node, image, outcome, began }) => [
-      sample('slipway_node_up', { node, image }, outcome === 'up' ? 1 : 0),
-      sample('slipway_node_boot_timestamp_seconds', { node }, began / 1000),
-    ]),
+    ...[...outcomes].map(([outcome, count]) => sample('slipway_machines', { outcome }, count)),
+    ...[...rules].map(([rule, count]) => sample('slipway_machines_stuck', { rule }, count)),
+    ...ofNodes,
   ];
 }
 

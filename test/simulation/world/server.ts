@@ -116,9 +116,9 @@ export class Server {
       nodeOf: (mac) => recognise(config, facts.of(mac)).node?.name,
       newId: () => (++ids + this.lives * 2 ** 32).toString(16).padStart(16, '0'),
     });
-    await followEarlier(tracker, own, Math.floor(clock.now));
+    const earlier = await followEarlier(tracker, own, Math.floor(clock.now));
     const fleet = createFleet({
-      ...{ tracker, store: own, config: () => config, facts, secret: SECRET, preview: scripts.preview },
+      ...{ tracker, earlier, store: own, config: () => config, facts, secret: SECRET, preview: scripts.preview },
       ...{
         origin: `life ${this.lives}`,
         record: () => {},
