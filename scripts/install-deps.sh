@@ -26,8 +26,8 @@ demo="
 test="
     atftp atftpd attr binutils bubblewrap busybox bzip2 cryptsetup-bin docker-registry dosfstools e2fsprogs fakeroot fdisk
     g++ python3
-    isc-dhcp-relay jq kea-admin lz4 make mtools nftables nginx-light nmap ovmf postgresql procps selinux-policy-default
-    selinux-utils
+    isc-dhcp-relay jq kea-admin lz4 make mtools nftables nginx-light nmap ovmf postgresql procps prometheus
+    selinux-policy-default selinux-utils
     shellcheck systemd-boot-efi tcpdump tftp-hpa wget wrk"
 case ${1:-} in
     serve) packages= ;;

@@ -94,12 +94,21 @@ export const ROOMS: readonly Room[] = [
   {
     name: 'daemon',
     holds: 'what the daemon is composed of: services, the state that they answer from, reloading',
-    imports: [...MEDIA, 'images/mirror', 'config', 'ipxe-templates', 'model/sockets', 'dhcp', 'tftp', 'nbd', 'http'],
+    imports: [
+      ...[...MEDIA, 'images/mirror', 'config', 'ipxe-templates', 'model/sockets', 'dhcp', 'tftp', 'nbd', 'http'],
+      'daemon/observe',
+    ],
+  },
+  {
+    name: 'daemon/observe',
+    holds: 'what tells others of events: metrics, traces, webhooks',
+    imports: ['model'],
+    files: [],
   },
   {
     name: 'commands',
     holds: 'one file for each command',
-    imports: [...OUTPUT, 'config', 'ipxe-templates', 'daemon'],
+    imports: [...OUTPUT, 'config', 'ipxe-templates', 'daemon', 'daemon/observe'],
   },
   {
     name: 'commands/image',

@@ -1,7 +1,8 @@
 // Writes the rooms into biome.json and docs/architecture.md, the root methods into docs/roots.md, and the rules of the
-// diagnosis into docs/diagnosis.md.
+// diagnosis into docs/diagnosis.md, and the metrics into docs/monitoring.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { diagnosisTable } from './diagnosis-table.ts';
+import { metricsTable } from './metrics-table.ts';
 import { floorPlan, linterOverrides } from './rooms.ts';
 import { rootMethodsTable } from './root-methods.ts';
 
@@ -20,3 +21,4 @@ writeFileSync(linter, JSON.stringify({ ...JSON.parse(readFileSync(linter, 'utf8'
 writeTable('architecture.md', 'room', floorPlan());
 writeTable('roots.md', 'method', rootMethodsTable());
 writeTable('diagnosis.md', 'rule', diagnosisTable());
+writeTable('monitoring.md', 'metric', metricsTable());

@@ -78,6 +78,7 @@ withConfig('serve', 'run the server until SIGTERM or SIGINT')
     const { serve } = await import('./daemon/daemon.ts');
     const daemon = await serve(options.config, {
       record: recorder(options.log, options.verbose ?? false),
+      version,
       now: Date.now,
       monotonic: () => performance.now(),
     });
@@ -135,6 +136,18 @@ withConfig('adopt', 'add a machine to the configuration file, as a node')
     const { adoptMachine } = await import('./commands/adopt.ts');
     const terminal = { input: process.stdin, output: process.stderr };
     if (!(await adoptMachine(config, mac, options, print, terminal))) process.exitCode = 1;
+  });
+
+program
+  .command('webhook')
+  .description('receivers of events')
+  .command('test')
+  .description('send a test event to a webhook of the configuration, and say whether it was taken')
+  .option('--config <file>', CONFIG_OPTION)
+  .argument('<name>', "the webhook's name")
+  .action(async (name: string, { config }: { config: string }) => {
+    const { testWebhook } = await import('./commands/check/test-webhook.ts');
+    print(await testWebhook(config, name));
   });
 
 addFleetCommands(program, { print, now: Date.now });

@@ -9,6 +9,7 @@ import { interfaceName, servedInterfaces, serverAddress, serverUrl } from './int
 import { configuration } from './machines/configuration/section.ts';
 import { containers, stores } from './machines/containers/schema.ts';
 import { type MatchSection, matchSection } from './machines/match-section.ts';
+import { metricsSection, tracesSection, webhooksSection } from './resolve/observe.ts';
 import { registrySection } from './resolve/registry.ts';
 
 /**
@@ -296,6 +297,9 @@ const serverSection = mapping({
     .describe(
       'Whether the images that were built are offered as a registry, read-only, and whose images beside them. Default: false.',
     ),
+  metrics: metricsSection
+    .optional()
+    .describe('Whether /metrics is served, for Prometheus; who may read the API may read it. Default: true.'),
 });
 
 const STATE = 'the path of a file, a URL such as postgres://slipway@db.example.net/slipway, or false';
@@ -334,6 +338,8 @@ export const configSchema = mapping({
   })
     .nullish()
     .describe('The API at /api/v1.'),
+  traces: tracesSection.nullish().describe('Where each boot is sent as a trace, for OpenTelemetry. Default: nowhere.'),
+  webhooks: webhooksSection.nullish().describe('Receivers of events, by name; requests are signed.'),
   images: named(name(), imageSection).nullish().describe('Operating systems by name.'),
   configuration,
   stores,

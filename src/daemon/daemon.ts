@@ -1,11 +1,13 @@
 import { ConfigError } from '../config/config-error.ts';
 import { usedBuilds } from '../model/boot/used-files.ts';
+import type { BootEvent, RecordEvent } from '../model/event.ts';
 import { KnownFacts } from '../model/machine/known-facts.ts';
 import { plainMessage } from '../model/plain-error.ts';
 import { createFitLog } from './fit/log-misfits.ts';
 import type { FleetMemory } from './fleet/fleet.ts';
 import { openFleet } from './fleet/open-fleet.ts';
 import { listUnknown } from './fleet/unknown-machines.ts';
+import type { Observer } from './observe/observer.ts';
 import { watchAll } from './reload.ts';
 import { dhcpService } from './services/dhcp.ts';
 import { httpService } from './services/http.ts';
@@ -13,6 +15,7 @@ import { nbdService } from './services/nbd.ts';
 import { startServices } from './services/services.ts';
 import { tftpService } from './services/tftp.ts';
 import { type CheckedConfig, loadCheckedConfig } from './serving/checked-config.ts';
+import { metricsOf, observe } from './serving/observed.ts';
 import { prepare } from './serving/prepare.ts';
 import {
   closeFolders,
@@ -36,35 +39,45 @@ const SERVICES = [httpService, tftpService, nbdService, dhcpService];
 
 /**
  * Runs the server with a configuration file, and watches the file: valid changes take effect at once.
+ * @param outer the log, the clocks, and the version of Slipway
  * @throws ConfigError for a configuration with problems at the start; Error with the remedy if a socket, a folder or an
  * address is not available
  */
-export async function serve(configFile: string, outer: DaemonOptions): Promise<Daemon> {
+export async function serve(configFile: string, outer: DaemonOptions & { readonly version: string }): Promise<Daemon> {
   const facts = new KnownFacts();
   let fleet: FleetMemory | undefined;
+  let observer: Observer | undefined;
   const fit = createFitLog(outer.record);
-  const record = listUnknown(
-    (event) => {
-      outer.record(event);
-      fleet?.observe(event);
-      fit.observe(event);
-    },
-    () => state.config,
-    facts,
+  const take = (event: BootEvent) => {
+    outer.record(event);
+    fleet?.observe(event);
+    observer?.observe(event);
+    fit.observe(event);
+  };
+  const record: RecordEvent = Object.assign(
+    listUnknown(take, () => state.config, facts),
+    { count: (event: BootEvent) => observer?.count(event) },
   );
   const options = { ...outer, record };
   const loaded = await loadCheckedConfig(configFile);
   if (!loaded.ok) throw new ConfigError(loaded.problems);
-  let state: ServingState = await openServingState(loaded.checked, outer);
+  let state: ServingState = await openServingState(loaded.checked, options);
   const scripts = scriptsOf(() => state, facts);
-  const memory = await openFleet(() => state, scripts, facts, configFile, options);
+  const watching = observe(() => state, options);
+  observer = watching;
+  const memory = await openFleet(() => state, scripts, facts, configFile, { ...options, onNews: watching.takeNews });
   fleet = memory;
-  const services = await startServices(SERVICES, () => state, { ...options, scripts, facts, fleet: memory }).catch(
-    async (error) => {
-      await memory.stop();
-      throw error;
-    },
-  );
+  const metrics = () => metricsOf(watching, state, memory);
+  const services = await startServices(SERVICES, () => state, {
+    ...options,
+    scripts,
+    facts,
+    fleet: memory,
+    metrics,
+  }).catch(async (error) => {
+    await memory.stop();
+    throw error;
+  });
   /** Prepares new builds before a machine asks. Missing ones have been logged before. */
   const onName = () => {
     state.versions.expireBuilds();
@@ -127,6 +140,7 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
       memory.endStreams();
       await services.stop();
       await memory.stop();
+      await watching.stop();
       await closeFolders(state);
       record({ event: 'stopped', level: 'info', message: 'stopped' });
     },

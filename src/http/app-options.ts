@@ -59,6 +59,8 @@ export interface AppOptions {
   readonly containers: ContainersSource;
   /** The machines and their boots. */
   readonly fleet: Fleet;
+  /** All metrics, in the format of Prometheus; undefined where they are not served. */
+  readonly metrics: () => Promise<string | undefined>;
   readonly record: RecordEvent;
   /** Milliseconds since 1970. */
   readonly now: () => number;

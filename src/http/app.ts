@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import { PASSING_ERRORS } from '../model/plain-error.ts';
+import { metricsRoute } from './api/metrics.ts';
 import { apiRoute } from './api/route.ts';
 import type { AppOptions } from './app-options.ts';
 import { configurationRoute, metadataRoute } from './routes/configuration.ts';
@@ -43,6 +44,7 @@ export function createApp(options: AppOptions, send: SendRange): App {
   const boot = bootRoute(options, serve);
   app.use('/boot', boot);
   app.all('/autoexec.ipxe', boot);
+  app.all('/metrics', ...metricsRoute(options));
   app.all('/healthz', (request, response) => {
     if (isRead(request, response)) sendText(response, 200, 'ok\n');
   });

@@ -14,4 +14,8 @@ export interface BootEvent {
 }
 
 /** Records an event; never throws, never waits. */
-export type RecordEvent = (event: BootEvent) => void;
+export interface RecordEvent {
+  (event: BootEvent): void;
+  /** Counts an event that is not recorded, because too many come at once. */
+  readonly count?: (event: BootEvent) => void;
+}

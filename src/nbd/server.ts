@@ -24,6 +24,8 @@ export interface NbdOptions {
 
 /** The time after which a silent connection is probed (TCP keep-alive), milliseconds. */
 const KEEP_ALIVE = 60_000;
+/** How often the bytes of all connections are told of, milliseconds: a connection may last for weeks. */
+const TELL_EVERY = 10_000;
 
 /**
  * Starts a read-only NBD server: fixed newstyle negotiation, simple replies, one request after the other on each
@@ -35,6 +37,13 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdOpti
   const record = rateLimitedLog(rest.record, now);
   const open = new Map<Socket, string>();
   const attending = new Set<Promise<void>>();
+  let untold = 0;
+  const tellBytes = () => {
+    if (untold > 0) record({ event: 'nbd.sent', level: 'debug', message: `${untold} bytes sent`, bytes: untold });
+    untold = 0;
+  };
+  const telling = setInterval(tellBytes, TELL_EVERY);
+  telling.unref();
   const budget = new SourceBudget(limits.opening, (peer) => {
     const message = `${peer} opens exports too often: its connections are closed`;
     record({ event: 'nbd.limited', level: 'warn', message, peer });
@@ -70,6 +79,7 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdOpti
         await transmit(wire, source, limits, {
           sent: (count) => {
             bytes += count;
+            untold += count;
           },
           failed: (why) =>
             record({ event: 'nbd.failed', level: 'error', message: `${name}: ${why}`, peer, export: name }),
@@ -116,6 +126,8 @@ export async function startNbd({ address, port, exports, now, ...rest }: NbdOpti
       for (const socket of open.keys()) socket.destroy();
       await ended;
       await Promise.all(attending);
+      clearInterval(telling);
+      tellBytes();
     },
   };
 }

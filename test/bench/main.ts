@@ -10,6 +10,7 @@ import { benchDhcp } from './dhcp.ts';
 import { benchHttp } from './http.ts';
 import { benchImages } from './images.ts';
 import { benchLeastMemory } from './least-memory.ts';
+import { benchMetrics } from './metrics.ts';
 import { benchNodes } from './nodes.ts';
 import { benchScripts } from './scripts.ts';
 import { benchStart } from './start.ts';
@@ -27,6 +28,7 @@ const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void
   nodes: benchNodes,
   state: benchState,
   start: benchStart,
+  metrics: benchMetrics,
   boot: benchBoot,
   memory: benchLeastMemory,
   containers: benchContainers,

@@ -49,11 +49,12 @@ export async function benchStart(print: (row: Row) => void): Promise<void> {
     const began = performance.now();
     const store = await openSqliteStore(file, () => {});
     const tracker = new Tracker({ roleOf: () => undefined, nodeOf: () => undefined, newId: () => '0'.repeat(16) });
-    await followEarlier(tracker, store, Date.now());
+    const earlier = await followEarlier(tracker, store, Date.now());
     const started = performance.now() - began;
     const fleet = createFleet({
       ...{
         tracker,
+        earlier,
         store,
         config: () => aConfig([]),
         facts: new KnownFacts(),
@@ -61,7 +62,7 @@ export async function benchStart(print: (row: Row) => void): Promise<void> {
         secret: '5'.repeat(64),
         origin: 'bench',
       },
-      ...{ record: () => {}, now: Date.now, monotonic: () => performance.now() },
+      ...{ record: () => {}, onNews: () => {}, now: Date.now, monotonic: () => performance.now() },
       adopt: async () => ({ problem: 'nobody adopts here' }),
       authorise: async () => ({ problem: 'closed' }) as never,
       preview: async () => undefined,

@@ -173,6 +173,16 @@ unknown: { action: boot, image: i }
   });
 });
 
+it('webhooks and traces whose secrets cannot be read are told', async () => {
+  const yaml = `webhooks: { ops: { url: "http://127.0.0.1:1", secret: !secret file:key } }
+traces: { url: "http://127.0.0.1:1", headers: [{ name: a, value: !secret file:token }] }
+`;
+  expect(await warningsOf(yaml)).toEqual([
+    'config.yaml:1:18: webhooks.ops: the secret file:key cannot be read: key: file not found: it would get no events',
+    'config.yaml:2:9: traces: the secret file:token cannot be read: token: file not found: no traces would be sent',
+  ]);
+});
+
 describe('a rule', () => {
   it('that can never match, or ties with an earlier one, is told', async () => {
     const rules = `rules:

@@ -51,11 +51,11 @@ describe('unknown keys', () => {
     ['sever: {}', '1:1: unknown key "sever": did you mean "server"?'],
     [
       'foo: 1',
-      '1:1: unknown key "foo": expected one of server, artifacts, templates, state, api, images, configuration, stores, profiles, nodes, rules, unknown',
+      '1:1: unknown key "foo": expected one of server, artifacts, templates, state, api, traces, webhooks, images, configuration, stores, profiles, nodes, rules, unknown',
     ],
     [
       'server:\n  Port: 1\n  tftp: { prot: 69 }',
-      '2:3: unknown key "Port" in server: expected one of interface, address, interfaces, listen, http, tftp, nbd, dhcp, ipxe, registry',
+      '2:3: unknown key "Port" in server: expected one of interface, address, interfaces, listen, http, tftp, nbd, dhcp, ipxe, registry, metrics',
       '3:11: unknown key "prot" in server.tftp: expected port',
     ],
     ['images: { a: { kernel: k, kernal: k } }', '1:27: unknown key "kernal" in images.a: did you mean "kernel"?'],
@@ -263,7 +263,7 @@ describe('control characters', () => {
     [
       '"a\\nb": 1',
       '1:1: "a\\nb" has a line break (U+000A): expected plain text',
-      '1:1: unknown key "a\\nb": expected one of server, artifacts, templates, state, api, images, configuration, stores, profiles, nodes, rules, unknown',
+      '1:1: unknown key "a\\nb": expected one of server, artifacts, templates, state, api, traces, webhooks, images, configuration, stores, profiles, nodes, rules, unknown',
     ],
   ]);
 

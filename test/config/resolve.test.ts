@@ -10,6 +10,7 @@ describe('a valid file', () => {
     const config = configOf(FIRST_FILE);
     expect(config.server).toEqual({
       registry: false,
+      metrics: { nodes: false },
       interface: 'eth0',
       listen: 'served',
       address: '192.0.2.10',

@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { createFleet } from '../../src/daemon/fleet/fleet.ts';
+import type { FleetOptions } from '../../src/daemon/fleet/fleet-options.ts';
+import { followEarlier } from '../../src/daemon/fleet/open-fleet.ts';
 import { scriptForBoot, scriptForKexec } from '../../src/daemon/fleet/script-for-boot.ts';
+import type { BootNews } from '../../src/daemon/observe/boot-news.ts';
 import type { Wanted } from '../../src/ipxe-templates/scripts/wanted.ts';
 import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
 import type { BootEvent } from '../../src/model/event.ts';
+import type { Boot } from '../../src/model/fleet/boot.ts';
 import type { BootChange, BootStore } from '../../src/model/fleet/boot-store.ts';
 import { KnownFacts } from '../../src/model/machine/known-facts.ts';
 import type { Mac } from '../../src/model/machine/mac.ts';
 import type { Config } from '../../src/model/settings/config.ts';
-import { ADDRESS, aTracker, eventsOf, MAC } from '../model/fleet/machines.ts';
+import { ADDRESS, aBoot, aTracker, eventsOf, MAC } from '../model/fleet/machines.ts';
 import { aConfig, aNode, settings } from '../support/config.ts';
 
 const events = eventsOf();
@@ -18,7 +22,9 @@ function aFleet(
   broken: Partial<BootStore> = {},
   config: Config = aConfig(),
   neighbours: Readonly<Record<string, Mac>> = {},
+  { tracker = aTracker(), earlier = [] }: Partial<Pick<FleetOptions, 'tracker' | 'earlier'>> = {},
 ) {
+  const news: BootNews[] = [];
   const written: BootChange[] = [];
   let now = 1_000_000;
   const empty = async () => [];
@@ -42,7 +48,8 @@ function aFleet(
     ...broken,
   };
   const fleet = createFleet({
-    tracker: aTracker(),
+    tracker,
+    earlier,
     store,
     config: () => config,
     facts: new KnownFacts(),
@@ -50,6 +57,7 @@ function aFleet(
     adopt: async () => ({ problem: 'none' }),
     authorise: async () => undefined,
     record: () => {},
+    onNews: (each) => void news.push(each),
     preview: async () => ({ image: 'debian', version: 'cd'.repeat(32) }),
     secret: 'ab'.repeat(32),
     origin: 'here',
@@ -65,7 +73,7 @@ function aFleet(
   const pass = (ms: number) => {
     now += ms;
   };
-  return { fleet, observe, written, pass };
+  return { fleet, observe, written, pass, news };
 }
 
 const step = { stage: 'network', happening: 'done', message: 'eth0 is up' } as const;
@@ -333,5 +341,47 @@ describe('a node', () => {
     observe({ event: 'dhcp.offer', level: 'info', message: 'OFFER', mac: other }, { ...script, mac: other });
     expect(await fleet.status()).toMatchObject([{ node: 'n001', mac: other }]);
     expect(await fleet.boots('n001', 5)).toHaveLength(2);
+  });
+});
+
+describe('boots before this daemon', () => {
+  const now = 100 * 24 * 3_600_000;
+  const aKept = (id: string, more: Partial<Boot>): Boot => {
+    const { steps: _, ...boot } = aBoot([{}], { id: id.repeat(16), mac: `52:54:00:00:00:0${id}` as Mac, ...more });
+    return boot;
+  };
+
+  it('are followed where they may go on, and are otherwise what they ended as', async () => {
+    const tracker = aTracker();
+    const kept = [
+      aKept('1', { outcome: 'up', last: now }),
+      aKept('2', { outcome: 'under-way', last: 0 }),
+      aKept('3', { outcome: 'under-way', last: now }),
+    ];
+    const byIds = async (ids: readonly string[]) =>
+      kept.filter(({ id }) => ids.includes(id)).map((boot) => ({ ...boot, steps: [] }));
+    const store = { latest: async () => kept, byIds } as unknown as BootStore;
+    const earlier = await followEarlier(tracker, store, now);
+    expect(earlier.map(({ id, outcome }) => [id[0], outcome])).toEqual([
+      ['1', 'up'],
+      ['2', 'unfinished'],
+    ]);
+    expect([...tracker.boots()].map(({ id }) => id[0])).toEqual(['3']);
+    const { fleet } = aFleet({}, aConfig(), {}, { tracker, earlier });
+    expect([...fleet.lastBoots()].map(({ id, outcome }) => [id[0], outcome])).toEqual([
+      ['1', 'up'],
+      ['2', 'unfinished'],
+      ['3', 'under-way'],
+    ]);
+  });
+
+  it('come with news, once, and with the rule of what is stuck', () => {
+    const { fleet, observe, pass, news } = aFleet();
+    observe(events.offer(), events.script(), events.fetched('/k'));
+    expect(news.map(({ kind }) => kind)).toEqual(['began']);
+    pass(10 * 60_000);
+    const [boot] = [...fleet.lastBoots()];
+    expect(boot && fleet.ruleOf(boot)).toBe('kernel-only');
+    expect(boot && fleet.ruleOf({ ...boot, id: 'unknown' })).toBeUndefined();
   });
 });

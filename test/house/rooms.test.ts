@@ -1,16 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { metricsTable } from '../../scripts/metrics-table.ts';
 import { floorPlan, linterOverrides, ROOMS } from '../../scripts/rooms.ts';
 import { rootMethodsTable } from '../../scripts/root-methods.ts';
+import { METRICS } from '../../src/daemon/observe/metrics-table.ts';
+import { WEBHOOK_EVENTS } from '../../src/model/settings/observe.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const SRC = new URL('../../src', import.meta.url);
 
-it('the linter and the docs have the rooms and the root methods as they are listed', () => {
+it('the linter and the docs have the rooms, the root methods and the metrics as they are listed', () => {
   expect(JSON.parse(read('biome.json')).overrides, 'run "npm run tables"').toEqual(linterOverrides());
   expect(read('docs/architecture.md'), 'run "npm run tables"').toContain(floorPlan());
   expect(read('docs/roots.md'), 'run "npm run tables"').toContain(rootMethodsTable());
+  expect(read('docs/monitoring.md'), 'run "npm run tables"').toContain(metricsTable());
 });
 
 it('every folder of src is a room, or lies in one', () => {
@@ -49,4 +53,15 @@ it('no files import each other in a circle, for their types either', () => {
   };
   for (const file of files) visit(file, []);
   expect(circles).toEqual([]);
+});
+
+it('alert rules and dashboard ask for metrics that there are, and the docs name each event of webhooks', () => {
+  const wanted = ['alert-rules.yml', 'grafana-dashboard.json'].flatMap((name) =>
+    [...read(`contrib/${name}`).matchAll(/slipway_[a-z_]+/g)].map(([metric]) =>
+      metric.replace(/_(?:bucket|count|sum)$/, ''),
+    ),
+  );
+  expect([...new Set(wanted)].filter((metric) => !(metric in METRICS))).toEqual([]);
+  const page = read('docs/monitoring.md');
+  expect(WEBHOOK_EVENTS.filter((event) => !page.includes(`\`${event}\``))).toEqual([]);
 });

@@ -60,6 +60,7 @@ export class Serving {
       configuration: NO_CONFIGURATION,
       containers: NO_CONTAINERS,
       fleet: NO_FLEET,
+      metrics: async () => undefined,
       record,
       now: Date.now,
       monotonic: () => performance.now(),

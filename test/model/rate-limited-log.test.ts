@@ -4,14 +4,19 @@ import { rateLimitedLog } from '../../src/model/limits/rate-limited-log.ts';
 
 it('a flood of packets is no flood of events, and nothing is left out in silence', () => {
   const recorded: BootEvent[] = [];
+  let counted = 0;
   let now = 0;
+  const count = () => {
+    counted += 1;
+  };
   const record = rateLimitedLog(
-    (event) => recorded.push(event),
+    Object.assign((event: BootEvent) => void recorded.push(event), { count }),
     () => now,
   );
   const event: BootEvent = { event: 'tftp.failed', level: 'warn', message: 'x' };
   for (let n = 0; n < 1000; n++) record(event);
   expect(recorded).toEqual(Array(50).fill(event));
+  expect(counted).toBe(950);
   // Other levels and names have bounds of their own.
   record({ ...event, level: 'info' });
   record({ ...event, event: 'tftp.limited' });

@@ -220,6 +220,19 @@ describe('reading', () => {
     expect(events.filter(({ event }) => event === 'nbd.closed')).toHaveLength(2);
   });
 
+  it('tells how many bytes were sent, of all connections together', async () => {
+    const server = await serve();
+    for (let n = 0; n < 2; n++) {
+      const peer = await reader(server);
+      peer.request(0, 0, 4096);
+      expect((await peer.answer(4096)).data).toHaveLength(4096);
+      peer.request(2, 0, 0);
+      await peer.closed();
+    }
+    await server.stop();
+    expect(events.filter(({ event }) => event === 'nbd.sent')).toMatchObject([{ level: 'debug', bytes: 8192 }]);
+  });
+
   it('says that a read failed, with the reason in the log, and ends where it failed half way', async () => {
     let reads = 0;
     const read = async (buffer: Uint8Array) => {

@@ -85,6 +85,7 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
   return {
     server: {
       registry: false,
+      metrics: { nodes: false },
       interface: undefined,
       address: '192.0.2.10',
       interfaces: undefined,
@@ -107,6 +108,8 @@ export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSetting
     templates: undefined,
     state: false,
     api: { tokens: false, read: 'any' },
+    traces: undefined,
+    webhooks: new Map(),
     stores: {},
     nodes,
     byMac: new Map(nodes.flatMap((node) => node.macs.map((each) => [each, node] as const))),

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
-import { createVolumeStores } from '../../src/daemon/stores/volume-stores.ts';
+import { createVolumeStores } from '../../src/daemon/containers/stores/volume-stores.ts';
 import { type StoreSettings, wantedChanges } from '../../src/model/containers/stored-files.ts';
 
 /** What answers a machine about its volumes, as the daemon does. */

@@ -28,6 +28,7 @@ const app = createApp(
     containers: NO_CONTAINERS,
     mirror: NO_MIRROR,
     fleet: NO_FLEET,
+    metrics: async () => undefined,
     record,
     now: Date.now,
     monotonic: () => performance.now(),

@@ -8,6 +8,7 @@ import type { ConfigFile, NodeSection } from '../schema.ts';
 import { toImage } from './image.ts';
 import { last, toLayer } from './layers.ts';
 import { chosenSettings, LayeredNode, ruleLayers, toRule, unknownLayers } from './machines.ts';
+import { toTraces, toWebhooks } from './observe.ts';
 import { toServer, toState } from './server.ts';
 import { byDefault, resolveSettings, type Shared } from './settings.ts';
 
@@ -76,6 +77,8 @@ export function* resolving(file: ConfigFile, baseDir: string): Generator<undefin
       tokens: file.api?.tokens === false ? false : resolvePath(baseDir, file.api?.tokens ?? './slipway.tokens'),
       read: file.api?.read ?? 'any',
     },
+    traces: toTraces(file.traces),
+    webhooks: toWebhooks(file.webhooks),
     stores: file.stores ?? {},
     nodes,
     byMac,

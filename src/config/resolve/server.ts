@@ -2,6 +2,7 @@ import { resolve as resolvePath } from 'node:path';
 import type { Config } from '../../model/settings/config.ts';
 import { toInterfaces } from '../interfaces.ts';
 import type { ConfigFile } from '../schema.ts';
+import { toMetrics } from './observe.ts';
 import { toRegistry } from './registry.ts';
 
 function toHttp(http: NonNullable<ConfigFile['server']>['http']): Config['server']['http'] {
@@ -17,6 +18,7 @@ export function toServer(server: ConfigFile['server'], baseDir: string): Config[
     service === false ? (false as const) : { port: service?.port ?? standard };
   return {
     registry: toRegistry(server?.registry),
+    metrics: toMetrics(server?.metrics),
     interface: server?.interface,
     address: server?.address,
     interfaces: server?.interfaces && toInterfaces(server.interfaces),

@@ -53,6 +53,8 @@ const FREE: Sections = [
 const SECRETS: Sections = [
   { name: 'root', depths: [2] },
   { name: 'mirrors', depths: [2] },
+  { name: 'traces', depths: [0] },
+  { name: 'webhooks', depths: [0] },
 ];
 
 const isIn = (sections: Sections, key: string | undefined, depth: number): boolean =>
@@ -184,7 +186,7 @@ class Reader {
     const where =
       this.free || this.secrets
         ? undefined
-        : `a secret is for values below ${FREE_NAMES}, for passwords of "server.registry.mirrors:", and for some root methods`;
+        : `a secret is for values below ${FREE_NAMES}, for passwords of "server.registry.mirrors:", for "traces:" and "webhooks:", and for some root methods`;
     const what =
       SECRET_SOURCE.test(source) && !forbidden(source)
         ? undefined

@@ -9,9 +9,9 @@ import { servedBy } from '../../model/settings/served-by.ts';
 import type { FleetMemory } from '../fleet/fleet.ts';
 import { machineOf } from '../fleet/next/next-boots.ts';
 import type { TokenOwner } from '../fleet/tokens/boot-access.ts';
-import { createVolumeStores } from '../stores/volume-stores.ts';
 import { machineDocument, sectionOf, shownDocument, storeSettings } from './documents.ts';
 import { type KexecOptions, Kexecs } from './kexec.ts';
+import { createVolumeStores } from './stores/volume-stores.ts';
 
 /** How long a machine that waits for its next document waits for the answer, milliseconds, and how often it is looked. */
 const PATIENCE = 50_000;

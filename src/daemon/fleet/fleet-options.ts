@@ -1,16 +1,20 @@
 import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
 import type { RecordEvent } from '../../model/event.ts';
+import type { Boot } from '../../model/fleet/boot.ts';
 import type { BootStore } from '../../model/fleet/boot-store.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
 import type { Tracker } from '../../model/fleet/tracker.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import type { Config } from '../../model/settings/config.ts';
+import type { BootNews } from '../observe/boot-news.ts';
 import type { Neighbours } from './neighbours.ts';
 import type { Authorise } from './tokens/api-tokens.ts';
 
 /** Options of `createFleet`. */
 export interface FleetOptions {
   readonly tracker: Tracker;
+  /** The last boots of machines before this daemon began, as they ended. */
+  readonly earlier: readonly Boot[];
   /** Undefined where nothing is kept. */
   readonly store: BootStore | undefined;
   readonly config: () => Config;
@@ -22,6 +26,8 @@ export interface FleetOptions {
   readonly adopt: Fleet['adopt'];
   readonly authorise: Authorise;
   readonly record: RecordEvent;
+  /** Gets what becomes of boots, where it is for this daemon to tell of. */
+  readonly onNews: (news: BootNews) => void;
   readonly preview: Scripts['preview'];
   /** At least 32 hex digits that nobody can guess, for tokens. */
   readonly secret: string;

@@ -9,6 +9,7 @@ import type { SharedEvent } from '../../model/fleet/shared-events.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
+import { BootFollower } from '../observe/boot-news.ts';
 import { ChangeLog } from './change-log.ts';
 import type { FleetOptions } from './fleet-options.ts';
 import { Sharing } from './keeping/sharing.ts';
@@ -44,6 +45,10 @@ export interface FleetMemory extends Fleet, NextOfMachines {
   tokenOf(mac: Mac): string | undefined;
   /** Which machines may have their configuration. */
   readonly access: BootAccess;
+  /** The last boot of each machine, as far as this daemon has followed it. */
+  lastBoots(): Iterable<Boot>;
+  /** What is stuck in a boot, by the rule of the diagnosis; undefined where nothing is known of it. */
+  ruleOf(boot: Boot): string | undefined;
   /** Ends the answers to clients that follow changes. */
   endStreams(): void;
   /** Writes what is left. */
@@ -59,13 +64,18 @@ export function createFleet(options: FleetOptions): FleetMemory {
   const access = new BootAccess({ boot: (mac) => tracker.boot(mac), byId: (id) => tracker.byId(id), secret, now });
   const strangers = new SourceBudget(STRANGERS, () => {});
   const writer = store && new StepWriter(store);
+  const follower = new BootFollower((id) => tracker.byId(id));
+  follower.know([...options.earlier, ...tracker.boots()]);
   const isKept = ({ boot }: BootChange) => boot.node !== undefined || strangers.take('all', monotonic());
   /** @param own whether it is for this daemon to keep */
   const apply = (event: BootEvent, at: number, own: boolean, newId?: () => string) => {
     const changes = tracker.observe(event, at, newId);
     if (changes.length === 0) return;
     log.add(changes);
-    if (own) writer?.add(changes.filter(isKept));
+    const news = follower.news(changes);
+    if (!own) return;
+    writer?.add(changes.filter(isKept));
+    for (const each of news) options.onNews(each);
   };
   const sharing =
     store?.feed &&
@@ -82,7 +92,9 @@ export function createFleet(options: FleetOptions): FleetMemory {
       const known = tracker.boot(mac);
       if (known && (known.id === id || known.last > last)) continue;
       const boot = await store?.boot(id);
-      if (boot) tracker.restore(boot);
+      if (!boot) continue;
+      tracker.restore(boot);
+      follower.know([boot]);
     }
   };
   store?.feed?.onBack(() => {
@@ -188,6 +200,11 @@ export function createFleet(options: FleetOptions): FleetMemory {
     adopt: options.adopt,
     authorise: options.authorise,
     readsAreOpen: async () => config().api.read === 'any',
+    lastBoots: () => follower.boots(),
+    ruleOf: ({ id }) => {
+      const boot = tracker.byId(id);
+      return boot && diagnose(boot, now())?.rule;
+    },
     endStreams: () => log.stop(),
     stop: async () => {
       await sharing?.stop();

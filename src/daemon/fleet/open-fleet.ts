@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { adopt } from '../../config/edit/adopt.ts';
 import type { Scripts } from '../../ipxe-templates/scripts/wanted.ts';
+import type { Boot } from '../../model/fleet/boot.ts';
 import type { BootStore } from '../../model/fleet/boot-store.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';
 import type { AdoptOutcome, AdoptRequest } from '../../model/fleet/status.ts';
@@ -8,6 +9,7 @@ import { Tracker } from '../../model/fleet/tracker.ts';
 import type { KnownFacts } from '../../model/machine/known-facts.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import { recognise } from '../../model/settings/recognise.ts';
+import type { BootNews } from '../observe/boot-news.ts';
 import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
 import { keepStore } from '../state/store.ts';
 import { createFleet, type FleetMemory } from './fleet.ts';
@@ -44,8 +46,16 @@ async function secretOf(store: BootStore | undefined): Promise<string> {
   return (kept as typeof fresh).secret;
 }
 
-/** Has a tracker go on with the boots that an earlier daemon has followed. @param now milliseconds since 1970 */
-export async function followEarlier(tracker: Tracker, store: BootStore | undefined, now: number): Promise<void> {
+/**
+ * Has a tracker go on with the boots that an earlier daemon has followed.
+ * @param now milliseconds since 1970
+ * @returns the last boots of the other machines, as they ended
+ */
+export async function followEarlier(
+  tracker: Tracker,
+  store: BootStore | undefined,
+  now: number,
+): Promise<readonly Boot[]> {
   const latest = (await store?.latest().catch(() => [])) ?? [];
   const followed = latest.filter(({ outcome, last }) => outcome !== 'up' && now - last <= FOLLOWED);
   for (let from = 0; from < followed.length; from += AT_ONCE) {
@@ -53,6 +63,9 @@ export async function followEarlier(tracker: Tracker, store: BootStore | undefin
     const boots = (await store?.byIds(lot.map(({ id }) => id)).catch(() => [])) ?? [];
     for (const boot of boots) tracker.restore(boot);
   }
+  const own = new Set(followed);
+  const others = latest.filter((boot) => !own.has(boot));
+  return others.map((boot) => (boot.outcome === 'under-way' ? { ...boot, outcome: 'unfinished' } : boot));
 }
 
 /** Follows the boots of machines, and keeps them where the configuration says so. Boots of an earlier daemon go on. */
@@ -61,7 +74,7 @@ export async function openFleet(
   scripts: Scripts,
   facts: KnownFacts,
   configFile: string,
-  { record, now, monotonic }: DaemonOptions,
+  { record, now, monotonic, onNews }: DaemonOptions & { readonly onNews: (news: BootNews) => void },
 ): Promise<FleetMemory> {
   const place = state().config.state;
   const store = place === false ? undefined : keepStore({ place, record, now });
@@ -75,15 +88,17 @@ export async function openFleet(
     nodeOf: (mac) => recognise(state().config, facts.of(mac)).node?.name,
     newId: () => randomBytes(8).toString('hex'),
   });
-  await followEarlier(tracker, store, now());
+  const earlier = await followEarlier(tracker, store, now());
   return createFleet({
     tracker,
+    earlier,
     store,
     config: () => state().config,
     facts,
     neighbour: openNeighbours(monotonic),
     adopt: (request) => adoptNode(configFile, request),
     record,
+    onNews,
     preview: scripts.preview,
     authorise: openTokens(() => state().config.api.tokens || undefined, record),
     secret,

@@ -11,6 +11,8 @@ export interface ServiceContext extends DaemonOptions {
   readonly state: () => ServingState;
   readonly scripts: Scripts;
   readonly fleet: FleetMemory;
+  /** All metrics, in the format of Prometheus; undefined where they are not served. */
+  readonly metrics: () => Promise<string | undefined>;
   /** What machines have told of themselves. */
   readonly facts: KnownFacts;
   /** System calls that Node lacks; undefined where they cannot be made. */

@@ -23,7 +23,7 @@ export interface Services {
 export async function startServices(
   services: readonly ((context: ServiceContext) => NetworkService)[],
   state: () => ServingState,
-  options: DaemonOptions & Pick<ServiceContext, 'scripts' | 'fleet' | 'facts'>,
+  options: DaemonOptions & Pick<ServiceContext, 'scripts' | 'fleet' | 'facts' | 'metrics'>,
 ): Promise<Services> {
   const { record } = options;
   const { syscalls, why } = await openSyscalls();

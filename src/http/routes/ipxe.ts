@@ -42,7 +42,14 @@ export function ipxeRoute(options: AppOptions): RequestHandler {
     const { status, body } = answer(mac, result, told !== undefined);
     const why = 'why' in result ? result.why : WHAT[result.kind];
     const level = result.kind === 'unavailable' ? 'warn' : 'info';
-    recordOf(options, request, { event: 'http.script', level, message: `${mac}: ${why}`, mac, status });
+    recordOf(options, request, {
+      event: 'http.script',
+      level,
+      message: `${mac}: ${why}`,
+      mac,
+      status,
+      kind: result.kind,
+    });
     if (status === 503) response.setHeader('Retry-After', String(RETRY_AFTER));
     sendText(response, status, body);
   };

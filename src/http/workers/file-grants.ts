@@ -13,7 +13,17 @@ export class FileGrants {
   private last = 0;
   private ended = false;
 
-  constructor({ scripts, artifacts, bootFiles, registry, mirror, configuration, containers, fleet }: AppOptions) {
+  constructor({
+    scripts,
+    artifacts,
+    bootFiles,
+    registry,
+    mirror,
+    configuration,
+    containers,
+    fleet,
+    metrics,
+  }: AppOptions) {
     this.questions = {
       script: async (mac, request) => scripts.forMac(mac, request),
       explain: async (mac, request) => scripts.explain(mac, request),
@@ -32,6 +42,7 @@ export class FileGrants {
         (configuration[call] as (...args: readonly unknown[]) => Promise<ConfigurationAnswer>)(...args),
       containers: (call, args) =>
         (containers[call] as (...args: readonly unknown[]) => Promise<ContainersAnswer>)(...args),
+      metrics,
       renewed: async (grant) => (await this.granted.get(grant)?.renew()) ?? false,
     };
   }

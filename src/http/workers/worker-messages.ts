@@ -44,6 +44,7 @@ export interface Questions {
   fleet(call: keyof Fleet, args: readonly unknown[]): Promise<unknown>;
   configuration(call: keyof ConfigurationSource, args: readonly unknown[]): Promise<ConfigurationAnswer>;
   containers(call: keyof ContainersSource, args: readonly unknown[]): Promise<ContainersAnswer>;
+  metrics(): ReturnType<AppOptions['metrics']>;
   /** Whether a granted file holds the bytes that it held, though its stamps moved. */
   renewed(grant: number): Promise<boolean>;
 }

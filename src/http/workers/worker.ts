@@ -116,6 +116,8 @@ const options: AppOptions = {
     stored: (...args) => ask('containers', 'stored', args),
     change: (...args) => ask('containers', 'change', args),
   },
+  // The channel turns undefined into null.
+  metrics: async () => (await ask('metrics')) ?? undefined,
   record: (event) => send({ kind: 'event', event }),
   now: Date.now,
   monotonic: () => performance.now(),

@@ -78,6 +78,9 @@ export async function startHttpWorkers({ count, program, settings, options }: Wo
   }
 }
 
+/** How many workers there are, of all addresses. */
+export const workerCount = (): number => Object.keys(cluster.workers ?? {}).length;
+
 function tell(worker: Worker, message: ToWorker): void {
   // A worker that is ending receives no messages.
   if (worker.isConnected()) worker.send(message, () => {});

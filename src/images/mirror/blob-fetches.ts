@@ -83,10 +83,12 @@ export class BlobFetches {
    */
   async open(wanted: WantedBlob): Promise<MirroredBlob> {
     const { repository, digest } = wanted;
+    const key = `${repository.host}/${repository.name}@${digest}`;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const kept = await this.services.kept.openKept(digest);
+      const isComing = () => this.running.has(atHost(wanted)) || this.beginning.has(key);
+      if (attempt === 0) this.tellAsked(wanted, kept ? 'hit' : isComing() ? 'arriving' : 'miss');
       if (kept) return { ok: true, file: kept };
-      const key = `${repository.host}/${repository.name}@${digest}`;
       const running =
         this.running.get(atHost(wanted)) ?? (await singleFlight(this.beginning, key, () => this.begin(wanted)));
       if ('ok' in running) return running;
@@ -100,6 +102,20 @@ export class BlobFetches {
       }
     }
     throw Object.assign(new Error('the file changes all the time'), { code: 'EAGAIN' });
+  }
+
+  private tellAsked({ repository: { host, name }, digest }: WantedBlob, result: 'hit' | 'arriving' | 'miss'): void {
+    const message = `sha256:${digest} of ${host}/${name} is asked for: ${result}`;
+    this.services.record({
+      event: 'registry.asked',
+      level: 'debug',
+      message,
+      host,
+      name,
+      digest,
+      kind: 'blob',
+      result,
+    });
   }
 
   private counted(file: OpenFile, running: Running): OpenFile {

@@ -77,7 +77,15 @@ export class Manifests {
   async byDigest(place: Place, digest: string): Promise<MirroredManifest> {
     const key = keyOf(place.repository, digest);
     const fetch = () => this.fetch(place, `sha256:${digest}`, digest);
-    return (await this.kept(place, digest)) ?? singleFlight(this.fetching, key, fetch);
+    const kept = await this.kept(place, digest);
+    this.tellAsked(place, `sha256:${digest}`, kept ? 'hit' : this.fetching.has(key) ? 'arriving' : 'miss');
+    return kept ?? singleFlight(this.fetching, key, fetch);
+  }
+
+  /** Tells whether what was asked for is there. */
+  tellAsked({ repository: { host, name } }: Place, reference: string, result: 'hit' | 'arriving' | 'miss'): void {
+    const message = `the manifest ${reference} of ${host}/${name} is asked for: ${result}`;
+    this.services.record({ event: 'registry.asked', level: 'debug', message, host, name, kind: 'manifest', result });
   }
 
   /**

@@ -88,6 +88,7 @@ export async function openMirror(options: MirrorOptions): Promise<OpenMirror> {
     const key = `${host}/${name}:${tag}`;
     const known = tags.get(key);
     const fresh = known && monotonic() < known.until ? await manifests.kept(place, known.digest) : undefined;
+    manifests.tellAsked(place, tag, fresh ? 'hit' : looking.has(key) ? 'arriving' : 'miss');
     return fresh ?? singleFlight(looking, key, () => lookUp(place, tag, key));
   };
 

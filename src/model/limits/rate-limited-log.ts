@@ -6,8 +6,8 @@ const PER_SECOND: Readonly<Record<Level, number>> = { debug: 50, info: 500, warn
 const BY_NAME: Readonly<Record<string, number>> = { 'dhcp.lease': 500 };
 
 /**
- * Keeps a flood of packets from becoming a flood of events. Events beyond the limit are dropped, and the next recorded
- * event of the same name and level has their number (`suppressed`). A flood of one kind hides no other.
+ * Keeps a flood of packets from becoming a flood of events. Events beyond the limit are counted and no more, and the next
+ * recorded event of the same name and level has their number (`suppressed`). A flood of one kind hides no other.
  * @param now milliseconds of a clock that never goes back
  */
 export function rateLimitedLog(record: RecordEvent, now: () => number): RecordEvent {
@@ -21,6 +21,7 @@ export function rateLimitedLog(record: RecordEvent, now: () => number): RecordEv
     if (at - kind.start >= 1000) Object.assign(kind, { start: at, used: 0 });
     if (kind.used >= (BY_NAME[event.event] ?? PER_SECOND[event.level])) {
       kind.suppressed++;
+      record.count?.(event);
       return;
     }
     kind.used++;

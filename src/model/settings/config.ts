@@ -2,6 +2,7 @@ import { kexecImage, mergeContainers, type StoreSection } from '../containers/se
 import type { Mac } from '../machine/mac.ts';
 import type { BootSettings, Node, Rule } from './node.ts';
 import type { NodeIndex } from './node-index.ts';
+import type { MetricsSettings, TraceSettings, WebhookSettings } from './observe.ts';
 import type { RegistrySettings } from './registry.ts';
 
 /** Settings of HTTP. Undefined members get defaults when the server starts. */
@@ -35,6 +36,8 @@ export interface ServedInterface {
 export interface ServerSettings {
   /** What is offered as a registry beside the built images; false where none is. */
   readonly registry: RegistrySettings | false;
+  /** What `/metrics` tells; false where it is off. */
+  readonly metrics: MetricsSettings | false;
   readonly interface: string | undefined;
   readonly address: string | undefined;
   /** Several interfaces in place of `interface` and `address`; at least one. */
@@ -69,6 +72,10 @@ export interface Config {
   /** Absolute path of the file in which boots are kept, or the URL of a database; false for none. */
   readonly state: string | false;
   readonly api: ApiSettings;
+  /** Undefined where boots are sent nowhere. */
+  readonly traces: TraceSettings | undefined;
+  /** By name. */
+  readonly webhooks: ReadonlyMap<string, WebhookSettings>;
   /** S3-compatible stores by their names, with secrets as references. */
   readonly stores: Readonly<Record<string, StoreSection>>;
   readonly nodes: readonly Node[];

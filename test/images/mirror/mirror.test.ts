@@ -93,6 +93,9 @@ describe('an honest registry', () => {
     await reopen();
     expect(hashOf(await bytesOf(await mirror.blob(settings, host, NAME, digest)))).toBe(digest);
     expect(asked).toEqual({ manifest: 1, layer: 1 });
+    const told = events.filter(({ event }) => event === 'registry.asked').map((each) => `${each.kind} ${each.result}`);
+    const manifests = ['manifest miss', ...Array(19).fill('manifest arriving'), 'manifest hit'];
+    expect(told).toEqual([...manifests, 'blob miss', ...Array(19).fill('blob arriving'), 'blob hit']);
   });
 
   it('has its tags looked up again after a time, and is not asked before', async () => {

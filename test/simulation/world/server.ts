@@ -126,10 +126,25 @@ export class Server {
       nodeOf: (mac) => recognise(config, facts.of(mac)).node?.name,
       newId: () => (++ids + this.lives * 2 ** 32).toString(16).padStart(16, '0'),
     });
-    await followEarlier(tracker, own, Math.floor(clock.now));
+    const earlier = await followEarlier(tracker, own, Math.floor(clock.now));
     const fleet = createFleet({
-      ...{ tracker, store: own, config: () => config, facts, neighbour, secret: SECRET, preview: scripts.preview },
-      ...{ origin: `life ${this.lives}`, record: () => {}, now: () => Math.floor(clock.now), monotonic: now },
+      ...{
+        tracker,
+        earlier,
+        store: own,
+        config: () => config,
+        facts,
+        neighbour,
+        secret: SECRET,
+        preview: scripts.preview,
+      },
+      ...{
+        origin: `life ${this.lives}`,
+        record: () => {},
+        onNews: () => {},
+        now: () => Math.floor(clock.now),
+        monotonic: now,
+      },
       adopt: async () => ({ problem: 'nobody adopts here' }),
       authorise: openTokens(
         () => undefined,

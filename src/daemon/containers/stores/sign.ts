@@ -1,5 +1,5 @@
 import { AwsV4Signer } from 'aws4fetch';
-import type { StoreSettings } from '../../model/containers/stored-files.ts';
+import type { StoreSettings } from '../../../model/containers/stored-files.ts';
 
 /** How long a URL is good for, seconds: long enough to begin a transfer, which may then take as long as it does. */
 const EXPIRES = 900;

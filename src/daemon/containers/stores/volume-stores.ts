@@ -1,4 +1,4 @@
-import { readListing } from '../../model/containers/object-listing.ts';
+import { readListing } from '../../../model/containers/object-listing.ts';
 import {
   asFolder,
   isStoredPath,
@@ -7,7 +7,7 @@ import {
   type StoredFile,
   type StoreSettings,
   type WantedChanges,
-} from '../../model/containers/stored-files.ts';
+} from '../../../model/containers/stored-files.ts';
 import { askStore, nameOf, StoreError } from './ask-store.ts';
 import { signerFor } from './sign.ts';
 

@@ -1,6 +1,6 @@
-import { readErrorCode } from '../../model/containers/object-listing.ts';
-import type { StoreSettings } from '../../model/containers/stored-files.ts';
-import { plainMessage } from '../../model/plain-error.ts';
+import { readErrorCode } from '../../../model/containers/object-listing.ts';
+import type { StoreSettings } from '../../../model/containers/stored-files.ts';
+import { plainMessage } from '../../../model/plain-error.ts';
 
 /** The longest page of a listing: a thousand keys of a thousand bytes, each as three characters, and what is around. */
 const MAX_ANSWER = 8 * 1024 * 1024;
