@@ -50,7 +50,12 @@ function aFleet(
     adopt: async () => ({ problem: 'none' }),
     authorise: async () => undefined,
     record: () => {},
-    preview: async () => ({ image: 'debian', version: 'cd'.repeat(32) }),
+    scripts: {
+      preview: async () => ({ image: 'debian', version: 'cd'.repeat(32) }),
+      show: async (mac) => ({ kind: 'script', text: `#!ipxe\n# ${mac}\n` }),
+      explain: async (mac) => ({ mac }),
+      contentsOf: async () => ({ why: 'k: there is no such file' }),
+    },
     secret: 'ab'.repeat(32),
     origin: 'here',
     now: () => now,

@@ -22,7 +22,7 @@ export interface FleetOptions {
   readonly adopt: Fleet['adopt'];
   readonly authorise: Authorise;
   readonly record: RecordEvent;
-  readonly preview: Scripts['preview'];
+  readonly scripts: Pick<Scripts, 'preview' | 'show' | 'explain' | 'contentsOf'>;
   /** At least 32 hex digits that nobody can guess, for tokens. */
   readonly secret: string;
   /** The name of this daemon among those that share the store. */

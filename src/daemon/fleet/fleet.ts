@@ -10,6 +10,7 @@ import type { Fleet } from '../../model/fleet/status.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import { ChangeLog } from './change-log.ts';
+import { configured } from './configured.ts';
 import type { FleetOptions } from './fleet-options.ts';
 import { Sharing } from './keeping/sharing.ts';
 import { StepWriter } from './keeping/step-writer.ts';
@@ -179,6 +180,8 @@ export function createFleet(options: FleetOptions): FleetMemory {
     },
     bootsOf: async (image, limit) => (await store?.bootsOf(image, limit)) ?? [],
     changes: (after) => log.since(after, PATIENCE),
+    lastChange: async () => log.newest,
+    ...configured(options, macsOfMachine),
     ...next,
     strangers: async () => {
       const boots = [...tracker.boots()].filter(({ node }) => node === undefined);

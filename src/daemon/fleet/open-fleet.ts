@@ -84,7 +84,7 @@ export async function openFleet(
     neighbour: openNeighbours(monotonic),
     adopt: (request) => adoptNode(configFile, request),
     record,
-    preview: scripts.preview,
+    scripts,
     authorise: openTokens(() => state().config.api.tokens || undefined, record),
     secret,
     origin: randomBytes(8).toString('hex'),

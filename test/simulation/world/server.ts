@@ -128,7 +128,7 @@ export class Server {
     });
     await followEarlier(tracker, own, Math.floor(clock.now));
     const fleet = createFleet({
-      ...{ tracker, store: own, config: () => config, facts, neighbour, secret: SECRET, preview: scripts.preview },
+      ...{ tracker, store: own, config: () => config, facts, neighbour, secret: SECRET, scripts },
       ...{ origin: `life ${this.lives}`, record: () => {}, now: () => Math.floor(clock.now), monotonic: now },
       adopt: async () => ({ problem: 'nobody adopts here' }),
       authorise: openTokens(
