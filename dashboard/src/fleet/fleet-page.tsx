@@ -26,6 +26,7 @@ export function FleetPage({ query, phases }: { readonly query: string; readonly 
   const [chosen, setChosen] = useState(localStorage.getItem('slipway-view') as View | null);
   const everything = fleet.all();
   const nodes = useMemo(() => everything.filter((machine) => !isStranger(machine)), [everything]);
+  const troubled = useMemo(() => nodes.filter(needsAttention), [nodes]);
   const found = useMemo(() => search(nodes, query, phases), [nodes, query, phases]);
   const strangers = everything.length - nodes.length;
   const view = chosen ?? (nodes.length > TILES ? 'dots' : 'tiles');
@@ -38,7 +39,7 @@ export function FleetPage({ query, phases }: { readonly query: string; readonly 
   return (
     <>
       <h1 tabIndex={-1}>Fleet</h1>
-      <Attention machines={useMemo(() => nodes.filter(needsAttention), [nodes])} />
+      <Attention machines={troubled} />
       {strangers > 0 && (
         <p class="note">
           <a href="#/unknown">{count(strangers, 'machine')} without a node</a> asked for something.
@@ -96,7 +97,7 @@ function Search({ value, onValue }: { readonly value: string; readonly onValue: 
         ref={field}
         type="search"
         aria-label="Search machines"
-        placeholder="Search: name, address, image:debian, -up …"
+        placeholder="Search, or image:debian -stage:up"
         aria-keyshortcuts="/"
         spellcheck={false}
         value={value}
