@@ -30,6 +30,12 @@ export default defineConfig({
   base: './',
   publicDir: false,
   esbuild: { jsx: 'automatic', jsxImportSource: 'preact' },
-  build: { target: 'es2022', modulePreload: false, assetsInlineLimit: 0, emptyOutDir: true, reportCompressedSize: false },
+  build: {
+    target: 'es2022',
+    modulePreload: false,
+    assetsInlineLimit: 0,
+    emptyOutDir: true,
+    reportCompressedSize: false,
+  },
   plugins: [compressed()],
 });

@@ -124,7 +124,10 @@ function Gate({ children }: { readonly children: ComponentChildren }) {
     return (
       <div class="card gate">
         <h1 tabIndex={-1}>A token is needed</h1>
-        <TokenForm why={token() === undefined ? 'Reading needs a token here.' : `The server refused: ${trouble}.`} onToken={setToken} />
+        <TokenForm
+          why={token() === undefined ? 'Reading needs a token here.' : `The server refused: ${trouble}.`}
+          onToken={setToken}
+        />
       </div>
     );
   }

@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks';
-import type { Machine } from '../model/fleet-state.ts';
 import { imageOf } from '../model/describe.ts';
+import type { Machine } from '../model/fleet-state.ts';
 import { nodeLink } from '../model/routes.ts';
 import { count } from '../model/text.ts';
-import { Glyph, Section } from '../parts/basics.tsx';
 import { Ago } from '../parts/ago.tsx';
+import { Glyph, Section } from '../parts/basics.tsx';
 
 /** Kinds of trouble that are shown before somebody asks for more. */
 const SHOWN = 5;

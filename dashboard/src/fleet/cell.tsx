@@ -1,9 +1,9 @@
 import { Component } from 'preact';
-import { nodeLink } from '../model/routes.ts';
 import { imageOf, labelOf, progressOf, stateText } from '../model/describe.ts';
 import type { Machine } from '../model/fleet-state.ts';
-import { Glyph } from '../parts/basics.tsx';
+import { nodeLink } from '../model/routes.ts';
 import { Ago } from '../parts/ago.tsx';
+import { Glyph } from '../parts/basics.tsx';
 
 /** How machines are drawn: many in little room, some with what they do, or one on each line. */
 export type View = 'dots' | 'tiles' | 'list';
@@ -28,6 +28,7 @@ export class Cell extends Component<CellProps> {
     const progress = progressOf(machine);
     return (
       // biome-ignore lint/a11y/useSemanticElements: see the grid
+      // biome-ignore lint/a11y/useFocusableInteractive: its link has the focus
       <div role="gridcell" aria-colindex={column + 1} class="cell">
         <a
           href={nodeLink(name)}

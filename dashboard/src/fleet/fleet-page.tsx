@@ -34,7 +34,8 @@ export function FleetPage({ query, phases }: { readonly query: string; readonly 
     history.replaceState(null, '', fleetLink(nextQuery, nextPhases));
     window.dispatchEvent(new HashChangeEvent('hashchange'));
   };
-  const toggle = (phase: Phase) => go(query, phases.has(phase) ? [...phases].filter((each) => each !== phase) : [...phases, phase]);
+  const toggle = (phase: Phase) =>
+    go(query, phases.has(phase) ? [...phases].filter((each) => each !== phase) : [...phases, phase]);
 
   return (
     <>

@@ -59,7 +59,11 @@ export async function get<T>(path: string): Promise<T> {
  * @returns undefined where the user gave none
  * @throws ApiError; TypeError where no server answers
  */
-export async function change<T>(method: 'PUT' | 'POST' | 'DELETE', path: string, body?: object): Promise<T | undefined> {
+export async function change<T>(
+  method: 'PUT' | 'POST' | 'DELETE',
+  path: string,
+  body?: object,
+): Promise<T | undefined> {
   let why = 'Changes need a token.';
   for (;;) {
     if (token() === undefined) {

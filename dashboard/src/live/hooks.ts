@@ -60,5 +60,9 @@ export function useApi<T>(path: string | undefined, every?: number): Answer<T> {
     };
   }, [path, every]);
   const isCurrent = state.path === path;
-  return { value: isCurrent ? state.value : undefined, error: isCurrent ? state.error : undefined, reload: () => run.current() };
+  return {
+    value: isCurrent ? state.value : undefined,
+    error: isCurrent ? state.error : undefined,
+    reload: () => run.current(),
+  };
 }

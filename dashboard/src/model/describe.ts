@@ -4,18 +4,20 @@ import { bytesText } from './text.ts';
 /** How far the download of a machine is, 0 to 1; undefined where none is under way. */
 export function progressOf({ boot }: Machine): number | undefined {
   if (boot?.outcome !== 'under-way' || boot.bytes === undefined || !boot.length) return undefined;
-  return Math.min(1, boot.bytes / boot.length);
+  const share = boot.bytes / boot.length;
+  return share < 1 ? share : undefined;
 }
 
 /** What a machine is doing, in a few words: `root 43 %`. */
 export function stateText(machine: Machine): string {
   const { boot } = machine;
   if (!boot) return 'never asked';
-  if (boot.outcome === 'up') return `${boot.stage === 'pipeline' ? 'containers' : 'up'}${boot.diagnosis ? ', with trouble' : ''}`;
+  if (boot.outcome === 'up')
+    return `${boot.stage === 'pipeline' ? 'containers' : 'up'}${boot.diagnosis ? ', with trouble' : ''}`;
   if (boot.outcome !== 'under-way') return `${boot.outcome} at ${boot.stage}`;
   const progress = progressOf(machine);
   if (progress !== undefined) return `${boot.stage} ${Math.floor(progress * 100)} %`;
-  return boot.bytes === undefined ? boot.stage : `${boot.stage} ${bytesText(boot.bytes)}`;
+  return boot.bytes === undefined || boot.length !== undefined ? boot.stage : `${boot.stage} ${bytesText(boot.bytes)}`;
 }
 
 /** The image that a machine runs; of one that never asked, the one of its settings. */

@@ -15,7 +15,8 @@ function rowsOf(name: string, value: unknown): readonly SettingRow[] {
   if (value === null || value === undefined || value === '') return [];
   if (Array.isArray(value)) return value.flatMap((each) => rowsOf(name, each));
   if (!isRecord(value)) return [{ name, value: textOf(value), from: '' }];
-  if (typeof value.from === 'string' && 'value' in value) return [{ name, value: textOf(value.value), from: value.from }];
+  if (typeof value.from === 'string' && 'value' in value)
+    return [{ name, value: textOf(value.value), from: value.from }];
   if (typeof value.what === 'string') return [{ name, value: value.what, from: textOf(value.reason ?? '') }];
   const inner = Object.entries(value);
   const hasOrigins = inner.every(([, each]) => isRecord(each) && 'from' in each);

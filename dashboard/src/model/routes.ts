@@ -12,11 +12,19 @@ export function readRoute(hash: string): Route {
   const parameters = new URLSearchParams(search);
   const [page, name = ''] = path.split('/');
   if (page === 'unknown' || page === 'images') return { page };
-  if (page === 'node' && name !== '') {
-    return { page, name: decodeURIComponent(name), boot: parameters.get('boot') ?? undefined };
-  }
+  const decoded = decodedName(name);
+  if (page === 'node' && decoded !== '') return { page, name: decoded, boot: parameters.get('boot') ?? undefined };
   const phases = new Set((parameters.get('phase') ?? '').split(',').filter((each): each is Phase => isPhase(each)));
   return { page: 'fleet', query: parameters.get('q') ?? '', phases };
+}
+
+/** The name of a machine; empty where it cannot be decoded. */
+function decodedName(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return '';
+  }
 }
 
 const isPhase = (text: string): text is Phase => (PHASES as readonly string[]).includes(text);

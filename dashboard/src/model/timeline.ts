@@ -42,11 +42,12 @@ export function timelineOf(boot: BootWithSteps, others: readonly BootWithSteps[]
   return { spans, waiting, length: Math.max(1000, from + waiting, ...reach), median };
 }
 
-/** Places for the marks of an axis, milliseconds: up to eight round numbers. */
-export function ticksOf(length: number): readonly number[] {
+/** Places for the marks of an axis, milliseconds: up to so many round numbers. */
+export function ticksOf(length: number, most: number): readonly number[] {
   const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200].map((seconds) => seconds * 1000);
-  const step = steps.find((each) => length / each <= 8) ?? 3_600_000 * Math.ceil(length / 3_600_000 / 8);
-  return Array.from({ length: Math.floor(length / step) + 1 }, (_, index) => index * step);
+  const step = steps.find((each) => length / each <= most) ?? 3_600_000 * Math.ceil(length / 3_600_000 / most);
+  // One at the very end would stand beside the picture.
+  return Array.from({ length: Math.floor((length * 0.95) / step) + 1 }, (_, index) => index * step);
 }
 
 /** The stages that the boot may still come to, where others with the image do. */

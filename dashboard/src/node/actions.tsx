@@ -29,7 +29,10 @@ export function Actions({ machine, order }: { readonly machine: Machine; readonl
     }
   };
   const give = (repeat: Order['repeat']) =>
-    run(`${machine.name} boots ${image} ${repeat === 'once' ? 'at its next boot' : 'at each boot'}.`, 'PUT', path, { image, repeat });
+    run(`${machine.name} boots ${image} ${repeat === 'once' ? 'at its next boot' : 'at each boot'}.`, 'PUT', path, {
+      image,
+      repeat,
+    });
   const { boot } = machine;
   return (
     <div class="actions">
@@ -51,7 +54,10 @@ export function Actions({ machine, order }: { readonly machine: Machine; readonl
           Hold
         </button>
         {boot?.stage === 'pipeline' && (
-          <button type="button" onClick={() => run('The containers are cancelled.', 'DELETE', `/boots/${boot.id}/pipeline`)}>
+          <button
+            type="button"
+            onClick={() => run('The containers are cancelled.', 'DELETE', `/boots/${boot.id}/pipeline`)}
+          >
             Cancel containers
           </button>
         )}
@@ -59,8 +65,8 @@ export function Actions({ machine, order }: { readonly machine: Machine; readonl
       {order && (
         <p class="order">
           <span>
-            Ordered: <b>{order.image}</b> {order.repeat === 'once' ? 'at its next boot' : 'at each boot'}, by {order.by},{' '}
-            <Ago at={order.at} />
+            Ordered: <b>{order.image}</b> {order.repeat === 'once' ? 'at its next boot' : 'at each boot'}, by {order.by}
+            , <Ago at={order.at} />
           </span>
           <button type="button" onClick={() => run('The order is cancelled.', 'DELETE', path)}>
             Cancel order

@@ -3,12 +3,12 @@ import type { Boot, BootWithSteps } from '../../../src/model/fleet/boot.ts';
 import type { ExplainedBoot } from '../../../src/model/fleet/status.ts';
 import { useApi, useLive } from '../live/hooks.ts';
 import { imageOf, stateText } from '../model/describe.ts';
-import { type Machine, isStranger } from '../model/fleet-state.ts';
+import { isStranger, type Machine } from '../model/fleet-state.ts';
 import { phaseOf } from '../model/phases.ts';
 import { nodeLink } from '../model/routes.ts';
 import { shortDigest, spanText, timeText } from '../model/text.ts';
 import { Ago } from '../parts/ago.tsx';
-import { Badge, Empty, Section, Trouble } from '../parts/basics.tsx';
+import { Badge, Empty, Scroll, Section, Trouble } from '../parts/basics.tsx';
 import { Actions } from './actions.tsx';
 import { Messages } from './messages.tsx';
 import { Settings } from './settings.tsx';
@@ -36,7 +36,9 @@ export function NodePage({ name, wanted }: { readonly name: string; readonly wan
     return (
       <>
         <h1 tabIndex={-1}>{name}</h1>
-        <Empty>{connection === 'loading' ? 'Loading…' : 'No node has this name, and no machine has asked by it.'}</Empty>
+        <Empty>
+          {connection === 'loading' ? 'Loading…' : 'No node has this name, and no machine has asked by it.'}
+        </Empty>
       </>
     );
   }
@@ -127,14 +129,15 @@ function OneBoot(props: {
 }
 
 function Earlier({ name, shown }: { readonly name: string; readonly shown: string | undefined }) {
-  const { value, reload } = useApi<{ boots: readonly Boot[] }>(`/boots?machine=${encodeURIComponent(name)}&limit=${LISTED}`);
+  const { value, reload } = useApi<{ boots: readonly Boot[] }>(
+    `/boots?machine=${encodeURIComponent(name)}&limit=${LISTED}`,
+  );
   // Of an earlier boot it is only now known how it ended.
   useEffect(reload, [shown]);
   if (!value || value.boots.length === 0) return null;
   return (
     <Section title="Boots">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it can be scrolled by keyboard */}
-      <div class="scroll" tabIndex={0} role="region" aria-label="Boots of this machine">
+      <Scroll label="Boots of this machine">
         <table class="plain-table">
           <thead>
             <tr>
@@ -161,7 +164,7 @@ function Earlier({ name, shown }: { readonly name: string; readonly shown: strin
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Section>
   );
 }

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { ShownScript } from '../../../src/model/fleet/next/configured.ts';
 import { useApi } from '../live/hooks.ts';
 import { explanationRows } from '../model/explain.ts';
-import { Code, Empty, Section, Trouble } from '../parts/basics.tsx';
+import { Code, Empty, Scroll, Section, Trouble } from '../parts/basics.tsx';
 
 /** The script of a machine's next boot, and where each of its settings comes from. */
 export function Settings({ name, changed }: { readonly name: string; readonly changed: string }) {
@@ -25,7 +25,11 @@ export function Settings({ name, changed }: { readonly name: string; readonly ch
         </fieldset>
       }
     >
-      {shown === 'script' ? <Script path={`${path}/script${query}`} /> : <Explanation path={`${path}/explanation${query}`} />}
+      {shown === 'script' ? (
+        <Script path={`${path}/script${query}`} />
+      ) : (
+        <Explanation path={`${path}/explanation${query}`} />
+      )}
     </Section>
   );
 }
@@ -42,8 +46,7 @@ function Explanation({ path }: { readonly path: string }) {
   if (error !== undefined) return <Empty>No explanation: its address is not known yet, or {error}.</Empty>;
   if (!value) return <Empty>…</Empty>;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: it can be scrolled by keyboard
-    <div class="scroll" tabIndex={0} role="region" aria-label="Where settings come from">
+    <Scroll label="Where settings come from">
       <table class="plain-table">
         <thead>
           <tr>
@@ -62,6 +65,6 @@ function Explanation({ path }: { readonly path: string }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }

@@ -34,7 +34,7 @@ export function Timeline({ boot, others }: TimelineProps) {
             <th scope="col">Stage</th>
             <th scope="col" class="axis">
               <span class="unseen">Picture</span>
-              {ticksOf(timeline.length).map((ms) => (
+              {ticksOf(timeline.length, window.innerWidth < 640 ? 3 : 8).map((ms) => (
                 <span key={ms} class="tick" aria-hidden="true" style={{ left: percent(ms) }}>
                   {ms === 0 ? '0' : spanText(ms).replace('.0', '')}
                 </span>

@@ -66,7 +66,13 @@ export function AdoptDialog(props: { readonly stranger: Stranger; readonly onClo
       >
         <label>
           Name of the node
-          <input name="name" required pattern="[A-Za-z0-9][A-Za-z0-9._\-]{0,99}" value={form.name} onInput={set('name')} />
+          <input
+            name="name"
+            required
+            pattern="[A-Za-z0-9][A-Za-z0-9._\-]{0,99}"
+            value={form.name}
+            onInput={set('name')}
+          />
         </label>
         <label>
           Profile

@@ -46,7 +46,9 @@ function Image({ image, rollout, machines }: ImageProps) {
     <article class="card image" aria-label={image.name}>
       <div class="card-head">
         <h2>{image.name}</h2>
-        {'files' in image && <span class="tally">{[image.method, size > 0 && bytesText(size)].filter(Boolean).join(' · ')}</span>}
+        {'files' in image && (
+          <span class="tally">{[image.method, size > 0 && bytesText(size)].filter(Boolean).join(' · ')}</span>
+        )}
         <a href={fleetLink(`image:${image.name}`)}>{count(image.nodes, 'node')}</a>
       </div>
       {'why' in image && image.why !== undefined && (
@@ -54,7 +56,9 @@ function Image({ image, rollout, machines }: ImageProps) {
           <Badge phase="failed">Machines cannot boot it</Badge> {image.why}
         </p>
       )}
-      {rollout && <Rollout rollout={rollout} newest={'version' in image ? image.version : undefined} machines={machines} />}
+      {rollout && (
+        <Rollout rollout={rollout} newest={'version' in image ? image.version : undefined} machines={machines} />
+      )}
       {'files' in image && <Files image={image} />}
       <Versions newest={'version' in image ? image.version : undefined} machines={machines} />
     </article>
@@ -64,9 +68,7 @@ function Image({ image, rollout, machines }: ImageProps) {
 function Files({ image }: { readonly image: Extract<ConfiguredImage, { files: unknown }> }) {
   return (
     <table class="plain-table">
-      <caption>
-        Files{image.build !== undefined && ` of build ${shortDigest(image.build)}`}
-      </caption>
+      <caption>Files{image.build !== undefined && ` of build ${shortDigest(image.build)}`}</caption>
       <tbody>
         {image.files.map(({ role, name, sha256, bytes }) => (
           <tr key={`${role} ${name}`}>
@@ -84,7 +86,13 @@ function Files({ image }: { readonly image: Extract<ConfiguredImage, { files: un
 }
 
 /** Which versions machines run, the newest first. */
-function Versions({ newest, machines }: { readonly newest: string | undefined; readonly machines: readonly Machine[] }) {
+function Versions({
+  newest,
+  machines,
+}: {
+  readonly newest: string | undefined;
+  readonly machines: readonly Machine[];
+}) {
   const versions = new Map<string, Machine[]>();
   for (const machine of machines) {
     const version = machine.boot?.version ?? '';
@@ -134,9 +142,7 @@ function Rollout(props: {
   return (
     <div class="rollout">
       <p>
-        <Badge phase={phase === 'stopped' ? 'failed' : isUnderWay ? 'initrd' : 'up'}>
-          Roll-out {GOES_TO[phase]}
-        </Badge>{' '}
+        <Badge phase={phase === 'stopped' ? 'failed' : isUnderWay ? 'initrd' : 'up'}>Roll-out {GOES_TO[phase]}</Badge>{' '}
         <code>{version}</code>
         {before !== undefined && (
           <>

@@ -48,11 +48,28 @@ export function Trouble({ error }: { readonly error: string | undefined }) {
   );
 }
 
-/** Text that is wider than the page: it can be scrolled, by keyboard too. */
-export function Code({ label, children }: { readonly label: string; readonly children: ComponentChildren }) {
+interface WideProps {
+  /** What it is, for those who hear it. */
+  readonly label: string;
+  readonly children: ComponentChildren;
+}
+
+/** What may be wider than the page: it can be scrolled, by keyboard too. */
+export function Scroll({ label, children }: WideProps) {
   return (
-    <pre class="code" tabIndex={0} role="region" aria-label={label}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what can be scrolled must be reached by keyboard
+    <section class="scroll" tabIndex={0} aria-label={label}>
       {children}
-    </pre>
+    </section>
+  );
+}
+
+/** Text as a program has it. */
+export function Code({ label, children }: WideProps) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: as above
+    <section class="code" tabIndex={0} aria-label={label}>
+      <pre>{children}</pre>
+    </section>
   );
 }

@@ -28,7 +28,9 @@ export function ThemeButton() {
       }}
     >
       <span class={`sun ${theme}`} aria-hidden="true" />
-      <span class="unseen">Theme: {theme}. Change to {next}</span>
+      <span class="unseen">
+        Theme: {theme}. Change to {next}
+      </span>
     </button>
   );
 }

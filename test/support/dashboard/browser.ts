@@ -38,7 +38,13 @@ export async function startBrowser(namespace?: string): Promise<TestBrowser> {
     executablePath: program,
     pipe: true,
     userDataDir: join(folder, 'profile'),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--no-first-run',
+      '--disable-background-networking',
+    ],
     env: { ...process.env, HOME: folder },
   });
   return {
@@ -81,6 +87,8 @@ export async function axeFindings(page: Page): Promise<readonly string[]> {
       axe: { run(): Promise<{ violations: { id: string; help: string; nodes: { html: string }[] }[] }> };
     };
     const { violations } = await axe.run();
-    return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`);
+    return violations.map(
+      ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html.slice(0, 200)).join(' | ')}`,
+    );
   });
 }

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rename, rm, truncate, utimes, writeFile } from 'node:fs
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FleetMemory } from '../../../src/daemon/fleet/fleet.ts';
 import type { ServingState } from '../../../src/daemon/serving/serving-state.ts';
 import type { Scripts } from '../../../src/ipxe-templates/scripts/wanted.ts';
@@ -13,11 +14,11 @@ import type { Service } from '../../../src/model/sockets/service.ts';
 
 /** The daemon as it was built: its threads are programs of their own. */
 const built = async <T>(path: string) => (await import(new URL(`../../../dist/${path}.js`, import.meta.url).href)) as T;
-const { openFleet } =
-  await built<typeof import('../../../src/daemon/fleet/open-fleet.ts')>('daemon/fleet/open-fleet');
+const { openFleet } = await built<typeof import('../../../src/daemon/fleet/open-fleet.ts')>('daemon/fleet/open-fleet');
 const { httpService } = await built<typeof import('../../../src/daemon/services/http.ts')>('daemon/services/http');
-const { loadCheckedConfig } =
-  await built<typeof import('../../../src/daemon/serving/checked-config.ts')>('daemon/serving/checked-config');
+const { loadCheckedConfig } = await built<typeof import('../../../src/daemon/serving/checked-config.ts')>(
+  'daemon/serving/checked-config',
+);
 const { openServingState, scriptsOf } =
   await built<typeof import('../../../src/daemon/serving/serving-state.ts')>('daemon/serving/serving-state');
 
@@ -137,10 +138,11 @@ export class SimulatedFleet {
     await rm(this.folder, { recursive: true });
   }
 
-  /** Puts a new version of the image's root in place. */
-  async replaceRoot(): Promise<void> {
+  /** Puts a new version of the root of an image in place, and waits until machines get it. */
+  async replaceRoot(image: string): Promise<void> {
+    const before = JSON.stringify(await this.scripts.contentsOf(image));
     await writeArtifact(this.folder, 'root.img', 'another root.img', FILES['root.img']);
-    await this.state.versions.expireBuilds();
+    while (JSON.stringify(await this.scripts.contentsOf(image)) === before) await delay(100);
   }
 
   /** Notes an event as a service would, so many milliseconds ago. */
@@ -179,15 +181,33 @@ export class SimulatedFleet {
     const base = { level: 'info', mac, client: address } as const;
     switch (stage) {
       case 'dhcp':
-        return { ...base, event: 'dhcp.offer', message: 'offered snponly.efi', client: 'pxe', to: '255.255.255.255:68' };
+        return {
+          ...base,
+          event: 'dhcp.offer',
+          message: 'offered snponly.efi',
+          client: 'pxe',
+          to: '255.255.255.255:68',
+        };
       case 'boot-server':
-        return { ...base, event: 'dhcp.ack', message: 'told snponly.efi on port 4011', client: 'pxe', to: `${address}:4011` };
+        return {
+          ...base,
+          event: 'dhcp.ack',
+          message: 'told snponly.efi on port 4011',
+          client: 'pxe',
+          to: `${address}:4011`,
+        };
       case 'boot-file':
-        return { ...base, event: 'tftp.done', message: 'snponly.efi sent', client: `${address}:2070`, bytes: 290_000, seconds };
+        return {
+          ...base,
+          event: 'tftp.done',
+          message: 'snponly.efi sent',
+          client: `${address}:2070`,
+          bytes: 290_000,
+          seconds,
+        };
       case 'script': {
         await this.scripts.forMac(mac, { version: this.fleet.version });
-        const { node, image } = this.scripts.about(mac);
-        return { ...base, event: 'boot.script', message: 'script sent', node, image, version: await this.versionOf(image) };
+        return { ...base, event: 'boot.script', message: 'script sent', ...this.scripts.about(mac) };
       }
       case 'kernel':
         return this.download(mac, address, 'kernel', KERNEL, seconds);
@@ -200,12 +220,6 @@ export class SimulatedFleet {
         return { ...base, event: 'boot.report', stage, happening: 'done', message, boot: boot?.id, ...sizes };
       }
     }
-  }
-
-  private async versionOf(image: string | undefined): Promise<string | undefined> {
-    if (image === undefined) return undefined;
-    const contents = await this.scripts.contentsOf(image);
-    return 'why' in contents ? undefined : contents.version;
   }
 
   private download(mac: Mac, address: string, wanted: string, bytes: number, seconds: number): BootEvent {
@@ -229,8 +243,7 @@ const MESSAGES: Partial<Record<SimulatedStage, string>> = {
 };
 
 /** The address of the n-th machine, from 1. */
-export const macOf = (n: number): Mac =>
-  `52:54:00:${n.toString(16).padStart(6, '0').match(/../g)?.join(':')}` as Mac;
+export const macOf = (n: number): Mac => `52:54:00:${n.toString(16).padStart(6, '0').match(/../g)?.join(':')}` as Mac;
 
 /** The IP address of the n-th machine, from 1. */
 export const addressOf = (n: number): string => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`;
