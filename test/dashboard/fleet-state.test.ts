@@ -69,6 +69,11 @@ describe('the fleet of the dashboard', () => {
     expect(fleet.all().filter(isStranger)).toHaveLength(1);
     fleet.apply(aChange({ ...stranger, node: 'a0', last: 9000 }));
     expect(fleet.all().map(({ name }) => name)).toEqual(['a0', 'n2', 'n03', 'n10']);
+    const diagnosed = { ...aStatus('b0', { node: undefined }), diagnosis: { ...diagnosis, rule: 'unknown-machine' } };
+    fleet.load([], [diagnosed]);
+    fleet.configure([aNode('b0')]);
+    expect(fleet.all().map(({ name, phase }) => [name, phase])).toEqual([['b0', 'initrd']]);
+    fleet.load([], [aStatus('n2'), aStatus('n10'), aStatus('a0')]);
     fleet.configure([aNode('n2')]);
     expect(fleet.all().map(({ name }) => name)).toEqual(['a0', 'n2', 'n10']);
   });

@@ -17,6 +17,9 @@ const CONFIGURATION_EVERY = 6;
 /** The time until the next try where no server answers, milliseconds: the first one, and the longest. */
 const RETRY = { first: 500, longest: 10_000 };
 
+/** How long a page that is not seen gathers news, milliseconds. */
+const UNSEEN = 250;
+
 /** What the page knows of the server, kept up to date. Whoever shows it is told once for each frame of the screen. */
 export class Live {
   readonly fleet = new FleetState();
@@ -143,7 +146,7 @@ export class Live {
       for (const listener of [...this.listeners]) listener();
     };
     // A page that is not seen gets no frames.
-    if (document.hidden) setTimeout(run, 1000);
+    if (document.hidden) setTimeout(run, UNSEEN);
     else requestAnimationFrame(run);
   }
 }

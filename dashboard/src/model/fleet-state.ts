@@ -29,7 +29,9 @@ function textOf(name: string, node: ConfiguredNode | undefined, boot: MachineSta
     .toLowerCase();
 }
 
-function machineOf(name: string, node: ConfiguredNode | undefined, boot: MachineStatus | undefined): Machine {
+function machineOf(name: string, node: ConfiguredNode | undefined, given: MachineStatus | undefined): Machine {
+  // It was adopted since: its next boot has the node.
+  const boot = node && given?.diagnosis?.rule === 'unknown-machine' ? { ...given, diagnosis: undefined } : given;
   const phase = phaseOf(boot);
   return { name, node, boot, phase, text: textOf(name, node, boot, phase) };
 }
@@ -49,6 +51,8 @@ function progressOf(boot: BootChange['boot'], { stage, bytes, length, seconds }:
 /** All machines: loaded whole, and then moved on by changes. */
 export class FleetState {
   private readonly machines = new Map<string, Machine>();
+  /** The names of nodes by their addresses. */
+  private readonly byMac = new Map<string, string>();
   /** Names in their order; undefined where there are others than before. */
   private order: readonly string[] | undefined;
   private listed: readonly Machine[] | undefined;
@@ -56,7 +60,11 @@ export class FleetState {
   /** Replaces everything. */
   load(nodes: readonly ConfiguredNode[], statuses: readonly MachineStatus[]): void {
     this.machines.clear();
-    for (const node of nodes) this.machines.set(node.name, machineOf(node.name, node, undefined));
+    this.byMac.clear();
+    for (const node of nodes) {
+      this.machines.set(node.name, machineOf(node.name, node, undefined));
+      for (const mac of node.macs) this.byMac.set(mac, node.name);
+    }
     for (const boot of statuses) this.put(boot);
     this.order = undefined;
     this.listed = undefined;
@@ -71,7 +79,7 @@ export class FleetState {
   /** Moves one machine on. A change that is older than what is known is left out: it may come twice. */
   apply(change: BootChange): void {
     const { boot } = change;
-    const known = this.machines.get(boot.node ?? boot.mac)?.boot;
+    const known = this.machines.get(this.nameOf(boot))?.boot;
     if (known && (known.id === boot.id ? known.last > boot.last : known.began > boot.began)) return;
     this.put(statusAfter(known, change));
   }
@@ -105,10 +113,15 @@ export class FleetState {
     return this.listed;
   }
 
+  /** A boot that began before its machine was adopted is one of the node too. */
+  private nameOf({ node, mac }: Pick<MachineStatus, 'node' | 'mac'>): string {
+    return node ?? this.byMac.get(mac) ?? mac;
+  }
+
   private put(boot: MachineStatus): void {
     // A machine that was adopted has another name now.
     if (boot.node !== undefined && this.machines.delete(boot.mac)) this.order = undefined;
-    const name = boot.node ?? boot.mac;
+    const name = this.nameOf(boot);
     const before = this.machines.get(name);
     if (!before) this.order = undefined;
     this.machines.set(name, machineOf(name, before?.node, boot));

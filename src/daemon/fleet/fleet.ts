@@ -9,6 +9,7 @@ import type { SharedEvent } from '../../model/fleet/shared-events.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
+import { recognise } from '../../model/settings/recognise.ts';
 import { ChangeLog } from './change-log.ts';
 import { configured } from './configured.ts';
 import type { FleetOptions } from './fleet-options.ts';
@@ -184,7 +185,10 @@ export function createFleet(options: FleetOptions): FleetMemory {
     ...configured(options, macsOfMachine),
     ...next,
     strangers: async () => {
-      const boots = [...tracker.boots()].filter(({ node }) => node === undefined);
+      // A machine that was adopted has its node from its next boot on.
+      const boots = [...tracker.boots()].filter(
+        ({ node, mac }) => node === undefined && !recognise(config(), facts.of(mac)).node,
+      );
       const strangers = boots.map(({ mac, last }) => ({ mac, last, facts: facts.of(mac) }));
       return strangers.sort((a, b) => b.last - a.last);
     },

@@ -56,8 +56,8 @@ export async function startBrowser(namespace?: string): Promise<TestBrowser> {
       await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }]);
       page.on('pageerror', (error) => troubles.push(`error: ${(error as Error).message}`));
       page.on('console', (message) => {
-        // Refusals that a test provokes stand in the console too.
-        if (message.type() === 'error' && !/the server responded with a status of/.test(message.text()))
+        // Refusals that a test provokes, and servers that it stops, stand in the console too.
+        if (message.type() === 'error' && !/^Failed to load resource/.test(message.text()))
           troubles.push(`console: ${message.text()}`);
       });
       page.on('request', (request) => {
