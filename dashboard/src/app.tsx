@@ -47,17 +47,7 @@ export function App() {
   });
   return (
     <>
-      <a
-        class="skip"
-        href={location.hash}
-        onClick={(event) => {
-          event.preventDefault();
-          main.current?.focus();
-        }}
-      >
-        Skip to the content
-      </a>
-      <Header route={route} />
+      <Header route={route} onSkip={() => main.current?.focus()} />
       <main ref={main} tabIndex={-1}>
         <Gate>
           {route.page === 'fleet' && <FleetPage query={route.query} phases={route.phases} />}
@@ -71,11 +61,21 @@ export function App() {
   );
 }
 
-function Header({ route }: { readonly route: Route }) {
+function Header({ route, onSkip }: { readonly route: Route; readonly onSkip: () => void }) {
   const { fleet } = useLive();
   const strangers = fleet.all().filter(isStranger).length;
   return (
     <header class="top">
+      <a
+        class="skip"
+        href={location.hash}
+        onClick={(event) => {
+          event.preventDefault();
+          onSkip();
+        }}
+      >
+        Skip to the content
+      </a>
       <a class="brand" href="#/">
         Slipway
       </a>

@@ -37,21 +37,18 @@ export class Cell extends Component<CellProps> {
           data-stage={boot?.stage}
           tabIndex={isStop ? 0 : -1}
           class={`machine p-${phase}`}
-          aria-label={labelOf(machine)}
+          aria-label={view === 'dots' ? labelOf(machine) : undefined}
         >
-          <Glyph phase={phase} />
+          {view !== 'dots' && <Glyph phase={phase} />}
           {view === 'tiles' && (
             <>
-              <span class="name">{name}</span>
-              <span class="state">{stateText(machine)}</span>
+              <span class="name">{name}</span> <span class="state">{stateText(machine)}</span>
             </>
           )}
           {view === 'list' && (
             <>
-              <span class="name">{name}</span>
-              <span class="state">{stateText(machine)}</span>
-              <span class="image">{imageOf(machine)}</span>
-              <span class="ago">{boot && <Ago at={boot.last} />}</span>
+              <span class="name">{name}</span> <span class="state">{stateText(machine)}</span>{' '}
+              <span class="image">{imageOf(machine)}</span> <span class="ago">{boot && <Ago at={boot.last} />}</span>{' '}
               <span class="message">{boot?.diagnosis?.message ?? boot?.message}</span>
             </>
           )}

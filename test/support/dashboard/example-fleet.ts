@@ -71,5 +71,16 @@ export async function startExampleFleet() {
     headers: { Authorization: `Bearer ${TOKEN}` },
   };
   await fetch(`${fleet.url}/api/v1/orders/r1-n19`, order);
-  return { url: fleet.url, token: TOKEN, slow: 'r1-n19', failed: 'r3-n05', stop: () => fleet.stop() };
+  return {
+    url: fleet.url,
+    token: TOKEN,
+    slow: 'r1-n19',
+    failed: 'r3-n05',
+    /** Restarts a machine. */
+    begin: (name: string) => {
+      const mac = macOf(names.findIndex((each) => each.name === name) + 1);
+      fleet.observe({ event: 'dhcp.offer', mac, client: 'pxe' });
+    },
+    stop: () => fleet.stop(),
+  };
 }
