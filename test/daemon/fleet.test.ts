@@ -108,6 +108,29 @@ describe('the fleet', () => {
     expect(await fleet.boots('n002', 10)).toEqual([]);
   });
 
+  it('tells what the configuration has, and nothing of a machine whose address is not known', async () => {
+    const { fleet, observe } = aFleet({}, { ...aConfig(), images: ['debian'] });
+    expect(await fleet.lastChange()).toBe(0);
+    observe(events.offer(), events.script());
+    expect(await fleet.lastChange()).toBe(2);
+    expect(await fleet.nodes()).toMatchObject([{ name: 'n001', macs: [MAC], action: 'boot', image: 'debian' }]);
+    expect(await fleet.images()).toMatchObject([{ name: 'debian', nodes: 1, why: 'k: there is no such file' }]);
+    expect(await fleet.script('n001')).toMatchObject({ mac: MAC, kind: 'script', text: `#!ipxe\n# ${MAC}\n` });
+    expect(await fleet.explain('n001')).toEqual({ mac: MAC });
+    expect([await fleet.script('n009'), await fleet.explain('n009')]).toEqual([undefined, undefined]);
+    expect(await fleet.hasDashboard()).toBe(true);
+  });
+
+  it('counts a machine as unknown until it is adopted', async () => {
+    const other = '52:54:00:00:00:77' as Mac;
+    const config = { ...aConfig([]) };
+    const { fleet, observe } = aFleet({}, config);
+    observe(eventsOf(other).offer());
+    expect(await fleet.strangers()).toMatchObject([{ mac: other }]);
+    Object.assign(config, aConfig([aNode({ macs: [other] })]));
+    expect(await fleet.strangers()).toEqual([]);
+  });
+
   it('writes all steps, those too that came while it was writing', async () => {
     const { fleet, observe, written } = aFleet();
     observe(events.offer(), events.script());
