@@ -188,7 +188,7 @@ test('Escape closes a dialog, and the focus is where it was', async () => {
   await page.waitForSelector(adopt);
   await tabTo(page, adopt);
   await page.keyboard.press('Enter');
-  await page.waitForSelector('dialog');
+  await page.waitForSelector('dialog[open]');
   await page.keyboard.press('Escape');
   await page.waitForFunction(
     (wanted) => !document.querySelector('dialog') && document.activeElement?.matches(wanted),

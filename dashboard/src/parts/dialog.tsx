@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 /** A dialog over the page, open for as long as it is drawn. Escape closes it; the focus goes back to where it was. */
 export function Dialog(props: {
@@ -8,7 +8,7 @@ export function Dialog(props: {
   readonly children: ComponentChildren;
 }) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
     const dialog = element.current;
     dialog?.showModal();
@@ -25,6 +25,10 @@ export function Dialog(props: {
       onCancel={(event) => {
         event.preventDefault();
         props.onClose();
+      }}
+      onClose={(event) => {
+        // Browsers may close it without asking; one that is gone has been closed by us.
+        if (event.currentTarget.isConnected) props.onClose();
       }}
     >
       <h2 id="dialog-title">{props.title}</h2>
