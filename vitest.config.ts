@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            'test/{model,config,dhcp,tftp,nbd,ipxe-templates,artifacts,http,images,daemon,dracut-modules,cli,house}/**/*.test.ts',
+            'test/{model,config,dhcp,tftp,nbd,ipxe-templates,artifacts,http,images,daemon,dracut-modules,cli,house,dashboard}/**/*.test.ts',
           ],
           // A last resort against hanging: on a busy machine five seconds are soon gone.
           testTimeout: 60_000,

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles the server into a folder of its own, and has `dist` lead there. A server that runs stays with the folder that
+# Compiles the server and its dashboard into a folder of their own, and has `dist` lead there. A server that runs stays with the folder that
 # it was started from: it loads workers and templates from there while it runs.
 set -eu
 cd "$(dirname "$0")/.."
@@ -14,6 +14,7 @@ node_modules/.bin/tsc -p tsconfig.build.json --outDir "$new"
 mkdir -p "$new/ipxe-templates"
 cp src/ipxe-templates/*.njk "$new/ipxe-templates/"
 chmod +x "$new/cli.js"
+node_modules/.bin/vite build --config dashboard/vite.config.ts --outDir "$PWD/$new/dashboard" --logLevel warn
 [ ! -L dist ] || ! diff -r "$new" dist > /dev/null 2>&1 || exit 0
 # Before this script there was a plain folder.
 [ -L dist ] || [ ! -e dist ] || mv dist "$new.before"

@@ -24,8 +24,8 @@ demo="
     qemu-system-x86 seabios skopeo squashfs-tools umoci util-linux xz-utils zstd"
 # Servers among them are used as programs only. g++, make and python3 compile better-sqlite3 where no binary is to be had.
 test="
-    atftp atftpd attr binutils bubblewrap busybox bzip2 cryptsetup-bin docker-registry dosfstools e2fsprogs fakeroot fdisk
-    g++ python3
+    atftp atftpd attr binutils bubblewrap busybox bzip2 chromium cryptsetup-bin docker-registry dosfstools e2fsprogs
+    fakeroot fdisk g++ python3
     isc-dhcp-relay jq kea-admin lz4 make mtools nftables nginx-light nmap ovmf postgresql procps prometheus
     selinux-policy-default selinux-utils
     shellcheck systemd-boot-efi tcpdump tftp-hpa wget wrk"

@@ -292,6 +292,10 @@ const serverSection = mapping({
   ipxe: folder()
     .optional()
     .describe('A folder with iPXE binaries of your own, relative to this file, looked into first.'),
+  dashboard: z
+    .boolean({ error: 'true or false' })
+    .optional()
+    .describe('Whether the dashboard is served at /. Default: true.'),
   registry: registrySection
     .optional()
     .describe(

@@ -5,6 +5,7 @@ import { PASSING_ERRORS } from '../model/plain-error.ts';
 import { metricsRoute } from './api/metrics.ts';
 import { apiRoute } from './api/route.ts';
 import type { AppOptions } from './app-options.ts';
+import { dashboardRoute } from './dashboard/route.ts';
 import { configurationRoute, metadataRoute } from './routes/configuration.ts';
 import { containersRoute } from './routes/containers.ts';
 import { artifactsRoute, blobsRoute, bootRoute } from './routes/files.ts';
@@ -41,6 +42,7 @@ export function createApp(options: AppOptions, send: SendRange): App {
   app.use('/configuration', configurationRoute(options));
   app.use('/containers', containersRoute(options));
   app.use(metadataRoute(options));
+  app.use(dashboardRoute(options));
   const boot = bootRoute(options, serve);
   app.use('/boot', boot);
   app.all('/autoexec.ipxe', boot);

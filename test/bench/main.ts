@@ -1,11 +1,13 @@
 /**
  * Measures the daemon beside what one would otherwise run, and prints one table. `npm run bench` runs all parts but
- * `boot`, `images`, `memory` and `containers`, which take minutes; `npm run bench -- http dhcp` those that it names. Root, two cores and Debian's
+ * `boot`, `dashboard`, `images`, `memory` and `containers`, which take minutes; `npm run bench -- http dhcp` those that it
+ * names. Root, two cores and Debian's
  * packages of the peers are needed; each part says which is missing. The exit status says nothing of the figures.
  */
 import { benchBoot } from './boot.ts';
 import { benchConfig } from './config.ts';
 import { benchContainers } from './containers.ts';
+import { benchDashboard } from './dashboard.ts';
 import { benchDhcp } from './dhcp.ts';
 import { benchHttp } from './http.ts';
 import { benchImages } from './images.ts';
@@ -32,10 +34,11 @@ const PARTS: Readonly<Record<string, (print: (row: Row) => void) => Promise<void
   boot: benchBoot,
   memory: benchLeastMemory,
   containers: benchContainers,
+  dashboard: benchDashboard,
 };
 
 /** What is run only where it is named. */
-const LONG = new Set(['boot', 'images', 'memory', 'containers']);
+const LONG = new Set(['boot', 'dashboard', 'images', 'memory', 'containers']);
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in PARTS));

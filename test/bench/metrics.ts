@@ -65,7 +65,12 @@ async function scrape(perNode: boolean): Promise<{ readonly ms: number; readonly
     ...{ origin: 'bench', record: () => {}, onNews: observer.takeNews, ...clocks },
     adopt: async () => ({ problem: 'nobody adopts here' }),
     authorise: async () => undefined,
-    preview: async () => undefined,
+    scripts: {
+      preview: async () => undefined,
+      show: async () => ({ kind: 'unavailable', why: '' }),
+      explain: async () => ({}),
+      contentsOf: async () => ({ why: '' }),
+    },
   });
   for (let n = 0; n < MACHINES; n++) {
     const [mac, level, message] = [macOf(n), 'info', ''] as const;

@@ -65,7 +65,12 @@ export async function benchStart(print: (row: Row) => void): Promise<void> {
       ...{ record: () => {}, onNews: () => {}, now: Date.now, monotonic: () => performance.now() },
       adopt: async () => ({ problem: 'nobody adopts here' }),
       authorise: async () => ({ problem: 'closed' }) as never,
-      preview: async () => undefined,
+      scripts: {
+        preview: async () => undefined,
+        show: async () => ({ kind: 'unavailable', why: 'none' }),
+        explain: async () => ({}),
+        contentsOf: async () => ({ why: 'none' }),
+      },
     });
     const asked = performance.now();
     const status = await fleet.status();

@@ -58,7 +58,12 @@ function aFleet(
     authorise: async () => undefined,
     record: () => {},
     onNews: (each) => void news.push(each),
-    preview: async () => ({ image: 'debian', version: 'cd'.repeat(32) }),
+    scripts: {
+      preview: async () => ({ image: 'debian', version: 'cd'.repeat(32) }),
+      show: async (mac) => ({ kind: 'script', text: `#!ipxe\n# ${mac}\n` }),
+      explain: async (mac) => ({ mac }),
+      contentsOf: async () => ({ why: 'k: there is no such file' }),
+    },
     secret: 'ab'.repeat(32),
     origin: 'here',
     now: () => now,
@@ -109,6 +114,29 @@ describe('the fleet', () => {
       expect(await fleet.boot(boot?.id ?? '')).toMatchObject({ steps: [{ stage: 'dhcp' }, { stage: 'script' }] });
     }
     expect(await fleet.boots('n002', 10)).toEqual([]);
+  });
+
+  it('tells what the configuration has, and nothing of a machine whose address is not known', async () => {
+    const { fleet, observe } = aFleet({}, { ...aConfig(), images: ['debian'] });
+    expect(await fleet.lastChange()).toBe(0);
+    observe(events.offer(), events.script());
+    expect(await fleet.lastChange()).toBe(2);
+    expect(await fleet.nodes()).toMatchObject([{ name: 'n001', macs: [MAC], action: 'boot', image: 'debian' }]);
+    expect(await fleet.images()).toMatchObject([{ name: 'debian', nodes: 1, why: 'k: there is no such file' }]);
+    expect(await fleet.script('n001')).toMatchObject({ mac: MAC, kind: 'script', text: `#!ipxe\n# ${MAC}\n` });
+    expect(await fleet.explain('n001')).toEqual({ mac: MAC });
+    expect([await fleet.script('n009'), await fleet.explain('n009')]).toEqual([undefined, undefined]);
+    expect(await fleet.hasDashboard()).toBe(true);
+  });
+
+  it('counts a machine as unknown until it is adopted', async () => {
+    const other = '52:54:00:00:00:77' as Mac;
+    const config = { ...aConfig([]) };
+    const { fleet, observe } = aFleet({}, config);
+    observe(eventsOf(other).offer());
+    expect(await fleet.strangers()).toMatchObject([{ mac: other }]);
+    Object.assign(config, aConfig([aNode({ macs: [other] })]));
+    expect(await fleet.strangers()).toEqual([]);
   });
 
   it('writes all steps, those too that came while it was writing', async () => {

@@ -77,6 +77,37 @@ describe('/api/v1', () => {
     expect(body.error).toMatch(reason);
   });
 
+  it('what needs attention comes with the most urgent first', async () => {
+    const stuck = (node: string, outcome: Boot['outcome'], last: number) => ({
+      ...boot,
+      message: '',
+      diagnosis,
+      node,
+      outcome,
+      last,
+    });
+    const all = [
+      stuck('up', 'up', 9),
+      stuck('old', 'under-way', 1),
+      { ...boot, message: '' },
+      stuck('new', 'under-way', 2),
+      stuck('failed', 'failed', 0),
+    ];
+    serving = await Serving.start({ fleet: { ...fleet, status: async () => all } });
+    const { machines } = (await get('/attention')).body as { machines: { node: string }[] };
+    expect(machines.map(({ node }) => node)).toEqual(['failed', 'new', 'old', 'up']);
+  });
+
+  it('the status names the last change that is in it, and changes that come meanwhile twice rather than never', async () => {
+    let last = 6;
+    const status: Fleet['status'] = async () => {
+      last += 1;
+      return [];
+    };
+    serving = await Serving.start({ fleet: { ...fleet, status, lastChange: async () => last } });
+    expect((await get('/status')).body).toEqual({ machines: [], change: 6 });
+  });
+
   it('a store that is away is a 503 with its reason', async () => {
     const away = async () => Promise.reject(new Error('the store is away: disk full'));
     serving = await Serving.start({ fleet: { ...fleet, boots: away } });

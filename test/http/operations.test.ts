@@ -17,6 +17,24 @@ const boot: Boot = { ...about, began: 1, last: 2, stage: 'up', outcome: 'up' };
 const fleet: Fleet = {
   ...NO_FLEET,
   status: async () => [{ ...boot, message: 'up' }],
+  lastChange: async () => 7,
+  nodes: async () => [
+    { name: 'n001', macs: [MAC], labels: { rack: 'r1' }, profiles: ['p'], action: 'boot', image: 'debian' },
+  ],
+  images: async () => [
+    { name: 'rescue', nodes: 0, why: 'k: there is no such file' },
+    {
+      name: 'debian',
+      nodes: 1,
+      method: 'image',
+      version: undefined,
+      build: undefined,
+      files: [{ role: 'kernel', name: 'k', sha256: 'ab'.repeat(32), bytes: 5 }],
+    },
+  ],
+  script: async (machine) =>
+    machine === 'n001' ? { mac: MAC, kind: 'script', text: '#!ipxe', why: undefined } : undefined,
+  explain: async (machine) => (machine === 'n001' ? { mac: MAC, node: null } : undefined),
   boots: async () => [boot],
   boot: async (id) => (id === ID ? { ...boot, steps: [] } : undefined),
   bootsOf: async () => [{ ...boot, steps: [] }],
@@ -53,6 +71,19 @@ const SAMPLES: Readonly<Record<string, Samples>> = {
     unknown: ['/boots/ffffffffffffffff/pipeline'],
   },
   'GET /images/{image}/boots': { good: ['/images/debian/boots'], wrong: ['/images/debian/boots?limit=x'] },
+  'GET /images': { good: ['/images'] },
+  'GET /attention': { good: ['/attention'] },
+  'GET /nodes': { good: ['/nodes'] },
+  'GET /nodes/{machine}/script': {
+    good: ['/nodes/n001/script'],
+    wrong: [`/nodes/${'n'.repeat(101)}/script`],
+    unknown: ['/nodes/n009/script'],
+  },
+  'GET /nodes/{machine}/explanation': {
+    good: ['/nodes/n001/explanation'],
+    wrong: [`/nodes/${'n'.repeat(101)}/explanation`],
+    unknown: ['/nodes/n009/explanation'],
+  },
   'GET /unknown': { good: ['/unknown'] },
   'GET /nodes/{machine}/next': {
     good: ['/nodes/self/next'],

@@ -84,6 +84,7 @@ export function aNode(changes: Partial<Node> = {}): Node {
 export function aConfig(nodes: readonly Node[] = [aNode()], unknown: BootSettings = ignored()): Config {
   return {
     server: {
+      dashboard: true,
       registry: false,
       metrics: { nodes: false },
       interface: undefined,

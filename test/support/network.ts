@@ -24,7 +24,8 @@ export class Network {
     return network;
   }
 
-  private namespace(host: string): string {
+  /** The network namespace of a host. */
+  namespace(host: string): string {
     return `${this.prefix}-${host}`;
   }
 

@@ -17,6 +17,7 @@ export function toServer(server: ConfigFile['server'], baseDir: string): Config[
   const port = (service: { port?: number | undefined } | false | null | undefined, standard: number) =>
     service === false ? (false as const) : { port: service?.port ?? standard };
   return {
+    dashboard: server?.dashboard ?? true,
     registry: toRegistry(server?.registry),
     metrics: toMetrics(server?.metrics),
     interface: server?.interface,

@@ -14,6 +14,11 @@ export class ChangeLog {
     this.max = max;
   }
 
+  /** The number of the last change; 0 before the first. */
+  get newest(): number {
+    return this.last;
+  }
+
   add(changes: readonly BootChange[]): void {
     for (const change of changes) {
       this.last += 1;

@@ -28,7 +28,7 @@ export interface FleetOptions {
   readonly record: RecordEvent;
   /** Gets what becomes of boots, where it is for this daemon to tell of. */
   readonly onNews: (news: BootNews) => void;
-  readonly preview: Scripts['preview'];
+  readonly scripts: Pick<Scripts, 'preview' | 'show' | 'explain' | 'contentsOf'>;
   /** At least 32 hex digits that nobody can guess, for tokens. */
   readonly secret: string;
   /** The name of this daemon among those that share the store. */

@@ -9,8 +9,10 @@ import type { SharedEvent } from '../../model/fleet/shared-events.ts';
 import type { Fleet } from '../../model/fleet/status.ts';
 import { SourceBudget } from '../../model/limits/source-budget.ts';
 import { type Mac, parseMac } from '../../model/machine/mac.ts';
+import { recognise } from '../../model/settings/recognise.ts';
 import { BootFollower } from '../observe/boot-news.ts';
 import { ChangeLog } from './change-log.ts';
+import { configured } from './configured.ts';
 import type { FleetOptions } from './fleet-options.ts';
 import { Sharing } from './keeping/sharing.ts';
 import { StepWriter } from './keeping/step-writer.ts';
@@ -191,9 +193,14 @@ export function createFleet(options: FleetOptions): FleetMemory {
     },
     bootsOf: async (image, limit) => (await store?.bootsOf(image, limit)) ?? [],
     changes: (after) => log.since(after, PATIENCE),
+    lastChange: async () => log.newest,
+    ...configured(options, macsOfMachine),
     ...next,
     strangers: async () => {
-      const boots = [...tracker.boots()].filter(({ node }) => node === undefined);
+      // A machine that was adopted has its node from its next boot on.
+      const boots = [...tracker.boots()].filter(
+        ({ node, mac }) => node === undefined && !recognise(config(), facts.of(mac)).node,
+      );
       const strangers = boots.map(({ mac, last }) => ({ mac, last, facts: facts.of(mac) }));
       return strangers.sort((a, b) => b.last - a.last);
     },

@@ -99,7 +99,7 @@ export async function openFleet(
     adopt: (request) => adoptNode(configFile, request),
     record,
     onNews,
-    preview: scripts.preview,
+    scripts,
     authorise: openTokens(() => state().config.api.tokens || undefined, record),
     secret,
     origin: randomBytes(8).toString('hex'),

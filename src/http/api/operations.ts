@@ -1,15 +1,19 @@
 import { z } from 'zod';
 import type { Access } from '../../model/fleet/access.ts';
-import type { Fleet } from '../../model/fleet/status.ts';
+import type { Fleet, MachineStatus } from '../../model/fleet/status.ts';
 import {
   adoption,
   boot,
+  configuredImage,
+  configuredNode,
   explainedBoot,
+  explanation,
   machineStatus,
   nextStatus,
   order,
   output,
   rollout,
+  shownScript,
   stranger,
 } from './schemas.ts';
 
@@ -68,7 +72,11 @@ function operation<P extends z.ZodObject, B extends z.ZodObject>(
 const limit = z.coerce.number().int().min(1).max(1000).default(20).describe('How many at most.');
 const machine = z.string().min(1).max(100).describe("A node's name, or a MAC address in any spelling.");
 const bootId = z.string().regex(/^[0-9a-f]{16}$/);
+const change = z.int().describe('The number of the last change that this includes: /events goes on from it.');
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/);
+
+/** Boots that failed come before those that may go on, and these before systems that are up but for something. */
+const urgency = ({ outcome }: MachineStatus) => ['failed', 'under-way', 'unfinished', 'up'].indexOf(outcome);
 
 /** All operations, in the order of their description. */
 export const OPERATIONS: readonly Operation[] = [
@@ -76,12 +84,31 @@ export const OPERATIONS: readonly Operation[] = [
     path: '/status',
     summary: 'The last boot of each machine, as it stands now',
     parameters: z.object({ machine: machine.optional() }),
-    answer: z.object({ machines: z.array(machineStatus) }),
+    answer: z.object({ machines: z.array(machineStatus), change }),
     run: async (fleet, { parameters: { machine: wanted } }) => {
+      // First: of what comes between the two, a client hears twice.
+      const last = await fleet.lastChange();
       const all = await fleet.status();
       const machines = wanted === undefined ? all : all.filter(({ node, mac }) => node === wanted || mac === wanted);
-      return { machines };
+      return { machines, change: last };
     },
+  }),
+  operation({
+    path: '/attention',
+    summary: 'Machines whose last boot does not go on, those that failed first, then those heard of last',
+    parameters: z.object({}),
+    answer: z.object({ machines: z.array(machineStatus) }),
+    run: async (fleet) => {
+      const stuck = (await fleet.status()).filter(({ diagnosis }) => diagnosis !== undefined);
+      return { machines: stuck.sort((a, b) => urgency(a) - urgency(b) || b.last - a.last) };
+    },
+  }),
+  operation({
+    path: '/nodes',
+    summary: 'The nodes of the configuration',
+    parameters: z.object({}),
+    answer: z.object({ nodes: z.array(configuredNode) }),
+    run: async (fleet) => ({ nodes: await fleet.nodes() }),
   }),
   operation({
     path: '/boots',
@@ -117,6 +144,13 @@ export const OPERATIONS: readonly Operation[] = [
       (await fleet.cancelPipeline(parameters.id)) ? { cancelled: true } : undefined,
   }),
   operation({
+    path: '/images',
+    summary: 'The images of the configuration, with what they are made of just now',
+    parameters: z.object({}),
+    answer: z.object({ images: z.array(configuredImage) }),
+    run: async (fleet) => ({ images: await fleet.images() }),
+  }),
+  operation({
     path: '/images/{image}/boots',
     summary: 'Boots with an image that came up, with their steps, the newest first',
     parameters: z.object({ image: z.string().min(1).max(100), limit }),
@@ -136,6 +170,20 @@ export const OPERATIONS: readonly Operation[] = [
     parameters: z.object({ machine: machine.describe("A node's name, a MAC address, or self for the one that asks.") }),
     answer: nextStatus,
     run: (fleet, { parameters, client }) => fleet.next(parameters.machine, client),
+  }),
+  operation({
+    path: '/nodes/{machine}/script',
+    summary: "The script of a machine's next boot, without tokens",
+    parameters: z.object({ machine }),
+    answer: shownScript,
+    run: (fleet, { parameters }) => fleet.script(parameters.machine),
+  }),
+  operation({
+    path: '/nodes/{machine}/explanation',
+    summary: 'Where each setting of a machine comes from',
+    parameters: z.object({ machine }),
+    answer: explanation,
+    run: (fleet, { parameters }) => fleet.explain(parameters.machine),
   }),
   operation({
     path: '/rollouts',

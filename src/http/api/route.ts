@@ -58,6 +58,14 @@ function handle(operation: Operation, options: AppOptions, access: AccessCheck):
 /** A stream of events ends after this time, milliseconds: a client that reads little is ended after five minutes. */
 const STREAM = 4 * 60_000;
 
+/** Resolves when a response takes more, or is closed; leaves no listener behind. */
+async function drained(response: Response): Promise<void> {
+  const ending = new AbortController();
+  const { signal } = ending;
+  await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
+  ending.abort();
+}
+
 /** Sends changes as server-sent events (HTML standard, section 9.2), and a comment now and then. */
 function events({ fleet, monotonic }: AppOptions, access: AccessCheck): RequestHandler {
   return async (request, response) => {
@@ -75,8 +83,7 @@ function events({ fleet, monotonic }: AppOptions, access: AccessCheck): RequestH
       after = news.last;
       const text = news.changes.map(({ number, ...change }) => `id: ${number}\ndata: ${JSON.stringify(change)}\n\n`);
       // A client that does not read gets no more, and is ended as any that stalls.
-      if (!response.write(text.join('') || ': \n\n'))
-        await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      if (!response.write(text.join('') || ': \n\n')) await drained(response);
     }
     response.end();
   };

@@ -92,6 +92,48 @@ export const stranger = z.object({
   facts: z.record(z.string(), z.string()).describe('What it has told of itself: docs/machines.md has the names.'),
 });
 
+export const configuredNode = z.object({
+  name: z.string(),
+  macs: z.array(z.string()),
+  labels: z.record(z.string(), z.string()),
+  profiles: z.array(z.string()),
+  action: z.enum(['boot', 'local', 'menu', 'ignore']),
+  image: z.string().optional(),
+});
+
+const digest = z.string().optional().describe('SHA-256, 64 hex digits; absent for a file of another server.');
+
+/** Without a union, whose members clients would have to tell apart. */
+export const configuredImage = z.object({
+  name: z.string(),
+  nodes: z.int().describe('Nodes whose settings name it.'),
+  why: z.string().optional().describe('Why machines cannot boot it; the rest is absent then.'),
+  method: z.string().optional().describe('How its initrd makes the root: docs/roots.md.'),
+  version: digest.describe('The SHA-256 of its root, by which boots name their version.'),
+  build: z.string().optional().describe('The id of its build, of an image that was built here.'),
+  files: z
+    .array(
+      z.object({
+        role: z.enum(['kernel', 'initrd', 'root']),
+        name: z.string(),
+        sha256: digest,
+        bytes: z.int().optional(),
+      }),
+    )
+    .optional(),
+});
+
+export const shownScript = z.object({
+  mac: z.string(),
+  kind: z.enum(['script', 'menu', 'ignored', 'unavailable']),
+  text: z.string().optional(),
+  why: z.string().optional().describe('Why there is no text.'),
+});
+
+export const explanation = z
+  .record(z.string(), z.unknown())
+  .describe('Which node and rule fit and why no other, and each setting with the place that it is from.');
+
 export const adoption = z.object({ diff: z.string().describe('The change of the file, as diff -u has it.') });
 
 export const change = z.object({ number: z.int(), boot, step });

@@ -9,9 +9,10 @@ import type { Match } from '../../model/settings/config.ts';
 import { findMatch, type Recognised, recognise } from '../../model/settings/recognise.ts';
 import { type Arrival, servedBy } from '../../model/settings/served-by.ts';
 import { baseUrl, type ServerIdentity } from '../../model/settings/server.ts';
+import { contents, sampleOf } from './contents.ts';
 import { decide } from './decide.ts';
 import { explained } from './explain.ts';
-import { getsDocument, pinOf, plan, settle } from './plan.ts';
+import { getsDocument, type Planned, pinOf, plan, settle } from './plan.ts';
 import type { ScriptSources, Scripts, Sources } from './wanted.ts';
 
 /** The setting in which iPXE has the address of the network card that it boots by. */
@@ -42,6 +43,15 @@ function rolesOf({ kernel, initrds, root }: BootPlan): ReadonlyMap<string, FileR
   for (const { sha256 } of initrds) if (sha256 !== null) roles.set(sha256, 'initrd');
   if (kernel?.sha256) roles.set(kernel.sha256, 'kernel');
   return roles;
+}
+
+/** The script of a plan, or why there is none. */
+function draw(planned: Planned, { templates }: Sources) {
+  const unavailable = (why: string) => ({ kind: 'unavailable', why }) as const;
+  if ('why' in planned) return unavailable(planned.why);
+  const template = planned.match.settings.template.value;
+  if (!templates.names.includes(template)) return unavailable(`there is no template ${template}`);
+  return { text: templates.render(template, planned.plan), planned };
 }
 
 /** True where a script would be the same now. */
@@ -131,13 +141,10 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
       const text = isFollowed ? undefined : await givenAgain(mac, found, image, current);
       if (text !== undefined) return { kind: 'script', text };
       const whole = told && query !== '' ? `${IPXE_QUERY}&${query.slice(1)}` : query;
-      const planned = await plan(match, current, whole, isFollowed ? version : undefined);
-      if ('why' in planned) return { kind: 'unavailable', why: planned.why };
-      const template = planned.match.settings.template.value;
-      if (!current.templates.names.includes(template))
-        return { kind: 'unavailable', why: `there is no template ${template}` };
-      const fresh = current.templates.render(template, planned.plan);
+      const drawn = draw(await plan(match, current, whole, isFollowed ? version : undefined), current);
+      if ('why' in drawn) return drawn;
       if (scriptsOf(current).size >= REMEMBERED) scripts.clear();
+      const { text: fresh, planned } = drawn;
       if (planned.document) keepDocument(mac, planned.document.text);
       const [pins, roles] = [planned.pins, rolesOf(planned.plan)];
       scripts.set(mac, { match, image, pins, server: current.server, text: fresh, roles });
@@ -151,6 +158,25 @@ export function createScripts(facts: KnownFacts, sources: () => ScriptSources): 
       const match = findMatch(current.config, of, found);
       const planned = await plan(match, current);
       return explained(current.config, of, found, match, planned);
+    },
+
+    async show(mac, { choose, version }) {
+      const current = from();
+      const decided = await decide(findMatch(current.config, facts.of(mac)), undefined, choose, current.config);
+      if ('kind' in decided) return decided;
+      const { match } = decided;
+      if (match.settings.menu) return { kind: 'menu', text: menuFor(match, false, current) };
+      const isFollowed = match.settings.image && isFollowedImage(match.settings.image.value);
+      const drawn = draw(await plan(match, current, '', isFollowed ? version : undefined), current);
+      return 'why' in drawn ? drawn : { kind: 'script', text: drawn.text };
+    },
+
+    async contentsOf(name) {
+      const current = from();
+      const match = sampleOf(current.config, name);
+      if (!match) return { why: `there is no image ${name}` };
+      const planned = await plan(match, current);
+      return 'why' in planned ? planned : contents(planned);
     },
 
     async preview(mac, { choose, version }) {

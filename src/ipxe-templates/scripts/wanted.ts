@@ -4,6 +4,7 @@ import type { Image, Root } from '../../model/boot/image.ts';
 import type { ScriptResult } from '../../model/boot/script.ts';
 import type { ContainersSection } from '../../model/containers/section.ts';
 import type { FileRole } from '../../model/fleet/event-steps.ts';
+import type { ImageContents } from '../../model/fleet/next/configured.ts';
 import type { ImageVersion } from '../../model/fleet/next/rollout.ts';
 import type { Facts } from '../../model/machine/facts.ts';
 import type { Mac } from '../../model/machine/mac.ts';
@@ -69,6 +70,10 @@ export interface Scripts {
   explain(mac: Mac, told?: Facts, arrival?: Arrival): Promise<Readonly<Record<string, unknown>>>;
   /** What a machine would boot now, of what is known of it; undefined where it would boot no image. */
   preview(mac: Mac, wanted: Pick<Wanted, 'choose' | 'version'>): Promise<Preview | undefined>;
+  /** The script of a machine's next boot, of what is known of it, for people: it counts as sent to nobody. */
+  show(mac: Mac, wanted: Pick<Wanted, 'choose' | 'version'>): Promise<Exclude<ScriptResult, { kind: 'question' }>>;
+  /** What an image is made of just now, or why that is not known. */
+  contentsOf(image: string): Promise<ImageContents | { readonly why: string }>;
   /** The script that has iPXE ask for its machine's own. */
   bootstrap(arrival?: Arrival): string;
   /**

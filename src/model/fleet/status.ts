@@ -3,6 +3,7 @@ import type { Mac } from '../machine/mac.ts';
 import type { Access } from './access.ts';
 import type { Boot, BootStep, BootWithSteps } from './boot.ts';
 import type { BootChange, NumberedOutput } from './boot-store.ts';
+import type { ConfiguredImage, ConfiguredNode, ShownScript } from './next/configured.ts';
 import type { Order } from './next/next-boot.ts';
 import type { Rollout } from './next/rollout.ts';
 
@@ -114,6 +115,22 @@ export interface Fleet {
    * @param after the number of the last change that is known; undefined for those from now on
    */
   changes(after: number | undefined): Promise<News | undefined>;
+  /** The number of the last change that there is so far; 0 before the first. */
+  lastChange(): Promise<number>;
+  /** The nodes of the configuration, in its order. */
+  nodes(): Promise<readonly ConfiguredNode[]>;
+  /** The images of the configuration, with what they are made of just now. */
+  images(): Promise<readonly ConfiguredImage[]>;
+  /**
+   * The script of a machine's next boot, with what is known of the machine, for people to read: it has no tokens.
+   * @param machine a node's name, or a MAC address in any spelling
+   * @returns undefined for a machine whose address is not known
+   */
+  script(machine: string): Promise<ShownScript | undefined>;
+  /** Where each setting of a machine comes from, as plain data; undefined as for {@link script}. */
+  explain(machine: string): Promise<Readonly<Record<string, unknown>> | undefined>;
+  /** Whether the dashboard is served. */
+  hasDashboard(): Promise<boolean>;
   /** How far the newest versions of images are, of those that are followed. */
   rollouts(): Promise<readonly RolloutStatus[]>;
   /**
@@ -158,6 +175,12 @@ export const FLEET_CALLS = Object.keys({
   boot: 1,
   bootsOf: 1,
   changes: 1,
+  lastChange: 1,
+  nodes: 1,
+  images: 1,
+  script: 1,
+  explain: 1,
+  hasDashboard: 1,
   rollouts: 1,
   next: 1,
   orders: 1,

@@ -34,6 +34,8 @@ export interface ServedInterface {
 
 /** The `server:` section. Undefined members are looked up on the machine when the server starts. */
 export interface ServerSettings {
+  /** Whether the dashboard is served at `/`. */
+  readonly dashboard: boolean;
   /** What is offered as a registry beside the built images; false where none is. */
   readonly registry: RegistrySettings | false;
   /** What `/metrics` tells; false where it is off. */

@@ -128,16 +128,7 @@ export class Server {
     });
     const earlier = await followEarlier(tracker, own, Math.floor(clock.now));
     const fleet = createFleet({
-      ...{
-        tracker,
-        earlier,
-        store: own,
-        config: () => config,
-        facts,
-        neighbour,
-        secret: SECRET,
-        preview: scripts.preview,
-      },
+      ...{ tracker, earlier, store: own, config: () => config, facts, neighbour, secret: SECRET, scripts },
       ...{
         origin: `life ${this.lives}`,
         record: () => {},

@@ -5,18 +5,19 @@ import { LOCAL, type Order } from '../../../model/fleet/next/next-boot.ts';
 import type { ImageVersion } from '../../../model/fleet/next/rollout.ts';
 import type { Fleet } from '../../../model/fleet/status.ts';
 import { type Mac, parseMac } from '../../../model/machine/mac.ts';
-import type { Config, Match } from '../../../model/settings/config.ts';
+import type { Match } from '../../../model/settings/config.ts';
 import type { FleetOptions } from '../fleet-options.ts';
 import { machineOf, NextBoots } from './next-boots.ts';
 import { Notes } from './notes.ts';
 import { type Pipelines, pipelinesOf } from './pipelines.ts';
 import { readOrder } from './read-order.ts';
 import { Rollouts } from './rollouts.ts';
+import { totals } from './totals.ts';
 
 /** Pieces of output that are given at a time. */
 const PIECES = 50;
 /** Options of {@link nextOf}. */
-interface NextOptions extends Pick<FleetOptions, 'tracker' | 'store' | 'config' | 'preview' | 'record' | 'now'> {
+interface NextOptions extends Pick<FleetOptions, 'tracker' | 'store' | 'config' | 'scripts' | 'record' | 'now'> {
   /** A boot by its id. */
   readonly boot: (id: string) => Promise<BootWithSteps | undefined>;
   /** A boot with its outcome, where that is known by now. */
@@ -27,7 +28,7 @@ interface NextOptions extends Pick<FleetOptions, 'tracker' | 'store' | 'config' 
 
 /** What machines boot next. */
 export interface NextOfMachines
-  extends Pick<Fleet, 'orders' | 'order' | 'cancel' | 'rollouts' | 'next' | 'output' | 'cancelPipeline'> {
+  extends Pick<Fleet, 'orders' | 'order' | 'cancel' | 'rollouts' | 'next' | 'script' | 'output' | 'cancelPipeline'> {
   readonly pipelines: Pipelines;
   /** What a machine boots in place of its settings; undefined for these. */
   chosen(match: Match): Promise<Choice | undefined>;
@@ -61,6 +62,12 @@ export function nextOf(options: NextOptions): NextOfMachines {
     return config().nodes.find(({ name }) => name === machine)?.name;
   };
 
+  /** The last boot of a machine, by whichever card. */
+  const latestOf = (machine: string) =>
+    macsOf(machine)
+      .flatMap((mac) => tracker.boot(mac) ?? [])
+      .sort((a, b) => b.began - a.began)[0];
+
   return {
     pipelines,
     chosen: async (match) => {
@@ -73,11 +80,20 @@ export function nextOf(options: NextOptions): NextOfMachines {
       const all = await rollouts.all();
       return all.map(({ next, before, ...rest }) => ({ ...rest, version: next.id, before: before?.id }));
     },
+    script: async (machine) => {
+      const mac = latestOf(machine)?.mac ?? macsOf(machine)[0];
+      if (mac === undefined) return undefined;
+      const running = tracker.boot(mac);
+      const shown = await options.scripts.show(mac, {
+        ...(running && { choose: (match) => nextBoots.preview(match, running) }),
+        version: (match, image, newest) => rollouts.version(image, machineOf(match), undefined, newest),
+      });
+      return { mac, text: undefined, why: undefined, ...shown };
+    },
     next: async (machine, client) => {
-      const macs = machine === 'self' ? [tracker.machineAt(client)] : macsOf(machine);
-      const running = macs.flatMap((mac) => (mac && tracker.boot(mac)) ?? []).sort((a, b) => b.began - a.began)[0];
+      const running = latestOf(machine === 'self' ? (tracker.machineAt(client) ?? '') : machine);
       if (!running) return undefined;
-      const next = await options.preview(running.mac, {
+      const next = await options.scripts.preview(running.mac, {
         choose: (match) => nextBoots.preview(match, running),
         version: (match, image, newest) => rollouts.version(image, machineOf(match), undefined, newest),
       });
@@ -116,19 +132,4 @@ function shown({ containers, ...order }: Order): Order {
   if (!containers) return order;
   const steps = (containers.steps ?? []).map(({ name, image }) => ({ name, image }));
   return { ...order, containers: { steps } };
-}
-
-const knownTotals = new WeakMap<Config, ReadonlyMap<string, number>>();
-
-/** How many nodes each image has, counted once for each configuration. */
-function totals(config: Config): ReadonlyMap<string, number> {
-  const known = knownTotals.get(config);
-  if (known) return known;
-  const counts = new Map<string, number>();
-  for (const { settings } of config.nodes) {
-    const image = settings.image?.value.name;
-    if (image !== undefined) counts.set(image, (counts.get(image) ?? 0) + 1);
-  }
-  knownTotals.set(config, counts);
-  return counts;
 }

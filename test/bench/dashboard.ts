@@ -1,0 +1,63 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Page } from 'puppeteer-core';
+import { startBrowser } from '../support/dashboard/browser.ts';
+import { addressOf, macOf, SimulatedFleet } from '../support/dashboard/simulated-fleet.ts';
+import type { Row } from './table.ts';
+
+const MACHINES = 500;
+/** How long machines boot again and again before the first look at the memory, and then until the second, seconds. */
+const WARM = 60;
+const SECONDS = Number(process.env.SLIPWAY_BENCH_SECONDS ?? 600);
+/** The most that the memory of the page may have grown meanwhile. */
+const GROWTH = 1.2;
+
+const MB = 1024 * 1024;
+
+/** What the page still holds after the garbage was collected, bytes. */
+async function heapOf(page: Page): Promise<number> {
+  const session = await page.createCDPSession();
+  await session.send('HeapProfiler.collectGarbage');
+  const { usedSize } = await session.send('Runtime.getHeapUsage');
+  await session.detach();
+  return usedSize;
+}
+
+/** Has all machines boot, one boot after the other, for some time. @returns changes that the page was sent */
+async function bootFor(fleet: SimulatedFleet, seconds: number): Promise<number> {
+  const end = performance.now() + seconds * 1000;
+  let changes = 0;
+  while (performance.now() < end) {
+    const boots = Array.from({ length: MACHINES }, (_, n) => fleet.boot(macOf(n + 1), addressOf(n + 1)));
+    for (let isOver = false; !isOver; ) {
+      const steps = await Promise.all(boots.map((boot) => boot.next()));
+      isOver = steps.every(({ done }) => done);
+      if (!isOver) changes += MACHINES;
+      await delay(500);
+    }
+  }
+  return changes;
+}
+
+/** The memory of the dashboard while many machines boot. */
+export async function benchDashboard(print: (row: Row) => void): Promise<void> {
+  const nodes = Array.from({ length: MACHINES }, (_, n) => `  n${n + 1}: { mac: "${macOf(n + 1)}", image: debian }`);
+  const image = '{ kernel: vmlinuz, initrd: initrd.img, root: { method: image, source: root.img } }';
+  const fleet = await SimulatedFleet.start(`images: { debian: ${image} }\nnodes:\n${nodes.join('\n')}\n`);
+  const browser = await startBrowser();
+  try {
+    const { page } = await browser.open(`${fleet.url}/`);
+    await bootFor(fleet, WARM);
+    const before = { page: await heapOf(page), daemon: process.memoryUsage().rss };
+    const changes = await bootFor(fleet, SECONDS);
+    const after = { page: await heapOf(page), daemon: process.memoryUsage().rss };
+    const work = `dashboard: memory while ${MACHINES} machines boot, ${SECONDS} s, ${changes} changes`;
+    for (const who of ['page', 'daemon'] as const) {
+      const [first, last] = [before[who] / MB, after[who] / MB];
+      const figure = `${first.toFixed(1)} MB, then ${last.toFixed(1)} MB`;
+      print({ work: `${work}: ${who}`, target: `× ${GROWTH} at most`, figure, holds: last <= first * GROWTH });
+    }
+  } finally {
+    await browser.close();
+    await fleet.stop();
+  }
+}
