@@ -129,6 +129,12 @@ cache_put() {
     cache_commit "$1"
 }
 
+# Copies a document that is kept, if it is right. $1: hex digits of its digest; $2: where it goes
+cache_copy() {
+    local kept="${containers_kept:+$containers_kept/blobs/sha256/$1}"
+    [ -n "$kept" ] && cache_is_right "$kept" && touch "$kept" && cp "$kept" "$2"
+}
+
 # Whether an image is kept with all of its blobs. Its documents are where a pull would have put them then. $1: its
 # reference; $2: where its files go
 cache_has_image() {
@@ -137,10 +143,8 @@ cache_has_image() {
         cp "$containers_kept/images/$(containers_image_key "$1")" "$2/documents" 2> /dev/null || return 1
     { read -r manifest && read -r config; } < "$2/documents"
     oci_is_digest "$manifest" && oci_is_digest "$config" &&
-        cache_is_right "$blobs/${manifest#sha256:}" && cache_is_right "$blobs/${config#sha256:}" || return 1
-    touch "$blobs/${manifest#sha256:}" "$blobs/${config#sha256:}"
-    cp "$blobs/${manifest#sha256:}" "$slipway_work/manifest.json"
-    cp "$blobs/${config#sha256:}" "$2/config.json"
+        cache_copy "${manifest#sha256:}" "$slipway_work/manifest.json" &&
+        cache_copy "${config#sha256:}" "$2/config.json" || return 1
     oci_list_layers && cp "$slipway_work/layers" "$2/layers" || return 1
     while read -r layer; do
         [ -e "$blobs/${layer#sha256:}" ] || return 1

@@ -74,7 +74,7 @@ containers_pull_once() {
     oci_is_digest "$config" ||
         slipway_failed "the image $slipway_source has no configuration" 'Build a container image, not another artifact.' ||
         return 1
-    oci_get "blobs/$config" "$at/config.json" || return
+    cache_copy "${config#sha256:}" "$at/config.json" || oci_get "blobs/$config" "$at/config.json" || return
     slipway_check_digest "${config#sha256:}" "$(sha256sum < "$at/config.json" | cut -d ' ' -f 1)" \
         "the configuration of $slipway_source" || return
     cp "$slipway_work/layers" "$at/layers"
