@@ -25,6 +25,10 @@ import {
 
 /** A running daemon. */
 export interface Daemon {
+  /** What it serves, in a few words. */
+  status(): string;
+  /** Reads the configuration and the templates though no change was seen; the log says what came of it. */
+  reload(): Promise<void>;
   /** Stops everything, in the reverse order of the start; running downloads get some seconds to finish. */
   stop(why: string): Promise<void>;
 }
@@ -106,12 +110,13 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
     prepareInBackground();
   };
 
+  const status = () => `serving ${state.config.nodes.length} node(s); ${services.listening().join(', ')}`;
   const { config } = state;
   const reload = await watchAll({ file: configFile, config, text: loaded.text, others: loaded.others, record, adopt });
   record({
     event: 'ready',
     level: 'info',
-    message: `serving ${config.nodes.length} node(s); ${services.listening().join(', ')}`,
+    message: status(),
     nodes: config.nodes.length,
     address: state.servers[0].address,
     http: state.servers[0].httpPort,
@@ -119,6 +124,8 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
   prepareInBackground();
 
   return {
+    status,
+    reload: reload.reload,
     async stop(why) {
       record({ event: 'stopping', level: 'info', message: `${why}: stopping` });
       await reload.stop();
