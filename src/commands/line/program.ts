@@ -1,10 +1,11 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import type { LogFormat } from '../../daemon/log/format.ts';
 import { CONFIG_OPTION, findConfig } from '../find-config.ts';
 import { addFleetCommands } from '../fleet/command.ts';
 import { addImageCommands } from '../image/command.ts';
 import type { AdoptOptions } from '../setup/adopt.ts';
 import type { DeployOptions } from '../setup/deploy.ts';
+import { completion, SHELLS, type Shell } from './completion.ts';
 import type { ServeOptions } from './serve.ts';
 
 // Each command imports its libraries when it runs: all of them together take half a second to load.
@@ -31,6 +32,7 @@ export function createProgram({ version, print, fail, onFormat }: ProgramOptions
   const withConfig = (name: string, description: string) =>
     program.command(name).description(description).option('--config <file>', CONFIG_OPTION);
   program.hook('preAction', (_, command) => {
+    if (!command.options.some(({ long }) => long === '--config')) return;
     const { config, log, server } = command.opts<{ config?: string; log?: LogFormat; server?: string }>();
     onFormat(log ?? 'text');
     // Whoever names the daemon needs none.
@@ -113,6 +115,15 @@ export function createProgram({ version, print, fail, onFormat }: ProgramOptions
     .action(async (name: string, { config, ...options }: { config: string } & DeployOptions) => {
       const { deployment } = await import('../setup/deploy.ts');
       print(await deployment(config, name, options));
+    });
+
+  program
+    .command('completion')
+    .description('print what completes the words of this command in a shell')
+    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
+    .action(async (shell: Shell) => {
+      const { outline } = await import('./outline.ts');
+      print(completion(shell, outline(program)));
     });
 
   return program;

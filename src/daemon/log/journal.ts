@@ -16,11 +16,11 @@ function fieldOf(name: string): string {
 
 /**
  * One event as an entry of the journal: a field on each line.
- * @param escape keeps text from the network from forging a field
+ * @param escapeUnsafe keeps text from the network from forging a field
  */
 export function journalFields(
   { event, level, message, ...details }: BootEvent,
-  escape: (text: string) => string,
+  escapeUnsafe: (text: string) => string,
 ): string {
   const fields: [string, unknown][] = [
     ['MESSAGE', message],
@@ -30,7 +30,7 @@ export function journalFields(
     ...Object.entries(details).map(([name, value]): [string, unknown] => [fieldOf(name), value]),
   ];
   const known = fields.filter(([, value]) => value !== undefined);
-  return known.map(([name, value]) => `${name}=${escape(String(value))}\n`).join('');
+  return known.map(([name, value]) => `${name}=${escapeUnsafe(String(value))}\n`).join('');
 }
 
 /** An entry ends with its last field's line feed; the log writer puts another one between entries. */
