@@ -40,7 +40,7 @@ function synopsis({ path, options, commands, arguments: args }: Outline): string
     return required ? text : `[${text}]`;
   });
   const rest = commands.length > 0 ? [italic('command')] : [...needed, ...given];
-  return [bold(['slipway', ...path].join(' ')), '[' + italic('options') + ']', ...rest].join(' ');
+  return [bold(['slipway', ...path].join(' ')), `[${italic('options')}]`, ...rest].join(' ');
 }
 
 function commandPage(command: Outline, edition: Edition): Page {
