@@ -30,8 +30,6 @@ import { isNeeded, type Lock, modulesOf } from './modules.ts';
 const TOP = fileURLToPath(new URL('../../', import.meta.url));
 /** Node's names of Debian's architectures. */
 const CPUS: Readonly<Record<string, string>> = { amd64: 'x64', arm64: 'arm64' };
-/** The first glibc with all symbols that the binaries use; those here are checked against it. */
-const LIBC = '2.34';
 
 const [folder, arch = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim()] =
   process.argv.slice(2);
@@ -145,13 +143,27 @@ function settle(): void {
   chmodSync(join(lib, 'dist/cli.js'), 0o755);
 }
 
+/** The newest version of glibc whose symbols the compiled binaries use. */
+function neededLibc(): string {
+  const binaries = execFileSync('find', [lib, '-name', '*.node'], { encoding: 'utf8' }).trim().split('\n');
+  const versions =
+    execFileSync('readelf', ['-V', '--wide', ...binaries], { encoding: 'utf8' }).match(/GLIBC_[0-9.]+/g) ?? [];
+  const minor = Math.max(...versions.map((each) => Number(each.split('.')[1])));
+  return `2.${minor}`;
+}
+
 /** What dpkg knows of the package beside its files. */
 function putControl(): void {
   const size = execFileSync('du', ['-k', '-s', '--apparent-size', root], { encoding: 'utf8' }).split('\t')[0] ?? '';
   const sums = execFileSync('sh', ['-c', 'find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum'], {
     cwd: root,
   });
-  const values: Readonly<Record<string, string>> = { VERSION: `${version}-1`, ARCH: arch, SIZE: size, LIBC };
+  const values: Readonly<Record<string, string>> = {
+    VERSION: `${version}-1`,
+    ARCH: arch,
+    SIZE: size,
+    LIBC: neededLibc(),
+  };
   const control = text('packaging/debian/control.in').replace(/@([A-Z]+)@/g, (_, name: string) => values[name] ?? '');
   put('DEBIAN/control', control);
   put('DEBIAN/md5sums', sums);

@@ -121,6 +121,10 @@ export async function serve(configFile: string, outer: DaemonOptions): Promise<D
     address: state.servers[0].address,
     http: state.servers[0].httpPort,
   });
+  if (config.nodes.length === 0) {
+    const remedy = '"slipway unknown" lists the machines that have asked, and "slipway adopt" makes nodes of them';
+    record({ event: 'config.empty', level: 'info', message: `${configFile} has no nodes yet: ${remedy}` });
+  }
   prepareInBackground();
 
   return {

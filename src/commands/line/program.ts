@@ -5,6 +5,7 @@ import { addFleetCommands } from '../fleet/command.ts';
 import { addImageCommands } from '../image/command.ts';
 import type { AdoptOptions } from '../setup/adopt.ts';
 import type { DeployOptions } from '../setup/deploy.ts';
+import type { InitOptions } from '../setup/init/init.ts';
 import { completion, SHELLS, type Shell } from './completion.ts';
 import type { ServeOptions } from './serve.ts';
 
@@ -28,7 +29,7 @@ export function createProgram({ version, print, fail, onFormat }: ProgramOptions
     .version(version)
     .showHelpAfterError('(slipway --help lists the commands)');
 
-  const collect = (value: string, before: readonly string[]) => [...before, value];
+  const collect = (value: string, before: readonly string[] = []) => [...before, value];
   const withConfig = (name: string, description: string) =>
     program.command(name).description(description).option('--config <file>', CONFIG_OPTION);
   program.hook('preAction', (_, command) => {
@@ -38,6 +39,21 @@ export function createProgram({ version, print, fail, onFormat }: ProgramOptions
     // Whoever names the daemon needs none.
     if (config === undefined && server === undefined) command.setOptionValue('config', findConfig());
   });
+
+  program
+    .command('init')
+    .description('write a first configuration from what is seen on this machine, with questions on a terminal')
+    .option('--file <file>', 'the file to write', './config.yaml')
+    .option('--interface <name>', 'an interface to serve; may be repeated', collect)
+    .option('--artifacts <folder>', 'the folder of kernels, initrds and roots')
+    .option('--no-probe', 'do not ask the network for its DHCP servers, which needs root')
+    .option('--yes', 'ask nothing')
+    .option('--force', 'replace a file that is there')
+    .action(async (options: InitOptions) => {
+      const { initConfig } = await import('../setup/init/init.ts');
+      const terminal = { input: process.stdin, output: process.stderr };
+      if (!(await initConfig(options, print, terminal))) process.exitCode = 1;
+    });
 
   withConfig('serve', 'run the server until SIGTERM or SIGINT; SIGHUP has it read its configuration')
     .addOption(
