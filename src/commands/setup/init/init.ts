@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -64,6 +65,7 @@ export async function initConfig(
   const ask: Ask | undefined =
     talk && (async (question, standard) => (await talk.question(`${question} [${standard}] `)).trim() || standard);
   try {
+    if (!force && existsSync(file)) throw isThere(file);
     const seen = seenInterfaces();
     const interfaces = await chooseInterfaces(wanted, seen, ask);
     const system = resolve(file).startsWith(SYSTEM);
@@ -93,14 +95,15 @@ export async function initConfig(
   }
 }
 
+const isThere = (file: string) =>
+  new Error(`${file} is there already: --force replaces it, and --file names another one`);
+
 async function write(file: string, text: string, force: boolean): Promise<void> {
   try {
     await mkdir(dirname(resolve(file)), { recursive: true });
     await writeFile(file, text, { flag: force ? 'w' : 'wx' });
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
-      throw new Error(`${file} is there already: --force replaces it, and --file names another one`, { cause });
-    }
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') throw isThere(file);
     throw new Error(`${file} cannot be written: ${plainMessage(cause)}`, { cause });
   }
 }

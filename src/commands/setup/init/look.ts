@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { listImages } from '../../../images/store/image-list.ts';
 import { storePaths } from '../../../images/store/publish.ts';
+import { isBuildName } from '../../../model/boot/build.ts';
 import { plainMessage } from '../../../model/plain-error.ts';
 import { discoverServers } from './discover.ts';
 import type { Probe, SeenImage, SeenInterface } from './first-config.ts';
@@ -46,7 +47,7 @@ export async function seenImages(artifacts: string): Promise<Readonly<Record<str
   const built = await listImages(storePaths(artifacts)).catch(() => []);
   const images: Record<string, SeenImage> = Object.fromEntries(built.map(({ name }) => [name, { build: name }]));
   for (const entry of await readdir(artifacts, { withFileTypes: true }).catch(() => [])) {
-    if (!entry.isDirectory() || entry.name.startsWith('.') || images[entry.name]) continue;
+    if (!entry.isDirectory() || !isBuildName(entry.name) || images[entry.name]) continue;
     const image = imageOf(entry.name, await readdir(join(artifacts, entry.name)).catch(() => []));
     if (image) images[entry.name] = image;
   }
