@@ -96,7 +96,7 @@ test('init without a terminal writes a file, and never over another one', async 
     expect(printed).toContain(`${file} is written`);
     await expect(initConfig(options, print, terminal)).rejects.toThrow(/is there already: --force/);
     expect(await initConfig({ ...options, force: true }, print, terminal)).toBe(true);
-    await expect(initConfig({ ...options, interface: ['no0'] }, print, terminal)).rejects.toThrow(/no0 does not exist/);
+    await expect(initConfig({ ...options, force: true, interface: ['no0'] }, print, terminal)).rejects.toThrow(/no0 does not exist/);
   } finally {
     await rm(folder, { recursive: true });
   }
