@@ -115,6 +115,17 @@ export const ROOMS: readonly Room[] = [
     holds: '`slipway image`: the only commands that build',
     imports: [...BUILD, 'images/builder', 'config', 'commands'],
   },
+  {
+    name: 'commands/setup',
+    holds: 'what sets up a server: a first configuration from what the network has, nodes, programs in front of it',
+    imports: [...OUTPUT, 'config', 'model/sockets', 'dhcp', 'daemon', 'commands'],
+  },
+  {
+    name: 'commands/line',
+    holds: 'the command line as data, and what is made from it: help, manual pages, completion; `slipway serve`',
+    imports: ['model', 'model/sockets', 'images/tools', 'daemon', 'commands', 'commands/image', 'commands/setup'],
+    files: [],
+  },
 ];
 
 /** The imports of a room's files, as another room writes them: `../oci/**` between rooms of one folder. */

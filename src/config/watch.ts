@@ -32,6 +32,8 @@ export interface WatchOptions {
 
 /** A running watch. */
 export interface ConfigWatch {
+  /** Reads the files though nothing seems to have changed; resolves when a callback has been called. */
+  reload(): Promise<void>;
   /** Ends the watch; no callback is called after this. */
   stop(): Promise<void>;
 }
@@ -174,6 +176,14 @@ export async function watchConfig({
   ask();
   await checking;
   return {
+    async reload() {
+      // A check that is under way may be about to note what it has read.
+      await checking;
+      version = undefined;
+      current = undefined;
+      ask();
+      await checking;
+    },
     async stop() {
       stopped = true;
       clearInterval(looking);

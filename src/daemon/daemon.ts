@@ -28,6 +28,10 @@ import {
 
 /** A running daemon. */
 export interface Daemon {
+  /** What it serves, in a few words. */
+  status(): string;
+  /** Reads the configuration and the templates though no change was seen; the log says what came of it. */
+  reload(): Promise<void>;
   /** Stops everything, in the reverse order of the start; running downloads get some seconds to finish. */
   stop(why: string): Promise<void>;
 }
@@ -119,19 +123,26 @@ export async function serve(configFile: string, outer: DaemonOptions & { readonl
     prepareInBackground();
   };
 
+  const status = () => `serving ${state.config.nodes.length} node(s); ${services.listening().join(', ')}`;
   const { config } = state;
   const reload = await watchAll({ file: configFile, config, text: loaded.text, others: loaded.others, record, adopt });
   record({
     event: 'ready',
     level: 'info',
-    message: `serving ${config.nodes.length} node(s); ${services.listening().join(', ')}`,
+    message: status(),
     nodes: config.nodes.length,
     address: state.servers[0].address,
     http: state.servers[0].httpPort,
   });
+  if (config.nodes.length === 0) {
+    const remedy = '"slipway unknown" lists the machines that have asked, and "slipway adopt" makes nodes of them';
+    record({ event: 'config.empty', level: 'info', message: `${configFile} has no nodes yet: ${remedy}` });
+  }
   prepareInBackground();
 
   return {
+    status,
+    reload: reload.reload,
     async stop(why) {
       record({ event: 'stopping', level: 'info', message: `${why}: stopping` });
       await reload.stop();

@@ -27,6 +27,8 @@ export interface ReloadOptions {
 
 /** A watch over the configuration. */
 export interface Reload {
+  /** Reads configuration and templates though no change was seen; resolves when they are in force, or refused. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -105,6 +107,10 @@ export async function watchAll(options: ReloadOptions): Promise<Reload> {
   });
 
   return {
+    async reload() {
+      await config.reload();
+      await queue;
+    },
     async stop() {
       await Promise.all([config.stop(), templates.close()]);
       await queue;

@@ -52,6 +52,17 @@ async function replace(text: string): Promise<void> {
 }
 
 describe('a watched file', { timeout: 60_000 }, () => {
+  it('is read when that is asked for, though it has not changed', async () => {
+    await writeFile(file, portOf(1));
+    const next = await follow();
+    await running?.reload();
+    expect(await next()).toBe(1);
+    await replace('server: [\n');
+    expect(await next()).toMatch(/^\d+:\d+: /);
+    await running?.reload();
+    expect(await next()).toMatch(/^\d+:\d+: /);
+  });
+
   it('is read again when a file that it names is written', async () => {
     const csv = join(folder, 'nodes.csv');
     await writeFile(csv, 'name,mac\nn1,52:54:00:00:00:01\n');

@@ -1,7 +1,8 @@
 import type { BootEvent } from '../../model/event.ts';
+import { journalFields } from './journal.ts';
 
-/** Log lines for people, or one JSON object per line. */
-export type LogFormat = 'text' | 'json';
+/** Log lines for people, one JSON object per line, or entries of systemd's journal. */
+export type LogFormat = 'text' | 'json' | 'journal';
 
 /** Characters that could forge a line or hide part of one: controls, line separators, bidirectional overrides. */
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
@@ -22,10 +23,11 @@ function formatText(time: Date, { event, level, message, ...details }: BootEvent
 }
 
 /**
- * One event as one line, without a line feed; text from the network is escaped.
+ * One event as one line, without a line feed, or as an entry of the journal; text from the network is escaped.
  * @param time when it happened
  */
 export function formatEvent(format: LogFormat, time: Date, event: BootEvent): string {
   if (format === 'text') return formatText(time, event);
+  if (format === 'journal') return journalFields(event, escapeUnsafe);
   return escapeUnsafe(JSON.stringify({ time: time.toISOString(), ...event }));
 }

@@ -1,8 +1,8 @@
 import { open, rename } from 'node:fs/promises';
-import type Sqlite from 'better-sqlite3';
 import type { Boot, BootStep, BootWithSteps } from '../../model/fleet/boot.ts';
 import type { BootChange, LatestBoot, NoteKind, NumberedOutput, Output } from '../../model/fleet/boot-store.ts';
 import type { Mac } from '../../model/machine/mac.ts';
+import { CORRUPT, type Database, findDriver, NOT_A_DATABASE, type OpenDatabase, resultCode } from './driver.ts';
 import * as sql from './tables.ts';
 
 /** The calls of a store in one thread; each blocks it. */
@@ -27,21 +27,25 @@ export interface Tables {
   close(): void;
 }
 
+/** A row of a step: JSON. */
+interface StepRow {
+  readonly boot: string;
+  readonly step: string;
+}
+
 /** A row of a boot as it was: SQL has null for what is absent. */
 function toBoot(row: unknown): Boot {
   const { node, image, version, ...rest } = row as { readonly [K in keyof Boot]: NonNullable<Boot[K]> | null };
   return { ...rest, node: node ?? undefined, image: image ?? undefined, version: version ?? undefined } as Boot;
 }
 
-const codeOf = (error: unknown) => (error as { code?: string }).code ?? '';
-
 /** What every file of SQLite begins with (https://sqlite.org/fileformat.html). */
 const HEADER = 'SQLite format 3\0';
 
 /** Whether a file was one of SQLite's, and is damaged; what never was one is somebody else's. */
 async function isDamaged(file: string, error: unknown): Promise<boolean> {
-  if (codeOf(error).startsWith('SQLITE_CORRUPT')) return true;
-  if (codeOf(error) !== 'SQLITE_NOTADB') return false;
+  if (resultCode(error) === CORRUPT) return true;
+  if (resultCode(error) !== NOT_A_DATABASE) return false;
   const handle = await open(file);
   try {
     const start = Buffer.alloc(HEADER.length);
@@ -52,39 +56,57 @@ async function isDamaged(file: string, error: unknown): Promise<boolean> {
   }
 }
 
-/** @throws SqliteError; Error with the remedy for a file of a newer Slipway */
-function prepare(database: Sqlite.Database, file: string): void {
-  database.pragma('journal_mode = WAL');
+/** Runs work as one transaction, which excludes other writers from its begin on. */
+function transaction(database: Database, work: () => void): void {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    work();
+    database.exec('COMMIT');
+  } catch (error) {
+    // Some errors have ended it already.
+    try {
+      database.exec('ROLLBACK');
+    } catch {}
+    throw error;
+  }
+}
+
+/** @throws the driver's error; Error with the remedy for a file of a newer Slipway */
+function prepare(database: Database, file: string): void {
+  database.exec('PRAGMA journal_mode = WAL');
   // A commit outlives the death of this process; the death of the machine may take the last ones.
-  database.pragma('synchronous = NORMAL');
-  database.pragma('busy_timeout = 5000');
-  database.pragma('foreign_keys = ON');
-  const version = database.pragma('user_version', { simple: true }) as number;
+  database.exec('PRAGMA synchronous = NORMAL');
+  database.exec('PRAGMA busy_timeout = 5000');
+  database.exec('PRAGMA foreign_keys = ON');
+  const [row] = database.prepare('PRAGMA user_version').all() as readonly { readonly user_version: number }[];
+  const version = row?.user_version ?? 0;
   const steps = sql.STEPS_OF_TABLES;
   if (version > steps.length) {
     throw new Error(`${file} is of a newer Slipway: name another file with state:, or run that version`);
   }
   if (version === steps.length) return;
-  database.transaction(() => {
+  transaction(database, () => {
     for (const step of steps.slice(version)) database.exec(step);
-    database.pragma(`user_version = ${steps.length}`);
-  })();
+    database.exec(`PRAGMA user_version = ${steps.length}`);
+  });
 }
 
 /**
  * Opens the file, or makes it. A damaged one is moved aside, and a new one begun.
+ * @param driver the one that is found, by default
  * @returns the tables, and where a damaged file lies now
- * @throws Error where there is no SQLite for this Node; SqliteError; the operating system's error
+ * @throws Error where there is no SQLite for this Node; the driver's error; the operating system's error
  */
-export async function openTables(file: string): Promise<{ readonly tables: Tables; readonly damaged?: string }> {
-  const { default: Database } = await import('better-sqlite3').catch((cause) => {
-    throw new Error('the npm package better-sqlite3 could not be installed on this machine', { cause });
-  });
-  const openFile = (): Sqlite.Database => {
-    const database = new Database(file);
+export async function openTables(
+  file: string,
+  driver?: OpenDatabase,
+): Promise<{ readonly tables: Tables; readonly damaged?: string }> {
+  const open = driver ?? (await findDriver());
+  const openFile = (): Database => {
+    const database = open(file);
     try {
       prepare(database, file);
-      database.prepare('SELECT count(*) FROM machine').get();
+      database.prepare('SELECT count(*) FROM machine').all();
       return database;
     } catch (error) {
       database.close();
@@ -102,21 +124,21 @@ export async function openTables(file: string): Promise<{ readonly tables: Table
   }
 }
 
-function tablesOf(database: Sqlite.Database): Tables {
+function tablesOf(database: Database): Tables {
   const addBoot = database.prepare(sql.ADD_BOOT);
   const addStep = database.prepare(sql.ADD_STEP);
   const addMachine = database.prepare(sql.ADD_MACHINE);
-  const steps = database.prepare(sql.STEPS).pluck();
+  const steps = database.prepare(sql.STEPS);
   const withSteps = (boot: Boot): BootWithSteps => ({
     ...boot,
-    steps: steps.all(boot.id).map((text) => JSON.parse(String(text)) as BootStep),
+    steps: (steps.all(boot.id) as readonly StepRow[]).map(({ step }) => JSON.parse(step) as BootStep),
   });
   const all = (text: string, ...values: (string | number)[]) =>
     database
       .prepare(text)
       .all(...values)
       .map(toBoot);
-  const add = database.transaction((changes: readonly BootChange[]) => {
+  const add = (changes: readonly BootChange[]) => {
     // The last state of each boot is enough; its row comes before its steps.
     const boots = new Map(changes.map(({ boot }) => [boot.id, boot]));
     for (const { node = null, image = null, version = null, restarts: _r, before: _b, ...boot } of boots.values()) {
@@ -124,13 +146,13 @@ function tablesOf(database: Sqlite.Database): Tables {
       addMachine.run(boot.mac, boot.id);
     }
     for (const { boot, step } of changes) addStep.run(boot.id, step.at, JSON.stringify(step));
-  });
+  };
   const note = (kind: NoteKind, key: string): unknown => {
-    const text = database.prepare(sql.GET_NOTE).pluck().get(kind, key);
-    return text === undefined ? undefined : JSON.parse(String(text));
+    const [row] = database.prepare(sql.GET_NOTE).all(kind, key) as readonly { readonly value: string }[];
+    return row && JSON.parse(String(row.value));
   };
   return {
-    add: (changes) => add.immediate(changes),
+    add: (changes) => transaction(database, () => add(changes)),
     latest: (after, limit) =>
       all(sql.LATEST, after, limit).map((row) => {
         const { step, ...boot } = row as Boot & { readonly step?: string };
@@ -141,7 +163,7 @@ function tablesOf(database: Sqlite.Database): Tables {
     byIds: (ids) => {
       const given = JSON.stringify(ids);
       const stepsOf = new Map<string, string[]>();
-      for (const [boot, step] of database.prepare(sql.STEPS_OF).raw().all(given) as [string, string][]) {
+      for (const { boot, step } of database.prepare(sql.STEPS_OF).all(given) as readonly StepRow[]) {
         const known = stepsOf.get(boot);
         if (known) known.push(step);
         else stepsOf.set(boot, [step]);
@@ -169,8 +191,16 @@ function tablesOf(database: Sqlite.Database): Tables {
       database.prepare(sql.ADD_OUTPUT).run(boot, step, start, Buffer.byteLength(data, 'base64'), at, data);
     },
     output: (boot, after, limit) =>
-      database.prepare(sql.OUTPUT_AFTER).all(boot, after, limit) as readonly NumberedOutput[],
-    outputEnds: (boot) => database.prepare(sql.OUTPUT_ENDS).raw().all(boot) as readonly [string, number][],
+      (database.prepare(sql.OUTPUT_AFTER).all(boot, after, limit) as readonly NumberedOutput[]).map((row) => ({
+        ...row,
+      })),
+    outputEnds: (boot) => {
+      const rows = database.prepare(sql.OUTPUT_ENDS).all(boot) as readonly {
+        readonly step: string;
+        readonly ends: number;
+      }[];
+      return rows.map(({ step, ends }) => [step, ends] as const);
+    },
     pruneOutput: (before) => void database.prepare(sql.PRUNE_OUTPUT).run(before),
     prune: (before, keep) => {
       database.prepare(sql.PRUNE_AGE).run(before);

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
-import { adopt } from '../config/edit/adopt.ts';
-import { readMac } from './read-mac.ts';
+import { adopt } from '../../config/edit/adopt.ts';
+import { readMac } from '../read-mac.ts';
 
 /** Options of `slipway adopt`. */
 export interface AdoptOptions {

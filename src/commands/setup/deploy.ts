@@ -1,8 +1,8 @@
-import { ConfigError } from '../config/config-error.ts';
-import { loadConfig } from '../config/load/load.ts';
-import { resolveIdentities } from '../daemon/serving/identity.ts';
-import type { Config } from '../model/settings/config.ts';
-import type { ServerIdentities } from '../model/settings/served-by.ts';
+import { ConfigError } from '../../config/config-error.ts';
+import { loadConfig } from '../../config/load/load.ts';
+import { resolveIdentities } from '../../daemon/serving/identity.ts';
+import type { Config } from '../../model/settings/config.ts';
+import type { ServerIdentities } from '../../model/settings/served-by.ts';
 
 /** Default folder of the cache. nginx makes this folder, but not its parents. */
 const CACHE_FOLDER = '/var/cache/slipway-nginx';
