@@ -55,7 +55,7 @@ describe('unknown keys', () => {
     ],
     [
       'server:\n  Port: 1\n  tftp: { prot: 69 }',
-      '2:3: unknown key "Port" in server: expected one of interface, address, interfaces, listen, http, tftp, nbd, dhcp, ipxe, registry, metrics',
+      '2:3: unknown key "Port" in server: expected one of interface, address, interfaces, listen, http, tftp, nbd, dhcp, ipxe, dashboard, registry, metrics',
       '3:11: unknown key "prot" in server.tftp: expected port',
     ],
     ['images: { a: { kernel: k, kernal: k } }', '1:27: unknown key "kernal" in images.a: did you mean "kernel"?'],

@@ -10,6 +10,7 @@ describe('a valid file', () => {
     const config = configOf(FIRST_FILE);
     expect(config.server).toEqual({
       registry: false,
+      dashboard: true,
       metrics: { nodes: false },
       interface: 'eth0',
       listen: 'served',
