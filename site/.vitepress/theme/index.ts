@@ -1,0 +1,2 @@
+// With the system's own fonts: none are to be fetched.
+export { default } from 'vitepress/theme-without-fonts';
