@@ -131,7 +131,7 @@ function putDebian(copyright: string): void {
     ),
   );
   put(`${doc}/examples/config.yaml`, text('config.example.yaml'));
-  for (const name of readdirSync(join(TOP, 'docs'))) put(`${doc}/${name}`, text(`docs/${name}`));
+  cpSync(join(TOP, 'docs'), join(root, doc), { recursive: true });
   put('usr/share/lintian/overrides/slipway', debian('lintian-overrides'));
 }
 

@@ -7,6 +7,7 @@ export const SIDEBAR: readonly { readonly text: string; readonly pages: readonly
     text: 'Begin',
     pages: [
       ['Your first machine', 'start'],
+      ['Install it', 'install'],
       ['Run it as a service', 'operation'],
       ['Firmware', 'firmware'],
     ],
@@ -27,6 +28,8 @@ export const SIDEBAR: readonly { readonly text: string; readonly pages: readonly
       ['Their configuration', 'configuration-of-machines'],
       ['Script templates', 'templates'],
       ['What they do, and why one is stuck', 'diagnosis'],
+      ['Dashboard', 'dashboard'],
+      ['Monitoring', 'monitoring'],
     ],
   },
   {

@@ -76,9 +76,13 @@ function whole(example: string): string {
   const yaml = isSection ? example.replaceAll(/^(?!stores:)(?=\S)/gm, '') : example;
   const sections = yaml.split(/^(?=\S)/m);
   const own = sections.filter((each) => !each.startsWith('containers:')).join('');
-  const inProfile = sections.filter((each) => each.startsWith('containers:')).map((each) => each.replaceAll(/^/gm, '    '));
+  const inProfile = sections
+    .filter((each) => each.startsWith('containers:'))
+    .map((each) => each.replaceAll(/^/gm, '    '));
   const text = isSection ? `${own}\nprofiles:\n  example:\n${inProfile.join('')}\n` : own;
-  const missing = Object.entries(STAND_INS).filter(([section]) => !new RegExp(`^${section}:`, 'm').test(text));
+  const missing = Object.entries(STAND_INS).filter(
+    ([section]) => !new RegExp(`^${section}:`, 'm').test(text) && (section === 'images' || /compute/.test(text)),
+  );
   return [text, ...missing.map(([, standIn]) => standIn)].join('\n');
 }
 
