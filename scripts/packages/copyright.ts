@@ -11,10 +11,17 @@ interface Carried {
   readonly license?: string;
 }
 
+/** Licences whose text Debian has, which packages do not repeat (Debian Policy, section 12.5). */
+const COMMON: Readonly<Record<string, string>> = { 'Apache-2.0': '/usr/share/common-licenses/Apache-2.0' };
+
 /** The text of a package's licence, and its notices. */
-function licenceText(from: string): string {
+function licenceText(from: string, license: string): string {
+  const common = COMMON[license];
   const names = readdirSync(from).filter((name) => /^(?:licen[cs]e|copying|notice)(?:[.-].*)?$/i.test(name));
-  return names.map((name) => readFileSync(join(from, name), 'utf8').trim()).join('\n\n');
+  const texts = names
+    .filter((name) => common === undefined || /^notice/i.test(name))
+    .map((name) => readFileSync(join(from, name), 'utf8').trim());
+  return [...texts, ...(common === undefined ? [] : [`The text of the licence is in ${common}.`])].join('\n\n');
 }
 
 /** A text as a field of Debian's control files: indented, with dots for empty lines. */
@@ -46,7 +53,7 @@ function holders(text: string, name: string): string {
 export function debianCopyright(own: string, carried: readonly Carried[]): string {
   const parts = carried.map(({ path, from, version, license = 'unknown' }) => {
     const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-    const text = licenceText(from);
+    const text = licenceText(from, license);
     const licence = `${short(license)}-${short(name)}`;
     return `Files: usr/lib/slipway/${path}/*\nCopyright: ${holders(text, name)}\nLicense: ${licence}\n${indented(`${name} ${version} (${license})\n\n${text}`)}`;
   });

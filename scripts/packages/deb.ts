@@ -140,7 +140,10 @@ function settle(): void {
   execFileSync('find', [lib, '-type', 'd', '-empty', '-delete']);
   execFileSync('find', [root, '-type', 'd', '-exec', 'chmod', '755', '{}', '+']);
   execFileSync('find', [root, '-type', 'f', '-exec', 'chmod', '644', '{}', '+']);
-  chmodSync(join(lib, 'dist/cli.js'), 0o755);
+  // What begins as a program is one.
+  const scripts = execFileSync('grep', ['-rlI', '--null', '-m', '1', '^#!/', root], { encoding: 'utf8' }).split('\0');
+  for (const path of scripts.filter((each) => each !== '' && readFileSync(each, 'utf8').startsWith('#!/')))
+    chmodSync(path, 0o755);
 }
 
 /** The newest version of glibc whose symbols the compiled binaries use. */

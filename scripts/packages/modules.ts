@@ -55,6 +55,6 @@ export function isNeeded(path: string): boolean {
   if (/^(?:licen[cs]e|copying|notice|authors|readme|changelog|history|security|contributing)(?:[.-].*)?$/i.test(name))
     return false;
   if (/\.(?:md|markdown|map|flow|[cm]?ts|tsbuildinfo|gypi?|c|cc|cpp|h|hh|hpp|sh|yml|a|o)$/.test(name)) return false;
-  if (name.startsWith('.') || /^(?:Makefile|bower\.json|karma\.conf\.js)$/.test(name)) return false;
+  if (name.startsWith('.') || /^(?:Makefile|bower\.json|karma\.conf\.js|cnoke\.cjs)$/.test(name)) return false;
   return !/^\/(?:tests?|__tests__|examples?|docs?|benchmarks?|coverage|deps|vendor)\/|\/musl_/.test(path);
 }
