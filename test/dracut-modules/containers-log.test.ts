@@ -9,9 +9,8 @@ const PRELUDE = `
   . $slipway_parts/containers-log.sh
   slipway_tell() { :; }
   containers_curl() {
-    printf '%s: ' "\${5#*\\?}" >> $slipway_run/came
-    cat "\${2#@}" >> $slipway_run/came
-    echo >> $slipway_run/came
+    # Written at once: two steps send at a time.
+    printf '%s: %s\\n' "\${5#*\\?}" "$(cat "\${2#@}")" >> $slipway_run/came
     echo 204
   }
   try() { log_begin "$1"; printf %s "$2" | log_take "$1"; log_end "$1"; }
@@ -31,8 +30,7 @@ describe.each(SHELLS.map((shell) => [shell] as const))('%s', (shell) => {
   });
 
   test("a step's end takes nothing from one whose name begins alike", async () => {
-    const came = await log('log_begin a.b; printf x | log_take a.b; try a y; printf zz | log_take a.b; log_end a.b');
-    expect(came).toContain('step=a&offset=0: y\n');
-    expect(came).toMatch(/step=a\.b&offset=\d: z/);
+    const came = await log('log_begin a.b; printf x | log_take a.b; try a y; log_end a.b');
+    expect(came.trim().split('\n').sort()).toEqual(['step=a&offset=0: y', 'step=a.b&offset=0: x']);
   });
 });
