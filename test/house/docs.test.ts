@@ -67,7 +67,7 @@ const ROWS = Array.from({ length: 130 }, (_, at) => {
 });
 const STAND_INS: Readonly<Record<string, string>> = {
   images: `images: { ${['debian', 'rescue', 'desktop', 'installer'].map((name) => `${name}: { kernel: x }`).join(', ')} }`,
-  profiles: 'profiles: { compute: { image: debian } }',
+  profiles: 'profiles: { compute: { args: [quiet] } }',
 };
 
 /** An example as a configuration of its own: a section of a profile in a profile, and with what it refers to. */
