@@ -21,12 +21,12 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
     need_node "this is $(node --version)"
 
 demo="
-    ca-certificates curl debian-archive-keyring dnsmasq-base erofs-utils ipxe ipxe-qemu iproute2 mmdebstrap mount openssl
-    qemu-system-x86 seabios skopeo squashfs-tools umoci util-linux xz-utils zstd"
+    ca-certificates chromium curl debian-archive-keyring dnsmasq-base erofs-utils ipxe ipxe-qemu iproute2 mmdebstrap
+    mount openssl qemu-system-x86 seabios skopeo squashfs-tools umoci util-linux xz-utils zstd"
 # Servers among them are used as programs only. g++, make and python3 compile better-sqlite3 where no binary is to be had;
 # g++-aarch64-linux-gnu does for the Debian package of arm64.
 test="
-    atftp atftpd attr binutils bubblewrap busybox bzip2 chromium cryptsetup-bin docker-registry dosfstools e2fsprogs
+    atftp atftpd attr binutils bubblewrap busybox bzip2 cryptsetup-bin docker-registry dosfstools e2fsprogs
     fakeroot fdisk g++ g++-aarch64-linux-gnu python3
     isc-dhcp-relay jq kea-admin lintian lz4 make mtools nftables nginx-light nmap ovmf postgresql procps prometheus
     selinux-policy-default selinux-utils

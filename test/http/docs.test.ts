@@ -1,15 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import express from 'express';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AppOptions } from '../../src/http/app-options.ts';
-import { readBuiltFiles } from '../../src/http/built/built-files.ts';
-import { docsRoute } from '../../src/http/built/docs.ts';
+import { startDocsServer } from '../support/docs-server.ts';
 
 let folder: string;
-let server: Server;
 let url: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'slipway-site-'));
@@ -21,13 +16,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 async function withSite(site: string, use: () => Promise<void>): Promise<void> {
-  const options = { record: () => {} } as unknown as AppOptions;
-  const app = express();
-  app.use(docsRoute(options, () => readBuiltFiles(site)));
-  server = app.listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
-  await use().finally(() => server.close());
+  const server = await startDocsServer(site);
+  url = server.url;
+  await use().finally(() => server.stop());
 }
 
 describe('the documentation at /docs/', () => {
@@ -63,7 +54,7 @@ describe('the documentation at /docs/', () => {
 
   it('has nothing else', () =>
     withSite(folder, async () => {
-      for (const path of ['/docs/none.html', '/docs/from/', '/docs/..%2findex.html', '/docs/%ff'])
+      for (const path of ['/docs/none.html', '/docs/from', '/docs/..%2findex.html', '/docs/%ff', '/docsindex.html'])
         expect((await fetch(url + path)).status, path).toBeGreaterThanOrEqual(400);
       expect((await fetch(`${url}/docs/`, { method: 'POST' })).status).toBe(405);
     }));

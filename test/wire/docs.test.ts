@@ -1,22 +1,16 @@
-import { once } from 'node:events';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import express from 'express';
 import type { Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SIDEBAR } from '../../site/.vitepress/sidebar.ts';
-import type { AppOptions } from '../../src/http/app-options.ts';
-import { readBuiltFiles } from '../../src/http/built/built-files.ts';
-import { docsRoute } from '../../src/http/built/docs.ts';
 import { axeFindings, startBrowser, type TestBrowser } from '../support/dashboard/browser.ts';
 import { startPrefixProxy } from '../support/dashboard/prefix-proxy.ts';
+import { startDocsServer } from '../support/docs-server.ts';
 import { TOP } from '../support/lab.ts';
 import { must } from '../support/process.ts';
 
 const PAGES = SIDEBAR.flatMap(({ pages }) => pages.map(([, name]) => name));
 
-let server: Server;
+let server: Awaited<ReturnType<typeof startDocsServer>>;
 let proxy: Awaited<ReturnType<typeof startPrefixProxy>>;
 let browser: TestBrowser;
 let url: string;
@@ -24,19 +18,15 @@ let url: string;
 beforeAll(async () => {
   // Dead links between pages end the build, and so does a page with a script or a style in it.
   await must('npm', ['run', '--silent', 'build', '--prefix', join(TOP, 'site')]);
-  const app = express();
-  app.use(docsRoute({ record: () => {} } as unknown as AppOptions, () => readBuiltFiles(join(TOP, 'site/dist'))));
-  server = app.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await startDocsServer(join(TOP, 'site/dist'));
+  url = server.url;
   proxy = await startPrefixProxy(url, '/boot/slipway');
   browser = await startBrowser();
 }, 600_000);
 afterAll(async () => {
   await browser?.close();
   proxy?.stop();
-  server?.closeAllConnections();
-  server?.close();
+  server?.stop();
 });
 
 const heading = (page: Page) => page.$eval('h1', (element) => element.textContent?.trim());

@@ -1,6 +1,6 @@
 import { type RequestHandler, Router } from 'express';
 import type { AppOptions } from '../app-options.ts';
-import { decline, isRead, readRoute, sendText } from '../routes/respond.ts';
+import { decline, readRoute, sendText } from '../routes/respond.ts';
 import { readBuiltFiles } from './built-files.ts';
 import { FOR_EVER, sendBuilt } from './send-built.ts';
 
@@ -22,14 +22,15 @@ const POLICY = [
  */
 export function docsRoute(options: AppOptions, read = () => readBuiltFiles('docs')): RequestHandler {
   let files: ReturnType<typeof readBuiltFiles> | undefined;
-  const router = Router({ caseSensitive: true, strict: true });
-  // Its pages have relative addresses. So has this, for proxies that take a prefix off.
-  router.all('/docs', (request, response) => {
-    if (isRead(request, response)) sendText(response, 308, 'docs/\n', { Location: 'docs/' });
-  });
+  const router = Router({ caseSensitive: true });
   router.use(
-    '/docs/',
+    '/docs',
     readRoute(options, async (path, request, response) => {
+      const [asked = ''] = request.originalUrl.split('?');
+      if (path === '' && !asked.endsWith('/')) {
+        // Its pages have relative addresses. So has this, for proxies that take a prefix off.
+        return sendText(response, 308, 'docs/\n', { Location: 'docs/' });
+      }
       files ??= read();
       const all = await files;
       const file = all.get(path === '' ? 'index.html' : path);
