@@ -54,7 +54,7 @@ e2e: deps build ## machines that boot; T=NAME for one file
 slow: deps build ## machines and builds that take too long for every run; T=NAME for one file
 	@node_modules/.bin/vitest run --project slow $(T)
 
-deb: build ## makes a Debian package in build/deb; ARCH=arm64 for another architecture than this machine's
+deb: docs ## makes a Debian package in build/deb; ARCH=arm64 for another architecture than this machine's
 	@node_modules/.bin/tsx scripts/packages/deb.ts build/deb $(ARCH)
 
 install: build ## copies the server to /opt/slipway, and makes the command "slipway", below DESTDIR (/ by default)
