@@ -5,7 +5,7 @@ DRACUT = $(DESTDIR)/usr/lib/dracut/modules.d
 OPT = $(DESTDIR)/opt/slipway
 BIN = $(DESTDIR)/usr/local/bin
 
-.PHONY: help deps build demo serve test test-all check lint unit wire e2e slow deb install install-dracut
+.PHONY: help deps build demo docs serve test test-all check lint unit wire e2e slow deb install install-dracut
 
 help: ## lists these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -21,6 +21,11 @@ demo: ## builds a Debian image and netboots it in a virtual machine, showing eac
 	@scripts/install-deps.sh demo
 	@npm run --silent build
 	@node --import tsx scripts/demo.ts
+
+docs: ## builds the documentation as a site, which the daemon then serves at /docs/
+	@scripts/install-deps.sh docs
+	@npm run --silent build --prefix site
+	@npm run --silent build
 
 serve: build ## starts the daemon with CONFIG (config.yaml)
 	@exec node dist/cli.js serve --config $(CONFIG)
@@ -49,7 +54,7 @@ e2e: deps build ## machines that boot; T=NAME for one file
 slow: deps build ## machines and builds that take too long for every run; T=NAME for one file
 	@node_modules/.bin/vitest run --project slow $(T)
 
-deb: build ## makes a Debian package in build/deb; ARCH=arm64 for another architecture than this machine's
+deb: docs ## makes a Debian package in build/deb; ARCH=arm64 for another architecture than this machine's
 	@node_modules/.bin/tsx scripts/packages/deb.ts build/deb $(ARCH)
 
 install: build ## copies the server to /opt/slipway, and makes the command "slipway", below DESTDIR (/ by default)

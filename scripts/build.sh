@@ -1,6 +1,7 @@
 #!/bin/sh
-# Compiles the server and its dashboard into a folder of their own, and has `dist` lead there. A server that runs stays with the folder that
-# it was started from: it loads workers and templates from there while it runs.
+# Compiles the server and its dashboard into a folder of their own, and has `dist` lead there. A server that runs stays
+# with the folder that it was started from: it loads workers and templates from there while it runs. The documentation
+# comes along if "make docs" has built it.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,6 +16,7 @@ mkdir -p "$new/ipxe-templates"
 cp src/ipxe-templates/*.njk "$new/ipxe-templates/"
 chmod +x "$new/cli.js"
 node_modules/.bin/vite build --config dashboard/vite.config.ts --outDir "$PWD/$new/dashboard" --logLevel warn
+[ ! -d site/dist ] || cp -r site/dist "$new/docs"
 [ ! -L dist ] || ! diff -r "$new" dist > /dev/null 2>&1 || exit 0
 # Before this script there was a plain folder.
 [ -L dist ] || [ ! -e dist ] || mv dist "$new.before"

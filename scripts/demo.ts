@@ -1,10 +1,13 @@
 // Builds a Debian image and netboots it in a virtual machine on a network of its own, saying what happens.
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { styleText } from 'node:util';
+import { startBrowser } from '../test/support/dashboard/browser.ts';
 import { buildImage, IMAGES, imageYaml } from '../test/support/images.ts';
 import { createLab, DHCP_ADDRESS, SERVER_ADDRESS, TOP } from '../test/support/lab.ts';
 import { powerOn } from '../test/support/machine.ts';
+import { openWindow, type Window } from '../test/support/network-window.ts';
 import type { Running } from '../test/support/process.ts';
 
 const MAC = '52:54:00:00:00:01';
@@ -36,6 +39,23 @@ const STAGES: readonly (readonly [RegExp, string])[] = [
   [/login: /, 'log-in prompt'],
 ];
 
+/** Where the picture of the dashboard goes. */
+const PICTURE = join(TOP, 'build/demo.png');
+
+/** Takes a picture of a machine's page in the dashboard. */
+async function takePicture(url: string): Promise<void> {
+  await mkdir(join(TOP, 'build'), { recursive: true });
+  const browser = await startBrowser();
+  try {
+    const { page } = await browser.open(`${url}/#/node/n001`, { height: 1000 });
+    await page.waitForFunction(() => document.querySelector('.connected')?.textContent === 'Live');
+    await page.waitForNetworkIdle({ concurrency: 1, idleTime: 500 });
+    await page.screenshot({ path: PICTURE });
+  } finally {
+    await browser.close();
+  }
+}
+
 step('building a Debian 12 image with Debian packages (kernel, initrd, OCI archive); once, a minute or two');
 await buildImage('bookworm', detail);
 
@@ -43,7 +63,11 @@ step(
   `a network of its own: ordinary DHCP server ${DHCP_ADDRESS} (dnsmasq, knows nothing of PXE), Slipway ${SERVER_ADDRESS}`,
 );
 const lab = await createLab(CONFIG);
-const cleanUp = () => lab.destroy();
+let window: Window | undefined;
+const cleanUp = async () => {
+  window?.close();
+  await lab.destroy();
+};
 process.once('SIGINT', () => cleanUp().then(() => process.exit(130)));
 try {
   console.log(CONFIG.replace(/^/gm, '          ').trimEnd());
@@ -52,6 +76,8 @@ try {
     const { event, message } = JSON.parse(line);
     detail(`server: ${event}: ${message}`);
   });
+  window = await openWindow(lab.network, 'server', SERVER_ADDRESS, 8080);
+  step(`the dashboard, while this runs: ${styleText('underline', window.url)}`);
   step(`the script that any machine with this address gets: curl http://${SERVER_ADDRESS}:8080/ipxe/${MAC}`);
   const script = await lab.network.must('client', 'curl', ['-sS', `http://${SERVER_ADDRESS}:8080/ipxe/${MAC}`]);
   console.log(script.replace(/^/gm, '          ').trimEnd());
@@ -76,6 +102,8 @@ try {
   step('the boot as the daemon followed it: slipway logs n001');
   const logs = await lab.network.must('server', process.execPath, slipway(['logs', 'n001']));
   console.log(logs.replace(/^/gm, '          ').trimEnd());
+  await takePicture(window.url);
+  step(`the boot as the dashboard shows it: ${styleText('underline', PICTURE)}`);
   await machine.off();
   step('done: one daemon, one YAML file, and a machine without a disk runs Debian');
 } finally {

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what is missing of what a part of the project needs: install-deps.sh serve | demo | test
+# Installs what is missing of what a part of the project needs: install-deps.sh serve | docs | demo | test
 #
 #   serve  building the server and running it: npm packages of the lock file, and nothing from Debian
-#   demo   the same, and what builds an image and boots it in a virtual machine
-#   test   the same, and what the tests compare with and check with
+#   docs   the same, and what builds the documentation as a site; nothing from Debian either
+#   demo   as serve, and what builds an image and boots it in a virtual machine
+#   test   all of these, and what the tests compare with and check with
 #
 # Does nothing where all is there. Debian's packages need root or sudo. Their services are neither started nor enabled,
 # and nothing is removed or upgraded for them but what they depend on in a newer version.
@@ -20,22 +21,22 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
     need_node "this is $(node --version)"
 
 demo="
-    ca-certificates curl debian-archive-keyring dnsmasq-base erofs-utils ipxe ipxe-qemu iproute2 mmdebstrap mount openssl
-    qemu-system-x86 seabios skopeo squashfs-tools umoci util-linux xz-utils zstd"
+    ca-certificates chromium curl debian-archive-keyring dnsmasq-base erofs-utils ipxe ipxe-qemu iproute2 mmdebstrap
+    mount openssl qemu-system-x86 seabios skopeo squashfs-tools umoci util-linux xz-utils zstd"
 # Servers among them are used as programs only. g++, make and python3 compile better-sqlite3 where no binary is to be had;
 # g++-aarch64-linux-gnu does for the Debian package of arm64.
 test="
-    atftp atftpd attr binutils bubblewrap busybox bzip2 chromium cryptsetup-bin docker-registry dosfstools e2fsprogs
+    atftp atftpd attr binutils bubblewrap busybox bzip2 cryptsetup-bin docker-registry dosfstools e2fsprogs
     fakeroot fdisk g++ g++-aarch64-linux-gnu python3
     isc-dhcp-relay jq kea-admin lintian lz4 make mtools nftables nginx-light nmap ovmf postgresql procps prometheus
     selinux-policy-default selinux-utils
     shellcheck systemd-boot-efi tcpdump tftp-hpa wget wrk"
 case ${1:-} in
-    serve) packages= ;;
+    serve | docs) packages= ;;
     demo) packages=$demo ;;
     test) packages="$demo $test" ;;
     *)
-        echo 'usage: install-deps.sh serve | demo | test' >&2
+        echo 'usage: install-deps.sh serve | docs | demo | test' >&2
         exit 1
         ;;
 esac
@@ -91,11 +92,16 @@ if [ -n "$missing" ]; then
     apt-get install -y -q --no-install-recommends --no-upgrade --no-remove $missing
 fi
 
-stamp=node_modules/.package-lock.json
-if [ ! -e "$stamp" ] || [ -n "$(find package-lock.json -newer "$stamp")" ]; then
-    echo 'slipway: installing the npm packages of the lock file'
+# Installs the npm packages of a lock file. $1: its folder
+install_npm() {
+    stamp=$1/node_modules/.package-lock.json
+    [ ! -e "$stamp" ] || [ -n "$(find "$1/package-lock.json" -newer "$stamp")" ] || return 0
+    echo "slipway: installing the npm packages of $1/package-lock.json"
     # Not `npm ci`: it refuses a lock file made where a registry lacks the binaries of other systems. The versions are
     # those of the lock file here too, and it stays as it is.
-    npm install --no-save
+    npm install --no-save --prefix "$1"
     touch "$stamp"
-fi
+}
+install_npm .
+# What builds the site takes 100 MB: the server and the demo do without.
+case $1 in docs | test) install_npm site ;; esac

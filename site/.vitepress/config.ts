@@ -14,7 +14,12 @@ export default defineConfig({
   outDir: './dist',
   base: BASE,
   rewrites: { 'README.md': 'index.md' },
-  markdown: { codeTransformers: [highlighting] },
+  // Without a style in the page while it changes.
+  appearance: { disableTransition: false },
+  markdown: {
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+    codeTransformers: [highlighting],
+  },
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],

@@ -4,12 +4,8 @@ import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { BASE, BASE_VARIABLE } from './prefix';
 
-/** Styles that pages have at their elements, which a strict content security policy does not allow there. */
-const STYLES: readonly (readonly [attribute: string, selector: string, rule: string])[] = [
-  [' style="position:relative;"', '.vp-doc', 'position:relative'],
-  // Set anew by the page's script.
-  [' style="--vp-vh:0px;"', '.VPLocalNav', '--vp-vh:0px'],
-];
+/** Styles that pages have at their elements, where a strict policy does not allow them; theme/style.css has them too. */
+const STYLES = [' style="position:relative;"', ' style="--vp-vh:0px;"'];
 
 const SCRIPT = /<script(?: id="[\w-]+")?>([\s\S]*?)<\/script>/g;
 
@@ -29,8 +25,7 @@ async function writeAsset(folder: string, name: string, suffix: string, content:
  */
 export async function finish(folder: string, highlighting: string): Promise<void> {
   for (const name of ['404.html', 'hashmap.json']) await rm(join(folder, name), { force: true });
-  const rules = STYLES.map(([, selector, rule]) => `${selector}{${rule}}`).join('');
-  const style = await writeAsset(folder, 'code', 'css', highlighting + rules);
+  const style = await writeAsset(folder, 'code', 'css', highlighting);
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((each) => each.isFile()).map(({ parentPath, name }) => join(parentPath, name));
   for (const file of files.filter((each) => each.endsWith('.html'))) {
@@ -39,7 +34,7 @@ export async function finish(folder: string, highlighting: string): Promise<void
     const found = `${BASE_VARIABLE}=new URL('..',document.currentScript.src).pathname;`;
     const script = `${found}${scripts.join(';')};window.__VP_SITE_DATA__.base=${BASE_VARIABLE};\n`;
     const path = await writeAsset(folder, 'page', 'js', script);
-    for (const [attribute] of STYLES) page = page.replaceAll(attribute, '');
+    for (const attribute of STYLES) page = page.replaceAll(attribute, '');
     page = page
       .replaceAll(SCRIPT, '')
       .replace('<meta name="viewport"', `<script src="${BASE}${path}"></script>$&`)

@@ -5,7 +5,8 @@ import { PASSING_ERRORS } from '../model/plain-error.ts';
 import { metricsRoute } from './api/metrics.ts';
 import { apiRoute } from './api/route.ts';
 import type { AppOptions } from './app-options.ts';
-import { dashboardRoute } from './dashboard/route.ts';
+import { dashboardRoute } from './built/dashboard.ts';
+import { docsRoute } from './built/docs.ts';
 import { configurationRoute, metadataRoute } from './routes/configuration.ts';
 import { containersRoute } from './routes/containers.ts';
 import { artifactsRoute, blobsRoute, bootRoute } from './routes/files.ts';
@@ -43,6 +44,7 @@ export function createApp(options: AppOptions, send: SendRange): App {
   app.use('/containers', containersRoute(options));
   app.use(metadataRoute(options));
   app.use(dashboardRoute(options));
+  app.use(docsRoute(options));
   const boot = bootRoute(options, serve);
   app.use('/boot', boot);
   app.all('/autoexec.ipxe', boot);

@@ -33,7 +33,7 @@ function anchorsOf(name: string): ReadonlySet<string> {
 /** The links of a page within the project, as `[path, anchor]`; of the page itself the path is its own. */
 function linksOf(name: string): readonly (readonly [path: string, anchor: string])[] {
   const prose = (texts.get(name) ?? '').replaceAll(FENCE, '').replaceAll(/`[^`\n]*`/g, '');
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target = '']) => {
+  return [...prose.matchAll(/(?:\]\(|<img src=")([^)"\s]+)[)"]/g)].flatMap(([, target = '']) => {
     if (/^[a-z]+:/.test(target)) return [];
     const [path = '', fragment = ''] = target.split('#');
     return [[path === '' ? name : normalize(join(dirname(name), path)), fragment] as const];
@@ -67,7 +67,7 @@ const ROWS = Array.from({ length: 130 }, (_, at) => {
 });
 const STAND_INS: Readonly<Record<string, string>> = {
   images: `images: { ${['debian', 'rescue', 'desktop', 'installer'].map((name) => `${name}: { kernel: x }`).join(', ')} }`,
-  profiles: 'profiles: { compute: { image: debian } }',
+  profiles: 'profiles: { compute: { args: [quiet] } }',
 };
 
 /** An example as a configuration of its own: a section of a profile in a profile, and with what it refers to. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { chooseCoding, readBuiltFiles } from '../../src/http/dashboard/built-files.ts';
+import { chooseCoding, readBuiltFiles } from '../../src/http/built/built-files.ts';
 import { NO_FLEET } from '../support/no-fleet.ts';
 import { Serving } from './serving.ts';
 
@@ -82,7 +82,7 @@ describe('the dashboard', () => {
   });
 
   it('has less than 100 KB of script before compression', async () => {
-    const files = [...(await readBuiltFiles())];
+    const files = [...(await readBuiltFiles('dashboard'))];
     const scripts = files.filter(([path]) => path.endsWith('.js')).map(([, { plain }]) => plain.length);
     expect(scripts.length).toBeGreaterThan(0);
     expect(scripts.reduce((sum, size) => sum + size, 0)).toBeLessThan(MOST_SCRIPT);

@@ -1,2 +1,5 @@
 // With the system's own fonts: none are to be fetched.
-export { default } from 'vitepress/theme-without-fonts';
+import theme from 'vitepress/theme-without-fonts';
+import './style.css';
+
+export default theme;

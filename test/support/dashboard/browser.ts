@@ -61,7 +61,8 @@ export async function startBrowser(namespace?: string): Promise<TestBrowser> {
           troubles.push(`console: ${message.text()}`);
       });
       page.on('request', (request) => {
-        if (new URL(request.url()).host !== new URL(url).host) troubles.push(`elsewhere: ${request.url()}`);
+        const { protocol, host } = new URL(request.url());
+        if (protocol !== 'data:' && host !== new URL(url).host) troubles.push(`elsewhere: ${request.url()}`);
       });
       await page.evaluateOnNewDocument(() => {
         document.addEventListener('securitypolicyviolation', (event) => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { extname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The codings in which a file may be there beside its plain form, the shortest first. */
@@ -14,9 +14,10 @@ const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.png': 'image/png',
 };
 
-/** A file of the dashboard, as it was built. */
+/** A file of the dashboard or of the documentation, as it was built. */
 export interface BuiltFile {
   readonly type: string;
   /** With its quotes. */
@@ -26,13 +27,18 @@ export interface BuiltFile {
   readonly coded: ReadonlyMap<string, Buffer>;
 }
 
-/** Where the build puts them: beside the compiled server, also for one that runs from its sources. */
-const FOLDER = fileURLToPath(
-  new URL(extname(import.meta.url) === '.ts' ? '../../../dist/dashboard' : '../../dashboard', import.meta.url),
-);
+/** Where the build puts the files of a part: beside the compiled server, also for one that runs from its sources. */
+const folderOf = (part: string): string =>
+  fileURLToPath(
+    new URL(extname(import.meta.url) === '.ts' ? `../../../dist/${part}` : `../../${part}`, import.meta.url),
+  );
 
-/** Reads the files of the dashboard, by their paths below `/`; none where it was not built. They are small. */
-export async function readBuiltFiles(folder = FOLDER): Promise<ReadonlyMap<string, BuiltFile>> {
+/**
+ * Reads the files of a part, by their paths in its folder; none where it was not built. They are small: a few megabytes.
+ * @param part `dashboard` or `docs`, or the absolute path of a folder
+ */
+export async function readBuiltFiles(part: string): Promise<ReadonlyMap<string, BuiltFile>> {
+  const folder = isAbsolute(part) ? part : folderOf(part);
   const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
   const paths = new Set(
     entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name)),
