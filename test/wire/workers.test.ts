@@ -67,7 +67,7 @@ describe('two HTTP workers', () => {
   test('one that dies loses its own downloads only, and is replaced', async () => {
     const url = await blob();
     const downloads = Array.from({ length: 4 }, () =>
-      lab.network.start('client', 'curl', ['-sS', '--limit-rate', '10M', '-o', '/dev/null', '-v', url]),
+      lab.network.start('client', 'curl', ['-sS', '--limit-rate', '4M', '-o', '/dev/null', '-v', url]),
     );
     for (const download of downloads) await download.until(/200 OK/);
     const [victim = 0] = await workers();
