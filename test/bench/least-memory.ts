@@ -73,8 +73,8 @@ ${WAYS.map(({ root }, i) => (typeof root === 'string' ? `  n${i}: { mac: "${mac(
 /** The kernel line that the daemon's script has for a machine. */
 export async function servedLine(lab: Lab, address: string): Promise<string> {
   const script = await lab.network.must('client', 'curl', [
-    '-sS',
-    '--fail',
+    // Only iPXE gets the token of the boot.
+    ...['-sS', '--fail', '-A', 'iPXE/1.21.1'],
     `http://${SERVER_ADDRESS}:8080/ipxe/${address}`,
   ]);
   const line = /^kernel --name vmlinuz \S+ (.*) \|\| goto failed$/m.exec(script)?.[1];
