@@ -38,7 +38,7 @@ configuration:
       - { name: admin, lock_passwd: true, ssh_authorized_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKey of-the-lab] }
     write_files: [{ path: /etc/from-slipway, content: !secret env:LAB_SECRET }]
     runcmd:
-      - [sh, -c, 'echo "CONFIGURED $(hostname) $(id -un admin) $(cat /etc/from-slipway) $(cut -d" " -f3 ~admin/.ssh/authorized_keys) $(cat /run/cloud-init/cloud-id)" > /dev/ttyS0']
+      - [sh, -c, 'echo "CONFIGURED $(hostname) $(id -un admin) $(cat /etc/from-slipway) $(cut -d" " -f3 ~admin/.ssh/authorized_keys) $(grep -o -e NoCloud -e Ec2 /var/lib/cloud/instance/datasource | head -n 1)" > /dev/ttyS0']
 nodes:
   fetches: { mac: 52:54:00:00:0b:01, image: cloud }
   placed: { mac: 52:54:00:00:0b:02, image: cloud, configuration: { place: initrd } }
@@ -73,10 +73,10 @@ afterAll(async () => {
 });
 
 test.each([
-  ['fetches', '52:54:00:00:0b:01', 'nocloud', undefined],
-  ['placed', '52:54:00:00:0b:02', 'nocloud', undefined],
-  ['asks for', '52:54:00:00:0b:03', 'aws', `type=1,uuid=${EC2_UUID},serial=${EC2_UUID}`],
-])('cloud-init of Debian 12 applies what it %s', async (way, mac, cloud, smbios) => {
+  ['fetches', '52:54:00:00:0b:01', 'NoCloud', undefined],
+  ['placed', '52:54:00:00:0b:02', 'NoCloud', undefined],
+  ['asks for', '52:54:00:00:0b:03', 'Ec2', `type=1,uuid=${EC2_UUID},serial=${EC2_UUID}`],
+])('cloud-init of Debian 12 applies what it %s', async (way, mac, source, smbios) => {
   const [node] = way.split(' ');
   await machine?.off();
   const log = join(LOGS, `cloud-init-${node}.log`);
@@ -88,7 +88,7 @@ test.each([
     console.log(`${log} ends with:\n${machine?.console.output.slice(-4000)}\n${daemon.output.slice(-3000)}`),
   );
   const [, said] = await machine.console.until(/CONFIGURED (.*)\r?\n/, HUNG);
-  expect(said?.trim()).toBe(`${node} admin what-only-it-may-know of-the-lab ${cloud}`);
+  expect(said?.trim()).toBe(`${node} admin what-only-it-may-know of-the-lab ${source}`);
   expect(daemon.output).not.toContain('what-only-it-may-know');
   expect(daemon.output).not.toMatch(/configuration\/[0-9a-f]{32}/);
 });
