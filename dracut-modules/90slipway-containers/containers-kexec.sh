@@ -1,26 +1,23 @@
 #!/bin/sh
 # At the end of the pipeline, another image of the configuration starts, without firmware and iPXE. The server says what
-# that is (src/model/containers/kexec.ts); from then on it is a boot of its own there.
+# that is (KexecDocument of src/model/containers/document.ts); from then on it is a boot of its own there.
 
 kexec_document=$containers_run/kexec.json
 
 # Starts the image. Does not return: where that fails, the machine restarts.
 containers_kexec() {
-    local failure='' remedy='' stage=pipeline
+    local stage=pipeline
     slipway_await_reports
     kexec_report=$(slipway_report_url)
     rm -f "$slipway_run/failure"
     kexec_start
     [ -s "$slipway_run/failure" ] ||
         slipway_failed 'the next image could not be started; nothing gave a reason' 'See what the initrd logged.'
-    read -r failure < "$slipway_run/failure"
-    read -r remedy < "$slipway_run/remedy"
     [ ! -s "$kexec_document" ] || stage=kernel
     # Of the boot that was begun, if one was.
     slipway_report_url() { [ -n "$kexec_report" ] && printf '%s\n' "$kexec_report"; }
-    slipway_report "$stage" failed "$failure. $remedy"
-    slipway_tell "What failed:  $failure"
-    slipway_tell "What to do:   $remedy"
+    slipway_report "$stage" failed "$(cat "$slipway_run/failure"). $(cat "$slipway_run/remedy")"
+    slipway_tell_failure
     slipway_tell 'Next:         restart in 60 s'
     slipway_await_reports
     sleep 60

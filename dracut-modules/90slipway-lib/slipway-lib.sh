@@ -182,6 +182,12 @@ slipway_reboot() {
     sleep 3600
 }
 
+# Says on the console what failed and what to do, as they are recorded.
+slipway_tell_failure() {
+    slipway_tell "What failed:  $(cat "$slipway_run/failure" 2> /dev/null)"
+    slipway_tell "What to do:   $(cat "$slipway_run/remedy" 2> /dev/null)"
+}
+
 # Says on the console what failed and what to do, then does what slipway.on_failure= asks for.
 # Returns only if all is to be tried again.
 slipway_give_up() {
@@ -194,8 +200,7 @@ slipway_give_up() {
     slipway_report_failure
     slipway_tell '----------------------------------------------------------------'
     slipway_tell "$slipway_lacks"
-    slipway_tell "What failed:  $(cat "$slipway_run/failure" 2> /dev/null)"
-    slipway_tell "What to do:   $(cat "$slipway_run/remedy" 2> /dev/null)"
+    slipway_tell_failure
     slipway_tell "Kernel line:  $(cat /proc/cmdline)"
     case $action in
         shell)
