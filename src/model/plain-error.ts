@@ -16,6 +16,11 @@ const CAUSES: Readonly<Record<string, string>> = {
 /** Codes of errors that pass: the system lacks resources at the moment. */
 export const PASSING_ERRORS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
+/** What lies behind an error: fetch says only that it failed, and its cause says of what. Without a cause the error itself. */
+export function causeOf(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : error;
+}
+
 /** An error's message; for an error of the file system, path and reason in words: `/a/b: file not found`. */
 export function plainMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { requireCheckedConfig } from '../../daemon/serving/checked-config.ts';
 import { resolveIdentities } from '../../daemon/serving/identity.ts';
 import { readTokens } from '../../model/fleet/access.ts';
-import { plainMessage } from '../../model/plain-error.ts';
+import { causeOf, plainMessage } from '../../model/plain-error.ts';
 import { baseUrl } from '../../model/settings/server.ts';
 
 /** A client of the daemon's API. */
@@ -60,8 +60,7 @@ export function apiClient(url: string, token: () => Promise<string>): ApiClient 
       const headers = { ...init.headers, ...(secret !== undefined && { Authorization: `Bearer ${secret}` }) };
       response = await fetch(`${url}/api/v1${path}`, { ...init, headers });
     } catch (error) {
-      const cause = (error as Error).cause as Error | undefined;
-      const why = plainMessage(cause ?? error);
+      const why = plainMessage(causeOf(error));
       throw new Error(
         `no daemon answers at ${url}: ${why}; start it with "slipway serve", or name it with --server URL`,
       );

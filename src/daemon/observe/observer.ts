@@ -9,7 +9,9 @@ import { eventOfNews, Webhooks } from './webhooks.ts';
 
 /** Options of {@link openObserver}. */
 export interface ObserverOptions {
-  readonly config: () => Pick<Config, 'images' | 'webhooks' | 'traces'> & { readonly nodeNames: ReadonlySet<string> };
+  readonly config: () => Pick<Config, 'images' | 'webhooks' | 'traces'>;
+  /** The names of its nodes. */
+  readonly nodeNames: () => ReadonlySet<string>;
   readonly secret: ReadSecret;
   readonly record: RecordEvent;
   /** Of Slipway. */
@@ -36,11 +38,11 @@ export interface Observer {
 
 /** Opens what follows the daemon. */
 export function openObserver(options: ObserverOptions): Observer {
-  const { config, now, version } = options;
+  const { config, nodeNames, now, version } = options;
   const metrics = createMetrics({
     has: (kind, name) => {
-      const { images, webhooks, nodeNames } = config();
-      return kind === 'image' ? images.includes(name) : kind === 'node' ? nodeNames.has(name) : webhooks.has(name);
+      if (kind === 'node') return nodeNames().has(name);
+      return kind === 'image' ? config().images.includes(name) : config().webhooks.has(name);
     },
   });
   metrics.add([sample('slipway_build_info', { version })]);

@@ -1,4 +1,4 @@
-import { plainMessage } from '../../model/plain-error.ts';
+import { causeOf, plainMessage } from '../../model/plain-error.ts';
 import type { TextOrSecret } from '../../model/settings/observe.ts';
 
 /** Milliseconds for one answer. */
@@ -35,8 +35,6 @@ export async function post(
     await response.body?.cancel();
     return response.ok ? undefined : `it answered ${response.status}`;
   } catch (error) {
-    // fetch says only that it failed; the cause says of what.
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    return plainMessage(cause);
+    return plainMessage(causeOf(error));
   }
 }

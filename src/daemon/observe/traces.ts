@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordEvent } from '../../model/event.ts';
 import type { BootWithSteps } from '../../model/fleet/boot.ts';
 import type { TraceSettings } from '../../model/settings/observe.ts';
@@ -69,7 +70,9 @@ export class Traces {
       const body = traceRequest(lot.flatMap(spansOf), this.options.version);
       let why = await this.send(body);
       if (why !== undefined && !this.ending.signal.aborted) {
-        await pause(this.options.pauseMs ?? PAUSE, this.ending.signal);
+        // It rejects where the end comes meanwhile.
+        const { signal } = this.ending;
+        await delay(this.options.pauseMs ?? PAUSE, undefined, { signal, ref: false }).catch(() => {});
         why = await this.send(body);
       }
       this.count(why === undefined ? 'sent' : 'dropped', lot.length);
@@ -98,17 +101,4 @@ export class Traces {
     if (why === undefined) record({ event: 'traces.back', level: 'info', message: 'traces are taken again' });
     else record({ event: 'traces.failed', level: 'warn', message: `traces are lost: ${why}` });
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    timer.unref();
-    signal.addEventListener('abort', end);
-  });
 }

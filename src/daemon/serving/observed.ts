@@ -1,3 +1,4 @@
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { workerCount } from '../../http/workers/workers.ts';
 import { requiredFiles } from '../../model/boot/boot-plan.ts';
 import { fileOfBuild, rootOf, withRoot } from '../../model/boot/build.ts';
@@ -53,12 +54,10 @@ async function versionOf(match: Match, { versions, store }: ServingState): Promi
   return (await versions.pin(needed)).digest;
 }
 
-const pause = (ms: number): Promise<undefined> =>
-  new Promise((resolve) => setTimeout(() => resolve(undefined), ms).unref());
-
 async function versionSamples(state: ServingState): Promise<readonly Sample[]> {
   const found = knownOf(state.config).rooted.map(async (match) => {
-    const version = await Promise.race([versionOf(match, state).catch(() => undefined), pause(PATIENCE)]);
+    const late = delay(PATIENCE, undefined, { ref: false });
+    const version = await Promise.race([versionOf(match, state).catch(() => undefined), late]);
     const labels = { image: match.settings.image?.value.name, version: version?.slice(0, 12) };
     return version === undefined ? [] : [sample('slipway_image_version_info', labels)];
   });
@@ -85,7 +84,7 @@ async function machineSamples({ config }: ServingState, fleet: FleetMemory): Pro
   const ofNodes: Sample[] = [];
   for (const [index, boot] of lastOfEach(fleet.lastBoots()).entries()) {
     // Requests are answered meanwhile.
-    if (index % LOT === LOT - 1) await new Promise(setImmediate);
+    if (index % LOT === LOT - 1) await nextTurn();
     const { node, image, outcome, began } = boot;
     countOne(outcomes, outcome);
     const rule = fleet.ruleOf(boot);
@@ -106,10 +105,8 @@ async function machineSamples({ config }: ServingState, fleet: FleetMemory): Pro
 export function observe(state: () => ServingState, options: DaemonOptions & { readonly version: string }): Observer {
   return openObserver({
     ...options,
-    config: () => {
-      const { config } = state();
-      return { ...config, nodeNames: knownOf(config).nodeNames };
-    },
+    config: () => state().config,
+    nodeNames: () => knownOf(state().config).nodeNames,
     secret: (source) => readSecret(source, state().config.folder, process.env),
   });
 }

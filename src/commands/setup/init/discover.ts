@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { MessageType, Option } from '../../../dhcp/codec/options.ts';
 import { BROADCAST, decodePacket, encodePacket, Op } from '../../../dhcp/codec/packet.ts';
 import { bindUdp, closeUdp } from '../../../model/sockets/listen.ts';
@@ -64,7 +65,7 @@ export async function discoverServers({ name, mac }: SeenInterface, waitMs: numb
     await new Promise<void>((resolve, reject) => {
       socket.send(packet, 67, '255.255.255.255', (error) => (error ? reject(error) : resolve()));
     });
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    await delay(waitMs);
     return [...found.values()];
   } finally {
     await closeUdp(socket);

@@ -1,6 +1,6 @@
 import { readErrorCode } from '../../../model/containers/object-listing.ts';
 import type { StoreSettings } from '../../../model/containers/stored-files.ts';
-import { plainMessage } from '../../../model/plain-error.ts';
+import { causeOf, plainMessage } from '../../../model/plain-error.ts';
 
 /** The longest page of a listing: a thousand keys of a thousand bytes, each as three characters, and what is around. */
 const MAX_ANSWER = 8 * 1024 * 1024;
@@ -48,9 +48,6 @@ async function textOf(response: Response): Promise<string> {
 /** How an attempt ends on a connection that the store had closed by then, as it was idle. */
 const CLOSED: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
-const causeOf = (error: unknown): unknown =>
-  error instanceof Error && error.cause instanceof Error ? error.cause : error;
-
 /** One answer; a second attempt is made on a connection of its own where the first one's was closed. */
 async function get(url: string, attempts = 2): Promise<{ readonly status: number; readonly text: string }> {
   try {
@@ -71,7 +68,7 @@ export async function askStore(store: StoreSettings, url: string): Promise<strin
   try {
     answer = await get(url);
   } catch (error) {
-    // fetch says only that it failed; the cause says of what. Neither has the URL.
+    // Neither has the URL.
     const cause = causeOf(error);
     throw new StoreError('unreachable', `${nameOf(store)}, does not answer: ${plainMessage(cause)}`, { cause });
   }
