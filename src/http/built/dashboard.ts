@@ -2,20 +2,9 @@ import { type RequestHandler, Router } from 'express';
 import type { AppOptions } from '../app-options.ts';
 import { decline, readRoute } from '../routes/respond.ts';
 import { readBuiltFiles } from './built-files.ts';
-import { FOR_EVER, sendBuilt } from './send-built.ts';
+import { FOR_EVER, policyOf, sendBuilt } from './send-built.ts';
 
-/** What the page may do: load its own files and ask its own server, and nothing else. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-].join('; ');
+const POLICY = policyOf({ 'require-trusted-types-for': "'script'" });
 
 /**
  * `/`: the dashboard, and `/assets/…`: its files, whose names have their digests. What it shows and changes, it asks

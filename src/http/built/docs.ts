@@ -2,19 +2,10 @@ import { type RequestHandler, Router } from 'express';
 import type { AppOptions } from '../app-options.ts';
 import { decline, readRoute, sendText } from '../routes/respond.ts';
 import { readBuiltFiles } from './built-files.ts';
-import { FOR_EVER, sendBuilt } from './send-built.ts';
+import { FOR_EVER, policyOf, sendBuilt } from './send-built.ts';
 
 /** Pictures may stand in style sheets: those of the site's buttons do. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+const POLICY = policyOf({ 'img-src': "'self' data:" });
 
 /**
  * `/docs/…`: the documentation as a site, where it was built.

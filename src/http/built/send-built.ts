@@ -11,6 +11,24 @@ const HEADERS: Readonly<Record<string, string>> = {
 /** Names with a digest: what they name never changes. */
 export const FOR_EVER = 'public, max-age=31536000, immutable';
 
+/** What a page may do: load its own files and ask its own server, and nothing else. */
+const OWN_ALONE = {
+  'default-src': "'none'",
+  'script-src': "'self'",
+  'style-src': "'self'",
+  'img-src': "'self'",
+  'connect-src': "'self'",
+  'base-uri': "'none'",
+  'form-action': "'none'",
+  'frame-ancestors': "'none'",
+};
+
+/** A content security policy. @param more directives beside those, or in place of some */
+export const policyOf = (more: Readonly<Record<string, string>>): string =>
+  Object.entries({ ...OWN_ALONE, ...more })
+    .map(([directive, value]) => `${directive} ${value}`)
+    .join('; ');
+
 /** What a browser may do with a file. */
 export interface Terms {
   /** Its content security policy. */

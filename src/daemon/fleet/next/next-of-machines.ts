@@ -62,11 +62,15 @@ export function nextOf(options: NextOptions): NextOfMachines {
     return config().nodes.find(({ name }) => name === machine)?.name;
   };
 
-  /** The last boot of a machine, by whichever card. */
-  const latestOf = (machine: string) =>
-    macsOf(machine)
-      .flatMap((mac) => tracker.boot(mac) ?? [])
-      .sort((a, b) => b.began - a.began)[0];
+  /** The last boot by any of a machine's cards. */
+  const latestOf = (macs: readonly Mac[]) =>
+    macs.flatMap((mac) => tracker.boot(mac) ?? []).sort((a, b) => b.began - a.began)[0];
+  /** How what comes next is only looked at: no order is taken by it. */
+  const previewOf = (running: BootWithSteps | undefined) => ({
+    ...(running && { choose: (match: Match) => nextBoots.preview(match, running) }),
+    version: (match: Match, image: Image, newest: ImageVersion) =>
+      rollouts.version(image, machineOf(match), undefined, newest),
+  });
 
   return {
     pipelines,
@@ -81,22 +85,18 @@ export function nextOf(options: NextOptions): NextOfMachines {
       return all.map(({ next, before, ...rest }) => ({ ...rest, version: next.id, before: before?.id }));
     },
     script: async (machine) => {
-      const mac = latestOf(machine)?.mac ?? macsOf(machine)[0];
+      const macs = macsOf(machine);
+      const running = latestOf(macs);
+      const mac = running?.mac ?? macs[0];
       if (mac === undefined) return undefined;
-      const running = tracker.boot(mac);
-      const shown = await options.scripts.show(mac, {
-        ...(running && { choose: (match) => nextBoots.preview(match, running) }),
-        version: (match, image, newest) => rollouts.version(image, machineOf(match), undefined, newest),
-      });
+      const shown = await options.scripts.show(mac, previewOf(running));
       return { mac, text: undefined, why: undefined, ...shown };
     },
     next: async (machine, client) => {
-      const running = latestOf(machine === 'self' ? (tracker.machineAt(client) ?? '') : machine);
+      const self = tracker.machineAt(client);
+      const running = latestOf(machine !== 'self' ? macsOf(machine) : self ? [self] : []);
       if (!running) return undefined;
-      const next = await options.scripts.preview(running.mac, {
-        choose: (match) => nextBoots.preview(match, running),
-        version: (match, image, newest) => rollouts.version(image, machineOf(match), undefined, newest),
-      });
+      const next = await options.scripts.preview(running.mac, previewOf(running));
       const { mac, node, image, version } = running;
       const differs = next?.image !== image || next?.version !== version;
       return { mac, node, running: { image, version }, ...(next && { next }), differs };
