@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeBusyboxImage } from '../support/container-image.ts';
+import { pushBusyboxImage } from '../support/container-image.ts';
 import { buildImage, IMAGES, LAB_ARGS } from '../support/images.ts';
 import { createLab, type Lab, SERVER_ADDRESS } from '../support/lab.ts';
 import { powerOn } from '../support/machine.ts';
@@ -112,8 +112,7 @@ export async function benchContainers(print: (row: Row) => void): Promise<void> 
   try {
     await makePodmanRoot(folder);
     const registry = await startRegistry(lab.network, lab.folder);
-    await makeBusyboxImage(join(folder, 'busybox'), { Cmd: ['sh'] });
-    await registry.push(`oci:${join(folder, 'busybox')}`, `docker://${IMAGE}`);
+    await pushBusyboxImage(registry, folder, `docker://${IMAGE}`, { Cmd: ['sh'] });
     await lab.serve();
     const mib = async (path: string) => ((await stat(path)).size / 2 ** 20).toFixed(1);
     const sizes = `${await mib(join(FOLDER, OWN.initrd))} MB, no root`;

@@ -1,7 +1,7 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
-import { makeBusyboxImage } from '../support/container-image.ts';
+import { pushBusyboxImage } from '../support/container-image.ts';
 import { buildImage, IMAGES, LAB_ARGS } from '../support/images.ts';
 import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
 import { type NetworkMachine, powerOn } from '../support/machine.ts';
@@ -34,9 +34,9 @@ beforeAll(async () => {
     await copyFile(join(IMAGES, 'bookworm', file), join(artifacts, file));
   }
   const registry = await startRegistry(lab.network, lab.folder);
-  const layout = join(lab.folder, 'busybox');
-  await makeBusyboxImage(layout, { Cmd: ['sh'], Env: ['A=b'] }, { 'old/.wh.file': '', 'new/file': 'above\n' });
-  await registry.push(`oci:${layout}`, `docker://${REGISTRY}/busybox:1`);
+  const files = { 'old/.wh.file': '', 'new/file': 'above\n' };
+  const image = `docker://${REGISTRY}/busybox:1`;
+  await pushBusyboxImage(registry, lab.folder, image, { Cmd: ['sh'], Env: ['A=b'] }, files);
   daemon = await lab.serve();
 });
 

@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest';
-import { checkTemplates } from '../../src/ipxe-templates/nunjucks/check.ts';
-import { loadTemplates } from '../../src/ipxe-templates/nunjucks/load.ts';
-import { createScripts } from '../../src/ipxe-templates/scripts/scripts.ts';
 import { NO_TOKEN } from '../../src/model/boot/boot-plan.ts';
-import { KnownFacts } from '../../src/model/machine/known-facts.ts';
 import { configOf } from '../config/read.ts';
 import { mac } from '../support/config.ts';
+import { scriptsFor } from '../support/scripts.ts';
 
 const MAC = mac('52:54:00:00:00:01');
 const STRANGER = mac('52:54:00:00:00:99');
@@ -20,16 +17,7 @@ async function scriptsOf(root: string) {
 nodes: { n001: { mac: ${MAC}, image: ci } }
 unknown: { action: boot, image: ci }
 `);
-  const checked = checkTemplates(config, await loadTemplates(undefined));
-  if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
-  return createScripts(new KnownFacts(), () => ({
-    config,
-    templates: checked.templates,
-    servers: [{ address: '192.0.2.10', httpPort: 8080 }],
-    build: () => Promise.reject(new Error('there is no such build')),
-    document: async () => ({ text: '{}', digest: 'e'.repeat(64) }),
-    pin: async () => ({ digest: 'd'.repeat(64), size: 1 }),
-  }));
+  return scriptsFor(config, async () => ({ digest: 'd'.repeat(64), size: 1 }));
 }
 
 async function lineOf(root: string, machine = MAC) {

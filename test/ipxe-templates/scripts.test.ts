@@ -8,6 +8,7 @@ import type { Config } from '../../src/model/settings/config.ts';
 import type { Rule } from '../../src/model/settings/node.ts';
 import type { ServerIdentities } from '../../src/model/settings/served-by.ts';
 import { aBootcRoot, aConfig, aNode, anImage, ignored, mac, settings, sourced } from '../support/config.ts';
+import { scriptsFor } from '../support/scripts.ts';
 
 const MAC = mac('52:54:00:00:00:01');
 const DIGEST = 'd'.repeat(64);
@@ -15,19 +16,10 @@ const BLOBS = `http://192.0.2.10:8080/blobs/sha256/${DIGEST}`;
 
 /** @param size of each file, bytes */
 async function scripts(config: Config, size = 1) {
-  const checked = checkTemplates(config, await loadTemplates(undefined));
-  if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
-  return createScripts(new KnownFacts(), () => ({
-    config,
-    templates: checked.templates,
-    servers: [{ address: '192.0.2.10', httpPort: 8080 }],
-    build: () => Promise.reject(new Error('there is no such build')),
-    document: async () => ({ text: '{}', digest: 'e'.repeat(64) }),
-    pin: async ({ path }) => {
-      if (path.includes('missing')) throw new Error('no such file');
-      return { digest: DIGEST, size, verity: { rootHash: 'e'.repeat(64), blocks: 13919 } };
-    },
-  }));
+  return scriptsFor(config, async ({ path }) => {
+    if (path.includes('missing')) throw new Error('no such file');
+    return { digest: DIGEST, size, verity: { rootHash: 'e'.repeat(64), blocks: 13919 } };
+  });
 }
 
 async function scriptOf(root: Root, args: readonly string[] = []) {

@@ -1,9 +1,6 @@
 import { expect, it } from 'vitest';
-import { checkTemplates } from '../../src/ipxe-templates/nunjucks/check.ts';
-import { loadTemplates } from '../../src/ipxe-templates/nunjucks/load.ts';
-import { createScripts } from '../../src/ipxe-templates/scripts/scripts.ts';
-import { KnownFacts } from '../../src/model/machine/known-facts.ts';
 import { aConfig, aNode, anImage, ignored, mac, settings, sourced } from '../support/config.ts';
+import { scriptsFor } from '../support/scripts.ts';
 
 const MAC = mac('52:54:00:00:00:01');
 const DIGEST = 'd'.repeat(64);
@@ -14,19 +11,10 @@ async function scripts(missing = 'nothing') {
   const image = sourced(anImage(root));
   const node = aNode({ settings: settings({ image, template: sourced('image') }) });
   const config = aConfig([node, aNode({ name: 'n002', macs: [mac('52:54:00:00:00:02')], settings: ignored() })]);
-  const checked = checkTemplates(config, await loadTemplates(undefined));
-  if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
-  return createScripts(new KnownFacts(), () => ({
-    config,
-    templates: checked.templates,
-    servers: [{ address: '192.0.2.10', httpPort: 8080 }],
-    build: () => Promise.reject(new Error('there is no such build')),
-    document: async () => ({ text: '{}', digest: 'e'.repeat(64) }),
-    pin: async ({ path }) => {
-      if (path.includes(missing)) throw new Error('no such file');
-      return { digest: DIGEST, size: 7, verity: { rootHash: 'e'.repeat(64), blocks: 1 } };
-    },
-  }));
+  return scriptsFor(config, async ({ path }) => {
+    if (path.includes(missing)) throw new Error('no such file');
+    return { digest: DIGEST, size: 7, verity: { rootHash: 'e'.repeat(64), blocks: 1 } };
+  });
 }
 
 it('a script that is shown is the one that the machine would get, and counts as sent to nobody', async () => {

@@ -2,7 +2,7 @@ import { copyFile, mkdir, open, readdir, readFile, stat, truncate, writeFile } f
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
 import { stringify } from 'yaml';
-import { makeBusyboxImage } from '../support/container-image.ts';
+import { pushBusyboxImage } from '../support/container-image.ts';
 import { buildImage, IMAGES, LAB_KERNEL_ARGS, type Suite } from '../support/images.ts';
 import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
 import { type NetworkMachine, powerOn } from '../support/machine.ts';
@@ -125,8 +125,7 @@ describe.each(['bookworm', 'trixie'] satisfies Suite[])('%s', (suite) => {
     await mkdir(at('store'));
     await startLabS3Server(lab.network, at('store'), [ACCESS, SECRET]);
     registry = await startRegistry(lab.network, lab.folder);
-    await makeBusyboxImage(at('busybox'), { Cmd: ['sh'] }, { 'some/file': 'above\n' });
-    await registry.push(`oci:${at('busybox')}`, IMAGE);
+    await pushBusyboxImage(registry, lab.folder, IMAGE, { Cmd: ['sh'] }, { 'some/file': 'above\n' });
     for (const disk of disks()) await writeFile(disk, '');
     await truncate(at('foreign'), 2 ** 31);
     await truncate(at('empty'), 512 << 20);

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
-import { makeBusyboxImage } from '../support/container-image.ts';
+import { pushBusyboxImage } from '../support/container-image.ts';
 import { buildImage, IMAGES, imageYaml, LAB_ARGS, type Suite } from '../support/images.ts';
 import { createLab, type Lab, SERVER_ADDRESS, TOP } from '../support/lab.ts';
 import { type NetworkMachine, powerOn } from '../support/machine.ts';
@@ -63,9 +63,7 @@ describe.each(['bookworm'] satisfies Suite[])('%s', (suite) => {
     await buildImage(suite);
     lab = await createLab(config(suite));
     const registry = await startRegistry(lab.network, lab.folder);
-    const layout = join(lab.folder, 'busybox');
-    await makeBusyboxImage(layout, { Cmd: ['sh'] });
-    await registry.push(`oci:${layout}`, IMAGE);
+    await pushBusyboxImage(registry, lab.folder, IMAGE, { Cmd: ['sh'] });
     daemon = await lab.serve();
   });
   afterAll(async () => {

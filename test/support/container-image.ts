@@ -3,6 +3,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { must } from './process.ts';
+import type { Registry } from './registry.ts';
 
 /** The parts of an image's configuration that matter to a container. */
 export interface ImageConfig {
@@ -18,11 +19,7 @@ export interface ImageConfig {
  * @param folder where it goes
  * @param files further files by their paths, in a layer of their own; a name with `.wh.` in it is a whiteout
  */
-export async function makeBusyboxImage(
-  folder: string,
-  config: ImageConfig,
-  files: Readonly<Record<string, string>> = {},
-) {
+async function makeBusyboxImage(folder: string, config: ImageConfig, files: Readonly<Record<string, string>> = {}) {
   const root = await mkdtemp(join(tmpdir(), 'slipway-image-'));
   const blobs = join(folder, 'blobs/sha256');
   await mkdir(blobs, { recursive: true });
@@ -74,4 +71,19 @@ export async function makeBusyboxImage(
   } finally {
     await rm(root, { recursive: true });
   }
+}
+
+/**
+ * Makes such an image in `busybox` below a folder, and brings it into a registry.
+ * @param target as skopeo names it
+ */
+export async function pushBusyboxImage(
+  registry: Pick<Registry, 'push'>,
+  folder: string,
+  target: string,
+  ...image: [config: ImageConfig, files?: Readonly<Record<string, string>>]
+) {
+  const layout = join(folder, 'busybox');
+  await makeBusyboxImage(layout, ...image);
+  await registry.push(`oci:${layout}`, target);
 }
