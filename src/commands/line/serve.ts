@@ -2,8 +2,10 @@ import { formatEvent, type LogFormat } from '../../daemon/log/format.ts';
 import { JOURNAL, journalOutput } from '../../daemon/log/journal.ts';
 import { openLogOutput } from '../../daemon/log/output.ts';
 import { createLogWriter, type WriteNow } from '../../daemon/log/writer.ts';
+import { writeListening } from '../../daemon/serving/listening-file.ts';
 import { findManager } from '../../daemon/serving/service-manager.ts';
 import type { RecordEvent } from '../../model/event.ts';
+import { plainMessage } from '../../model/plain-error.ts';
 import { openUnixDatagram } from '../../model/sockets/unix-datagram.ts';
 
 /** Options of `slipway serve`. */
@@ -48,7 +50,16 @@ export async function serveUntilSignal(
   const record = await recorder(options);
   const manager = await findManager(process.env, process.pid);
   const { serve } = await import('../../daemon/daemon.ts');
-  const daemon = await serve(options.config, { record, version, now: Date.now, monotonic: () => performance.now() });
+  /** Has "slipway health" know where the daemon answers. */
+  const onServing = (http: readonly string[] | undefined) =>
+    writeListening(process.env, http).catch((error: Error) => {
+      const message = `"slipway health" goes by the configuration: ${plainMessage(error)}`;
+      record({ event: 'listening.file', level: 'warn', message });
+    });
+  const daemon = await serve(options.config, {
+    ...{ record, version, now: Date.now, monotonic: () => performance.now() },
+    onServing,
+  });
   manager.ready(daemon.status());
   let stopping = false;
   const stop = (signal: string) => {
@@ -56,7 +67,10 @@ export async function serveUntilSignal(
     if (stopping) process.exit(1);
     stopping = true;
     manager.stopping();
-    daemon.stop(signal).then(() => process.exit(0), fail);
+    daemon
+      .stop(signal)
+      .then(() => onServing(undefined))
+      .then(() => process.exit(0), fail);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
   process.on('SIGHUP', async () => {
