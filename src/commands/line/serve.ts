@@ -1,3 +1,4 @@
+import type { Daemon } from '../../daemon/daemon.ts';
 import { formatEvent, type LogFormat } from '../../daemon/log/format.ts';
 import { JOURNAL, journalOutput } from '../../daemon/log/journal.ts';
 import { openLogOutput } from '../../daemon/log/output.ts';
@@ -56,13 +57,11 @@ export async function serveUntilSignal(
       const message = `"slipway health" goes by the configuration: ${plainMessage(error)}`;
       record({ event: 'listening.file', level: 'warn', message });
     });
-  const daemon = await serve(options.config, {
-    ...{ record, version, now: Date.now, monotonic: () => performance.now() },
-    onServing,
-  });
-  manager.ready(daemon.status());
+  let daemon: Daemon | undefined;
   let stopping = false;
   const stop = (signal: string) => {
+    // The first process of a container does not end by a signal of itself.
+    if (!daemon) return process.exit(0);
     // A second signal ends running downloads at once.
     if (stopping) process.exit(1);
     stopping = true;
@@ -73,12 +72,18 @@ export async function serveUntilSignal(
       .then(() => process.exit(0), fail);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
+  const running = await serve(options.config, {
+    ...{ record, version, now: Date.now, monotonic: () => performance.now() },
+    onServing,
+  });
+  daemon = running;
+  manager.ready(running.status());
   process.on('SIGHUP', async () => {
     if (process.stdin.isTTY) return stop('SIGHUP');
     if (stopping) return;
     record({ event: 'reload', level: 'info', message: 'SIGHUP: reading the configuration' });
     manager.reloading();
-    await daemon.reload();
-    manager.ready(daemon.status());
+    await running.reload();
+    manager.ready(running.status());
   });
 }
