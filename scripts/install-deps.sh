@@ -28,7 +28,7 @@ demo="
 test="
     atftp atftpd attr binutils bubblewrap busybox bzip2 cryptsetup-bin docker-registry dosfstools e2fsprogs
     fakeroot fdisk g++ g++-aarch64-linux-gnu python3
-    isc-dhcp-relay jq kea-admin lintian lz4 make mtools nftables nginx-light nmap ovmf postgresql procps prometheus
+    isc-dhcp-relay jq kea-admin lintian lz4 make mtools nftables nginx-light nmap ovmf podman postgresql procps prometheus
     selinux-policy-default selinux-utils
     shellcheck systemd-boot-efi tcpdump tftp-hpa wget wrk"
 case ${1:-} in

@@ -35,7 +35,9 @@ describe('the container', () => {
 
   it('is checked the same way in both files', () => {
     const { test, interval, timeout, start_period } = compose.services.slipway.healthcheck ?? {};
-    expect(containerfile).toContain(`HEALTHCHECK --interval=${interval} --timeout=${timeout} --start-period=${start_period} `);
+    expect(containerfile).toContain(
+      `HEALTHCHECK --interval=${interval} --timeout=${timeout} --start-period=${start_period} `,
+    );
     expect(containerfile).toContain(`CMD ${JSON.stringify(test?.slice(1)).replaceAll(',', ', ')}\n`);
   });
 
