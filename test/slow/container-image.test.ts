@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { aPacket } from '../support/dhcp.ts';
 import { dhcpNetwork, SERVER, shoot } from '../support/dhcp-lab.ts';
 import { TOP } from '../support/lab.ts';
 import type { Network } from '../support/network.ts';
-import { must } from '../support/process.ts';
+import { must, type Running } from '../support/process.ts';
 
 const PACKAGING = join(TOP, 'packaging/container');
 const BASE = 'localhost/base';
@@ -19,15 +19,24 @@ const PLAIN_CGROUPS = [
   ...['sh', 'podman'],
 ] as const;
 
+const NODE = `
+images: { debian: { kernel: k, initrd: i } }
+nodes: { n001: { mac: "52:54:00:00:00:01", image: debian } }
+`;
+
 let folder: string;
 let network: Network;
 let env: NodeJS.ProcessEnv;
+let log: Running;
 
 /** Podman on the machine itself, for what needs Debian's packages. */
 const build = (...args: readonly string[]) => must(PLAIN_CGROUPS[0], [...PLAIN_CGROUPS.slice(1), ...args], { env });
 /** Podman on the lab's server. */
 const attempt = (...args: readonly string[]) =>
   network.run('server', PLAIN_CGROUPS[0], [...PLAIN_CGROUPS.slice(1), ...args], { env });
+/** The server's log, as it comes. */
+const follow = () =>
+  network.start('server', PLAIN_CGROUPS[0], [...PLAIN_CGROUPS.slice(1), 'logs', '--follow', 'slipway'], { env });
 async function podman(...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await attempt(...args);
   if (code !== 0) throw new Error(`podman ${args.join(' ')}: ${code}\n${stdout}${stderr}`);
@@ -44,7 +53,7 @@ async function setUpPodman(): Promise<void> {
   const containers = join(folder, 'containers.conf');
   await writeFile(
     containers,
-    `[containers]\ncgroups = "disabled"\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+    `[containers]\ncgroups = "disabled"\nlog_driver = "k8s-file"\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 [engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\ntmp_dir = "${folder}/libpod"\n`,
   );
   env = { ...process.env, CONTAINERS_CONF: containers, CONTAINERS_STORAGE_CONF: storage };
@@ -92,10 +101,6 @@ async function up(name: string): Promise<void> {
   );
 }
 
-const logs = async () => {
-  const { stdout, stderr } = await attempt('logs', 'slipway');
-  return stdout + stderr;
-};
 /** The exit status of the health check, which a timer of Podman's runs elsewhere. */
 const health = async () => (await attempt('healthcheck', 'run', 'slipway')).code;
 
@@ -106,12 +111,17 @@ beforeAll(async () => {
     const file = join(folder, name);
     await writeFile(file, (await readFile(file, 'utf8')).replace('eth1', 'eth0'));
   }
+  await appendFile(join(folder, 'slipway/config.yaml'), NODE);
   await setUpPodman();
   network = await dhcpNetwork();
   await buildImages();
   await up('dnsmasq');
+  const fill = 'mkdir artifacts && echo kernel > artifacts/k && echo initrd > artifacts/i';
+  const state = ['--volume', 'state:/var/lib/slipway', '--workdir', '/var/lib/slipway'];
+  await podman('run', '--rm', '--network', 'host', ...state, '--entrypoint', 'sh', 'localhost/slipway', '-c', fill);
   await up('slipway');
-  await expect.poll(logs, { timeout: 120_000 }).toContain('"event":"ready"');
+  log = follow();
+  await log.until(/"event":"ready"/);
 });
 afterAll(async () => {
   await attempt('rm', '--force', '--all');
@@ -143,15 +153,17 @@ test('a machine gets its address from dnsmasq, and the boot file and the script 
   await fetch(`tftp://${SERVER}/snponly.efi`);
   expect((await readFile(join(folder, 'fetched'))).subarray(0, 2).toString()).toBe('MZ');
   await fetch(`http://${SERVER}:8080/ipxe/52:54:00:00:00:01`);
-  expect(await readFile(join(folder, 'fetched'), 'utf8')).toMatch(/^#!ipxe\n/);
+  expect(await readFile(join(folder, 'fetched'), 'utf8')).toMatch(
+    /^#!ipxe\n[\s\S]*kernel .*http:\/\/192\.0\.2\.10:8080\//,
+  );
 });
 
 test('its health check goes by the server, not by the configuration, and says when it hangs', async () => {
   expect(await health()).toBe(0);
   const config = join(folder, 'slipway/config.yaml');
   const good = await readFile(config, 'utf8');
-  await writeFile(config, `${good}\nnodes: [`);
-  await expect.poll(logs, { timeout: 60_000 }).toContain('"event":"config.refused"');
+  await writeFile(config, `${good}[`);
+  await log.until(/"event":"config.refused"/);
   expect(await health()).toBe(0);
   await writeFile(config, good);
   await podman('kill', '--signal', 'STOP', 'slipway');
@@ -162,8 +174,8 @@ test('its health check goes by the server, not by the configuration, and says wh
 
 test('it reads its configuration at SIGHUP, and ends by itself when it is stopped', async () => {
   await podman('kill', '--signal', 'HUP', 'slipway');
-  await expect.poll(logs, { timeout: 60_000 }).toContain('"event":"reload"');
+  await log.until(/"event":"reload"/);
   await podman('stop', '--time', '60', 'slipway');
   expect((await podman('inspect', '--format', '{{.State.ExitCode}}', 'slipway')).trim()).toBe('0');
-  expect(await logs()).toContain('"event":"stopped"');
+  await log.until(/"event":"stopped"/);
 });
