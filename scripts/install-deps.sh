@@ -28,8 +28,8 @@ demo="
 test="
     atftp atftpd attr binutils bubblewrap busybox bzip2 cryptsetup-bin docker-registry dosfstools e2fsprogs
     fakeroot fdisk g++ g++-aarch64-linux-gnu python3
-    isc-dhcp-relay jq kea-admin lintian lz4 make mtools nftables nginx-light nmap ovmf podman postgresql procps prometheus
-    selinux-policy-default selinux-utils
+    isc-dhcp-relay jq kea-admin lintian lz4 make mtools netavark nftables nginx-light nmap ovmf podman postgresql procps
+    prometheus selinux-policy-default selinux-utils
     shellcheck systemd-boot-efi tcpdump tftp-hpa wget wrk"
 case ${1:-} in
     serve | docs) packages= ;;

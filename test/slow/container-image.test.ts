@@ -156,6 +156,7 @@ test('a machine gets its address from dnsmasq, and the boot file and the script 
   expect(await readFile(join(folder, 'fetched'), 'utf8')).toMatch(
     /^#!ipxe\n[\s\S]*kernel .*http:\/\/192\.0\.2\.10:8080\//,
   );
+  expect(await podman('exec', 'slipway', 'slipway', 'status')).toContain('n001');
 });
 
 test('its health check goes by the server, not by the configuration, and says when it hangs', async () => {

@@ -1,4 +1,3 @@
-import type { Daemon } from '../../daemon/daemon.ts';
 import { formatEvent, type LogFormat } from '../../daemon/log/format.ts';
 import { JOURNAL, journalOutput } from '../../daemon/log/journal.ts';
 import { openLogOutput } from '../../daemon/log/output.ts';
@@ -48,6 +47,9 @@ export async function serveUntilSignal(
   version: string,
   fail: (error: unknown) => void,
 ): Promise<void> {
+  // The first process of a container does not end by a signal of itself.
+  let stop = (_signal: string): void => process.exit(0);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
   const record = await recorder(options);
   const manager = await findManager(process.env, process.pid);
   const { serve } = await import('../../daemon/daemon.ts');
@@ -57,11 +59,12 @@ export async function serveUntilSignal(
       const message = `"slipway health" goes by the configuration: ${plainMessage(error)}`;
       record({ event: 'listening.file', level: 'warn', message });
     });
-  let daemon: Daemon | undefined;
+  const daemon = await serve(options.config, {
+    ...{ record, version, now: Date.now, monotonic: () => performance.now() },
+    onServing,
+  });
   let stopping = false;
-  const stop = (signal: string) => {
-    // The first process of a container does not end by a signal of itself.
-    if (!daemon) return process.exit(0);
+  stop = (signal) => {
     // A second signal ends running downloads at once.
     if (stopping) process.exit(1);
     stopping = true;
@@ -71,19 +74,13 @@ export async function serveUntilSignal(
       .then(() => onServing(undefined))
       .then(() => process.exit(0), fail);
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
-  const running = await serve(options.config, {
-    ...{ record, version, now: Date.now, monotonic: () => performance.now() },
-    onServing,
-  });
-  daemon = running;
-  manager.ready(running.status());
+  manager.ready(daemon.status());
   process.on('SIGHUP', async () => {
     if (process.stdin.isTTY) return stop('SIGHUP');
     if (stopping) return;
     record({ event: 'reload', level: 'info', message: 'SIGHUP: reading the configuration' });
     manager.reloading();
-    await running.reload();
-    manager.ready(running.status());
+    await daemon.reload();
+    manager.ready(daemon.status());
   });
 }
