@@ -63,8 +63,15 @@ async function steps(suite: string): Promise<(name: string) => string> {
   await cp(join(TOP, 'test/slow/package-steps.sh'), join(root, 'steps'));
   await writeFile(join(root, 'etc/systemd/system/steps.service'), STEPS_UNIT);
   await must('chroot', [root, 'systemctl', 'enable', 'steps']);
-  await run('timeout', ['--signal=KILL', '240', 'unshare', ...SPACES, join(TOP, 'test/support/boot-root.sh'), root]);
-  const report = await readFile(join(root, 'report'), 'utf8');
+  const boot = [...SPACES, join(TOP, 'test/support/boot-root.sh'), root];
+  const { stdout, stderr } = await run('timeout', ['--signal=KILL', '900', 'unshare', ...boot]);
+  const report = await readFile(join(root, 'report'), 'utf8').catch(() => '');
+  // Kept for whoever reads why a test failed.
+  const kept = join(TOP, `build/package-${suite}.report`);
+  await mkdir(join(TOP, 'build'), { recursive: true });
+  await writeFile(kept, report);
+  if (!report.includes('\n== end\n'))
+    throw new Error(`the steps did not come to their end: ${kept}\n${stdout}${stderr}\n${report}`.slice(0, 8000));
   return (name) => new RegExp(`^== ${name}\\n([\\s\\S]*?)(?=^== )`, 'm').exec(report)?.[1] ?? '';
 }
 
@@ -95,9 +102,9 @@ describe.each(['trixie', 'bookworm'])('the package on a fresh Debian %s', (suite
 
   test('is upgraded without losing a download that ends within its grace, or the configuration', () => {
     const upgrade = step('upgrade');
-    expect(upgrade).toContain('the short download is whole\nthe long download was ended\nanother process\nactive\n');
-    expect(upgrade).toContain('0.1.1-1\n# a line of the administrator\n');
-    expect(Number(/upgrade took (\d+) s/.exec(upgrade)?.[1])).toBeLessThan(30);
+    // It said so itself: systemd had not to kill it.
+    const ended = 'the short download is whole\nthe long download was ended\nstopped\n';
+    expect(upgrade).toContain(`${ended}another process\nactive\n0.1.1-1\n# a line of the administrator\n`);
     expect(step('broken')).toMatch(/config\.yaml:\d+:\d+: YAML/);
   });
 
