@@ -21,12 +21,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+const LATER = '99.0.0-1';
 /** The package once more, as a later version. */
 async function laterVersion(file: string): Promise<void> {
   const tree = `${file}.tree`;
   await must('dpkg-deb', ['-R', deb, tree]);
   const control = join(tree, 'DEBIAN/control');
-  await writeFile(control, (await readFile(control, 'utf8')).replace(/^Version: .*$/m, 'Version: 0.1.1-1'));
+  await writeFile(control, (await readFile(control, 'utf8')).replace(/^Version: .*$/m, `Version: ${LATER}`));
   await must('dpkg-deb', ['--root-owner-group', '--build', tree, file]);
 }
 
@@ -104,7 +105,7 @@ describe.each(['trixie', 'bookworm'])('the package on a fresh Debian %s', (suite
     const upgrade = step('upgrade');
     // It said so itself: systemd had not to kill it.
     const ended = 'the short download is whole\nthe long download was ended\nstopped\n';
-    expect(upgrade).toContain(`${ended}another process\nactive\n0.1.1-1\n# a line of the administrator\n`);
+    expect(upgrade).toContain(`${ended}another process\nactive\n${LATER}\n# a line of the administrator\n`);
     expect(step('broken')).toMatch(/config\.yaml:\d+:\d+: YAML/);
   });
 
