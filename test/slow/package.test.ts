@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TOP } from '../support/lab.ts';
-import { must, run } from '../support/process.ts';
+import { must, run, start } from '../support/process.ts';
 
 const STEPS_UNIT =
   '[Unit]\nAfter=multi-user.target\n[Service]\nType=exec\nExecStart=/steps\n[Install]\nWantedBy=multi-user.target\n';
@@ -182,9 +182,17 @@ test('npm pack makes a package that works where it is installed', async () => {
   const project = join(folder, 'project');
   await mkdir(project);
   await must('npm', ['install', '--prefix', project, '--omit=optional', join(folder, archive ?? '')]);
-  await writeFile(join(project, 'config.yaml'), 'nodes: { n1: { mac: "52:54:00:00:00:01", action: local } }\n');
-  const checked = await must(join(project, 'node_modules/.bin/slipway'), ['check'], { cwd: project });
-  expect(checked).toMatch(/n1 .*52:54:00:00:00:01/);
+  const node = 'nodes: { n1: { mac: "52:54:00:00:00:01", action: local } }\n';
+  await writeFile(join(project, 'config.yaml'), `server: { address: 127.0.0.1, dhcp: false, tftp: false }\n${node}`);
+  const slipway = join(project, 'node_modules/.bin/slipway');
+  expect(await must(slipway, ['check'], { cwd: project })).toMatch(/n1 .*52:54:00:00:00:01/);
+  const onLoopback = ['--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+  const daemon = start('unshare', [...onLoopback, slipway, 'serve', '--log', 'json'], { cwd: project });
+  await daemon.until(/"event":"ready"/);
+  const inside = ['--net', `--target=${daemon.child.pid}`, 'curl', '--silent', '--show-error', '--fail'];
+  expect(await must('nsenter', [...inside, 'http://127.0.0.1:8080/ipxe/52:54:00:00:00:01'])).toMatch(/^#!ipxe\n.*n1/);
+  expect(await must('nsenter', [...inside, 'http://127.0.0.1:8080/'])).toMatch(/^<!doctype html>/i);
+  await daemon.stop();
   expect(await readdir(join(project, 'node_modules/slipway'))).toEqual(
     expect.arrayContaining(['LICENSE', 'README.md', 'config.example.yaml', 'config.schema.json', 'dist', 'man']),
   );
