@@ -15,7 +15,9 @@ node_modules/.bin/tsc -p tsconfig.build.json --outDir "$new"
 mkdir -p "$new/ipxe-templates"
 cp src/ipxe-templates/*.njk "$new/ipxe-templates/"
 chmod +x "$new/cli.js"
-node_modules/.bin/vite build --config dashboard/vite.config.ts --outDir "$PWD/$new/dashboard" --logLevel warn
+# Also where the caller has said otherwise, as tests do: vite would put the parts for debugging in.
+NODE_ENV=production node_modules/.bin/vite build --config dashboard/vite.config.ts --outDir "$PWD/$new/dashboard" \
+    --logLevel warn
 [ ! -d site/dist ] || cp -r site/dist "$new/docs"
 [ ! -L dist ] || ! diff -r "$new" dist > /dev/null 2>&1 || exit 0
 # Before this script there was a plain folder.

@@ -12,12 +12,16 @@ set -eu
 cd "$(dirname "$0")/.."
 
 need_node() {
-    echo "slipway: Node.js 20.19 or newer is needed ($1)." >&2
+    echo "slipway: Node.js 20.19, 22.13, 23.4 or newer is needed ($1)." >&2
     echo "slipway: Debian 13 has it as package nodejs; on Debian 12 take it from nodejs.org." >&2
     exit 1
 }
 command -v node > /dev/null || need_node 'none is installed'
-node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
+# The versions between have no SQLite to keep boots in.
+node -e '
+    const [major, minor] = process.versions.node.split(".").map(Number);
+    process.exit(major > 23 || minor >= { 20: 19, 22: 13, 23: 4 }[major] ? 0 : 1);
+' ||
     need_node "this is $(node --version)"
 
 demo="
@@ -27,10 +31,11 @@ demo="
 # g++-aarch64-linux-gnu does for the Debian package of arm64.
 test="
     atftp atftpd attr binutils bubblewrap busybox bzip2 cryptsetup-bin docker-registry dosfstools e2fsprogs
-    fakeroot fdisk g++ g++-aarch64-linux-gnu python3
+    fakeroot fdisk fish g++ g++-aarch64-linux-gnu python3
     isc-dhcp-relay jq kea-admin lintian lz4 make mtools netavark nftables nginx-light nmap ovmf podman postgresql procps
-    prometheus selinux-policy-default selinux-utils
-    shellcheck systemd-boot-efi tcpdump tftp-hpa wget wrk"
+    prometheus qemu-user-static
+    selinux-policy-default selinux-utils
+    shellcheck systemd-boot-efi tcpdump tftp-hpa wget wrk zsh"
 case ${1:-} in
     serve | docs) packages= ;;
     demo) packages=$demo ;;
@@ -97,9 +102,7 @@ install_npm() {
     stamp=$1/node_modules/.package-lock.json
     [ ! -e "$stamp" ] || [ -n "$(find "$1/package-lock.json" -newer "$stamp")" ] || return 0
     echo "slipway: installing the npm packages of $1/package-lock.json"
-    # Not `npm ci`: it refuses a lock file made where a registry lacks the binaries of other systems. The versions are
-    # those of the lock file here too, and it stays as it is.
-    npm install --no-save --prefix "$1"
+    npm ci --prefix "$1"
     touch "$stamp"
 }
 install_npm .

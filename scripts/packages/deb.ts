@@ -24,6 +24,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { sqliteBinary } from './better-sqlite3.ts';
+import { debianChangelog } from './changelog.ts';
 import { debianCopyright } from './copyright.ts';
 import { isNeeded, type Lock, modulesOf } from './modules.ts';
 
@@ -122,14 +123,8 @@ function putDebian(copyright: string): void {
   const doc = 'usr/share/doc/slipway';
   put(`${doc}/copyright`, copyright);
   put(`${doc}/changelog.gz`, gzip(text('CHANGELOG.md')));
-  const date = execFileSync('date', ['-R', '-u', '-d', `@${epoch}`], { encoding: 'utf8' }).trim();
-  const maintainer = /^Maintainer: (.*)$/m.exec(debian('control.in'))?.[1];
-  put(
-    `${doc}/changelog.Debian.gz`,
-    gzip(
-      `slipway (${version}-1) unstable; urgency=medium\n\n  * Release ${version}: see changelog.gz.\n\n -- ${maintainer}  ${date}\n`,
-    ),
-  );
+  const maintainer = /^Maintainer: (.*)$/m.exec(debian('control.in'))?.[1] ?? '';
+  put(`${doc}/changelog.Debian.gz`, gzip(debianChangelog(text('CHANGELOG.md'), maintainer)));
   put(`${doc}/examples/config.yaml`, text('config.example.yaml'));
   cpSync(join(TOP, 'docs'), join(root, doc), { recursive: true });
   put('usr/share/lintian/overrides/slipway', debian('lintian-overrides'));

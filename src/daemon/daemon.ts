@@ -25,6 +25,7 @@ import {
   scriptsOf,
   watchArtifacts,
 } from './serving/serving-state.ts';
+import { keepStore } from './state/store.ts';
 
 /** A running daemon. */
 export interface Daemon {
@@ -75,9 +76,12 @@ export async function serve(configFile: string, outer: ServeSurroundings): Promi
   if (!loaded.ok) throw new ConfigError(loaded.problems);
   let state: ServingState = await openServingState(loaded.checked, options);
   const scripts = scriptsOf(() => state, facts);
-  const watching = observe(() => state, options);
+  const { state: place } = state.config;
+  const store = place === false ? undefined : keepStore({ place, ...options });
+  const watching = observe(() => state, { ...options, store });
   observer = watching;
-  const memory = await openFleet(() => state, scripts, facts, configFile, { ...options, onNews: watching.takeNews });
+  const outlets = { ...options, store, onNews: watching.takeNews };
+  const memory = await openFleet(() => state, scripts, facts, configFile, outlets);
   fleet = memory;
   const metrics = () => metricsOf(watching, state, memory);
   const services = await startServices(SERVICES, () => state, {
@@ -88,6 +92,7 @@ export async function serve(configFile: string, outer: ServeSurroundings): Promi
     metrics,
   }).catch(async (error) => {
     await memory.stop();
+    await store?.close();
     throw error;
   });
   /** Prepares new builds before a machine asks. Missing ones have been logged before. */
@@ -162,6 +167,7 @@ export async function serve(configFile: string, outer: ServeSurroundings): Promi
       await services.stop();
       await memory.stop();
       await watching.stop();
+      await store?.close();
       await closeFolders(state);
       record({ event: 'stopped', level: 'info', message: 'stopped' });
     },

@@ -49,7 +49,14 @@ async function scrape(perNode: boolean): Promise<{ readonly ms: number; readonly
   const clocks = { now: Date.now, monotonic: () => performance.now() };
   const nodeNames = new Set(nodes.map(({ name }) => name));
   const observer = openObserver({
-    ...{ config: () => config, nodeNames: () => nodeNames, secret: async () => '', record: () => {}, version: '1.0.0' },
+    ...{
+      config: () => config,
+      nodeNames: () => nodeNames,
+      secret: async () => '',
+      store: undefined,
+      record: () => {},
+      version: '1.0.0',
+    },
     ...clocks,
   });
   const fleet = createFleet({

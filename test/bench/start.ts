@@ -76,6 +76,7 @@ export async function benchStart(print: (row: Row) => void): Promise<void> {
     const status = await fleet.status();
     const answered = performance.now() - asked;
     await fleet.stop();
+    await store.close();
     print({
       work: `start with ${(MACHINES * BOOTS * STEPS) / 1e6} million steps, ${MACHINES} machines in the middle of a boot`,
       target: '< 1 s',

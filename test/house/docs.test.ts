@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { releases } from '../../scripts/packages/changelog.ts';
 import { SIDEBAR } from '../../site/.vitepress/sidebar.ts';
 import { checkConfig } from '../../src/commands/check/check.ts';
 import { TOP } from '../support/lab.ts';
@@ -58,6 +59,21 @@ describe('the documentation', () => {
     const outside = pages.flatMap((name) => linksOf(name).filter(([path]) => !path.startsWith('docs/')));
     expect(outside).toEqual([]);
   });
+});
+
+it('the changelog has a section for each release, and the newest is that of package.json', () => {
+  const changelog = texts.get('CHANGELOG.md') ?? '';
+  const { version } = JSON.parse(readFileSync(join(TOP, 'package.json'), 'utf8')) as { version: string };
+  const all = releases(changelog);
+  expect(all[0]?.version).toBe(version);
+  expect(all.map(({ date }) => date)).toEqual(
+    all
+      .map(({ date }) => date)
+      .sort()
+      .reverse(),
+  );
+  // No other heading but that of what comes.
+  expect(changelog.match(/^## .*$/gm)?.filter((each) => each !== '## Unreleased')).toHaveLength(all.length);
 });
 
 /** What examples refer to and do not show: nodes of a file, images and profiles of other examples of the page. */

@@ -57,7 +57,7 @@ async function powerOnNode(node: keyof typeof MACS, log: string): Promise<Runnin
   return machine.console;
 }
 
-describe.each(['bookworm'] satisfies Suite[])('%s', (suite) => {
+describe.each(['bookworm', 'trixie'] satisfies Suite[])('%s', (suite) => {
   beforeAll(async () => {
     await mkdir(join(TOP, 'build/logs'), { recursive: true });
     await buildImage(suite);

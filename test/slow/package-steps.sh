@@ -12,7 +12,22 @@ ip route add default via 192.0.2.1
 
 # $1: a property of the unit
 property() { systemctl show slipway --property "$1" --value; }
-journal() { journalctl --unit slipway --output json --no-pager "$@"; }
+# Entries of the log. journald first takes what was sent to it.
+journal() {
+    journalctl --sync
+    journalctl --unit slipway --output json --no-pager "$@"
+}
+# Waits until a command succeeds. The limit is a last resort against hanging.
+wait_for() {
+    for _ in $(seq 600); do
+        "$@" && return
+        sleep 0.2
+    done
+    echo "never came: $*"
+    return 1
+}
+# $1: of the server's process; $2: the event
+logged() { [ -n "$(journal "_PID=$1" "SLIPWAY_EVENT=$2")" ]; }
 
 step install
 dpkg --install /slipway.deb
@@ -38,17 +53,20 @@ slipway status
 
 step watchdog
 mkdir -p /run/systemd/system/slipway.service.d
-printf '[Service]\nWatchdogSec=2\n' > /run/systemd/system/slipway.service.d/watchdog.conf
+printf '[Service]\nWatchdogSec=6\n' > /run/systemd/system/slipway.service.d/watchdog.conf
 systemctl daemon-reload
 systemctl restart slipway
-# Two times over.
-sleep 4
+told() { property WatchdogTimestampMonotonic; }
+tells() { [ "$(told)" != "$last" ]; }
+# More than once over.
+for _ in 1 2 3; do
+    last=$(told)
+    wait_for tells
+done
 echo "restarts: $(property NRestarts)"
 kill -STOP "$(property MainPID)"
-for _ in $(seq 100); do
-    [ "$(property NRestarts)" = 0 ] || break
-    sleep 0.2
-done
+restarted() { [ "$(property NRestarts)" != 0 ] && [ "$(property ActiveState)" = active ]; }
+wait_for restarted
 echo "restarts then: $(property NRestarts)"
 rm -r /run/systemd/system/slipway.service.d
 systemctl daemon-reload
@@ -56,6 +74,7 @@ systemctl restart slipway
 
 step reload
 systemctl reload slipway
+wait_for logged "$(property MainPID)" config.loaded
 property ActiveState
 journal SLIPWAY_EVENT=config.loaded
 
@@ -70,17 +89,28 @@ head -c 40000000 /dev/urandom > /var/lib/slipway/artifacts/debian/big
 chown -R slipway: /var/lib/slipway/artifacts
 echo '# a line of the administrator' >> /etc/slipway/config.yaml
 before=$(property MainPID)
-# Six seconds, and two minutes: the grace is ten seconds.
-curl --silent --show-error --limit-rate 7M --output /short http://192.0.2.10:8080/artifacts/debian/big &
+# A download that takes its first bytes, and the rest after an event of the server. $1: where it goes; $2: the event
+download() {
+    curl --silent http://192.0.2.10:8080/artifacts/debian/big | {
+        head -c 1000000
+        : > "$1.begun"
+        wait_for logged "$before" "$2" >&2
+        cat
+    } > "$1"
+}
+download /short stopping &
 short=$!
-curl --silent --limit-rate 330k --output /long http://192.0.2.10:8080/artifacts/debian/big &
+# Longer than the grace: it waits for the end of all downloads.
+download /long stopped &
 long=$!
-sleep 1
-began=$(date +%s)
+wait_for [ -e /short.begun ]
+wait_for [ -e /long.begun ]
 dpkg --install /slipway-next.deb
-echo "upgrade took $(($(date +%s) - began)) s"
-wait $short && cmp /short /var/lib/slipway/artifacts/debian/big && echo 'the short download is whole'
-wait $long || echo 'the long download was ended'
+wait $short
+cmp /short /var/lib/slipway/artifacts/debian/big && echo 'the short download is whole'
+wait $long
+cmp --silent /long /var/lib/slipway/artifacts/debian/big || echo 'the long download was ended'
+journal "_PID=$before" SLIPWAY_EVENT=stopped --output cat
 [ "$(property MainPID)" != "$before" ] && echo 'another process'
 property ActiveState
 dpkg-query --show --showformat '${Version}\n' slipway

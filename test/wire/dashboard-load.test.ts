@@ -3,9 +3,6 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startBrowser, type TestBrowser } from '../support/dashboard/browser.ts';
 import { addressOf, macOf, SimulatedFleet } from '../support/dashboard/simulated-fleet.ts';
 
-/** The longest from the begin of the navigation until something is painted, milliseconds. */
-const FIRST_PAINT = 1000;
-
 let fleet: SimulatedFleet | undefined;
 let browser: TestBrowser;
 beforeAll(async () => {
@@ -23,7 +20,7 @@ ${Array.from({ length: count }, (_, i) => `  n${i + 1}: { mac: "${macOf(i + 1)}"
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
-test('500 machines that boot: painted within a second, no change is lost, all are up in the end', async () => {
+test('500 machines that boot: no change is lost, all are up in the end', async () => {
   fleet = await SimulatedFleet.start(nodes(500));
   const boots = numbers(500).map((n) => fleet?.boot(macOf(n), addressOf(n)) as ReturnType<SimulatedFleet['boot']>);
   // Half of them are on their way when the page is opened.
@@ -36,10 +33,6 @@ test('500 machines that boot: painted within a second, no change is lost, all ar
     await delay(20);
   }
   const { page, troubles } = await opening;
-  const painted = await page.evaluate(
-    () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Number.POSITIVE_INFINITY,
-  );
-  expect(painted).toBeLessThan(FIRST_PAINT);
   await page.waitForFunction(() => document.querySelector('.count[data-phase="up"] b')?.textContent === '500');
   expect(troubles).toEqual([]);
   await page.close();

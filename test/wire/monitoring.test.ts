@@ -40,15 +40,20 @@ beforeAll(async () => {
   await writeFile(join(lab.folder, 'key'), `${KEY}\n`);
   await writeFile(join(lab.folder, 'token'), 'Bearer geheim\n');
   await writeFile(lab.configFile, CONFIG);
-  const args = ['--import', 'tsx', 'test/support/receiver-daemon.ts', '9900', KEY];
-  receiver = lab.network.start('server', process.execPath, args, { cwd: TOP });
-  await receiver.until(/listening/);
+  receiver = await startReceiver();
   daemon = await lab.serve();
   for (const n of MACHINES.keys())
     await lab.network.must('client', 'ip', ['address', 'add', addressOf(n), 'dev', 'eth0']);
   await Promise.all(MACHINES.map(boot));
 });
 afterAll(() => lab?.destroy());
+
+async function startReceiver(): Promise<Running> {
+  const args = ['--import', 'tsx', 'test/support/receiver-daemon.ts', '9900', KEY];
+  const started = lab.network.start('server', process.execPath, args, { cwd: TOP });
+  await started.until(/listening/);
+  return started;
+}
 
 const addressOf = (n: number) => `192.0.2.${30 + n}/24`;
 const curl = (...args: string[]) => lab.network.must('client', 'curl', ['-sS', '--fail', ...args]);
@@ -166,4 +171,16 @@ test('the queries of the dashboard are ones', async () => {
   const file = join(lab.folder, 'queries.yml');
   await writeFile(file, `groups:\n  - name: dashboard\n    rules:\n${rules.join('\n')}\n`);
   expect(await must('promtool', ['check', 'rules', file])).toContain(`SUCCESS: ${expressions.length} rules found`);
+});
+
+test('what a receiver that was away has missed comes to it from the next daemon', async () => {
+  await receiver.stop();
+  await boot(MACHINES[0] ?? '', 0);
+  await daemon.until(/webhook\.failed|webhook ops: /);
+  await daemon.stop();
+  await writeFile(lab.configFile, CONFIG);
+  receiver = await startReceiver();
+  daemon = await lab.serve();
+  for (const type of ['boot.began', 'boot.up'])
+    await receiver.until(new RegExp(`"at":"hook","status":204[^\\n]*"type":"${type}"[^\\n]*"node":"n0"`), 120);
 });

@@ -216,7 +216,6 @@ export function createFleet(options: FleetOptions): FleetMemory {
     stop: async () => {
       await sharing?.stop();
       await writer?.stop();
-      await store?.close();
     },
   };
 }

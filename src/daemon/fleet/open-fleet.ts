@@ -11,7 +11,6 @@ import { type Mac, parseMac } from '../../model/machine/mac.ts';
 import { recognise } from '../../model/settings/recognise.ts';
 import type { BootNews } from '../observe/boot-news.ts';
 import type { DaemonOptions, ServingState } from '../serving/serving-state.ts';
-import { keepStore } from '../state/store.ts';
 import { createFleet, type FleetMemory } from './fleet.ts';
 import { SharedRoles } from './keeping/shared-roles.ts';
 import { openNeighbours } from './neighbours.ts';
@@ -68,16 +67,20 @@ export async function followEarlier(
   return others.map((boot) => (boot.outcome === 'under-way' ? { ...boot, outcome: 'unfinished' } : boot));
 }
 
+interface FleetOutlets extends DaemonOptions {
+  /** What keeps boots. The fleet does not close it. */
+  readonly store: BootStore | undefined;
+  readonly onNews: (news: BootNews) => void;
+}
+
 /** Follows the boots of machines, and keeps them where the configuration says so. Boots of an earlier daemon go on. */
 export async function openFleet(
   state: () => ServingState,
   scripts: Scripts,
   facts: KnownFacts,
   configFile: string,
-  { record, now, monotonic, onNews }: DaemonOptions & { readonly onNews: (news: BootNews) => void },
+  { store, record, now, monotonic, onNews }: FleetOutlets,
 ): Promise<FleetMemory> {
-  const place = state().config.state;
-  const store = place === false ? undefined : keepStore({ place, record, now });
   const secret = await secretOf(store);
   const roles = new SharedRoles();
   store?.feed?.follow((events) => {

@@ -1,4 +1,5 @@
 import type { BootEvent, RecordEvent } from '../../model/event.ts';
+import type { BootStore } from '../../model/fleet/boot-store.ts';
 import type { Config } from '../../model/settings/config.ts';
 import type { BootNews } from './boot-news.ts';
 import { createMetrics } from './metrics.ts';
@@ -13,6 +14,8 @@ export interface ObserverOptions {
   /** The names of its nodes. */
   readonly nodeNames: () => ReadonlySet<string>;
   readonly secret: ReadSecret;
+  /** Keeps what receivers have not taken yet. */
+  readonly store: BootStore | undefined;
   readonly record: RecordEvent;
   /** Of Slipway. */
   readonly version: string;
@@ -32,7 +35,7 @@ export interface Observer {
   takeNews(news: BootNews): void;
   /** All metrics, in the format of Prometheus. @param taken those that the daemon knows when they are read */
   metrics(taken: readonly Sample[]): Promise<string>;
-  /** Gives receivers a moment to take what is left. */
+  /** Gives receivers a moment to take what is left, and keeps the rest in the store. */
   stop(): Promise<void>;
 }
 

@@ -4,7 +4,7 @@ const AT_ONCE = 4;
 const MOST = 1000;
 const LONGEST = 1024 * 1024;
 /** Milliseconds for which an event is tried again. */
-const KEPT = 3_600_000;
+export const TRIED_FOR = 3_600_000;
 /** The pause before an event is tried again, milliseconds: it doubles each time. */
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 300_000;
@@ -13,12 +13,18 @@ const LONGEST_PAUSE = 300_000;
 export interface Message {
   readonly id: string;
   readonly body: string;
+  /** When it happened, milliseconds since 1970. */
+  readonly at: number;
 }
 
 /** Options of {@link WebhookQueue}. */
 export interface WebhookQueueOptions {
   /** Sends an event; resolves with the reason where the receiver did not take it. */
   readonly send: (message: Message, signal: AbortSignal) => Promise<string | undefined>;
+  /** Remembers an event that has to wait, for a daemon that comes after this one. Never rejects. */
+  readonly keep: (message: Message) => Promise<void>;
+  /** Forgets it again. Never rejects. */
+  readonly forget: (message: Message) => Promise<void>;
   /** Called for each try; for `dropped`, when an event is given up. */
   readonly tried: (result: 'sent' | 'retried' | 'dropped') => void;
   /** Called when the receiver begins to take nothing, and when it takes events again: with the number of lost ones. */
@@ -33,6 +39,7 @@ interface Waiting extends Message {
   tries: number;
   /** When it may be sent. */
   due: number;
+  isKept: boolean;
 }
 
 /** The events for one receiver: each is tried until it is taken, or is too old, or too many wait. */
@@ -56,19 +63,21 @@ export class WebhookQueue {
     return this.waiting.size + this.sending.size;
   }
 
-  add(message: Message): void {
+  /** @param keptFor milliseconds since it happened, for one that an earlier daemon has kept */
+  add(message: Message, keptFor?: number): void {
     const now = this.options.monotonic();
-    this.put({ ...message, since: now, tries: 0, due: now });
+    const isKept = keptFor !== undefined;
+    this.put({ ...message, since: now - (keptFor ?? 0), tries: 0, due: now, isKept });
     while (this.waiting.size > MOST || this.length > LONGEST) {
       const [oldest] = this.waiting;
       if (!oldest) break;
       this.take(oldest);
-      this.drop();
+      this.drop(oldest);
     }
     this.pump();
   }
 
-  /** Sends what was never tried, for so long; the rest is lost. @param graceMs milliseconds */
+  /** Sends what was never tried, for so long; the rest is kept. @param graceMs milliseconds */
   async stop(graceMs: number): Promise<void> {
     clearTimeout(this.timer);
     await new Promise<void>((resolve) => {
@@ -80,7 +89,9 @@ export class WebhookQueue {
       this.pump();
     });
     this.ending.abort();
+    const left = [...this.waiting, ...this.sending];
     for (const each of this.waiting) this.take(each);
+    await Promise.all(left.map((each) => this.keep(each)));
   }
 
   private put(each: Waiting): void {
@@ -92,9 +103,20 @@ export class WebhookQueue {
     if (this.waiting.delete(each)) this.length -= each.body.length;
   }
 
-  private drop(): void {
+  private drop(each: Waiting): void {
     this.lost += 1;
     this.options.tried('dropped');
+    this.forget(each);
+  }
+
+  private async keep(each: Waiting): Promise<void> {
+    if (each.isKept) return;
+    each.isKept = true;
+    await this.options.keep(each);
+  }
+
+  private forget(each: Waiting): void {
+    if (each.isKept) void this.options.forget(each);
   }
 
   /** Sends what is due. */
@@ -127,6 +149,7 @@ export class WebhookQueue {
     if (this.ending.signal.aborted) return;
     if (why === undefined) {
       tried('sent');
+      this.forget(each);
       if (this.isFailing) back(this.lost);
       this.isFailing = false;
       this.lost = 0;
@@ -143,10 +166,11 @@ export class WebhookQueue {
     each.tries += 1;
     // Not all at the same moment.
     each.due = now + pause * (0.8 + 0.4 * Math.random());
-    if (each.due - each.since > KEPT) this.drop();
+    if (each.due - each.since > TRIED_FOR) this.drop(each);
     else {
       this.options.tried('retried');
       this.put(each);
+      void this.keep(each);
     }
   }
 }

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { BootEvent, RecordEvent } from '../../model/event.ts';
+import type { BootStore } from '../../model/fleet/boot-store.ts';
 import { diagnose } from '../../model/fleet/diagnosis/diagnosis.ts';
 import { WEBHOOK_EVENTS, type WebhookEvent, type WebhookSettings } from '../../model/settings/observe.ts';
 import type { BootNews } from './boot-news.ts';
 import { post, type ReadSecret, readText } from './post.ts';
 import { type Sample, sample } from './samples.ts';
 import { signedHeaders } from './signature.ts';
-import { type Message, WebhookQueue } from './webhook-queue.ts';
+import { type Message, TRIED_FOR, WebhookQueue } from './webhook-queue.ts';
 
 /** How long the end of the daemon waits for receivers, milliseconds. */
 const GRACE = 3000;
@@ -16,6 +17,8 @@ export interface WebhooksOptions {
   /** The webhooks in force, by name. */
   readonly settings: () => ReadonlyMap<string, WebhookSettings>;
   readonly secret: ReadSecret;
+  /** Keeps the events that wait. */
+  readonly store: Pick<BootStore, 'notes' | 'putNote'> | undefined;
   readonly record: RecordEvent;
   readonly count: (samples: readonly Sample[]) => void;
   /** Milliseconds since 1970. */
@@ -52,7 +55,7 @@ export function eventOfNews({ kind, boot }: BootNews, now: number): BootEvent & 
 export function messageOf({ event, level, message, ...data }: BootEvent, now: number): Message {
   const id = `msg_${randomUUID()}`;
   const body = JSON.stringify({ type: event, timestamp: new Date(now).toISOString(), level, message, data });
-  return { id, body };
+  return { id, body, at: now };
 }
 
 /**
@@ -70,13 +73,33 @@ export async function sendSigned(
   return await post(await readText(url, secret), headers, body, signal);
 }
 
-/** The webhooks: a queue for each, kept in memory. */
+interface Kept extends Message {
+  readonly webhook: string;
+}
+
+/** The kind of note that an event which waits is. */
+const KIND = 'webhook-event';
+
+/** The webhooks: a queue for each. What has to wait outlives the daemon where there is a store. */
 export class Webhooks {
   private readonly queues = new Map<string, WebhookQueue>();
   private readonly options: WebhooksOptions;
 
   constructor(options: WebhooksOptions) {
     this.options = options;
+    void this.goOn();
+  }
+
+  /** Goes on with what an earlier daemon has kept; of no use is what is too old, or for a webhook that is gone. */
+  private async goOn(): Promise<void> {
+    const { store, settings, now } = this.options;
+    const kept = (await store?.notes(KIND).catch(() => [])) ?? [];
+    for (const [, note] of kept) {
+      const { webhook, ...message } = note as Kept;
+      const age = Math.max(0, now() - message.at);
+      if (settings().has(webhook) && age < TRIED_FOR) this.queueOf(webhook).add(message, age);
+      else void this.note(webhook, message, undefined);
+    }
   }
 
   /** Takes any event; those that no webhook wants are nothing to it. */
@@ -89,8 +112,7 @@ export class Webhooks {
     if (wanting.length === 0) return;
     const message = messageOf(event, this.options.now());
     for (const [webhook] of wanting) {
-      const queue = this.queues.get(webhook) ?? this.open(webhook);
-      queue.add(message);
+      this.queueOf(webhook).add(message);
     }
   }
 
@@ -111,6 +133,15 @@ export class Webhooks {
     this.queues.delete(webhook);
   }
 
+  private async note(webhook: string, { id }: Message, value: Kept | undefined): Promise<void> {
+    // A store that is away says so itself.
+    await this.options.store?.putNote(KIND, `${webhook} ${id}`, value).catch(() => {});
+  }
+
+  private queueOf(webhook: string): WebhookQueue {
+    return this.queues.get(webhook) ?? this.open(webhook);
+  }
+
   private open(webhook: string): WebhookQueue {
     const { settings, secret, record, count, now, monotonic } = this.options;
     const warn = (event: string, message: string) => record({ event, level: 'warn', message, webhook });
@@ -119,6 +150,8 @@ export class Webhooks {
         const own = settings().get(webhook);
         return own ? await sendSigned(own, message, secret, now(), signal) : 'it is no longer in the configuration';
       },
+      keep: (message) => this.note(webhook, message, { webhook, ...message }),
+      forget: (message) => this.note(webhook, message, undefined),
       tried: (result) => count([sample('slipway_webhook_requests_total', { webhook, result })]),
       failing: (why) => warn('webhook.failed', `webhook ${webhook}: ${why}; events are tried again for an hour`),
       back: (lost) => {

@@ -44,8 +44,9 @@ export async function startServices(
       record({ event: 'listening', level: 'info', message, service: name });
     }
   };
+  // All at once, so that the grace is that of the whole daemon: systemd waits for no second one.
   const stop = async () => {
-    for (const { slot } of slots.toReversed()) await slot.stop();
+    await Promise.all(slots.toReversed().map(({ slot }) => slot.stop()));
   };
   try {
     await update();

@@ -3,6 +3,7 @@ import { workerCount } from '../../http/workers/workers.ts';
 import { requiredFiles } from '../../model/boot/boot-plan.ts';
 import { fileOfBuild, rootOf, withRoot } from '../../model/boot/build.ts';
 import type { Boot } from '../../model/fleet/boot.ts';
+import type { BootStore } from '../../model/fleet/boot-store.ts';
 import { type Config, type Match, sampleMatches } from '../../model/settings/config.ts';
 import { readSecret } from '../configuration/secrets.ts';
 import type { FleetMemory } from '../fleet/fleet.ts';
@@ -102,7 +103,10 @@ async function machineSamples({ config }: ServingState, fleet: FleetMemory): Pro
 }
 
 /** Opens what follows the daemon, for metrics, traces and webhooks. */
-export function observe(state: () => ServingState, options: DaemonOptions & { readonly version: string }): Observer {
+export function observe(
+  state: () => ServingState,
+  options: DaemonOptions & { readonly version: string; readonly store: BootStore | undefined },
+): Observer {
   return openObserver({
     ...options,
     config: () => state().config,

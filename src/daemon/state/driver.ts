@@ -32,8 +32,8 @@ export function resultCode(error: unknown): number | undefined {
 }
 
 /**
- * Finds an SQLite: the package better-sqlite3, which is faster, or else that of Node itself, from 22.13 on. So one
- * compiled binary, for an older Node, is enough for a package of the whole server.
+ * Finds an SQLite: the package better-sqlite3, which is faster, or else that of Node itself, from 22.13 and 23.4 on. So
+ * one compiled binary, for an older Node, is enough for a package of the whole server.
  * @throws Error with the remedy where there is neither
  */
 export async function findDriver(): Promise<OpenDatabase> {
@@ -42,7 +42,8 @@ export async function findDriver(): Promise<OpenDatabase> {
 
 function fail(): never {
   throw new Error(
-    'the npm package better-sqlite3 could not be loaded, and Node has an SQLite of its own from 22.13 on',
+    `the npm package better-sqlite3 could not be loaded, and Node ${process.version} has no SQLite of its own: ` +
+      'install Node 20, or one from 22.13 or 23.4 on',
   );
 }
 

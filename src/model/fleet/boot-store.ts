@@ -9,7 +9,14 @@ export interface BootChange {
 }
 
 /** Kinds of things that are remembered beside boots, each by a key. */
-export type NoteKind = 'order' | 'installation' | 'rollout' | 'rollout-machine' | 'secret' | 'cancelled';
+export type NoteKind =
+  | 'order'
+  | 'installation'
+  | 'rollout'
+  | 'rollout-machine'
+  | 'secret'
+  | 'cancelled'
+  | 'webhook-event';
 
 /** Output of a step of a pipeline. */
 export interface Output {

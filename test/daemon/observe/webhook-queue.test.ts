@@ -8,25 +8,28 @@ afterEach(() => void vi.useRealTimers());
 function aQueue(receive: (message: Message, signal: AbortSignal) => Promise<string | undefined>) {
   const tries: string[] = [];
   const told: string[] = [];
+  const kept = new Set<string>();
   const queue = new WebhookQueue({
     send: receive,
+    keep: async ({ id }) => void kept.add(id),
+    forget: async ({ id }) => void kept.delete(id),
     tried: (result) => void tries.push(result),
     failing: (why) => void told.push(why),
     back: (lost) => void told.push(`back, ${lost} lost`),
     monotonic: () => Date.now(),
   });
   const add = (count: number, body = '{}') => {
-    for (let n = 0; n < count; n++) queue.add({ id: String(n), body });
+    for (let n = 0; n < count; n++) queue.add({ id: String(n), body, at: Date.now() });
   };
   const count = (result: string) => tries.filter((each) => each === result).length;
-  return { queue, add, told, count };
+  return { queue, add, told, count, kept };
 }
 
 describe('events for a receiver', () => {
   it('are each taken once where it answers, a few at a time', async () => {
     let [now, most] = [0, 0];
     const got: string[] = [];
-    const { queue, add, told, count } = aQueue(async ({ id }) => {
+    const { queue, add, told, count, kept } = aQueue(async ({ id }) => {
       most = Math.max(most, ++now);
       await new Promise((resolve) => setTimeout(resolve, 10));
       now -= 1;
@@ -36,24 +39,26 @@ describe('events for a receiver', () => {
     add(100);
     await vi.advanceTimersByTimeAsync(1000);
     expect(got.sort((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 100 }, (_, n) => String(n)));
-    expect([most, count('sent'), queue.size, told]).toEqual([4, 100, 0, []]);
+    expect([most, count('sent'), queue.size, told, kept.size]).toEqual([4, 100, 0, [], 0]);
   });
 
   it('come all, where it fails half of the time', async () => {
     const got = new Map<string, number>();
     let turn = 0;
-    const { queue, add, count } = aQueue(async ({ id }) => {
+    const { queue, add, count, kept } = aQueue(async ({ id }) => {
       got.set(id, (got.get(id) ?? 0) + 1);
       return turn++ % 2 === 0 ? 'it answered 503' : undefined;
     });
     add(200);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(kept.size).toBe(100);
     await vi.advanceTimersByTimeAsync(600_000);
-    expect([got.size, count('sent'), count('dropped'), queue.size]).toEqual([200, 200, 0, 0]);
+    expect([got.size, count('sent'), count('dropped'), queue.size, kept.size]).toEqual([200, 200, 0, 0, 0]);
   });
 
   it('wait longer each time, and are given up after an hour', async () => {
     const times: number[] = [];
-    const { queue, add, told, count } = aQueue(async () => {
+    const { queue, add, told, count, kept } = aQueue(async () => {
       times.push(Date.now());
       return 'it answered 500';
     });
@@ -63,7 +68,7 @@ describe('events for a receiver', () => {
     expect(pauses[0]).toBeGreaterThan(0.7);
     expect(pauses[4]).toBeGreaterThan((pauses[0] ?? 0) * 8);
     expect(Math.max(...pauses)).toBeLessThan(361);
-    expect([queue.size, count('dropped'), told]).toEqual([0, 1, ['it answered 500']]);
+    expect([queue.size, count('dropped'), told, kept.size]).toEqual([0, 1, ['it answered 500'], 0]);
     expect(times.length).toBeLessThan(40);
   });
 
@@ -95,6 +100,19 @@ describe('events for a receiver', () => {
     const stopped = slow.queue.stop(3000);
     await vi.advanceTimersByTimeAsync(3001);
     await stopped;
-    expect([slow.queue.size, slow.count('sent')]).toEqual([0, 0]);
+    expect([slow.queue.size, slow.count('sent'), slow.kept.size]).toEqual([0, 0, 50]);
+  });
+
+  it('of an earlier daemon are tried at once, and for the rest of their hour', async () => {
+    const times: number[] = [];
+    const { queue, count } = aQueue(async () => {
+      times.push(Date.now());
+      return 'it answered 500';
+    });
+    const now = Date.now();
+    queue.add({ id: 'old', body: '{}', at: now - 3_000_000 }, 3_000_000);
+    await vi.advanceTimersByTimeAsync(610_000);
+    expect(times[0]).toBe(now);
+    expect([queue.size, count('dropped')]).toEqual([0, 1]);
   });
 });

@@ -3,7 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, describe, expect, it } from 'vitest';
 import { signedHeaders } from '../../../src/daemon/observe/signature.ts';
-import { eventOfNews, messageOf, sendSigned, Webhooks } from '../../../src/daemon/observe/webhooks.ts';
+import {
+  eventOfNews,
+  messageOf,
+  sendSigned,
+  Webhooks,
+  type WebhooksOptions,
+} from '../../../src/daemon/observe/webhooks.ts';
 import type { BootEvent } from '../../../src/model/event.ts';
 import { aBoot } from '../../model/fleet/machines.ts';
 
@@ -91,6 +97,7 @@ it('each webhook gets the events that it wants, at least once, from a receiver t
     const webhooks = new Webhooks({
       settings: () => settings,
       secret,
+      store: undefined,
       record: (event) => events.push(event),
       count: ([each]) => {
         results.push(each?.labels.result);
@@ -112,4 +119,37 @@ it('each webhook gets the events that it wants, at least once, from a receiver t
   expect(results.filter((result) => result === 'retried').length).toBe(got.length - wanted);
   expect(events[0]).toMatchObject({ event: 'webhook.failed', level: 'warn', webhook: 'ops' });
   expect(JSON.stringify(events)).not.toMatch(/token-in-a-path|whsec_/);
+});
+
+it('what a receiver has not taken comes to it from the next daemon, the same event', async () => {
+  const kept = new Map<string, object>();
+  const store: WebhooksOptions['store'] = {
+    notes: async () => [...kept],
+    putNote: async (_kind, key, value) => void (value ? kept.set(key, value) : kept.delete(key)),
+  };
+  let isBack = false;
+  const { url, got } = await aReceiver(() => (isBack ? 204 : 503));
+  const settings = new Map([['ops', { url, events: ['boot.up'] as const, secret: 'env:KEY' }]]);
+  const daemon = (count: WebhooksOptions['count']) =>
+    new Webhooks({
+      ...{ settings: () => settings, secret, store, count, record: () => {} },
+      ...{ now: Date.now, monotonic: () => performance.now() },
+    });
+  const first = daemon(() => {});
+  for (const name of ['n1', 'n2']) first.take({ event: 'boot.up', level: 'info', message: `${name} is up` });
+  await first.stop();
+  const refused = new Set(got.map(({ id }) => id));
+  expect([refused.size, kept.size]).toEqual([2, 2]);
+  kept.set('gone msg_1', { webhook: 'gone', id: 'msg_1', body: '{}', at: Date.now() });
+
+  isBack = true;
+  let sent = 0;
+  const second = await new Promise<Webhooks>((resolve) => {
+    const webhooks = daemon(([each]) => {
+      if (each?.labels.result === 'sent' && ++sent === 2) resolve(webhooks);
+    });
+  });
+  await second.stop();
+  expect(new Set(got.filter(({ status }) => status === 204).map(({ id }) => id))).toEqual(refused);
+  expect([...kept]).toEqual([]);
 });

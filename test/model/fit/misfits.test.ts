@@ -96,6 +96,19 @@ describe('an initrd', () => {
     );
   });
 
+  it.each([
+    [['slipway-containers'], /the initrd has no kexec, so containers cannot end with image next: .*kexec-tools/],
+    [['slipway-containers', 'bootc-live-kexec'], undefined],
+    [undefined, undefined],
+  ])('with %j whose containers end with another image', (modules, message) => {
+    const end = { action: 'kexec', image: 'next' } as const;
+    const layers = [at({ end: { action: 'reboot' } as const }, 'images.debian'), at({ end }, 'nodes.n.1')];
+    const [found] = misfits({ containers: layers }, { modules });
+    if (message)
+      expect(found).toMatchObject({ path: ['images', 'debian', 'initrd'], message: expect.stringMatching(message) });
+    else expect(found).toBeUndefined();
+  });
+
   it('whose content is unknown lacks nothing', () => {
     expect(imageMisfits(anImage(aBootcRoot()), {})).toEqual([]);
   });

@@ -8,6 +8,7 @@ import type { ServingState } from '../../../src/daemon/serving/serving-state.ts'
 import type { Scripts } from '../../../src/ipxe-templates/scripts/wanted.ts';
 import type { BootEvent } from '../../../src/model/event.ts';
 import type { Stage } from '../../../src/model/fleet/boot.ts';
+import type { BootStore } from '../../../src/model/fleet/boot-store.ts';
 import { KnownFacts } from '../../../src/model/machine/known-facts.ts';
 import type { Mac } from '../../../src/model/machine/mac.ts';
 import type { Service } from '../../../src/model/sockets/service.ts';
@@ -19,6 +20,7 @@ const { httpService } = await built<typeof import('../../../src/daemon/services/
 const { loadCheckedConfig } = await built<typeof import('../../../src/daemon/serving/checked-config.ts')>(
   'daemon/serving/checked-config',
 );
+const { keepStore } = await built<typeof import('../../../src/daemon/state/store.ts')>('daemon/state/store');
 const { openServingState, scriptsOf } =
   await built<typeof import('../../../src/daemon/serving/serving-state.ts')>('daemon/serving/serving-state');
 
@@ -87,6 +89,7 @@ export class SimulatedFleet {
   readonly folder: string;
   private readonly scripts: Scripts;
   private readonly fleet: FleetMemory;
+  private readonly store: BootStore | undefined;
   private readonly service: Service;
   private readonly state: ServingState;
   private readonly clock: { shift: number };
@@ -96,6 +99,7 @@ export class SimulatedFleet {
     this.folder = parts.folder;
     this.scripts = parts.scripts as Scripts;
     this.fleet = parts.fleet as FleetMemory;
+    this.store = parts.store as BootStore | undefined;
     this.service = parts.service as Service;
     this.state = parts.state as ServingState;
     this.clock = parts.clock as { shift: number };
@@ -123,18 +127,22 @@ export class SimulatedFleet {
     const state = await openServingState(loaded.checked, options);
     const facts = new KnownFacts();
     const scripts = scriptsOf(() => state, facts);
-    const fleet = await openFleet(() => state, scripts, facts, configFile, options);
+    const { state: place } = state.config;
+    const store = place === false ? undefined : keepStore({ place, ...options });
+    const fleet = await openFleet(() => state, scripts, facts, configFile, { ...options, store });
     const metrics = async () => undefined;
     const context = { ...options, state: () => state, scripts, facts, fleet, metrics, syscalls: undefined };
     const [plan] = httpService(context).plans(state);
     const service = await plan?.start();
-    return new SimulatedFleet({ url: `http://127.0.0.1:${port}`, folder, scripts, fleet, service, state, clock });
+    const url = `http://127.0.0.1:${port}`;
+    return new SimulatedFleet({ url, folder, scripts, fleet, store, service, state, clock });
   }
 
   async stop(): Promise<void> {
     this.fleet.endStreams();
     await this.service.stop(0);
     await this.fleet.stop();
+    await this.store?.close();
     await this.state.mirror.close();
     await this.state.store.close();
     await rm(this.folder, { recursive: true });

@@ -1,3 +1,4 @@
+import { kexecImage, mergeContainers } from '../../containers/section.ts';
 import { runsKernel } from '../../machine/architecture.ts';
 import { type BootSettings, pathOfSetting } from '../../settings/node.ts';
 import { bootFileName } from '../boot-file.ts';
@@ -31,6 +32,14 @@ export function imageMisfits({ name, root }: Image, { modules }: ImageFacts): re
   if (missing.length === 0) return [];
   const message = `the initrd has no module for root method ${root.method} (${missing.join(', ')}): build it with dracut --add slipway`;
   return [{ path: ['images', name, 'initrd'], message }];
+}
+
+/** Containers that end with another image, by an initrd that cannot start one. */
+function kexecMisfit({ containers = [], image }: BootSettings, { modules }: ImageFacts): readonly Misfit[] {
+  const next = kexecImage(mergeContainers(containers).end);
+  if (!image || next === undefined || modules === undefined || modules.includes('bootc-live-kexec')) return [];
+  const message = `the initrd has no kexec, so containers cannot end with image ${next}: build it where kexec-tools is installed`;
+  return [{ path: ['images', image.value.name, 'initrd'], message }];
 }
 
 function architectureMisfit({ arch, image }: BootSettings, { architecture }: ImageFacts): readonly Misfit[] {
@@ -86,6 +95,7 @@ export function machineMisfits(candidate: Candidate, facts: ImageFacts, machine:
     ...architectureMisfit(settings, facts),
     ...firmwareMisfits(settings, facts),
     ...memoryMisfit(candidate, facts, machine),
+    ...kexecMisfit(settings, facts),
   ];
 }
 
