@@ -32,8 +32,8 @@ demo="
 test="
     atftp atftpd attr binutils bubblewrap busybox bzip2 cryptsetup-bin docker-registry dosfstools e2fsprogs
     fakeroot fdisk fish g++ g++-aarch64-linux-gnu python3
-    isc-dhcp-relay jq kea-admin lintian lz4 make mtools nftables nginx-light nmap ovmf postgresql procps prometheus
-    qemu-user-static
+    isc-dhcp-relay jq kea-admin lintian lz4 make mtools netavark nftables nginx-light nmap ovmf podman postgresql procps
+    prometheus qemu-user-static
     selinux-policy-default selinux-utils
     shellcheck systemd-boot-efi tcpdump tftp-hpa wget wrk zsh"
 case ${1:-} in

@@ -42,13 +42,21 @@ const KEEP_EVERY = 20 * 60_000;
 /** The network services, in the order of starting. DHCP is last: no node is told of a service that does not run yet. */
 const SERVICES = [httpService, tftpService, nbdService, dhcpService];
 
+/** The surroundings of {@link serve}. */
+export interface ServeSurroundings extends DaemonOptions {
+  /** That of Slipway. */
+  readonly version: string;
+  /** Called with the addresses of HTTP when all services run, and whenever the configuration has changed. */
+  readonly onServing: (http: readonly string[]) => Promise<void>;
+}
+
 /**
  * Runs the server with a configuration file, and watches the file: valid changes take effect at once.
  * @param outer the log, the clocks, and the version of Slipway
  * @throws ConfigError for a configuration with problems at the start; Error with the remedy if a socket, a folder or an
  * address is not available
  */
-export async function serve(configFile: string, outer: DaemonOptions & { readonly version: string }): Promise<Daemon> {
+export async function serve(configFile: string, outer: ServeSurroundings): Promise<Daemon> {
   const facts = new KnownFacts();
   let fleet: FleetMemory | undefined;
   let observer: Observer | undefined;
@@ -125,6 +133,7 @@ export async function serve(configFile: string, outer: DaemonOptions & { readonl
       await closeFolders(before);
       artifacts = await watchArtifacts(() => state, options, onName);
     } else await artifacts.refresh();
+    await outer.onServing(services.addressesOf('http'));
     prepareInBackground();
   };
 
@@ -143,6 +152,7 @@ export async function serve(configFile: string, outer: DaemonOptions & { readonl
     const remedy = '"slipway unknown" lists the machines that have asked, and "slipway adopt" makes nodes of them';
     record({ event: 'config.empty', level: 'info', message: `${configFile} has no nodes yet: ${remedy}` });
   }
+  await outer.onServing(services.addressesOf('http'));
   prepareInBackground();
 
   return {

@@ -2,6 +2,7 @@ import { Argument, Command, Option } from 'commander';
 import type { LogFormat } from '../../daemon/log/format.ts';
 import { CONFIG_OPTION, findConfig } from '../find-config.ts';
 import { addFleetCommands } from '../fleet/command.ts';
+import type { HealthOptions } from '../fleet/health.ts';
 import { addImageCommands } from '../image/command.ts';
 import type { AdoptOptions } from '../setup/adopt.ts';
 import type { DeployOptions } from '../setup/deploy.ts';
@@ -65,6 +66,13 @@ export function createProgram({ version, print, fail, onFormat }: ProgramOptions
     .action(async (options: ServeOptions) => {
       const { serveUntilSignal } = await import('./serve.ts');
       await serveUntilSignal(options, version, fail);
+    });
+
+  withConfig('health', 'ask the daemon whether it answers, within five seconds; for the health check of a container')
+    .addOption(new Option('--server <url>', 'the daemon (default: the one of this machine)'))
+    .action(async (options: HealthOptions) => {
+      const { checkHealth } = await import('../fleet/health.ts');
+      print(await checkHealth(options, process.env));
     });
 
   withConfig('check', 'validate the configuration; print what each node boots')

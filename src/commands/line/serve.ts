@@ -2,8 +2,10 @@ import { formatEvent, type LogFormat } from '../../daemon/log/format.ts';
 import { JOURNAL, journalOutput } from '../../daemon/log/journal.ts';
 import { openLogOutput } from '../../daemon/log/output.ts';
 import { createLogWriter, type WriteNow } from '../../daemon/log/writer.ts';
+import { writeListening } from '../../daemon/serving/listening-file.ts';
 import { findManager } from '../../daemon/serving/service-manager.ts';
 import type { RecordEvent } from '../../model/event.ts';
+import { plainMessage } from '../../model/plain-error.ts';
 import { openUnixDatagram } from '../../model/sockets/unix-datagram.ts';
 
 /** Options of `slipway serve`. */
@@ -45,20 +47,34 @@ export async function serveUntilSignal(
   version: string,
   fail: (error: unknown) => void,
 ): Promise<void> {
+  // The first process of a container does not end by a signal of itself.
+  let stop = (_signal: string): void => process.exit(0);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
   const record = await recorder(options);
   const manager = await findManager(process.env, process.pid);
   const { serve } = await import('../../daemon/daemon.ts');
-  const daemon = await serve(options.config, { record, version, now: Date.now, monotonic: () => performance.now() });
-  manager.ready(daemon.status());
+  /** Has "slipway health" know where the daemon answers. */
+  const onServing = (http: readonly string[] | undefined) =>
+    writeListening(process.env, http).catch((error: Error) => {
+      const message = `"slipway health" goes by the configuration: ${plainMessage(error)}`;
+      record({ event: 'listening.file', level: 'warn', message });
+    });
+  const daemon = await serve(options.config, {
+    ...{ record, version, now: Date.now, monotonic: () => performance.now() },
+    onServing,
+  });
   let stopping = false;
-  const stop = (signal: string) => {
+  stop = (signal) => {
     // A second signal ends running downloads at once.
     if (stopping) process.exit(1);
     stopping = true;
     manager.stopping();
-    daemon.stop(signal).then(() => process.exit(0), fail);
+    daemon
+      .stop(signal)
+      .then(() => onServing(undefined))
+      .then(() => process.exit(0), fail);
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
+  manager.ready(daemon.status());
   process.on('SIGHUP', async () => {
     if (process.stdin.isTTY) return stop('SIGHUP');
     if (stopping) return;

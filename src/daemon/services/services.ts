@@ -10,6 +10,8 @@ const GRACE_MS = 10_000;
 export interface Services {
   /** Where each listens, for people. */
   listening(): readonly string[];
+  /** Where one of them listens, such as `192.0.2.10:8080`. */
+  addressesOf(service: string): readonly string[];
   /** Starts anew each service whose part of the serving state has changed. */
   update(): Promise<void>;
   stop(): Promise<void>;
@@ -54,6 +56,7 @@ export async function startServices(
   }
   return {
     listening: () => slots.flatMap(({ name, slot }) => slot.listening.map((each) => `${name} ${each}`)),
+    addressesOf: (service) => slots.find(({ name }) => name === service)?.slot.listening ?? [],
     update,
     stop,
   };
