@@ -13,7 +13,8 @@ export interface Builder {
   readonly artifacts: string;
   /** Starts `slipway image` with a configuration; `env` is added to the environment. */
   start(args: readonly string[], env?: Readonly<Record<string, string>>): Running;
-  run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Finished>;
+  /** @param before a program, run as root, that runs it */
+  run(args: readonly string[], env?: Readonly<Record<string, string>>, before?: readonly string[]): Promise<Finished>;
   /** Runs it; it must succeed. Gives its standard output. */
   must(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<string>;
   destroy(): Promise<void>;
@@ -43,7 +44,10 @@ export async function createBuilder(images = ''): Promise<Builder> {
     folder,
     artifacts,
     start: (args, env) => start('/usr/bin/setpriv', command(args), options(env)),
-    run: (args, env) => start('/usr/bin/setpriv', command(args), options(env)).exit,
+    run: (args, env, before = []) => {
+      const [program = '', ...rest] = [...before, '/usr/bin/setpriv', ...command(args)];
+      return start(program, rest, options(env)).exit;
+    },
     must: (args, env) => must('/usr/bin/setpriv', command(args), options(env)),
     destroy: () => rm(folder, { recursive: true, force: true }),
   };

@@ -539,7 +539,11 @@ describe.skipIf(REGISTRY === undefined)('a registry', () => {
       const [, address] = await registry.until(/listening on (127\.0\.0\.1:\d+)/);
       const image = `docker://${address}/a/b:c`;
       await must('skopeo', ['copy', '-q', '--dest-tls-verify=false', `oci:${layout}`, image]);
-      expect((await builder.run(['build', image, '--name', 'a'])).stderr).toContain('HTTP response to HTTPS client');
+      // Also where root has run Podman, and the user has no session.
+      const closed = 'mkdir -p /run/containers && mount -t tmpfs -o mode=0700 tmpfs /run/containers && exec "$@"';
+      const beside = ['unshare', '--mount', 'sh', '-c', closed, 'sh'];
+      const refused = await builder.run(['build', image, '--name', 'a'], {}, beside);
+      expect(refused.stderr).toContain('HTTP response to HTTPS client');
       await builder.must(['build', image, '--name', 'a', '--insecure', '--root', 'tar.zst']);
       await builder.must(['build', `oci:${layout}`, '--name', 'b', '--root', 'tar.zst']);
       const [pulled, local] = [await manifestOf('a'), await manifestOf('b')];

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { copyFile, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, copyFile, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { arch, homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -59,6 +60,20 @@ async function policy(): Promise<readonly string[]> {
   return ['--insecure-policy'];
 }
 
+/**
+ * Variables for skopeo. Without a folder of the user's session it looks for credentials below /run/containers, and fails
+ * where root's Podman keeps that to itself (containers-auth.json(5)).
+ * @param folder without credentials
+ */
+async function withoutRootsFolder(folder: string): Promise<Readonly<Record<string, string>>> {
+  if (process.env.XDG_RUNTIME_DIR !== undefined) return {};
+  const isClosed = await access('/run/containers', constants.X_OK).then(
+    () => false,
+    ({ code }: NodeJS.ErrnoException) => code === 'EACCES',
+  );
+  return isClosed ? { XDG_RUNTIME_DIR: folder } : {};
+}
+
 /** The fetched image, and the watcher of its progress. */
 interface Arrived {
   readonly descriptor: Descriptor;
@@ -95,11 +110,13 @@ async function bySkopeo(reference: string, options: FetchOptions): Promise<Arriv
   const tls = insecure ? ['--tls-verify=false'] : [];
   const watch = await watchFetch(layout, blobsOf(options), progress, patience);
   const signal = watch.givenUp;
-  const inspect = (each: string) => tools.run('skopeo', [...general, 'inspect', '--raw', ...tls, each], { signal });
+  const env = await withoutRootsFolder(work);
+  const skopeo = (...args: readonly string[]) => tools.run('skopeo', [...general, ...args], { signal, env });
+  const inspect = (each: string) => skopeo('inspect', '--raw', ...tls, each);
   try {
     if (remote) watch.expect(await layersSize(from, platform, inspect));
     const shared = ['--dest-shared-blob-dir', blobs, ...(insecure ? ['--src-tls-verify=false'] : [])];
-    await tools.run('skopeo', [...general, 'copy', '--quiet', ...shared, from, `oci:${layout}:image`], { signal });
+    await skopeo('copy', '--quiet', ...shared, from, `oci:${layout}:image`);
   } catch (error) {
     watch.givenUp.throwIfAborted();
     throw await explain(error, platform, () => inspect(from));
