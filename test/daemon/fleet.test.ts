@@ -194,6 +194,19 @@ describe('the fleet', () => {
     expect(written.at(-1)).toMatchObject({ boot: { outcome: 'up' } });
   });
 
+  it('knows how an earlier boot ended, though its last steps are not written yet', async () => {
+    const kept = new Map<string, Boot>();
+    const add: BootStore['add'] = async (changes) => {
+      for (const { boot } of changes) kept.set(boot.id, boot);
+    };
+    const { fleet, observe } = aFleet({ add, boots: async () => [...kept.values()] });
+    observe(events.offer(), events.script());
+    const [first] = await fleet.boots('n001', 1);
+    observe({ ...step, stage: 'up', event: 'boot.report', level: 'debug', mac: MAC, boot: first?.id });
+    observe(events.offer(), events.script());
+    expect(await fleet.boots('n001', 2)).toMatchObject([{ outcome: 'under-way' }, { id: first?.id, outcome: 'up' }]);
+  });
+
   it('says of a machine that an earlier daemon saw what its last step was, and what is wrong', async () => {
     const { fleet, observe } = aFleet();
     observe(events.offer(), events.script());

@@ -25,7 +25,7 @@ import { BootTokens } from './tokens/boot-tokens.ts';
 const REMEMBERED = 10_000;
 /** How long a client that follows changes waits for one, milliseconds. */
 const PATIENCE = 15_000;
-/** The longest that a report waits until it is written, milliseconds: curl waits 5 s for its answer. */
+/** The longest that a report or a reader waits for what is written, milliseconds: curl waits 5 s for its answer. */
 const SAFE_WITHIN = 2000;
 /** After a store was away, how long other daemons may take to write what they have kept, milliseconds. */
 const OTHERS_WRITE = 3000;
@@ -127,6 +127,11 @@ export function createFleet(options: FleetOptions): FleetMemory {
     await sharing?.settled();
     await writer?.writeNow();
   };
+  /** The store, with all steps so far where it is not away: of boots that are no longer followed it alone knows the end. */
+  const upToDate = async () => {
+    await Promise.race([writer?.writeNow(), pause(SAFE_WITHIN)]);
+    return store;
+  };
   /** A boot that is no longer followed and never came up is unfinished. */
   const settled = <T extends Boot>(boot: T): T =>
     boot.outcome === 'under-way' && tracker.boot(boot.mac)?.id !== boot.id ? { ...boot, outcome: 'unfinished' } : boot;
@@ -147,7 +152,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
     const named = config().nodes.find(({ name }) => name === machine)?.macs ?? [];
     return [...new Set([...named, ...seen])];
   };
-  const bootById = async (id: string) => tracker.byId(id) ?? (await store?.boot(id));
+  const bootById = async (id: string) => tracker.byId(id) ?? (await (await upToDate())?.boot(id));
   const next = nextOf({ ...options, boot: bootById, settled, macsOf: macsOfMachine });
 
   return {
@@ -179,7 +184,8 @@ export function createFleet(options: FleetOptions): FleetMemory {
     },
     boots: async (machine, limit) => {
       const macs = macsOfMachine(machine);
-      const kept = await Promise.all(macs.map(async (mac) => (await store?.boots(mac, limit)) ?? []));
+      const whole = await upToDate();
+      const kept = await Promise.all(macs.map(async (mac) => (await whole?.boots(mac, limit)) ?? []));
       const current = macs.flatMap((mac) => tracker.boot(mac) ?? []).map(({ steps: _, ...boot }) => boot);
       const all = new Map([...kept.flat(), ...current].map((boot) => [boot.id, boot]));
       return [...all.values()]
@@ -191,7 +197,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
       const found = await bootById(id);
       return found && explain(settled(found));
     },
-    bootsOf: async (image, limit) => (await store?.bootsOf(image, limit)) ?? [],
+    bootsOf: async (image, limit) => (await (await upToDate())?.bootsOf(image, limit)) ?? [],
     changes: (after) => log.since(after, PATIENCE),
     lastChange: async () => log.newest,
     ...configured(options, macsOfMachine),
