@@ -129,7 +129,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
   };
   /** The store, with all steps so far where it is not away: of boots that are no longer followed it alone knows the end. */
   const upToDate = async () => {
-    await Promise.race([writer?.writeNow(), pause(SAFE_WITHIN)]);
+    await atMost(SAFE_WITHIN, writer?.writeNow());
     return store;
   };
   /** A boot that is no longer followed and never came up is unfinished. */
@@ -172,7 +172,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
       const level = step.happening === 'failed' ? 'warn' : 'debug';
       observe({ ...step, event: 'boot.report', level, mac, boot: owner.boot, client });
       // What a machine was told to be heard, it does not say again.
-      await Promise.race([safe(), pause(SAFE_WITHIN)]);
+      await atMost(SAFE_WITHIN, safe());
       return 'accepted';
     },
     status: async () => {
@@ -231,4 +231,11 @@ function idOf({ origin, number }: SharedEvent): string {
   return createHash('sha256').update(`${origin} ${number}`).digest('hex').slice(0, 16);
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
+/** Waits for something, or so long. @param ms milliseconds */
+async function atMost(ms: number, something: Promise<void> | undefined): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms).unref();
+  });
+  await Promise.race([something, over]).finally(() => clearTimeout(timer));
+}
