@@ -254,13 +254,12 @@ describe('the same source', () => {
 
   it('comes with bytes and rate, and not twice', async () => {
     const source = `oci-archive:${sources}/noise.oci`;
-    const noise = randomBytes(3e6).toString('latin1');
+    // So much that it takes time: what does not has no rate.
+    const noise = randomBytes(60e6).toString('latin1');
     await writeLayout(join(sources, 'noise'), [[...BOOT, file('noise', { content: noise })]]);
     await must('skopeo', ['copy', '-q', `oci:${sources}/noise`, `${source}:x`]);
     const args = ['build', source, '--name', 'a', '--root', 'oci'];
-    // What takes no time has no rate.
-    const fetched = /^fetching oci-archive:\S+: (?:0\.0 s, 3\.0 MB|[\d.]+ s, 3\.0 MB, .*B\/s)$/m;
-    expect((await builder.run(args)).stderr).toMatch(fetched);
+    expect((await builder.run(args)).stderr).toMatch(/^fetching oci-archive:\S+: [\d.]+ s, 60 MB, .*B\/s$/m);
     // The small documents may be written anew.
     expect((await builder.run(args)).stderr).toMatch(/^fetching oci-archive:\S+: [\d.]+ s(, \d kB.*)?$/m);
   });
