@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BootEvent, RecordEvent } from '../../model/event.ts';
 import type { Boot, BootWithSteps } from '../../model/fleet/boot.ts';
-import type { BootChange, LatestBoot } from '../../model/fleet/boot-store.ts';
+import type { BootChange, BootStore, LatestBoot } from '../../model/fleet/boot-store.ts';
 import { diagnose } from '../../model/fleet/diagnosis/diagnosis.ts';
 import { EVENT_STEPS } from '../../model/fleet/event-steps.ts';
 import { addressOf } from '../../model/fleet/machine-addresses.ts';
@@ -127,10 +127,14 @@ export function createFleet(options: FleetOptions): FleetMemory {
     await sharing?.settled();
     await writer?.writeNow();
   };
-  /** The store, with all steps so far where it is not away: of boots that are no longer followed it alone knows the end. */
-  const upToDate = async () => {
-    await atMost(SAFE_WITHIN, writer?.writeNow());
-    return store;
+  /**
+   * Reads from the store when it has all steps so far, unless it is away: of boots that are no longer followed it alone
+   * knows the end. Undefined where there is none.
+   */
+  const readKept = async <T>(read: (kept: BootStore) => Promise<T>): Promise<T | undefined> => {
+    if (!store || !writer) return undefined;
+    await atMost(SAFE_WITHIN, writer.writeNow());
+    return await read(store);
   };
   /** A boot that is no longer followed and never came up is unfinished. */
   const settled = <T extends Boot>(boot: T): T =>
@@ -152,7 +156,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
     const named = config().nodes.find(({ name }) => name === machine)?.macs ?? [];
     return [...new Set([...named, ...seen])];
   };
-  const bootById = async (id: string) => tracker.byId(id) ?? (await (await upToDate())?.boot(id));
+  const bootById = async (id: string) => tracker.byId(id) ?? (await readKept((kept) => kept.boot(id)));
   const next = nextOf({ ...options, boot: bootById, settled, macsOf: macsOfMachine });
 
   return {
@@ -184,8 +188,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
     },
     boots: async (machine, limit) => {
       const macs = macsOfMachine(machine);
-      const whole = await upToDate();
-      const kept = await Promise.all(macs.map(async (mac) => (await whole?.boots(mac, limit)) ?? []));
+      const kept = (await readKept((from) => Promise.all(macs.map((mac) => from.boots(mac, limit))))) ?? [];
       const current = macs.flatMap((mac) => tracker.boot(mac) ?? []).map(({ steps: _, ...boot }) => boot);
       const all = new Map([...kept.flat(), ...current].map((boot) => [boot.id, boot]));
       return [...all.values()]
@@ -197,7 +200,7 @@ export function createFleet(options: FleetOptions): FleetMemory {
       const found = await bootById(id);
       return found && explain(settled(found));
     },
-    bootsOf: async (image, limit) => (await (await upToDate())?.bootsOf(image, limit)) ?? [],
+    bootsOf: async (image, limit) => (await readKept((kept) => kept.bootsOf(image, limit))) ?? [],
     changes: (after) => log.since(after, PATIENCE),
     lastChange: async () => log.newest,
     ...configured(options, macsOfMachine),
@@ -232,7 +235,7 @@ function idOf({ origin, number }: SharedEvent): string {
 }
 
 /** Waits for something, or so long. @param ms milliseconds */
-async function atMost(ms: number, something: Promise<void> | undefined): Promise<void> {
+async function atMost(ms: number, something: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const over = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms).unref();
